@@ -1,0 +1,290 @@
+// What the host offers a plugin: everything is reached through the Host given to configure, nothing is
+// global.
+#pragma once
+
+#include <hanaper/plugin.hpp>
+#include <hanaper/protocol.hpp>
+#include <hanaper/stages.hpp>
+#include <hanaper/storage.hpp>
+
+#include <atomic>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+
+namespace hanaper {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+struct LogField {
+  std::string_view name;
+  std::string value;
+};
+
+// Structured log lines. Never log secrets, request bodies or bound database values. Thread-safe.
+class Log {
+ public:
+  // [any] `message` is constant text; what varies goes into fields.
+  virtual void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) = 0;
+
+  void debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
+    write(LogLevel::debug, message, fields);
+  }
+  void info(std::string_view message, std::initializer_list<LogField> fields = {}) {
+    write(LogLevel::info, message, fields);
+  }
+  void warning(std::string_view message, std::initializer_list<LogField> fields = {}) {
+    write(LogLevel::warning, message, fields);
+  }
+  void error(std::string_view message, std::initializer_list<LogField> fields = {}) {
+    write(LogLevel::error, message, fields);
+  }
+
+ protected:
+  ~Log() = default;
+};
+
+// The wall clock. Tests replace it; nothing else in a plugin asks the system for the time. Thread-safe.
+class Clock {
+ public:
+  virtual Time now() const noexcept = 0;  // [any]
+
+ protected:
+  ~Clock() = default;
+};
+
+// A number that only grows. Thread-safe.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }  // [any]
+  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// A number that moves both ways. Thread-safe.
+class Gauge {
+ public:
+  void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }      // [any]
+  void add(std::int64_t n) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }  // [any]
+  std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+// Durations in buckets from 100 us to 10 s. Thread-safe.
+class Histogram {
+ public:
+  static constexpr std::array<double, 11> bounds = {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05,
+                                                    0.1,    0.5,    1,     5,     10};
+
+  void observe(std::chrono::nanoseconds duration) noexcept {  // [any]
+    const double seconds = std::chrono::duration<double>(duration).count();
+    std::size_t bucket = 0;
+    while (bucket < bounds.size() && seconds > bounds[bucket]) ++bucket;
+    counts_[bucket].fetch_add(1, std::memory_order_relaxed);
+    nanoseconds_.fetch_add(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
+  }
+  std::uint64_t count(std::size_t bucket) const noexcept {
+    return counts_[bucket].load(std::memory_order_relaxed);
+  }
+  double sum() const noexcept {
+    return static_cast<double>(nanoseconds_.load(std::memory_order_relaxed)) * 1e-9;
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, bounds.size() + 1> counts_{};
+  std::atomic<std::uint64_t> nanoseconds_{0};
+};
+
+struct Label {
+  std::string name;
+  std::string value;
+  auto operator<=>(const Label&) const = default;
+};
+
+// The Prometheus registry. Asking twice for the same name and labels gives the same object; it lives as
+// long as the host. The label `instance` is added by the host. Thread-safe.
+class Metrics {
+ public:
+  virtual Counter& counter(std::string_view name, std::string_view help,
+                           std::vector<Label> labels = {}) = 0;  // [any]
+  virtual Gauge& gauge(std::string_view name, std::string_view help,
+                       std::vector<Label> labels = {}) = 0;  // [any]
+  virtual Histogram& histogram(std::string_view name, std::string_view help,
+                               std::vector<Label> labels = {}) = 0;  // [any]
+
+ protected:
+  ~Metrics() = default;
+};
+
+// Work in the background. Jobs run on worker threads with a Call of their own, one run of a job at a time;
+// they end with the instance that scheduled them.
+class Scheduler {
+ public:
+  using Job = std::function<Status(Call&)>;
+
+  // [any] Runs `job` every `interval`, the first time one interval from now. A failure is logged.
+  virtual void every(std::string_view name, std::chrono::milliseconds interval, Job job) = 0;
+
+  // [any] Runs `job` once, as soon as a worker is free. unavailable when the queue is full.
+  virtual Status soon(std::string_view name, Job job) = 0;
+
+ protected:
+  ~Scheduler() = default;
+};
+
+// The checks behind /health/ready.
+class Health {
+ public:
+  // [main] `check` is [any]: quick, from memory. Its error detail is shown to operators.
+  virtual void check(std::string_view name, std::function<Status()> check) = 0;
+
+ protected:
+  ~Health() = default;
+};
+
+// One named set of documents, private to the instance that asked for it. All calls are [worker].
+class Collection {
+ public:
+  // not_found when absent or expired.
+  virtual Result<Record> get(std::string_view key) = 0;
+  virtual Result<std::vector<Record>> find(std::string_view field, std::string_view value,
+                                           std::string_view after, std::uint32_t limit) = 0;
+
+  // Durable when it returns. conflict when the stored version is not `expected` (0: must not exist).
+  // `write.collection` is filled in.
+  virtual Status put(RecordWrite write) = 0;
+
+  // The same write with its collection filled in, to be committed together with an issuance.
+  virtual RecordWrite bind(RecordWrite write) const = 0;
+
+ protected:
+  ~Collection() = default;
+};
+
+struct IssueRequest {
+  std::string profile;    // one of the pipeline's; empty: its first
+  std::string requester;  // "acme:account/...": for policies, ledger and audit
+  ByteView csr;           // DER PKCS#10 (RFC 2986)
+  // When set, the request must name exactly these, and nothing else is believed.
+  std::optional<std::vector<Identifier>> names;
+  std::optional<Time> not_before;  // wishes within the profile's lifetime; refused beyond it
+  std::optional<Time> not_after;
+  // Committed with the intent, before the signature exists: claims the order for this very issuance.
+  std::vector<RecordWrite> with_intent;
+  // Committed with the signature: the order's own memory of its certificate.
+  std::function<std::vector<RecordWrite>(const struct Issued&)> with_record;
+};
+
+struct Issued {
+  AuthorityId authority = 0;
+  Serial serial;
+  Bytes certificate;         // DER
+  std::vector<Bytes> chain;  // DER; issuer first, self-signed root left out
+  Time not_before;
+  Time not_after;
+};
+
+// Which certificate, for status and revocation.
+struct CertificateId {
+  AuthorityId authority = 0;
+  Serial serial;
+};
+
+struct CertificateStatus {
+  CertificateRow row;
+  Bytes certificate;  // DER; empty when never signed
+};
+
+// One pipeline: everything from "may I" to a certificate on disk, with the same refusals for every protocol.
+// Thread-safe.
+class Issuer {
+ public:
+  // [worker] Returns only what is durable. bad_csr, bad_key, rejected, forbidden, unsupported,
+  // conflict (a record written with it has moved), unavailable.
+  virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;
+
+  // [worker] conflict when it is revoked already; not_found when this pipeline's authority never issued it.
+  virtual Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
+                        Call& call) = 0;
+
+  // [worker] The certificate and what the ledger knows of it. not_found.
+  virtual Result<CertificateStatus> status(const CertificateId& id) = 0;
+
+  // [worker] Which of our certificates these DER octets are. not_found when it is not ours, octet by octet.
+  virtual Result<CertificateId> identify(ByteView certificate) = 0;
+
+  // [worker] Whether names, key and CSR would be refused, before anybody proves anything.
+  virtual Status permits(std::string_view profile, const std::vector<Identifier>& names,
+                         std::string_view requester, Call& call) = 0;
+
+  // [any] The chain above what this pipeline issues; DER, issuer first, self-signed root left out.
+  virtual std::vector<Bytes> chain() const = 0;
+
+  // [any] Names of the profiles it may issue, the default first.
+  virtual std::vector<std::string> profiles() const = 0;
+
+ protected:
+  ~Issuer() = default;
+};
+
+struct OutboundRequest {
+  std::string host;  // a DNS name or an address
+  std::uint16_t port = 80;
+  std::string target = "/";
+  ByteCount body_limit{64 * 1024};
+  int redirects = 0;  // how many to follow; only to ports 80 and 443 and the port of the request
+};
+
+struct OutboundAnswer {
+  int status = 0;
+  std::string body;
+  std::string address;  // that was connected, for explanations
+};
+
+// The host's own way out, under `[outbound]` permit and deny: the address that was checked is the address
+// that is connected. Thread-safe.
+class Outbound {
+ public:
+  // [worker] GET over plain HTTP. unavailable when nobody answers in time, forbidden when policy denies
+  // every address, not_found when the name does not resolve, malformed when the answer is no HTTP.
+  virtual Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) = 0;
+
+ protected:
+  ~Outbound() = default;
+};
+
+// One facade for each instance. Lives longer than the plugin. References returned live as long as the Host.
+class Host {
+ public:
+  virtual Log& log() = 0;              // [any] lines carry the instance's name
+  virtual const Clock& clock() = 0;    // [any]
+  virtual Metrics& metrics() = 0;      // [any]
+  virtual Scheduler& scheduler() = 0;  // [any]
+  virtual Health& health() = 0;        // [main]
+  virtual Outbound& outbound() = 0;    // [any]
+
+  // [main] The instance's documents of that name.
+  virtual Collection& collection(std::string_view name) = 0;
+
+  // [main] A pipeline that the settings name; usable from start on.
+  virtual Issuer& issuer(std::string_view pipeline) = 0;
+
+  // [any] Where relative paths of this installation start.
+  virtual const std::string& state_folder() const = 0;
+
+  // [any] How the world reaches this protocol instance, without a final slash:
+  // "https://pki.example.test/acme".
+  virtual const std::string& public_url() const = 0;
+
+  // [any] A service of the host that is not in this list, by its id, or null.
+  virtual void* service(std::string_view id) = 0;
+
+ protected:
+  ~Host() = default;
+};
+
+}  // namespace hanaper

@@ -1,0 +1,117 @@
+// Key providers: where private keys live and the only place they ever act.
+#pragma once
+
+#include <hanaper/plugin.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace hanaper {
+
+enum class KeyType : std::uint8_t { rsa, ec_p256, ec_p384, ec_p521, ed25519 };
+
+// What to generate, or what a key is. `bits` is the modulus size of an RSA key and 0 otherwise.
+struct KeySpec {
+  KeyType type = KeyType::ec_p256;
+  std::uint16_t bits = 0;
+  auto operator<=>(const KeySpec&) const = default;
+};
+
+// "ec-p256", "rsa-3072", "ed25519": as configurations spell it.
+inline std::string to_string(KeySpec spec) {
+  switch (spec.type) {
+    case KeyType::rsa:
+      return "rsa-" + std::to_string(spec.bits);
+    case KeyType::ec_p256:
+      return "ec-p256";
+    case KeyType::ec_p384:
+      return "ec-p384";
+    case KeyType::ec_p521:
+      return "ec-p521";
+    case KeyType::ed25519:
+      return "ed25519";
+  }
+  return "unknown";
+}
+
+// unsupported when the text names no key type this SDK knows.
+inline Result<KeySpec> parse_key_spec(std::string_view text) {
+  for (KeySpec spec : {KeySpec{KeyType::ec_p256, 0}, KeySpec{KeyType::ec_p384, 0},
+                       KeySpec{KeyType::ec_p521, 0}, KeySpec{KeyType::ed25519, 0},
+                       KeySpec{KeyType::rsa, 2048}, KeySpec{KeyType::rsa, 3072}, KeySpec{KeyType::rsa, 4096}})
+    if (to_string(spec) == text) return spec;
+  return unsupported("no key type \"" + std::string(text) +
+                     "\"; known are ec-p256, ec-p384, ec-p521, ed25519, rsa-2048, rsa-3072 and rsa-4096");
+}
+
+// How to sign. ECDSA signatures are DER SEQUENCE { r, s }; PSS uses a salt as long as the digest and MGF1
+// with the same digest (RFC 4055 3.1).
+enum class SignatureScheme : std::uint8_t {
+  ecdsa_sha256,
+  ecdsa_sha384,
+  ecdsa_sha512,
+  rsa_pkcs1_sha256,
+  rsa_pkcs1_sha384,
+  rsa_pkcs1_sha512,
+  rsa_pss_sha256,
+  rsa_pss_sha384,
+  rsa_pss_sha512,
+  ed25519,
+};
+
+// "ecdsa-sha256", "rsa-pss-sha384", ...: as configurations spell it.
+constexpr std::string_view to_string(SignatureScheme scheme) noexcept {
+  constexpr std::string_view names[] = {"ecdsa-sha256",   "ecdsa-sha384", "ecdsa-sha512",   "rsa-sha256",
+                                        "rsa-sha384",     "rsa-sha512",   "rsa-pss-sha256", "rsa-pss-sha384",
+                                        "rsa-pss-sha512", "ed25519"};
+  return names[static_cast<std::size_t>(scheme)];
+}
+
+// A private key as an operation. Never a value: no call gives its secret away. Thread-safe.
+class Key {
+ public:
+  virtual ~Key() = default;
+
+  virtual KeySpec spec() const noexcept = 0;   // [any]
+  virtual ByteView spki() const noexcept = 0;  // [any] DER SubjectPublicKeyInfo; lives as long as the key
+
+  // [worker] The signature over `message`, which is hashed on this side where the scheme hashes.
+  // unsupported for a scheme the key cannot do; unavailable when the token is away.
+  virtual Result<Bytes> sign(SignatureScheme scheme, ByteView message) = 0;
+
+  // [worker] The same over a digest made elsewhere, for messages too large to hold. unsupported for Ed25519,
+  // which has no such form (RFC 8032 5.1).
+  virtual Result<Bytes> sign_digest(SignatureScheme scheme, ByteView digest) = 0;
+
+  // [worker] RSA PKCS#1 v1.5 decryption (RFC 8017 7.2.2) of a ciphertext exactly as long as the modulus.
+  // The answer never tells why it failed. unsupported unless RSA.
+  virtual Result<Secret> decrypt(ByteView ciphertext) = 0;
+};
+
+struct KeyInfo {
+  std::string label;
+  KeySpec spec;
+};
+
+// A place for keys: a folder, a token, a service. Labels are 1 to 64 of [A-Za-z0-9._-].
+class Keys : public Plugin {
+ public:
+  // [worker] The key of that label; the provider keeps it alive together with every holder of the pointer,
+  // because a token may be re-opened while signatures run. not_found; unavailable.
+  virtual Result<std::shared_ptr<Key>> find(std::string_view label) = 0;
+
+  // [worker] Generates; durable when it returns. conflict when the label is taken: a key is never replaced.
+  virtual Result<std::shared_ptr<Key>> create(std::string_view label, KeySpec spec) = 0;
+
+  // [worker] Takes a PKCS#8 PrivateKeyInfo (DER, unencrypted) under a new label. conflict when taken;
+  // bad_key when it is not one of the key types above.
+  virtual Result<std::shared_ptr<Key>> import(std::string_view label, const Secret& pkcs8) = 0;
+
+  // [worker] Every key, by label.
+  virtual Result<std::vector<KeyInfo>> list() = 0;
+
+  // [any] Whether a signature would succeed now; quick, from memory.
+  virtual Status health() = 0;
+};
+
+}  // namespace hanaper

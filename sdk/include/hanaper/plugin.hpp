@@ -1,0 +1,215 @@
+// Start here. A plugin is one shared object with one class of one kind behind one small door.
+//
+// The host loads shared objects only when their ABI tag (a symbol whose very name is the stamp) equals its
+// own; it reads that tag from the file before any code of the plugin runs. A plugin is trusted code: it runs
+// with the daemon's rights. Then, in this order, all on the main thread:
+//
+//   create      the manifest's factory: only memory, no side effects
+//   configure   reads its settings and the files they name, nothing else: `hanaper check` runs it for real
+//   start       acquires (opens, connects, registers) what it needs to work
+//   ...use...   the calls of its kind, from the threads their tags name
+//   stop        drains until the deadline; called after a failed start too, so that it cleans up
+//   destroy
+//
+// Thread tags, asserted by debug builds of the host:
+//   [main]    one thread, never concurrently with another [main] call of the same instance
+//   [worker]  a thread that may block until the call's deadline; concurrent
+//   [io]      a network thread: memory only; never blocks, never waits for a lock a blocking thread can hold
+//   [any]     any thread, quick, concurrent
+#pragma once
+
+#include <hanaper/values.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+// Moves when any boundary header changes in a way a built plugin can notice; sdk/abi.lock holds the hash of
+// the headers beside it, and a test fails until both move together.
+#define HANAPER_SDK_EPOCH 1
+
+namespace hanaper {
+
+class Host;
+
+// How a setting is written in TOML and checked before a plugin sees it.
+enum class SettingType : std::uint32_t {
+  text,        // a string; bounds: "a|b|c" limits it to a choice
+  texts,       // an array of strings; bounds likewise
+  integer,     // bounds: "1..100"
+  boolean,     //
+  duration,    // "90d", "500ms": a string of number and unit; bounds: "1s..1h"
+  size,        // "64KiB": a string of number and unit; bounds: "1KiB..1GiB"
+  path,        // a file or folder; relative ones start at the state folder
+  secret,      // { file = "..." } or { credential = "..." }
+  reference,   // the name of another table; bounds: its kind, e.g. "pipeline"
+  references,  // an array of such names
+};
+
+// One key of a plugin's table. Declared once: the host checks configurations against it, `hanaper sample`
+// prints it, and the reference page is made from it.
+struct SettingKey {
+  const char* name;      // a dot descends into an inline table: "certificate.issue"
+  SettingType type;      //
+  const char* fallback;  // as it would be written; nullptr: must be given; "": may be left out
+  const char* bounds;    // see SettingType; nullptr: none
+  const char* doc;       // one sentence without full stop
+};
+
+// The settings of one instance: complete, of the right types and within bounds, each with its place in the
+// files. Asking for a key that the key table does not declare is a bug and throws std::out_of_range.
+class Settings {
+ public:
+  using Value = std::variant<std::monostate, std::string, std::vector<std::string>, std::int64_t, bool,
+                             std::chrono::milliseconds, ByteCount, Secret>;
+  struct Entry {
+    Value value;           // monostate: not given, and no fallback
+    std::string position;  // "pki.toml:31:7"; where the table starts when the key is not given
+  };
+
+  Settings(std::string table, std::string position)
+      : table_(std::move(table)), position_(std::move(position)) {}
+
+  const std::string& table() const noexcept { return table_; }  // "storage.main"
+
+  bool has(std::string_view key) const { return !std::holds_alternative<std::monostate>(entry(key).value); }
+  const std::string& text(std::string_view key) const { return get<std::string>(key); }
+  std::string text_or(std::string_view key, std::string fallback) const {
+    return has(key) ? text(key) : fallback;
+  }
+  // Empty when the key is not given.
+  std::vector<std::string> texts(std::string_view key) const {
+    return has(key) ? get<std::vector<std::string>>(key) : std::vector<std::string>{};
+  }
+  std::int64_t integer(std::string_view key) const { return get<std::int64_t>(key); }
+  bool boolean(std::string_view key) const { return get<bool>(key); }
+  std::chrono::milliseconds duration(std::string_view key) const {
+    return get<std::chrono::milliseconds>(key);
+  }
+  ByteCount size(std::string_view key) const { return get<ByteCount>(key); }
+  const Secret& secret(std::string_view key) const { return get<Secret>(key); }
+
+  // An error that names file, line and column of the key: return it from configure.
+  Error error(std::string_view key, std::string_view message) const {
+    const auto found = entries_.find(key);
+    const std::string& where = found == entries_.end() ? position_ : found->second.position;
+    return malformed(where + ": " + table_ + "." + std::string(key) + ": " + std::string(message));
+  }
+
+  void set(std::string key, Entry entry) { entries_.insert_or_assign(std::move(key), std::move(entry)); }
+
+ private:
+  const Entry& entry(std::string_view key) const {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) throw std::out_of_range(table_ + " declares no key " + std::string(key));
+    return found->second;
+  }
+  template <class T>
+  const T& get(std::string_view key) const {
+    return std::get<T>(entry(key).value);
+  }
+
+  std::string table_;
+  std::string position_;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+// What every plugin is. The kinds (Protocol, Storage, Keys, Policy, ...) derive from it.
+class Plugin {
+ public:
+  virtual ~Plugin() = default;
+
+  // [main] Reads settings and the files they name. `host` outlives the plugin.
+  virtual Status configure(const Settings& settings, Host& host) = 0;
+
+  // [main] Acquires. A failed start is followed by stop and destroy.
+  virtual Status start() { return {}; }
+
+  // [main] Stops accepting work, finishes what runs, gives back what start acquired; by `deadline`.
+  virtual void stop(Deadline deadline) { (void)deadline; }
+
+  // [any] A small optional interface by its id, e.g. Archivable::id, or null. The plugin owns it.
+  virtual void* ability(std::string_view id) {
+    (void)id;
+    return nullptr;
+  }
+};
+
+// The optional interface `Ability` of a plugin, or null when the plugin does not offer it.
+template <class Ability>
+Ability* ability_of(Plugin& plugin) {
+  return static_cast<Ability*>(plugin.ability(Ability::id));
+}
+
+// The plain description behind the door; read after the ABI tag fits, before anything is created.
+// Strings are UTF-8 and static.
+struct Manifest {
+  std::uint32_t size = sizeof(Manifest);  // so that later fields can be told from absent ones
+  const char* kind;                       // "storage"
+  const char* name;                       // "sqlite"
+  const char* version;
+  const char* licence;  // SPDX expression
+  const char* summary;  // one line
+  const SettingKey* keys;
+  std::uint32_t key_count;
+  const char* capabilities;  // words, e.g. "clusterable backup"; "" for none
+  Plugin* (*create)();       // the caller owns the result
+};
+
+template <class T>
+Plugin* create_plugin() {
+  return new T;
+}
+
+}  // namespace hanaper
+
+// The stamp. Every part changes layout or symbol names for C++ callers across a shared-object boundary.
+#if defined(__SANITIZE_ADDRESS__)
+#define HANAPER_ABI_SANITIZER asan
+#elif defined(__SANITIZE_THREAD__)
+#define HANAPER_ABI_SANITIZER tsan
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HANAPER_ABI_SANITIZER asan
+#elif __has_feature(thread_sanitizer)
+#define HANAPER_ABI_SANITIZER tsan
+#else
+#define HANAPER_ABI_SANITIZER plain
+#endif
+#else
+#define HANAPER_ABI_SANITIZER plain
+#endif
+
+#ifdef _GLIBCXX_DEBUG
+#define HANAPER_ABI_DEBUG 1
+#else
+#define HANAPER_ABI_DEBUG 0
+#endif
+
+// Set by the HanaperSDK package from the OpenSSL it was built with.
+#ifndef HANAPER_OPENSSL_MAJOR
+#define HANAPER_OPENSSL_MAJOR 0
+#endif
+
+#define HANAPER_ABI_NAME_(epoch, gxx, cxx11, debug, sanitizer, openssl) \
+  hanaper_abi_epoch##epoch##_gxx##gxx##_cxx11##cxx11##_debug##debug##_##sanitizer##_openssl##openssl
+#define HANAPER_ABI_NAME(epoch, gxx, cxx11, debug, sanitizer, openssl) \
+  HANAPER_ABI_NAME_(epoch, gxx, cxx11, debug, sanitizer, openssl)
+#define HANAPER_ABI_SYMBOL                                                                          \
+  HANAPER_ABI_NAME(HANAPER_SDK_EPOCH, __GXX_ABI_VERSION, _GLIBCXX_USE_CXX11_ABI, HANAPER_ABI_DEBUG, \
+                   HANAPER_ABI_SANITIZER, HANAPER_OPENSSL_MAJOR)
+#define HANAPER_TEXT_(x) #x
+#define HANAPER_TEXT(x) HANAPER_TEXT_(x)
+
+// The door: HANAPER_PLUGIN(.kind = "policy", .name = "names", ..., .create = hanaper::create_plugin<Names>);
+// once per shared object, at namespace scope.
+#define HANAPER_PLUGIN(...)                                                                           \
+  extern "C" __attribute__((visibility("default"), used, section(".hanaper_abi")))                    \
+  const char HANAPER_ABI_SYMBOL[];                                                                    \
+  const char HANAPER_ABI_SYMBOL[] = HANAPER_TEXT(HANAPER_ABI_SYMBOL);                                 \
+  extern "C" __attribute__((visibility("default"), used)) const ::hanaper::Manifest hanaper_manifest; \
+  const ::hanaper::Manifest hanaper_manifest = {.size = sizeof(::hanaper::Manifest), __VA_ARGS__}

@@ -1,0 +1,84 @@
+// The open slots of the issuing spine. The configuration fills them; it never reorders them.
+//
+//   authenticate -> policy -> (the host draws up the certificate) -> validate -> (reserve, sign, record)
+//   -> publish, notify
+#pragma once
+
+#include <hanaper/http.hpp>
+#include <hanaper/keys.hpp>
+#include <hanaper/plugin.hpp>
+#include <hanaper/protocol.hpp>
+
+namespace hanaper {
+
+// One attribute of a distinguished name: dotted object identifier and UTF-8 value.
+struct NameAttribute {
+  std::string oid;
+  std::string value;
+  auto operator<=>(const NameAttribute&) const = default;
+};
+
+// The certificate that is about to be made. Policies may amend what is not const to them; validators see the
+// very octets that would be signed.
+struct Draft {
+  std::string_view pipeline;
+  std::string_view profile;
+  std::string_view authority;
+  std::string_view requester;  // "acme:account/...": who asked, for policies and the audit
+  ByteView csr;                // DER; empty when the host made the key itself
+  ByteView spki;               // DER SubjectPublicKeyInfo, already checked
+  KeySpec key;
+
+  std::vector<NameAttribute> subject;  // amendable
+  std::vector<Identifier> names;       // amendable
+  Time not_before;                     // amendable
+  Time not_after;                      // amendable
+
+  ByteView tbs;  // DER TBSCertificate; empty before validation
+};
+
+// Says who sends an HTTP request.
+struct Identity {
+  std::string name;                // "mtls:3f2a...", "password:router-7"
+  std::vector<std::string> roles;  //
+};
+
+class Authenticator : public Plugin {
+ public:
+  // [worker] unauthenticated when the request carries no credentials of this kind or wrong ones.
+  virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
+};
+
+class Policy : public Plugin {
+ public:
+  // [worker] May amend the draft, or refuse it: rejected, forbidden, rate_limited.
+  virtual Status decide(Draft& draft, Call& call) = 0;
+};
+
+class Validator : public Plugin {
+ public:
+  // [worker] May only refuse: rejected, bad_csr, bad_key.
+  virtual Status validate(const Draft& draft, Call& call) = 0;
+};
+
+// Something that has happened and is stored; delivered at least once, in no promised order.
+struct Event {
+  std::string id;    // stable over redeliveries
+  std::string type;  // "certificate.issued", "certificate.revoked", ...
+  Time at;
+  std::string json;  // one object
+};
+
+class Publisher : public Plugin {
+ public:
+  // [worker] Makes the object public. unavailable: the host tries again later.
+  virtual Status publish(const Event& event, Call& call) = 0;
+};
+
+class Notifier : public Plugin {
+ public:
+  // [worker] Tells somebody. unavailable: the host tries again later.
+  virtual Status notify(const Event& event, Call& call) = 0;
+};
+
+}  // namespace hanaper

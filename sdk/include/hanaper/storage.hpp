@@ -1,0 +1,311 @@
+// Storage: what must outlive the process, and the one way to write it.
+//
+// Everything durable goes through Storage::commit, one batch at a time from the host's single writer thread.
+// So many requests share one disk flush, and what belongs together (an order and the certificate it ends
+// in) is written together or not at all. Reads are three small interfaces: Ledger for what a CA must never
+// forget, Records for the documents of protocols, Leases for jobs that only one node may run.
+#pragma once
+
+#include <hanaper/plugin.hpp>
+
+#include <optional>
+#include <span>
+
+namespace hanaper {
+
+// A small number the ledger gives each authority certificate; stable for ever.
+using AuthorityId = std::uint32_t;
+
+// One generation of an authority: its key and, once signed, its certificate.
+struct AuthorityRow {
+  AuthorityId id = 0;  // 0 in a write: the ledger assigns the next
+  std::string name;    // as configured
+  std::uint32_t generation = 1;
+  std::string key;    // "soft:issuing"
+  Bytes certificate;  // DER; empty while it waits for an outside issuer's answer
+  Bytes chain;  // the certificates above it, DER one after the other, without a self-signed root's repeat
+};
+
+// Intent: what will be signed, stored before the signature exists. Unique by (authority, serial).
+// All views live until commit returns.
+struct Reservation {
+  AuthorityId authority = 0;
+  Serial serial;
+  std::string_view profile;
+  std::string_view requester;
+  Time not_before;
+  Time not_after;
+  std::uint32_t shard = 0;  // of the CRL that will list it
+  Fingerprint key_hash{};   // SHA-256 of the SubjectPublicKeyInfo
+  ByteView tbs;             // the to-be-signed octets
+};
+
+// The signature that makes a reservation a certificate.
+struct Recording {
+  AuthorityId authority = 0;
+  Serial serial;
+  ByteView signature;  // lives until commit returns
+  Time at;
+};
+
+struct Revocation {
+  AuthorityId authority = 0;
+  Serial serial;
+  std::uint32_t shard = 0;
+  RevocationReason reason = RevocationReason::unspecified;
+  Time at;
+  std::optional<Time> invalidity;        // RFC 5280 5.3.2
+  Time not_after;                        // of the certificate
+  std::optional<Fingerprint> block_key;  // refuse this key from now on
+};
+
+// One searchable name of a certificate, in the form of search_key().
+struct NameRow {
+  std::string name;
+  AuthorityId authority = 0;
+  Serial serial;
+};
+
+struct RecordIndex {
+  std::string field;  // e.g. "account"
+  std::string value;
+  auto operator<=>(const RecordIndex&) const = default;
+};
+
+// A small document: at most 1 MiB of data, keys and index values at most 200 octets of printable ASCII.
+struct Record {
+  std::string key;
+  std::uint64_t version = 0;  // 1 when first written, one more with each write
+  std::optional<Time> expires;
+  std::vector<RecordIndex> indexes;
+  std::string data;
+};
+
+// Writes a document if its stored version is still `expected`; 0 means that it must not exist yet.
+struct RecordWrite {
+  std::string collection;
+  std::string key;
+  std::uint64_t expected = 0;
+  bool erase = false;
+  std::optional<Time> expires;
+  std::vector<RecordIndex> indexes;
+  std::string data;
+};
+
+// A singleton job's right to write: refused by the database when the lease has moved on.
+struct Fence {
+  std::string lease;
+  std::uint64_t epoch = 0;
+};
+
+// Things that are written together or not at all.
+struct Write {
+  std::optional<Fence> fence;
+  std::vector<RecordWrite> records;
+  std::optional<AuthorityRow> authority;  // new id, or the certificate of a known id
+  std::optional<Reservation> reservation;
+  std::optional<Recording> recording;
+  std::optional<Revocation> revocation;
+  std::vector<NameRow> names;  // adding one that is there already is not an error
+  std::optional<Time> purge;   // drop up to 1,000 documents that expired before
+  std::string audit;           // lines for the audit, each ended by '\n'; may be empty
+
+  // Out. Set by commit when this write is why the batch was refused: conflict (the serial is taken, a
+  // version has moved, the certificate is revoked already, the lease is lost) or not_found.
+  Status outcome;
+};
+
+// One link of a node's audit chain: the lines of one commit.
+// hash = SHA-256(previous || sequence as 8 octets big-endian || milliseconds as 8 octets || text).
+struct AuditPage {
+  std::uint64_t sequence = 0;  // 1, 2, 3, ... for each node
+  Time at;
+  std::string text;
+  Fingerprint previous{};  // zeroes before the first
+  Fingerprint hash{};
+};
+
+// How many certificates of one expiry day (days since 1970) came (+) or went (-) with a batch.
+struct ExpiryChange {
+  std::int64_t day = 0;
+  std::int64_t change = 0;
+};
+
+// One transaction. `number` is the writer's own count: commit refuses any but the successor of the stored
+// one. That makes two processes under one node name notice each other, and makes a commit whose outcome is
+// unknown a thing to be read back.
+struct Batch {
+  std::string node;
+  std::uint64_t number = 0;
+  std::optional<AuditPage> audit;
+  std::span<Write* const> writes;
+  std::vector<ExpiryChange> expiries;
+};
+
+// Where a node's writer stands.
+struct WriterState {
+  std::uint64_t number = 0;          // of the last batch; 0 when there was none
+  std::uint64_t audit_sequence = 0;  // of the last page
+  Fingerprint audit_hash{};
+  std::optional<Time> audit_at;
+};
+
+struct CertificateRow {
+  AuthorityId authority = 0;
+  Serial serial;
+  std::string profile;
+  std::string requester;
+  Time not_before;
+  Time not_after;
+  std::uint32_t shard = 0;
+  Fingerprint key_hash{};
+  Bytes tbs;
+  Bytes signature;                // empty: reserved, never recorded as signed
+  std::optional<Time> issued_at;  // set with the signature
+  std::optional<RevocationReason> revoked;
+  std::optional<Time> revoked_at;
+};
+
+// Keyset position: pages neither skip nor repeat rows when others write meanwhile.
+struct CertificateCursor {
+  Time not_after;
+  AuthorityId authority = 0;
+  Serial serial;
+};
+
+struct CertificateQuery {
+  enum class State : std::uint8_t { any, reserved, issued, revoked };
+
+  std::optional<AuthorityId> authority;
+  State state = State::any;
+  std::optional<Time> expires_from;    // inclusive
+  std::optional<Time> expires_before;  // exclusive
+  std::string name;                    // search_key form; empty: any
+  bool name_is_prefix = false;
+  std::optional<CertificateCursor> after;
+  std::uint32_t limit = 100;  // at most 1,000
+};
+
+// The memory of a CA. All calls are [worker], thread-safe, and read what is committed.
+// Every call may fail with unavailable.
+class Ledger {
+ public:
+  virtual Result<std::vector<AuthorityRow>> authorities() = 0;
+
+  // not_found when that serial was never reserved.
+  virtual Result<CertificateRow> certificate(AuthorityId authority, const Serial& serial) = 0;
+
+  // Ordered by (not_after, authority, serial); the last row's position is the next call's `after`.
+  virtual Result<std::vector<CertificateRow>> search(const CertificateQuery& query) = 0;
+
+  // Certificates recorded after `cursor` ("" for the first), oldest first, at most `limit`; `cursor` moves
+  // behind the last. A row may come twice, never not at all.
+  virtual Result<std::vector<CertificateRow>> issued_since(std::string& cursor, std::uint32_t limit) = 0;
+
+  // Key hashes blocked by revocations, in order, after `after`, at most `limit`.
+  virtual Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) = 0;
+
+  // Valid certificates by expiry day, summed over nodes.
+  virtual Result<std::vector<ExpiryChange>> expiries() = 0;
+
+  virtual Result<WriterState> writer(std::string_view node) = 0;
+
+  // Nodes that have written an audit page, by name.
+  virtual Result<std::vector<std::string>> audit_nodes() = 0;
+
+  // Pages of a node with sequence > `after`, in order, at most `limit`.
+  virtual Result<std::vector<AuditPage>> audit(std::string_view node, std::uint64_t after,
+                                               std::uint32_t limit) = 0;
+
+ protected:
+  ~Ledger() = default;
+};
+
+// Documents of protocols. All calls are [worker], thread-safe, and read what is committed; expired
+// documents are as good as absent. Every call may fail with unavailable.
+class Records {
+ public:
+  // not_found when absent or expired.
+  virtual Result<Record> get(std::string_view collection, std::string_view key) = 0;
+
+  // Documents whose `field` was indexed under `value` (every document when `field` is empty), by key,
+  // after `after`, at most `limit`.
+  virtual Result<std::vector<Record>> find(std::string_view collection, std::string_view field,
+                                           std::string_view value, std::string_view after,
+                                           std::uint32_t limit) = 0;
+
+ protected:
+  ~Records() = default;
+};
+
+// The right to run a job that only one node may run. All calls are [worker] and thread-safe.
+class Leases {
+ public:
+  // Takes or renews `name` for `holder` until now + ttl. The epoch rises by one whenever the holder
+  // changes. conflict while another holder's lease runs.
+  virtual Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
+                                        std::chrono::milliseconds ttl) = 0;
+
+  // Gives it back early. Releasing what one no longer holds is not an error.
+  virtual Status release(std::string_view name, std::string_view holder) = 0;
+
+ protected:
+  ~Leases() = default;
+};
+
+class Storage : public Plugin {
+ public:
+  virtual Ledger& ledger() = 0;    // [any]
+  virtual Records& records() = 0;  // [any]
+  virtual Leases& leases() = 0;    // [any]
+
+  // [worker] Writes the whole batch durably or nothing of it. Called by one thread at a time.
+  // conflict: nothing was written, and every write that stood in the way has its outcome set; a batch
+  //   number that does not follow leaves all outcomes alone: another process writes under this node's name.
+  // unavailable: nothing was written, as far as reading back could tell.
+  // Retries what the database calls transient, and resolves an unknown outcome by reading back the number.
+  virtual Status commit(Batch& batch) = 0;
+
+  // [any] Whether a commit would succeed now; quick, from memory.
+  virtual Status health() = 0;
+};
+
+// Where a consistent copy goes. Names are relative, with '/' between folders.
+class Archive {
+ public:
+  virtual Status add(std::string_view name, ByteView content) = 0;
+  virtual Status add_file(std::string_view name, const std::string& path) = 0;
+
+ protected:
+  ~Archive() = default;
+};
+
+// Where it comes from.
+class ArchiveSource {
+ public:
+  virtual std::vector<std::string> names() const = 0;
+  virtual Result<Bytes> read(std::string_view name) const = 0;
+  // Writes the entry to a new file, mode 0600, synced. conflict when the file exists.
+  virtual Status extract(std::string_view name, const std::string& path) const = 0;
+
+ protected:
+  ~ArchiveSource() = default;
+};
+
+// Optional: a plugin that holds durable state can put it into a backup and take it back.
+class Archivable {
+ public:
+  static constexpr std::string_view id = "hanaper.archivable/1";
+
+  // [worker] A consistent copy of this moment, while others read and write.
+  virtual Status save(Archive& archive) = 0;
+
+  // [main] Configured but not started: puts the copy where start will find it. conflict when there is
+  // something already: a restore never overwrites.
+  virtual Status load(const ArchiveSource& source) = 0;
+
+ protected:
+  ~Archivable() = default;
+};
+
+}  // namespace hanaper

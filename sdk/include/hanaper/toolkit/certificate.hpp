@@ -1,0 +1,75 @@
+// Reading certificates and certification requests: views into the input, nothing copied, nothing decoded
+// that was not asked for.
+#pragma once
+
+#include <hanaper/toolkit/der.hpp>
+#include <hanaper/toolkit/signature_algorithm.hpp>
+
+namespace hanaper::x509 {
+
+struct ExtensionView {
+  ByteView oid;
+  bool critical = false;
+  ByteView value;  // content of extnValue
+};
+
+// A TBSCertificate (RFC 5280 4.1.2). Input: at most 64 KiB, at most 64 extensions, none twice.
+struct TbsView {
+  ByteView whole;
+  unsigned version = 0;  // 3 for v3
+  Serial serial;
+  ByteView signature_algorithm;  // whole AlgorithmIdentifier
+  ByteView issuer;               // whole Name
+  std::uint8_t not_before_tag = 0;
+  std::uint8_t not_after_tag = 0;
+  Time not_before;
+  Time not_after;
+  ByteView subject;  // whole Name
+  ByteView spki;     // whole SubjectPublicKeyInfo
+  bool has_unique_identifiers = false;
+  std::vector<ExtensionView> extensions;
+
+  const ExtensionView* find(ByteView oid) const noexcept {
+    for (const ExtensionView& extension : extensions)
+      if (equal(extension.oid, oid)) return &extension;
+    return nullptr;
+  }
+};
+
+struct CertificateView : TbsView {
+  ByteView der;
+  ByteView outer_algorithm;  // whole AlgorithmIdentifier
+  ByteView signature;
+};
+
+Result<TbsView> parse_tbs(ByteView tbs);
+Result<CertificateView> parse_certificate(ByteView der);
+
+// Certificate ::= SEQUENCE { tbs, its own signature algorithm, signature }; `tbs` must be one that
+// parse_tbs accepts.
+Bytes assemble_certificate(ByteView tbs, ByteView signature);
+
+// A PKCS#10 CertificationRequest (RFC 2986 4). Input: at most 64 KiB.
+struct CsrView {
+  ByteView der;
+  ByteView info;     // whole CertificationRequestInfo, what the signature covers
+  ByteView subject;  // whole Name
+  ByteView spki;
+  std::vector<ExtensionView> extensions;  // of the extensionRequest attribute
+  std::string_view challenge_password;    // RFC 2985 5.4.1; empty when absent
+  SignatureScheme scheme = SignatureScheme::ecdsa_sha256;
+  ByteView signature;
+
+  const ExtensionView* find(ByteView oid) const noexcept {
+    for (const ExtensionView& extension : extensions)
+      if (equal(extension.oid, oid)) return &extension;
+    return nullptr;
+  }
+};
+
+// bad_csr when it is not one; the signature is not looked at.
+Result<CsrView> parse_csr(ByteView der);
+// Proof of possession: the signature under the request's own key. bad_csr, bad_key.
+Status verify_csr(const CsrView& csr);
+
+}  // namespace hanaper::x509

@@ -1,0 +1,41 @@
+// The names certificates are issued for: one normal form each, and the X.509 forms of it.
+#pragma once
+
+#include <hanaper/toolkit/der.hpp>
+
+namespace hanaper::x509 {
+
+// A DNS name in normal form: lower case, A-labels, no final dot; a leading "*." only if `wildcard`.
+// malformed for anything a resolver would not look up as a host (RFC 1034 3.5, RFC 5891 4.2.3.1 for "--"),
+// more than 253 octets, labels of more than 63, a single label, or a last label of digits only.
+Result<std::string> normal_dns_name(std::string_view text, bool wildcard);
+
+// 4 or 16 octets of an address text; malformed otherwise, also for zone ids and leading zeros.
+Result<Bytes> ip_octets(std::string_view text);
+// RFC 5952 text of 4 or 16 octets.
+std::string ip_text(ByteView octets);
+
+// local@domain with a normal domain, ASCII only. malformed otherwise.
+Result<std::string> normal_email(std::string_view text);
+
+// Normal form by kind; uri must be absolute with a scheme.
+Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view text);
+// dns or ip, whichever the text is; for command lines.
+Result<Identifier> guess_identifier(std::string_view text);
+
+// How the ledger stores names: "dns:test.example.www." with labels reversed, so that a domain's subdomains
+// share a prefix; "ip:...", "email:...", "uri:..." as they are.
+std::string search_key(const Identifier& identifier);
+// The prefix that search keys of all names below `domain` share: "dns:test.example.".
+std::string search_prefix(std::string_view domain);
+
+// GeneralNames of a subjectAltName (RFC 5280 4.2.1.6).
+struct GeneralNames {
+  std::vector<Identifier> names;    // in normal form where they have one, else as they stand
+  std::vector<std::string> faults;  // "dns name \"a_b\": ...", one for each that has none
+  std::size_t others = 0;           // otherName, x400Address, directoryName, ediPartyName, registeredID
+};
+Result<GeneralNames> parse_general_names(ByteView sequence);
+Bytes encode_general_names(std::span<const Identifier> names);
+
+}  // namespace hanaper::x509

@@ -1,0 +1,94 @@
+// Object identifiers this project reads or writes, by their names in the RFCs.
+#pragma once
+
+#include <hanaper/toolkit/der.hpp>
+
+namespace hanaper::oid {
+
+using namespace der::literals;
+
+// Keys: RFC 3279, 5480, 8410.
+inline constexpr der::Oid rsa_encryption = "1.2.840.113549.1.1.1"_oid;
+inline constexpr der::Oid ec_public_key = "1.2.840.10045.2.1"_oid;
+inline constexpr der::Oid p256 = "1.2.840.10045.3.1.7"_oid;
+inline constexpr der::Oid p384 = "1.3.132.0.34"_oid;
+inline constexpr der::Oid p521 = "1.3.132.0.35"_oid;
+inline constexpr der::Oid ed25519 = "1.3.101.112"_oid;
+
+// Signatures: RFC 4055, 5758, 8410.
+inline constexpr der::Oid ecdsa_sha256 = "1.2.840.10045.4.3.2"_oid;
+inline constexpr der::Oid ecdsa_sha384 = "1.2.840.10045.4.3.3"_oid;
+inline constexpr der::Oid ecdsa_sha512 = "1.2.840.10045.4.3.4"_oid;
+inline constexpr der::Oid sha256_rsa = "1.2.840.113549.1.1.11"_oid;
+inline constexpr der::Oid sha384_rsa = "1.2.840.113549.1.1.12"_oid;
+inline constexpr der::Oid sha512_rsa = "1.2.840.113549.1.1.13"_oid;
+inline constexpr der::Oid rsassa_pss = "1.2.840.113549.1.1.10"_oid;
+inline constexpr der::Oid mgf1 = "1.2.840.113549.1.1.8"_oid;
+
+// Digests.
+inline constexpr der::Oid sha1 = "1.3.14.3.2.26"_oid;
+inline constexpr der::Oid sha256 = "2.16.840.1.101.3.4.2.1"_oid;
+inline constexpr der::Oid sha384 = "2.16.840.1.101.3.4.2.2"_oid;
+inline constexpr der::Oid sha512 = "2.16.840.1.101.3.4.2.3"_oid;
+
+// Names: RFC 4519, RFC 5280 appendix A.
+inline constexpr der::Oid common_name = "2.5.4.3"_oid;
+inline constexpr der::Oid surname = "2.5.4.4"_oid;
+inline constexpr der::Oid serial_number = "2.5.4.5"_oid;
+inline constexpr der::Oid country = "2.5.4.6"_oid;
+inline constexpr der::Oid locality = "2.5.4.7"_oid;
+inline constexpr der::Oid state = "2.5.4.8"_oid;
+inline constexpr der::Oid street = "2.5.4.9"_oid;
+inline constexpr der::Oid organization = "2.5.4.10"_oid;
+inline constexpr der::Oid organizational_unit = "2.5.4.11"_oid;
+inline constexpr der::Oid title = "2.5.4.12"_oid;
+inline constexpr der::Oid given_name = "2.5.4.42"_oid;
+inline constexpr der::Oid dn_qualifier = "2.5.4.46"_oid;
+inline constexpr der::Oid user_id = "0.9.2342.19200300.100.1.1"_oid;
+inline constexpr der::Oid domain_component = "0.9.2342.19200300.100.1.25"_oid;
+inline constexpr der::Oid email_address = "1.2.840.113549.1.9.1"_oid;
+
+// Requests: RFC 2985.
+inline constexpr der::Oid challenge_password = "1.2.840.113549.1.9.7"_oid;
+inline constexpr der::Oid extension_request = "1.2.840.113549.1.9.14"_oid;
+
+// Extensions: RFC 5280 4.2, RFC 7633, RFC 6962.
+inline constexpr der::Oid subject_directory_attributes = "2.5.29.9"_oid;
+inline constexpr der::Oid subject_key_identifier = "2.5.29.14"_oid;
+inline constexpr der::Oid key_usage = "2.5.29.15"_oid;
+inline constexpr der::Oid subject_alt_name = "2.5.29.17"_oid;
+inline constexpr der::Oid issuer_alt_name = "2.5.29.18"_oid;
+inline constexpr der::Oid basic_constraints = "2.5.29.19"_oid;
+inline constexpr der::Oid name_constraints = "2.5.29.30"_oid;
+inline constexpr der::Oid crl_distribution_points = "2.5.29.31"_oid;
+inline constexpr der::Oid certificate_policies = "2.5.29.32"_oid;
+inline constexpr der::Oid any_policy = "2.5.29.32.0"_oid;
+inline constexpr der::Oid policy_mappings = "2.5.29.33"_oid;
+inline constexpr der::Oid authority_key_identifier = "2.5.29.35"_oid;
+inline constexpr der::Oid policy_constraints = "2.5.29.36"_oid;
+inline constexpr der::Oid extended_key_usage = "2.5.29.37"_oid;
+inline constexpr der::Oid freshest_crl = "2.5.29.46"_oid;
+inline constexpr der::Oid inhibit_any_policy = "2.5.29.54"_oid;
+inline constexpr der::Oid authority_info_access = "1.3.6.1.5.5.7.1.1"_oid;
+inline constexpr der::Oid subject_info_access = "1.3.6.1.5.5.7.1.11"_oid;
+inline constexpr der::Oid tls_feature = "1.3.6.1.5.5.7.1.24"_oid;
+inline constexpr der::Oid acme_identifier = "1.3.6.1.5.5.7.1.31"_oid;
+inline constexpr der::Oid ocsp_no_check = "1.3.6.1.5.5.7.48.1.5"_oid;
+
+inline constexpr der::Oid ad_ocsp = "1.3.6.1.5.5.7.48.1"_oid;
+inline constexpr der::Oid ad_ca_issuers = "1.3.6.1.5.5.7.48.2"_oid;
+inline constexpr der::Oid cps_qualifier = "1.3.6.1.5.5.7.2.1"_oid;
+inline constexpr der::Oid user_notice_qualifier = "1.3.6.1.5.5.7.2.2"_oid;
+inline constexpr der::Oid smtp_utf8_mailbox = "1.3.6.1.5.5.7.8.9"_oid;
+
+// Extended key usages: RFC 5280 4.2.1.12, RFC 6960, RFC 6402.
+inline constexpr der::Oid any_extended_key_usage = "2.5.29.37.0"_oid;
+inline constexpr der::Oid server_auth = "1.3.6.1.5.5.7.3.1"_oid;
+inline constexpr der::Oid client_auth = "1.3.6.1.5.5.7.3.2"_oid;
+inline constexpr der::Oid code_signing = "1.3.6.1.5.5.7.3.3"_oid;
+inline constexpr der::Oid email_protection = "1.3.6.1.5.5.7.3.4"_oid;
+inline constexpr der::Oid time_stamping = "1.3.6.1.5.5.7.3.8"_oid;
+inline constexpr der::Oid ocsp_signing = "1.3.6.1.5.5.7.3.9"_oid;
+inline constexpr der::Oid cmc_ra = "1.3.6.1.5.5.7.3.28"_oid;
+
+}  // namespace hanaper::oid

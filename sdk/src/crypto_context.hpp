@@ -1,0 +1,49 @@
+// What each thread keeps of OpenSSL: fetched algorithms and reusable contexts.
+#pragma once
+
+#include <hanaper/toolkit/crypto.hpp>
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <memory>
+
+namespace hanaper::crypto {
+
+template <auto Free>
+struct Freeing {
+  void operator()(auto* object) const noexcept { Free(object); }
+};
+template <class T, auto Free>
+using Owned = std::unique_ptr<T, Freeing<Free>>;
+
+using PkeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
+using PkeyContextPtr = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using MdPtr = Owned<EVP_MD, EVP_MD_free>;
+using MdContextPtr = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+
+class ThreadContext {
+ public:
+  static ThreadContext& local();
+
+  ThreadContext();
+
+  const EVP_MD* md(Hash hash) const noexcept { return mds_[static_cast<std::size_t>(hash)].get(); }
+  // Digest of `parts` into `out`, with a kept context.
+  void digest(Hash hash, std::span<const ByteView> parts, std::uint8_t* out);
+
+  // A kept EC key of that curve, to be given a point with EVP_PKEY_set1_encoded_public_key.
+  EVP_PKEY* curve(KeyType type);
+
+  std::array<std::uint8_t, 4096> pool{};
+  std::size_t pool_used = 4096;
+
+ private:
+  std::array<MdPtr, 4> mds_;
+  MdContextPtr md_context_;
+  std::array<PkeyPtr, 3> curves_;
+};
+
+const char* curve_name(KeyType type) noexcept;
+
+}  // namespace hanaper::crypto

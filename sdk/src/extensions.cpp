@@ -1,0 +1,247 @@
+#include <hanaper/toolkit/extensions.hpp>
+
+#include <hanaper/toolkit/oids.hpp>
+
+namespace hanaper::x509 {
+namespace {
+
+struct NamedBit {
+  std::string_view name;
+  std::uint16_t bit;
+};
+constexpr NamedBit key_usages[] = {{"digital-signature", digital_signature},
+                                   {"non-repudiation", non_repudiation},
+                                   {"key-encipherment", key_encipherment},
+                                   {"data-encipherment", data_encipherment},
+                                   {"key-agreement", key_agreement},
+                                   {"key-cert-sign", key_cert_sign},
+                                   {"crl-sign", crl_sign},
+                                   {"encipher-only", encipher_only},
+                                   {"decipher-only", decipher_only}};
+
+struct NamedOid {
+  std::string_view name;
+  const der::Oid& oid;
+};
+constexpr NamedOid extended_usages[] = {{"server-auth", oid::server_auth},
+                                        {"client-auth", oid::client_auth},
+                                        {"code-signing", oid::code_signing},
+                                        {"email-protection", oid::email_protection},
+                                        {"time-stamping", oid::time_stamping},
+                                        {"ocsp-signing", oid::ocsp_signing},
+                                        {"cmc-ra", oid::cmc_ra},
+                                        {"any", oid::any_extended_key_usage}};
+
+template <class Table>
+std::string known(const Table& table) {
+  std::string text;
+  for (const auto& entry : table) text += (text.empty() ? "" : ", ") + std::string(entry.name);
+  return text;
+}
+
+void write_uri(der::Writer& writer, const std::string& uri) { writer.text(der::context_primitive(6), uri); }
+
+}  // namespace
+
+Result<std::uint16_t> parse_key_usage_name(std::string_view name) {
+  for (const NamedBit& usage : key_usages)
+    if (usage.name == name) return usage.bit;
+  return malformed("no key usage \"" + std::string(name) + "\"; known are " + known(key_usages));
+}
+
+Result<Bytes> parse_extended_usage_name(std::string_view name) {
+  for (const NamedOid& usage : extended_usages)
+    if (usage.name == name) return to_bytes(usage.oid);
+  if (auto oid = der::oid_from_text(name)) return oid;
+  return malformed("no extended key usage \"" + std::string(name) + "\"; known are " +
+                   known(extended_usages) + " and dotted object identifiers");
+}
+
+std::string extended_usage_name(ByteView oid) {
+  for (const NamedOid& usage : extended_usages)
+    if (usage.oid == oid) return std::string(usage.name);
+  return der::oid_to_text(oid);
+}
+
+Bytes key_usage(std::uint16_t bits) {
+  // A named bit list drops its trailing zeros (X.690 11.2.2).
+  std::uint8_t octets[2] = {};
+  for (int bit = 0; bit < 9; ++bit)
+    if (bits >> bit & 1) octets[bit / 8] |= static_cast<std::uint8_t>(0x80 >> bit % 8);
+  const std::size_t size = octets[1] != 0 ? 2 : 1;
+  std::uint8_t unused = 0;
+  while (unused < 7 && !(octets[size - 1] >> unused & 1)) ++unused;
+  der::Writer writer(16);
+  writer.bits({octets, size}, unused);
+  return writer.bytes();
+}
+
+Bytes extended_key_usage(const std::vector<Bytes>& usages) {
+  der::Writer writer(64);
+  writer.sequence([&] {
+    for (std::size_t i = usages.size(); i-- > 0;) writer.oid(usages[i]);
+  });
+  return writer.bytes();
+}
+
+Bytes basic_constraints(bool ca, std::optional<unsigned> path_length) {
+  der::Writer writer(16);
+  writer.sequence([&] {
+    if (!ca) return;  // DEFAULT FALSE stays out
+    if (path_length) writer.integer(*path_length);
+    writer.boolean(true);
+  });
+  return writer.bytes();
+}
+
+Bytes subject_key_identifier(ByteView identifier) {
+  der::Writer writer(32);
+  writer.octets(identifier);
+  return writer.bytes();
+}
+
+Bytes authority_key_identifier(ByteView identifier) {
+  der::Writer writer(32);
+  writer.sequence([&] { writer.primitive(der::context_primitive(0), identifier); });
+  return writer.bytes();
+}
+
+Bytes authority_info_access(const std::vector<std::string>& ocsp,
+                            const std::vector<std::string>& ca_issuers) {
+  der::Writer writer(256);
+  const auto write = [&](ByteView method, const std::vector<std::string>& urls) {
+    for (std::size_t i = urls.size(); i-- > 0;) {
+      writer.sequence([&] {
+        write_uri(writer, urls[i]);
+        writer.oid(method);
+      });
+    }
+  };
+  writer.sequence([&] {
+    write(oid::ad_ca_issuers, ca_issuers);
+    write(oid::ad_ocsp, ocsp);
+  });
+  return writer.bytes();
+}
+
+Bytes crl_distribution_points(const std::vector<std::string>& urls) {
+  der::Writer writer(256);
+  writer.sequence([&] {
+    for (std::size_t i = urls.size(); i-- > 0;) {
+      writer.sequence([&] {
+        writer.constructed(der::context(0), [&] {    // distributionPoint
+          writer.constructed(der::context(0), [&] {  // fullName
+            write_uri(writer, urls[i]);
+          });
+        });
+      });
+    }
+  });
+  return writer.bytes();
+}
+
+Bytes certificate_policies(const std::vector<PolicyInformation>& policies) {
+  der::Writer writer(256);
+  writer.sequence([&] {
+    for (std::size_t i = policies.size(); i-- > 0;) {
+      writer.sequence([&] {
+        if (!policies[i].cps.empty()) {
+          writer.sequence([&] {
+            writer.sequence([&] {
+              writer.text(der::ia5_string, policies[i].cps);
+              writer.oid(oid::cps_qualifier);
+            });
+          });
+        }
+        writer.oid(policies[i].oid);
+      });
+    }
+  });
+  return writer.bytes();
+}
+
+Bytes tls_feature_status_request() {
+  der::Writer writer(8);
+  writer.sequence([&] { writer.integer(5); });
+  return writer.bytes();
+}
+
+Result<BasicConstraints> parse_basic_constraints(ByteView value) {
+  HANAPER_TRY(der::Reader fields, der::open(value, der::sequence));
+  BasicConstraints result;
+  if (fields.peek() == der::boolean) {
+    HANAPER_TRY(result.ca, fields.read_boolean());
+    if (!result.ca) return malformed("basic constraints: DEFAULT FALSE is encoded");
+  }
+  if (fields.peek() == der::integer) {
+    HANAPER_TRY(result.path_length, fields.read_unsigned());
+  }
+  HANAPER_CHECK(fields.finish());
+  return result;
+}
+
+Result<std::uint16_t> parse_key_usage(ByteView value) {
+  HANAPER_TRY(const der::Element element, der::only(value, der::bit_string));
+  const ByteView content = element.content;
+  if (content.size() < 2 || content.size() > 3 || content[0] > 7)
+    return malformed("key usage: not a bit string of 1 to 9 bits");
+  // X.690 11.2.2: the last octet holds a set bit just above the unused ones.
+  const std::uint8_t last = content.back();
+  if ((last & ((1u << content[0]) - 1)) != 0 || !(last >> content[0] & 1))
+    return malformed("key usage: not a minimal bit list");
+  std::uint16_t bits = 0;
+  for (std::size_t bit = 0; bit < (content.size() - 1) * 8; ++bit)
+    if (content[1 + bit / 8] >> (7 - bit % 8) & 1) {
+      if (bit > 8) return malformed("key usage: unknown bit");
+      bits |= static_cast<std::uint16_t>(1 << bit);
+    }
+  return bits;
+}
+
+Result<std::vector<ByteView>> parse_extended_key_usage(ByteView value) {
+  HANAPER_TRY(der::Reader list, der::open(value, der::sequence));
+  std::vector<ByteView> usages;
+  while (!list.at_end()) {
+    HANAPER_TRY(const ByteView usage, list.read_oid());
+    usages.push_back(usage);
+  }
+  if (usages.empty()) return malformed("extended key usage: empty list");
+  return usages;
+}
+
+Result<ByteView> parse_subject_key_identifier(ByteView value) {
+  HANAPER_TRY(const der::Element element, der::only(value, der::octet_string));
+  return element.content;
+}
+
+Result<AuthorityKeyIdentifier> parse_authority_key_identifier(ByteView value) {
+  HANAPER_TRY(der::Reader fields, der::open(value, der::sequence));
+  AuthorityKeyIdentifier result;
+  HANAPER_TRY(const auto identifier, fields.maybe(der::context_primitive(0)));
+  HANAPER_TRY(const auto issuer, fields.maybe(der::context(1)));
+  HANAPER_TRY(const auto serial, fields.maybe(der::context_primitive(2)));
+  HANAPER_CHECK(fields.finish());
+  if (identifier) result.identifier = identifier->content;
+  result.has_issuer = issuer.has_value();
+  result.has_serial = serial.has_value();
+  return result;
+}
+
+Result<std::vector<AccessDescription>> parse_info_access(ByteView value) {
+  HANAPER_TRY(der::Reader list, der::open(value, der::sequence));
+  std::vector<AccessDescription> descriptions;
+  while (!list.at_end()) {
+    HANAPER_TRY(der::Reader fields, list.enter(der::sequence));
+    AccessDescription description;
+    HANAPER_TRY(description.method, fields.read_oid());
+    HANAPER_TRY(const der::Element location, fields.next());
+    HANAPER_CHECK(fields.finish());
+    description.tag = location.tag;
+    description.location = location.content;
+    descriptions.push_back(description);
+  }
+  if (descriptions.empty()) return malformed("information access: empty list");
+  return descriptions;
+}
+
+}  // namespace hanaper::x509

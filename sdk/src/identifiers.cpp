@@ -1,0 +1,228 @@
+#include <hanaper/toolkit/identifiers.hpp>
+
+#include <arpa/inet.h>
+
+namespace hanaper::x509 {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
+
+Error bad_name(std::string_view text, std::string_view why) {
+  return malformed("dns name \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+}
+
+Status check_label(std::string_view whole, std::string_view label) {
+  if (label.empty()) return bad_name(whole, "empty label");
+  if (label.size() > 63) return bad_name(whole, "label of more than 63 octets");
+  if (label.front() == '-' || label.back() == '-') return bad_name(whole, "label begins or ends with '-'");
+  for (char c : label)
+    if (!is_letter(c) && !is_digit(c) && c != '-')
+      return bad_name(whole, "only letters, digits, '-' and '.' are allowed");
+  // RFC 5890 2.3.1: labels with "--" in the third and fourth place are reserved; A-labels are the only ones
+  // in use.
+  if (label.size() >= 4 && label.substr(2, 2) == "--" && !label.starts_with("xn--"))
+    return bad_name(whole, "reserved label with \"--\" in third place");
+  if (label.starts_with("xn--") && label.size() == 4) return bad_name(whole, "empty A-label");
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> normal_dns_name(std::string_view text, bool wildcard) {
+  std::string name(text);
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  if (name.size() > 253) return bad_name(text, "longer than 253 octets");
+  std::string_view rest = name;
+  if (rest.starts_with("*.")) {
+    if (!wildcard) return bad_name(text, "a wildcard is not allowed here");
+    rest.remove_prefix(2);
+  }
+  std::size_t labels = 0;
+  std::string_view label;
+  for (;; ++labels) {
+    const std::size_t dot = rest.find('.');
+    label = rest.substr(0, dot);
+    HANAPER_CHECK(check_label(text, label));
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  if (labels == 0) return bad_name(text, "at least two labels are needed");
+  if (std::ranges::all_of(label, is_digit)) return bad_name(text, "the last label is a number");
+  return name;
+}
+
+Result<Bytes> ip_octets(std::string_view text) {
+  const std::string terminated(text);
+  Bytes octets(16);
+  if (terminated.size() == text.size() && inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1)
+    return octets;
+  octets.resize(4);
+  if (terminated.find('\0') == std::string::npos &&
+      inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1)
+    return octets;
+  return malformed("\"" + terminated.substr(0, 64) + "\" is no ip address");
+}
+
+std::string ip_text(ByteView octets) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (octets.size() != 4 && octets.size() != 16) return {};
+  inet_ntop(octets.size() == 4 ? AF_INET : AF_INET6, octets.data(), text, sizeof text);
+  return text;
+}
+
+Result<std::string> normal_email(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return malformed("email address \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+  };
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos || at == 0 || at > 64) return bad("no local part before an '@'");
+  for (char c : text.substr(0, at))
+    if (c <= 0x20 || c > 0x7e || std::string_view("()<>[]:;,\\\"@").find(c) != std::string_view::npos)
+      return bad("the local part holds a character that needs quoting");
+  auto domain = normal_dns_name(text.substr(at + 1), false);
+  if (!domain) return bad(domain.error().detail);
+  return std::string(text.substr(0, at + 1)) + *domain;
+}
+
+namespace {
+
+Result<std::string> normal_uri(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return malformed("uri \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+  };
+  if (text.size() > 2048) return bad("longer than 2048 octets");
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0) return bad("no scheme");
+  for (char c : text.substr(0, colon)) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (!is_letter(lower) && !is_digit(c) && c != '+' && c != '-' && c != '.') return bad("bad scheme");
+  }
+  if (colon + 1 == text.size()) return bad("nothing after the scheme");
+  for (char c : text)
+    if (c <= 0x20 || c > 0x7e) return bad("a character that needs percent-encoding");
+  return std::string(text);
+}
+
+}  // namespace
+
+Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view text) {
+  switch (kind) {
+    case Identifier::Kind::dns: {
+      HANAPER_TRY(std::string name, normal_dns_name(text, true));
+      return Identifier{kind, std::move(name)};
+    }
+    case Identifier::Kind::ip: {
+      HANAPER_TRY(const Bytes octets, ip_octets(text));
+      return Identifier{kind, ip_text(octets)};
+    }
+    case Identifier::Kind::email: {
+      HANAPER_TRY(std::string address, normal_email(text));
+      return Identifier{kind, std::move(address)};
+    }
+    case Identifier::Kind::uri: {
+      HANAPER_TRY(std::string uri, normal_uri(text));
+      return Identifier{kind, std::move(uri)};
+    }
+  }
+  return malformed("unknown kind of name");
+}
+
+Result<Identifier> guess_identifier(std::string_view text) {
+  if (ip_octets(text)) return normal_identifier(Identifier::Kind::ip, text);
+  return normal_identifier(Identifier::Kind::dns, text);
+}
+
+namespace {
+
+std::string reversed_labels(std::string_view name) {
+  std::string reversed;
+  while (!name.empty()) {
+    const std::size_t dot = name.rfind('.');
+    const std::string_view label = dot == std::string_view::npos ? name : name.substr(dot + 1);
+    reversed.append(label).push_back('.');
+    name = dot == std::string_view::npos ? std::string_view{} : name.substr(0, dot);
+  }
+  return reversed;
+}
+
+}  // namespace
+
+std::string search_key(const Identifier& identifier) {
+  std::string key(to_string(identifier.kind));
+  key.push_back(':');
+  key += identifier.kind == Identifier::Kind::dns ? reversed_labels(identifier.value) : identifier.value;
+  // Longer than any dns name; a uri that long is found by its beginning.
+  if (key.size() > 300) key.resize(300);
+  return key;
+}
+
+std::string search_prefix(std::string_view domain) { return "dns:" + reversed_labels(domain); }
+
+Result<GeneralNames> parse_general_names(ByteView sequence) {
+  HANAPER_TRY(der::Reader reader, der::open(sequence, der::sequence));
+  if (reader.at_end()) return malformed("subject alternative name is empty");
+  GeneralNames result;
+  const auto add = [&](Identifier::Kind kind, std::string_view text) {
+    auto normal = normal_identifier(kind, text);
+    if (!normal) result.faults.push_back(normal.error().detail);
+    result.names.push_back(normal ? *std::move(normal) : Identifier{kind, std::string(text)});
+  };
+  while (!reader.at_end()) {
+    if (result.names.size() + result.others >= 1000) return malformed("more than 1,000 alternative names");
+    HANAPER_TRY(const der::Element name, reader.next());
+    switch (name.tag) {
+      case der::context_primitive(1):
+        add(Identifier::Kind::email, as_text(name.content));
+        break;
+      case der::context_primitive(2):
+        add(Identifier::Kind::dns, as_text(name.content));
+        break;
+      case der::context_primitive(6):
+        add(Identifier::Kind::uri, as_text(name.content));
+        break;
+      case der::context_primitive(7):
+        if (name.content.size() != 4 && name.content.size() != 16)
+          return malformed("ip address of " + std::to_string(name.content.size()) + " octets");
+        result.names.push_back({Identifier::Kind::ip, ip_text(name.content)});
+        break;
+      case der::context(0):
+      case der::context(3):
+      case der::context(4):
+      case der::context(5):
+      case der::context_primitive(8):
+        ++result.others;
+        break;
+      default:
+        return malformed("unknown kind of general name");
+    }
+  }
+  return result;
+}
+
+Bytes encode_general_names(std::span<const Identifier> names) {
+  der::Writer writer(64 + names.size() * 32);
+  writer.sequence([&] {
+    for (std::size_t i = names.size(); i-- > 0;) {
+      const Identifier& name = names[i];
+      switch (name.kind) {
+        case Identifier::Kind::email:
+          writer.text(der::context_primitive(1), name.value);
+          break;
+        case Identifier::Kind::dns:
+          writer.text(der::context_primitive(2), name.value);
+          break;
+        case Identifier::Kind::uri:
+          writer.text(der::context_primitive(6), name.value);
+          break;
+        case Identifier::Kind::ip:
+          writer.primitive(der::context_primitive(7), ip_octets(name.value).value_or({}));
+          break;
+      }
+    }
+  });
+  return writer.bytes();
+}
+
+}  // namespace hanaper::x509

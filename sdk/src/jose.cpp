@@ -1,0 +1,237 @@
+#include <hanaper/toolkit/jose.hpp>
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/signature_algorithm.hpp>
+
+namespace hanaper::jose {
+namespace {
+
+struct Algorithm {
+  std::string_view name;
+  SignatureScheme scheme;
+  std::optional<KeyType> key;
+};
+// RFC 7518 3.1; ES* are bound to their curves (RFC 7518 3.4).
+constexpr Algorithm known_algorithms[] = {
+    {"ES256", SignatureScheme::ecdsa_sha256, KeyType::ec_p256},
+    {"ES384", SignatureScheme::ecdsa_sha384, KeyType::ec_p384},
+    {"ES512", SignatureScheme::ecdsa_sha512, KeyType::ec_p521},
+    {"RS256", SignatureScheme::rsa_pkcs1_sha256, KeyType::rsa},
+    {"PS256", SignatureScheme::rsa_pss_sha256, KeyType::rsa},
+    {"EdDSA", SignatureScheme::ed25519, KeyType::ed25519},
+};
+
+struct Curve {
+  std::string_view name;
+  KeyType type;
+  std::size_t size;
+};
+constexpr Curve curves[] = {
+    {"P-256", KeyType::ec_p256, 32}, {"P-384", KeyType::ec_p384, 48}, {"P-521", KeyType::ec_p521, 66}};
+
+const Algorithm* find_algorithm(std::string_view name) {
+  for (const Algorithm& algorithm : known_algorithms)
+    if (algorithm.name == name) return &algorithm;
+  return nullptr;
+}
+
+// A base64url member. bad_key when it is absent, no text or badly spelled.
+Result<Bytes> member(const json::Value& jwk, std::string_view name) {
+  const json::Value* value = jwk.find(name);
+  if (value == nullptr || value->text() == nullptr)
+    return bad_key("jwk: no text \"" + std::string(name) + "\"");
+  auto octets = base64::decode_url(*value->text());
+  if (!octets) return bad_key("jwk: \"" + std::string(name) + "\": " + octets.error().detail);
+  return octets;
+}
+
+Result<Bytes> sized_member(const json::Value& jwk, std::string_view name, std::size_t size) {
+  HANAPER_TRY(Bytes octets, member(jwk, name));
+  if (octets.size() != size)
+    return bad_key("jwk: \"" + std::string(name) + "\" is not " + std::to_string(size) + " octets");
+  return octets;
+}
+
+// RFC 7638 3.2: required members only, in lexical order, no white space.
+std::string thumbprint(std::string_view canonical) {
+  return base64::encode_url(crypto::sha256(as_bytes(canonical)));
+}
+
+Result<Jwk> parse_ec(const json::Value& jwk) {
+  const std::string_view name = jwk.text_at("crv");
+  for (const Curve& curve : curves) {
+    if (curve.name != name) continue;
+    HANAPER_TRY(const Bytes x, sized_member(jwk, "x", curve.size));
+    HANAPER_TRY(const Bytes y, sized_member(jwk, "y", curve.size));
+    Bytes point{0x04};
+    point.insert(point.end(), x.begin(), x.end());
+    point.insert(point.end(), y.begin(), y.end());
+    const std::string canonical = R"({"crv":")" + std::string(name) + R"(","kty":"EC","x":")" +
+                                  base64::encode_url(x) + R"(","y":")" + base64::encode_url(y) + R"("})";
+    return Jwk{{curve.type, 0}, x509::ec_spki(curve.type, point), thumbprint(canonical)};
+  }
+  return bad_key("jwk: curve \"" + std::string(name.substr(0, 32)) + "\" is not supported");
+}
+
+Result<Jwk> parse_okp(const json::Value& jwk) {
+  if (jwk.text_at("crv") != "Ed25519") return bad_key("jwk: only Ed25519 is supported of OKP");
+  HANAPER_TRY(const Bytes x, sized_member(jwk, "x", 32));
+  const std::string canonical = R"({"crv":"Ed25519","kty":"OKP","x":")" + base64::encode_url(x) + R"("})";
+  return Jwk{{KeyType::ed25519, 0}, x509::ec_spki(KeyType::ed25519, x), thumbprint(canonical)};
+}
+
+Result<Jwk> parse_rsa(const json::Value& jwk) {
+  HANAPER_TRY(Bytes n, member(jwk, "n"));
+  HANAPER_TRY(Bytes e, member(jwk, "e"));
+  // RFC 7518 6.3.1.1 forbids leading zeros; RFC 8555 8.1 warns of clients that send them: the thumbprint is
+  // over the number, not over the spelling.
+  for (Bytes* number : {&n, &e}) {
+    const auto first = std::ranges::find_if(*number, [](std::uint8_t octet) { return octet != 0; });
+    number->erase(number->begin(), first);
+    if (number->empty()) return bad_key("jwk: a zero rsa number");
+  }
+  if (n.size() > 1024 || e.size() > 8) return bad_key("jwk: rsa key too large");
+  const std::string canonical =
+      R"({"e":")" + base64::encode_url(e) + R"(","kty":"RSA","n":")" + base64::encode_url(n) + R"("})";
+  const Bytes spki = x509::rsa_spki(n, e);
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  return Jwk{key.spec, spki, thumbprint(canonical)};
+}
+
+}  // namespace
+
+Result<Jwk> parse_jwk(const json::Value& jwk) {
+  if (jwk.object() == nullptr) return bad_key("jwk is no object");
+  if (jwk.find("d") != nullptr || jwk.find("k") != nullptr)
+    return bad_key("jwk holds a private or secret key");
+  const std::string_view kty = jwk.text_at("kty");
+  if (kty == "EC") return parse_ec(jwk);
+  if (kty == "RSA") return parse_rsa(jwk);
+  if (kty == "OKP") return parse_okp(jwk);
+  return bad_key("jwk: key type \"" + std::string(kty.substr(0, 32)) + "\" is not supported");
+}
+
+Result<json::Value> jwk_of(ByteView spki) {
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  if (key.spec.type == KeyType::rsa)
+    return json::Value(json::Object{
+        {"kty", "RSA"}, {"n", base64::encode_url(key.modulus)}, {"e", base64::encode_url(key.exponent)}});
+  if (key.spec.type == KeyType::ed25519)
+    return json::Value(
+        json::Object{{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", base64::encode_url(key.point)}});
+  const ByteView coordinates = key.point.subspan(1);
+  const std::size_t size = coordinates.size() / 2;
+  for (const Curve& curve : curves)
+    if (curve.type == key.spec.type)
+      return json::Value(json::Object{{"kty", "EC"},
+                                      {"crv", curve.name},
+                                      {"x", base64::encode_url(coordinates.first(size))},
+                                      {"y", base64::encode_url(coordinates.subspan(size))}});
+  return bad_key("unknown curve");
+}
+
+const std::vector<std::string>& algorithms() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const Algorithm& algorithm : known_algorithms) list.emplace_back(algorithm.name);
+    return list;
+  }();
+  return names;
+}
+
+Result<SignatureScheme> parse_algorithm(std::string_view alg) {
+  const Algorithm* algorithm = find_algorithm(alg);
+  if (algorithm == nullptr)
+    return unsupported("alg \"" + std::string(alg.substr(0, 32)) + "\" is not supported");
+  return algorithm->scheme;
+}
+
+namespace {
+
+Result<std::string> text_member(const json::Value& object, std::string_view name) {
+  const json::Value* value = object.find(name);
+  if (value == nullptr || value->text() == nullptr)
+    return malformed("jws: no text \"" + std::string(name) + "\"");
+  return *value->text();
+}
+
+Status parse_header(const std::string& encoded, Jws& jws) {
+  HANAPER_TRY(const Bytes octets, base64::decode_url(encoded));
+  HANAPER_TRY(jws.header, json::parse(as_text(octets), {16 * 1024, 8, 200}));
+  if (jws.header.object() == nullptr) return malformed("jws: protected header is no object");
+  // RFC 7515 4.1.11: extensions named critical must be understood; none is.
+  if (jws.header.find("crit") != nullptr)
+    return malformed("jws: critical header parameters are not understood");
+  if (jws.header.find("b64") != nullptr)
+    return malformed("jws: b64 is not allowed");  // RFC 7797 without crit
+  HANAPER_TRY(jws.alg, text_member(jws.header, "alg"));
+  for (auto [name, target] : {std::pair{"kid", &jws.kid}, {"nonce", &jws.nonce}, {"url", &jws.url}}) {
+    if (jws.header.find(name) == nullptr) continue;
+    HANAPER_TRY(*target, text_member(jws.header, name));
+  }
+  if (const json::Value* jwk = jws.header.find("jwk")) {
+    if (jws.header.find("kid") != nullptr) return malformed("jws: both jwk and kid");  // RFC 8555 6.2
+    HANAPER_TRY(jws.jwk, parse_jwk(*jwk));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Jws> parse_jws(std::string_view body) {
+  HANAPER_TRY(const json::Value object, json::parse(body, {body.size(), 4, 16}));
+  if (object.object() == nullptr) return malformed("jws: no object");
+  for (const json::Member& part : *object.object())
+    if (part.first != "protected" && part.first != "payload" && part.first != "signature")
+      return malformed("jws: only the flattened form with protected, payload and signature is accepted");
+  HANAPER_TRY(const std::string header, text_member(object, "protected"));
+  HANAPER_TRY(const std::string payload, text_member(object, "payload"));
+  HANAPER_TRY(const std::string signature, text_member(object, "signature"));
+  Jws jws;
+  HANAPER_CHECK(parse_header(header, jws));
+  HANAPER_TRY(jws.payload, base64::decode_url(payload));
+  HANAPER_TRY(jws.signature, base64::decode_url(signature));
+  jws.signing_input = header + "." + payload;
+  return jws;
+}
+
+namespace {
+
+// RFC 7518 3.4: R and S as octet strings of the coordinates' size, to the DER that verifiers read.
+Result<Bytes> ecdsa_der(ByteView raw, std::size_t size) {
+  if (raw.size() != 2 * size)
+    return malformed("jws: signature is not " + std::to_string(2 * size) + " octets");
+  der::Writer writer(160);
+  writer.sequence([&] {
+    writer.unsigned_integer(raw.subspan(size));
+    writer.unsigned_integer(raw.first(size));
+  });
+  return writer.bytes();
+}
+
+}  // namespace
+
+Status verify(const Jws& jws, ByteView spki) {
+  const Algorithm* algorithm = find_algorithm(jws.alg);
+  if (algorithm == nullptr) return unsupported("alg \"" + jws.alg.substr(0, 32) + "\" is not supported");
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  if (key.spec.type != algorithm->key) return bad_key("the key does not fit alg " + jws.alg);
+  for (const Curve& curve : curves) {
+    if (curve.type != key.spec.type) continue;
+    HANAPER_TRY(const Bytes signature, ecdsa_der(jws.signature, curve.size));
+    return crypto::verify(algorithm->scheme, spki, as_bytes(jws.signing_input), signature);
+  }
+  return crypto::verify(algorithm->scheme, spki, as_bytes(jws.signing_input), jws.signature);
+}
+
+Status verify_mac(const Jws& jws, ByteView key) {
+  if (jws.alg != "HS256")
+    return unsupported("alg \"" + jws.alg.substr(0, 32) + "\" is no supported mac; use HS256");
+  const Fingerprint mac = crypto::hmac_sha256(key, as_bytes(jws.signing_input));
+  if (!crypto::equal_constant_time(mac, jws.signature)) return forbidden("the mac does not verify");
+  return {};
+}
+
+}  // namespace hanaper::jose

@@ -1,0 +1,249 @@
+#include <hanaper/toolkit/json.hpp>
+
+// Header-only use: no library of Boost is linked.
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/src.hpp>
+
+#include <charconv>
+#include <cmath>
+
+namespace hanaper::json {
+namespace {
+
+// Builds our values from the parser's events. Open containers form a stack; a finished value goes into
+// the innermost one.
+struct Handler {
+  static constexpr std::size_t max_object_size = 100'000;
+  static constexpr std::size_t max_array_size = 100'000;
+  static constexpr std::size_t max_key_size = 4096;
+  static constexpr std::size_t max_string_size = 16 * 1024 * 1024;
+
+  struct Open {
+    Value container;
+    std::string key;  // of the member whose value comes next
+  };
+
+  std::size_t values_left = 0;
+  std::string text;
+  std::vector<Open> open;
+  Value root;
+  std::string fault;
+
+  using error_code = boost::json::error_code;
+
+  bool fail(std::string what, error_code& ec) {
+    fault = std::move(what);
+    ec = boost::json::make_error_code(boost::json::error::syntax);
+    return false;
+  }
+  bool add(Value value, error_code& ec) {
+    if (values_left-- == 0) return fail("too many values", ec);
+    if (open.empty()) {
+      root = std::move(value);
+      return true;
+    }
+    Open& into = open.back();
+    if (Object* object = into.container.object()) {
+      object->emplace_back(std::move(into.key), std::move(value));
+    } else {
+      into.container.array()->push_back(std::move(value));
+    }
+    return true;
+  }
+  bool close(error_code& ec) {
+    Value done = std::move(open.back().container);
+    open.pop_back();
+    return add(std::move(done), ec);
+  }
+
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  bool on_object_begin(error_code&) {
+    open.push_back({Value(Object{}), {}});
+    return true;
+  }
+  bool on_object_end(std::size_t, error_code& ec) { return close(ec); }
+  bool on_array_begin(error_code&) {
+    open.push_back({Value(Array{}), {}});
+    return true;
+  }
+  bool on_array_end(std::size_t, error_code& ec) { return close(ec); }
+  bool on_key_part(boost::json::string_view part, std::size_t, error_code&) {
+    text.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(boost::json::string_view part, std::size_t, error_code& ec) {
+    text.append(part.data(), part.size());
+    if (open.back().container.find(text) != nullptr)
+      return fail("member \"" + text.substr(0, 64) + "\" given twice", ec);
+    open.back().key = std::exchange(text, {});
+    return true;
+  }
+  bool on_string_part(boost::json::string_view part, std::size_t, error_code&) {
+    text.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string(boost::json::string_view part, std::size_t, error_code& ec) {
+    text.append(part.data(), part.size());
+    return add(Value(std::exchange(text, {})), ec);
+  }
+  bool on_number_part(boost::json::string_view, error_code&) { return true; }
+  bool on_int64(std::int64_t value, boost::json::string_view, error_code& ec) {
+    return add(Value(value), ec);
+  }
+  bool on_uint64(std::uint64_t value, boost::json::string_view, error_code& ec) {
+    return add(Value(static_cast<double>(value)), ec);
+  }
+  bool on_double(double value, boost::json::string_view, error_code& ec) {
+    if (!std::isfinite(value)) return fail("number out of range", ec);
+    return add(Value(value), ec);
+  }
+  bool on_bool(bool value, error_code& ec) { return add(Value(value), ec); }
+  bool on_null(error_code& ec) { return add(Value(nullptr), ec); }
+  bool on_comment_part(boost::json::string_view, error_code&) { return true; }
+  bool on_comment(boost::json::string_view, error_code&) { return true; }
+};
+
+}  // namespace
+
+const Value* Value::find(std::string_view name) const noexcept {
+  const Object* members = object();
+  if (members == nullptr) return nullptr;
+  for (const Member& member : *members)
+    if (member.first == name) return &member.second;
+  return nullptr;
+}
+
+std::string_view Value::text_at(std::string_view name) const noexcept {
+  const Value* value = find(name);
+  const std::string* found = value ? value->text() : nullptr;
+  return found ? std::string_view(*found) : std::string_view{};
+}
+
+Result<Value> parse(std::string_view text, Limits limits) {
+  if (text.size() > limits.octets)
+    return malformed("json: more than " + std::to_string(limits.octets) + " octets");
+  boost::json::parse_options options;
+  options.max_depth = limits.depth;
+  boost::json::basic_parser<Handler> parser(options);
+  parser.handler().values_left = limits.values;
+  boost::json::error_code ec;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
+  if (!parser.handler().fault.empty()) return malformed("json: " + parser.handler().fault);
+  const std::string where = " at octet " + std::to_string(used);
+  if (ec == boost::json::error::too_deep) return malformed("json: nested too deeply" + where);
+  if (ec) return malformed("json: " + ec.message() + where);
+  if (used < text.size()) return malformed("json: unexpected text" + where);
+  return std::move(parser.handler().root);
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  out.push_back('"');
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<std::uint8_t>(text[i]);
+    if (lead < 0x80) {
+      ++i;
+      switch (lead) {
+        case '"':
+          out += "\\\"";
+          break;
+        case '\\':
+          out += "\\\\";
+          break;
+        case '\n':
+          out += "\\n";
+          break;
+        case '\r':
+          out += "\\r";
+          break;
+        case '\t':
+          out += "\\t";
+          break;
+        default:
+          if (lead < 0x20 || lead == 0x7f)
+            out.append("\\u00").append({digits[lead >> 4], digits[lead & 15]});
+          else
+            out.push_back(static_cast<char>(lead));
+      }
+      continue;
+    }
+    const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    std::size_t sound = length != 0 && i + length <= text.size() ? length : 0;
+    for (std::size_t k = 1; k < sound; ++k)
+      if ((static_cast<std::uint8_t>(text[i + k]) & 0xc0) != 0x80) sound = 0;
+    if (sound == 0) {
+      out += "\xef\xbf\xbd";
+      ++i;
+      continue;
+    }
+    out.append(text, i, sound);
+    i += sound;
+  }
+  out.push_back('"');
+}
+
+namespace {
+
+struct Printer {
+  std::string out;
+  bool pretty;
+
+  void line(std::size_t depth) {
+    if (!pretty) return;
+    out.push_back('\n');
+    out.append(depth * 2, ' ');
+  }
+  void print(const Value& value, std::size_t depth) {
+    std::visit([&](const auto& content) { print_content(content, depth); }, value.variant());
+  }
+  void print_content(std::nullptr_t, std::size_t) { out += "null"; }
+  void print_content(bool value, std::size_t) { out += value ? "true" : "false"; }
+  void print_content(std::int64_t value, std::size_t) { out += std::to_string(value); }
+  void print_content(double value, std::size_t) {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value);
+    out.append(text, end.ptr);
+  }
+  void print_content(const std::string& value, std::size_t) { append_quoted(out, value); }
+  void print_content(const Array& values, std::size_t depth) {
+    if (values.empty()) return void(out += "[]");
+    out.push_back('[');
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i != 0) out.push_back(',');
+      line(depth + 1);
+      print(values[i], depth + 1);
+    }
+    line(depth);
+    out.push_back(']');
+  }
+  void print_content(const Object& members, std::size_t depth) {
+    if (members.empty()) return void(out += "{}");
+    out.push_back('{');
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (i != 0) out.push_back(',');
+      line(depth + 1);
+      append_quoted(out, members[i].first);
+      out += pretty ? ": " : ":";
+      print(members[i].second, depth + 1);
+    }
+    line(depth);
+    out.push_back('}');
+  }
+};
+
+}  // namespace
+
+std::string write(const Value& value) {
+  Printer printer{{}, false};
+  printer.print(value, 0);
+  return std::move(printer.out);
+}
+
+std::string write_pretty(const Value& value) {
+  Printer printer{{}, true};
+  printer.print(value, 0);
+  return std::move(printer.out);
+}
+
+}  // namespace hanaper::json

@@ -1,0 +1,222 @@
+#include <hanaper/toolkit/extensions.hpp>
+
+#include <bit>
+#include <charconv>
+
+namespace hanaper::x509 {
+namespace {
+
+// Network and mask of "192.0.2.0/24", 8 or 32 octets.
+Result<Bytes> parse_range(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  HANAPER_TRY(Bytes octets, ip_octets(text.substr(0, slash)));
+  std::size_t bits = octets.size() * 8;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    if (error != std::errc{} || end != digits.data() + digits.size() || bits > octets.size() * 8)
+      return malformed("\"" + std::string(text) + "\" has a bad prefix length");
+  }
+  const std::size_t size = octets.size();
+  octets.resize(size * 2);
+  for (std::size_t bit = 0; bit < size * 8; ++bit) {
+    const auto mask = static_cast<std::uint8_t>(0x80 >> bit % 8);
+    if (bit < bits)
+      octets[size + bit / 8] |= mask;
+    else if (octets[bit / 8] & mask)
+      return malformed("\"" + std::string(text) + "\" has bits set behind its prefix");
+  }
+  return octets;
+}
+
+bool within_domain(std::string_view name, std::string_view base) {
+  if (base.empty()) return true;
+  if (name.size() == base.size()) return name == base;
+  return name.size() > base.size() && name.ends_with(base) && name[name.size() - base.size() - 1] == '.';
+}
+
+// RFC 5280 4.2.1.10 for hosts of mail addresses and URIs: ".example.test" is everything below, without the
+// dot exactly that host.
+bool within_host(std::string_view host, std::string_view base) {
+  if (base.starts_with('.')) return host.size() > base.size() && host.ends_with(base);
+  return host == base;
+}
+
+std::string_view uri_host(std::string_view uri) {
+  const std::size_t start = uri.find("://");
+  if (start == std::string_view::npos) return {};
+  std::string_view authority = uri.substr(start + 3);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
+    authority.remove_prefix(at + 1);
+  return authority.substr(0, authority.find(':'));
+}
+
+bool within(const Subtree& subtree, const Identifier& name) {
+  const std::string_view base = as_text(subtree.base);
+  switch (name.kind) {
+    case Identifier::Kind::dns: {
+      const std::string_view value = name.value;
+      return within_domain(value.starts_with("*.") ? value.substr(2) : value, base);
+    }
+    case Identifier::Kind::ip: {
+      const Bytes octets = ip_octets(name.value).value_or({});
+      if (octets.size() * 2 != subtree.base.size()) return false;
+      for (std::size_t i = 0; i < octets.size(); ++i)
+        if ((octets[i] & subtree.base[octets.size() + i]) != subtree.base[i]) return false;
+      return true;
+    }
+    case Identifier::Kind::email: {
+      if (base.find('@') != std::string_view::npos) return name.value == base;
+      return within_host(std::string_view(name.value).substr(name.value.find('@') + 1), base);
+    }
+    case Identifier::Kind::uri:
+      return within_host(uri_host(name.value), base);
+  }
+  return false;
+}
+
+// "*.example.test" stands for names that an exclusion of "a.example.test" forbids.
+bool wildcard_reaches(const Subtree& subtree, const Identifier& name) {
+  const std::string_view value = name.value;
+  if (name.kind != Identifier::Kind::dns || !value.starts_with("*.")) return false;
+  const std::string_view base = as_text(subtree.base);
+  const std::size_t dot = base.find('.');
+  return dot != std::string_view::npos && base.substr(dot + 1) == value.substr(2);
+}
+
+Status parse_subtrees(ByteView list, std::vector<Subtree>& subtrees, bool& others) {
+  der::Reader reader(list);
+  if (reader.at_end()) return malformed("name constraints: empty list of subtrees");
+  while (!reader.at_end()) {
+    if (subtrees.size() >= 1000) return malformed("name constraints: more than 1,000 subtrees");
+    HANAPER_TRY(der::Reader fields, reader.enter(der::sequence));
+    HANAPER_TRY(const der::Element base, fields.next());
+    // RFC 5280 4.2.1.10: "minimum MUST be zero, and maximum MUST be absent"; DER leaves both out.
+    HANAPER_CHECK(fields.finish());
+    Subtree subtree{Identifier::Kind::dns, to_bytes(base.content)};
+    switch (base.tag) {
+      case der::context_primitive(1):
+        subtree.kind = Identifier::Kind::email;
+        break;
+      case der::context_primitive(2):
+        subtree.kind = Identifier::Kind::dns;
+        break;
+      case der::context_primitive(6):
+        subtree.kind = Identifier::Kind::uri;
+        break;
+      case der::context_primitive(7):
+        if (base.content.size() != 8 && base.content.size() != 32)
+          return malformed("name constraints: address range is not 8 or 32 octets");
+        subtree.kind = Identifier::Kind::ip;
+        break;
+      default:
+        others = true;
+        continue;
+    }
+    if (subtree.kind == Identifier::Kind::dns && !subtree.base.empty() && subtree.base[0] == '.')
+      subtree.base.erase(subtree.base.begin());  // not in the RFC, but in the wild
+    subtrees.push_back(std::move(subtree));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Subtree> parse_subtree(std::string_view text) {
+  const auto host = [](std::string_view name) {
+    return normal_dns_name(name.starts_with('.') ? name.substr(1) : name, false);
+  };
+  if (text.starts_with("uri:")) {
+    text.remove_prefix(4);
+    HANAPER_CHECK(host(text));
+    return Subtree{Identifier::Kind::uri, to_bytes(as_bytes(text))};
+  }
+  if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
+    if (at == 0) text.remove_prefix(1);
+    if (at != 0) {
+      HANAPER_CHECK(normal_email(text));
+    } else {
+      HANAPER_CHECK(host(text));
+    }
+    return Subtree{Identifier::Kind::email, to_bytes(as_bytes(text))};
+  }
+  if (text.find('/') != std::string_view::npos || ip_octets(text)) {
+    HANAPER_TRY(Bytes range, parse_range(text));
+    return Subtree{Identifier::Kind::ip, std::move(range)};
+  }
+  if (text.starts_with('.')) text.remove_prefix(1);
+  // A constraint may be a single label: everything below "test".
+  HANAPER_CHECK(normal_dns_name("x." + std::string(text), false));
+  std::string base(text);
+  for (char& c : base)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return Subtree{Identifier::Kind::dns, to_bytes(as_bytes(base))};
+}
+
+std::string subtree_text(const Subtree& subtree) {
+  const std::string base(as_text(subtree.base));
+  switch (subtree.kind) {
+    case Identifier::Kind::dns:
+      return base;
+    case Identifier::Kind::uri:
+      return "uri:" + base;
+    case Identifier::Kind::email:
+      return base.find('@') == std::string::npos ? "@" + base : base;
+    case Identifier::Kind::ip:
+      break;
+  }
+  const ByteView octets = subtree.base;
+  const ByteView mask = octets.subspan(octets.size() / 2);
+  std::size_t bits = 0;
+  for (std::uint8_t octet : mask) bits += static_cast<std::size_t>(std::popcount(octet));
+  return ip_text(octets.first(octets.size() / 2)) + "/" + std::to_string(bits);
+}
+
+Bytes name_constraints(const NameConstraints& constraints) {
+  der::Writer writer(256);
+  const auto write = [&](std::uint8_t tag, const std::vector<Subtree>& subtrees) {
+    if (subtrees.empty()) return;
+    writer.constructed(tag, [&] {
+      for (std::size_t i = subtrees.size(); i-- > 0;) {
+        constexpr std::uint8_t tags[] = {der::context_primitive(2), der::context_primitive(7),
+                                         der::context_primitive(1), der::context_primitive(6)};
+        writer.sequence(
+            [&] { writer.primitive(tags[static_cast<std::size_t>(subtrees[i].kind)], subtrees[i].base); });
+      }
+    });
+  };
+  writer.sequence([&] {
+    write(der::context(1), constraints.excluded);
+    write(der::context(0), constraints.permitted);
+  });
+  return writer.bytes();
+}
+
+Result<NameConstraints> parse_name_constraints(ByteView value) {
+  HANAPER_TRY(der::Reader fields, der::open(value, der::sequence));
+  NameConstraints constraints;
+  HANAPER_TRY(const auto permitted, fields.maybe(der::context(0)));
+  HANAPER_TRY(const auto excluded, fields.maybe(der::context(1)));
+  HANAPER_CHECK(fields.finish());
+  // RFC 5280 4.2.1.10: "Conforming CAs MUST NOT issue certificates where name constraints is an empty
+  // sequence."
+  if (!permitted && !excluded) return malformed("name constraints: neither permitted nor excluded");
+  if (permitted) HANAPER_CHECK(parse_subtrees(permitted->content, constraints.permitted, constraints.others));
+  if (excluded) HANAPER_CHECK(parse_subtrees(excluded->content, constraints.excluded, constraints.others));
+  return constraints;
+}
+
+bool allows(const NameConstraints& constraints, const Identifier& name) {
+  for (const Subtree& subtree : constraints.excluded)
+    if (subtree.kind == name.kind && (within(subtree, name) || wildcard_reaches(subtree, name))) return false;
+  bool constrained = false;
+  for (const Subtree& subtree : constraints.permitted) {
+    if (subtree.kind != name.kind) continue;
+    if (within(subtree, name)) return true;
+    constrained = true;
+  }
+  return !constrained;
+}
+
+}  // namespace hanaper::x509

@@ -1,0 +1,140 @@
+#include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
+
+#include <gtest/gtest.h>
+
+namespace hanaper::x509 {
+namespace {
+
+TEST(DnsNames, AreBroughtIntoOneForm) {
+  EXPECT_EQ(*normal_dns_name("WWW.Example.TEST", false), "www.example.test");
+  EXPECT_EQ(*normal_dns_name("*.example.test", true), "*.example.test");
+  EXPECT_EQ(*normal_dns_name("xn--bcher-kva.example", false), "xn--bcher-kva.example");
+  EXPECT_EQ(*normal_dns_name("123.example.test", false), "123.example.test");
+}
+
+TEST(DnsNames, ThatNoResolverLooksUpAreRefused) {
+  const std::string label64(64, 'a');
+  const std::string long_name = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                                std::string(63, 'c') + "." + std::string(62, 'd') + ".test";
+  for (const std::string& bad :
+       {std::string(""), std::string("test"), std::string("a..test"), std::string(".a.test"),
+        std::string("a.test."), std::string("a_b.test"), std::string("-a.test"), std::string("a-.test"),
+        std::string("a b.test"), std::string("ab--c.test"), std::string("xn--.test"),
+        std::string("192.0.2.1"), std::string("a.1"), std::string("*.a.test"), std::string("a.*.test"),
+        std::string("b\xc3\xbc"
+                    "cher.test"),
+        label64 + ".test", long_name, std::string("a\0b.test", 8)})
+    EXPECT_FALSE(normal_dns_name(bad, false).has_value()) << bad;
+  for (const char* bad : {"*", "*.test", "**.a.test", "*a.test", "*.*.a.test"})
+    EXPECT_FALSE(normal_dns_name(bad, true).has_value()) << bad;
+}
+
+TEST(Addresses, AreWrittenAsRfc5952Says) {
+  EXPECT_EQ(normal_identifier(Identifier::Kind::ip, "2001:DB8:0:0:0:0:0:1")->value, "2001:db8::1");
+  EXPECT_EQ(normal_identifier(Identifier::Kind::ip, "192.0.2.1")->value, "192.0.2.1");
+  for (const char* bad : {"192.0.2", "192.0.2.01", "192.0.2.256", "fe80::1%eth0", "::g", "192.0.2.1 "})
+    EXPECT_FALSE(ip_octets(bad).has_value()) << bad;
+}
+
+TEST(SearchKeys, ShareAPrefixBelowADomain) {
+  EXPECT_EQ(search_key({Identifier::Kind::dns, "www.example.test"}), "dns:test.example.www.");
+  EXPECT_TRUE(
+      search_key({Identifier::Kind::dns, "www.example.test"}).starts_with(search_prefix("example.test")));
+  EXPECT_FALSE(
+      search_key({Identifier::Kind::dns, "www.badexample.test"}).starts_with(search_prefix("example.test")));
+  EXPECT_EQ(search_key({Identifier::Kind::ip, "192.0.2.1"}), "ip:192.0.2.1");
+}
+
+TEST(GeneralNames, GoThereAndBack) {
+  const std::vector<Identifier> names = {{Identifier::Kind::dns, "a.example.test"},
+                                         {Identifier::Kind::ip, "192.0.2.1"},
+                                         {Identifier::Kind::ip, "2001:db8::1"},
+                                         {Identifier::Kind::email, "op@example.test"},
+                                         {Identifier::Kind::uri, "spiffe://example.test/a"}};
+  const auto parsed = parse_general_names(encode_general_names(names));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
+  EXPECT_EQ(parsed->names, names);
+  EXPECT_TRUE(parsed->faults.empty());
+}
+
+TEST(GeneralNames, NameTheirFaultsButKeepTheEntry) {
+  const std::vector<Identifier> names = {{Identifier::Kind::dns, "a_b.example.test"}};
+  const auto parsed = parse_general_names(encode_general_names(names));
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->names, names);
+  ASSERT_EQ(parsed->faults.size(), 1u);
+}
+
+struct Constrained {
+  const char* subtree;
+  Identifier name;
+  bool within;
+};
+
+TEST(NameConstraints, DecideAsRfc5280Section4_2_1_10) {
+  using K = Identifier::Kind;
+  const Constrained table[] = {
+      {"example.test", {K::dns, "example.test"}, true},
+      {"example.test", {K::dns, "a.b.example.test"}, true},
+      {"example.test", {K::dns, "*.example.test"}, true},
+      {"example.test", {K::dns, "badexample.test"}, false},
+      {"example.test", {K::dns, "test"}, false},
+      {"192.0.2.0/24", {K::ip, "192.0.2.77"}, true},
+      {"192.0.2.0/24", {K::ip, "192.0.3.1"}, false},
+      {"2001:db8::/32", {K::ip, "2001:db8:1::1"}, true},
+      {"2001:db8::/32", {K::ip, "192.0.2.1"}, false},
+      {"@example.test", {K::email, "a@example.test"}, true},
+      {"@example.test", {K::email, "a@sub.example.test"}, false},
+      {"a@example.test", {K::email, "a@example.test"}, true},
+      {"a@example.test", {K::email, "b@example.test"}, false},
+      {"uri:.example.test", {K::uri, "https://host.example.test/x"}, true},
+      {"uri:host.example.test", {K::uri, "https://host.example.test:8443/x"}, true},
+      {"uri:host.example.test", {K::uri, "https://other.example.test/"}, false},
+  };
+  for (const Constrained& row : table) {
+    const auto subtree = parse_subtree(row.subtree);
+    ASSERT_TRUE(subtree.has_value()) << row.subtree << ": " << subtree.error().detail;
+    EXPECT_EQ(allows({{*subtree}, {}}, row.name), row.within) << row.subtree << " permits " << row.name.value;
+    EXPECT_EQ(allows({{}, {*subtree}}, row.name), !row.within)
+        << row.subtree << " excludes " << row.name.value;
+  }
+}
+
+TEST(NameConstraints, LeaveOtherKindsOfNamesAlone) {
+  const NameConstraints constraints{{*parse_subtree("example.test")}, {}};
+  EXPECT_TRUE(allows(constraints, {Identifier::Kind::ip, "192.0.2.1"}));
+}
+
+TEST(NameConstraints, ExcludeWildcardsThatReachAnExcludedName) {
+  const NameConstraints constraints{{}, {*parse_subtree("secret.example.test")}};
+  EXPECT_FALSE(allows(constraints, {Identifier::Kind::dns, "*.example.test"}));
+  EXPECT_TRUE(allows(constraints, {Identifier::Kind::dns, "*.other.example.test"}));
+}
+
+TEST(NameConstraints, GoThereAndBack) {
+  NameConstraints constraints;
+  for (const char* text : {"example.test", "192.0.2.0/24", "@mail.test", "uri:.host.test"})
+    constraints.permitted.push_back(*parse_subtree(text));
+  constraints.excluded.push_back(*parse_subtree("2001:db8::/32"));
+  const auto parsed = parse_name_constraints(name_constraints(constraints));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
+  EXPECT_EQ(parsed->permitted, constraints.permitted);
+  EXPECT_EQ(parsed->excluded, constraints.excluded);
+  EXPECT_EQ(subtree_text(constraints.excluded[0]), "2001:db8::/32");
+}
+
+TEST(KeyUsage, IsAMinimalBitList) {
+  for (std::uint16_t bits = 1; bits < 512; ++bits) {
+    const auto parsed = parse_key_usage(key_usage(bits));
+    ASSERT_TRUE(parsed.has_value()) << bits;
+    EXPECT_EQ(*parsed, bits);
+  }
+  EXPECT_EQ(to_hex(key_usage(digital_signature)), "03020780");
+  EXPECT_EQ(to_hex(key_usage(key_cert_sign | crl_sign)), "03020106");
+  for (const char* bad : {"030100", "03020080", "03020000", "0303078000"})
+    EXPECT_FALSE(parse_key_usage(*from_hex(bad)).has_value()) << bad;
+}
+
+}  // namespace
+}  // namespace hanaper::x509

@@ -1,0 +1,67 @@
+#include <hanaper/toolkit/name.hpp>
+
+#include <gtest/gtest.h>
+
+namespace hanaper::x509 {
+namespace {
+
+TEST(Names, ReadRfc4514LastAttributeFirst) {
+  const auto name = parse_name_text("CN=Example Issuing CA 1, O=Example\\, Ltd., C=DE");
+  ASSERT_TRUE(name.has_value()) << name.error().detail;
+  const Name expected = {
+      {"2.5.4.6", "DE"}, {"2.5.4.10", "Example, Ltd."}, {"2.5.4.3", "Example Issuing CA 1"}};
+  EXPECT_EQ(*name, expected);
+  EXPECT_EQ(name_text(*name), "CN=Example Issuing CA 1,O=Example\\, Ltd.,C=DE");
+}
+
+TEST(Names, GoToDerAndBack) {
+  for (const char* text : {"CN=a",
+                           "CN=Gr\xc3\xbc\xc3\x9f"
+                           "e,DC=example,DC=test",
+                           "UID=42,emailAddress=a@example.test,serialNumber=7"}) {
+    const auto name = parse_name_text(text);
+    ASSERT_TRUE(name.has_value()) << text;
+    const auto parsed = parse_name(encode_name(*name));
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
+    EXPECT_EQ(*parsed, *name);
+    EXPECT_EQ(name_text(*parsed), text);
+  }
+}
+
+TEST(Names, UseTheStringTypesOfRfc5280) {
+  EXPECT_EQ(to_hex(encode_name(*parse_name_text("C=DE"))), "300d310b3009060355040613024445");
+  EXPECT_EQ(to_hex(encode_name(*parse_name_text("CN=a"))), "300c310a300806035504030c0161");
+  EXPECT_EQ(to_hex(encode_name({})), "3000");
+}
+
+TEST(Names, RefuseWhatTheyCannotHold) {
+  const std::pair<const char*, const char*> table[] = {
+      {"", "no attributes"},
+      {"CN", "an attribute without '='"},
+      {"FOO=x", "unknown attribute"},
+      {"CN=", "CN is empty"},
+      {"C=DEU", "longer than 2"},
+      {"C=D", "two letters"},
+      {"CN=a+O=b", "several attributes in one part"},
+      {"CN=a,", "nothing after the last"},
+      {"CN=a\\", "at the end"},
+      {"CN=\xff", "not UTF-8"},
+      {"CN=a\x01", "control"},
+  };
+  for (const auto& [text, why] : table) {
+    const auto name = parse_name_text(text);
+    ASSERT_FALSE(name.has_value()) << text;
+    EXPECT_NE(name.error().detail.find(why), std::string::npos) << name.error().detail;
+  }
+  EXPECT_FALSE(parse_name_text("CN=" + std::string(65, 'a')).has_value());
+}
+
+TEST(Names, KeepEscapesAndBlanks) {
+  const auto name = parse_name_text("CN=\\ a\\2Cb\\+c\\ ");
+  ASSERT_TRUE(name.has_value()) << name.error().detail;
+  EXPECT_EQ((*name)[0].value, " a,b+c ");
+  EXPECT_EQ(name_text(*name), "CN=\\ a\\,b\\+c\\ ");
+}
+
+}  // namespace
+}  // namespace hanaper::x509

@@ -1,0 +1,211 @@
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/public_key.hpp>
+
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include <gtest/gtest.h>
+
+namespace hanaper::x509 {
+namespace {
+
+struct PkeyFree {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+using Pkey = std::unique_ptr<EVP_PKEY, PkeyFree>;
+
+Bytes spki_of(EVP_PKEY* key) {
+  unsigned char* out = nullptr;
+  const int size = i2d_PUBKEY(key, &out);
+  Bytes spki(out, out + size);
+  OPENSSL_free(out);
+  return spki;
+}
+
+TEST(PublicKeys, OfEveryKindAreReadAsOpensslWritesThem) {
+  const std::pair<Pkey, const char*> table[] = {
+      {Pkey(EVP_EC_gen("P-256")), "ec-p256"},
+      {Pkey(EVP_EC_gen("P-384")), "ec-p384"},
+      {Pkey(EVP_EC_gen("P-521")), "ec-p521"},
+      {Pkey(EVP_RSA_gen(2048)), "rsa-2048"},
+      {Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), "ed25519"}};
+  for (const auto& [pkey, name] : table) {
+    const Bytes spki = spki_of(pkey.get());
+    const auto key = parse_public_key(spki);
+    ASSERT_TRUE(key.has_value()) << name << ": " << key.error().detail;
+    EXPECT_EQ(to_string(key->spec), name);
+    const auto checked = check_public_key(*key);
+    EXPECT_TRUE(checked.has_value()) << checked.error().detail;
+    const Bytes again = key->spec.type == KeyType::rsa ? rsa_spki(key->modulus, key->exponent)
+                                                       : ec_spki(key->spec.type, key->point);
+    EXPECT_EQ(again, spki) << name;
+  }
+}
+
+TEST(PublicKeys, ThatAreWeakAreRefusedByName) {
+  const auto rsa = [](Bytes modulus, Bytes exponent) { return rsa_spki(modulus, exponent); };
+  const Pkey small(EVP_RSA_gen(1024));
+  const Pkey good(EVP_RSA_gen(2048));
+  const Bytes good_spki = spki_of(good.get());
+  const auto parsed = parse_public_key(good_spki);
+  Bytes even = to_bytes(parsed->modulus);
+  even.back() &= 0xfe;
+  // 256 is 1 modulo 3, so the sum of the octets tells whether 3 divides the number.
+  Bytes tripled(256, 0x55);
+  tripled[0] = 0xc0;
+  std::uint32_t sum = 0;
+  for (std::uint8_t octet : tripled) sum = (sum * 256 + octet) % 3;
+  tripled.back() = static_cast<std::uint8_t>(tripled.back() - sum);
+  if (!(tripled.back() & 1)) tripled.back() = static_cast<std::uint8_t>(tripled.back() + 3);
+
+  const std::pair<Bytes, const char*> table[] = {
+      {spki_of(small.get()), "1024 bits"},
+      {rsa(even, {1, 0, 1}), "modulus is even"},
+      {rsa(to_bytes(parsed->modulus), {1, 0, 0}), "exponent is even"},
+      {rsa(to_bytes(parsed->modulus), {3}), "below 65537"},
+      {rsa(to_bytes(parsed->modulus), Bytes(9, 1)), "longer than 64 bits"},
+      {rsa(tripled, {1, 0, 1}), "small factor"},
+  };
+  for (const auto& [spki, why] : table) {
+    const auto key = parse_public_key(spki);
+    ASSERT_TRUE(key.has_value()) << why;
+    const auto checked = check_public_key(*key);
+    ASSERT_FALSE(checked.has_value()) << why;
+    EXPECT_EQ(checked.error().code, Code::bad_key);
+    EXPECT_NE(checked.error().detail.find(why), std::string::npos) << checked.error().detail;
+  }
+}
+
+TEST(PublicKeys, WithTheRocaFingerprintAreRefused) {
+  // A modulus with the flaw's structure, made here: p = k * M + 65537^a mod M, M the product of the first 126
+  // primes.
+  BN_CTX* context = BN_CTX_new();
+  BIGNUM* m = BN_new();
+  BN_one(m);
+  int count = 0;
+  for (unsigned n = 2; count < 126; ++n) {
+    bool prime = true;
+    for (unsigned d = 2; d * d <= n; ++d) prime = prime && n % d != 0;
+    if (prime) BN_mul_word(m, n), ++count;
+  }
+  BIGNUM* generator = BN_new();
+  BN_set_word(generator, 65537);
+  const auto flawed_prime = [&] {
+    BIGNUM *a = BN_new(), *p = BN_new(), *k = BN_new();
+    do {
+      BN_rand(a, 64, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY);
+      BN_mod_exp(p, generator, a, m, context);
+      BN_rand(k, 1024 - BN_num_bits(m), BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ANY);
+      BN_mul(k, k, m, context);
+      BN_add(p, p, k);
+    } while (BN_num_bits(p) != 1024 || BN_check_prime(p, context, nullptr) != 1);
+    BN_free(a), BN_free(k);
+    return p;
+  };
+  BIGNUM *p = flawed_prime(), *q = flawed_prime(), *n = BN_new();
+  BN_mul(n, p, q, context);
+  Bytes modulus(static_cast<std::size_t>(BN_num_bytes(n)));
+  BN_bn2bin(n, modulus.data());
+  for (BIGNUM* number : {m, generator, p, q, n}) BN_free(number);
+  BN_CTX_free(context);
+  const Bytes spki = rsa_spki(modulus, Bytes{1, 0, 1});
+  const auto key = parse_public_key(spki);
+  ASSERT_TRUE(key.has_value());
+  const auto checked = check_public_key(*key);
+  ASSERT_FALSE(checked.has_value());
+  EXPECT_NE(checked.error().detail.find("ROCA"), std::string::npos);
+}
+
+TEST(PublicKeys, WithFactorsCloseToEachOtherAreRefused) {
+  BN_CTX* context = BN_CTX_new();
+  BIGNUM *p = BN_new(), *q = BN_new(), *n = BN_new();
+  BN_generate_prime_ex2(p, 1024, 0, nullptr, nullptr, nullptr, context);
+  BN_copy(q, p);
+  do BN_add_word(q, 2);
+  while (BN_check_prime(q, context, nullptr) != 1);
+  BN_mul(n, p, q, context);
+  if (BN_num_bits(n) % 8 == 0) {
+    Bytes modulus(static_cast<std::size_t>(BN_num_bytes(n)));
+    BN_bn2bin(n, modulus.data());
+    const Bytes spki = rsa_spki(modulus, Bytes{1, 0, 1});
+    const auto checked = check_public_key(*parse_public_key(spki));
+    ASSERT_FALSE(checked.has_value());
+    EXPECT_NE(checked.error().detail.find("close to each other"), std::string::npos)
+        << checked.error().detail;
+  }
+  BN_free(p), BN_free(q), BN_free(n), BN_CTX_free(context);
+}
+
+TEST(PublicKeys, OffTheirCurveAreRefused) {
+  for (const auto& [curve, type] :
+       {std::pair{"P-256", KeyType::ec_p256}, {"P-384", KeyType::ec_p384}, {"P-521", KeyType::ec_p521}}) {
+    const Pkey pkey(EVP_EC_gen(curve));
+    const Bytes spki = spki_of(pkey.get());
+    Bytes point = to_bytes(parse_public_key(spki)->point);
+    point.back() ^= 1;
+    const Bytes off_spki = ec_spki(type, point);
+    const auto off = parse_public_key(off_spki);
+    ASSERT_TRUE(off.has_value());
+    const auto checked = check_public_key(*off);
+    ASSERT_FALSE(checked.has_value()) << curve;
+    EXPECT_EQ(checked.error().detail, "the public key is not a point of its curve");
+    // The kept key of the thread must not remember it.
+    EXPECT_TRUE(check_public_key(*parse_public_key(spki)).has_value());
+  }
+}
+
+TEST(PublicKeys, InOtherFormsAreRefused) {
+  const Pkey pkey(EVP_EC_gen("P-256"));
+  const Bytes spki = spki_of(pkey.get());
+  Bytes compressed = to_bytes(parse_public_key(spki)->point);
+  compressed.resize(33);
+  compressed[0] = 0x02;
+  const Pkey secp256k1(EVP_EC_gen("secp256k1"));
+  const Pkey x25519(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
+  for (const Bytes& bad : {ec_spki(KeyType::ec_p256, compressed), spki_of(secp256k1.get()),
+                           spki_of(x25519.get()), Bytes{}, Bytes{0x30, 0}}) {
+    const auto key = parse_public_key(bad);
+    ASSERT_FALSE(key.has_value());
+    EXPECT_EQ(key.error().code, Code::bad_key);
+  }
+}
+
+TEST(Verification, KeepsNoMemoryOfTheKeyBefore) {
+  const Bytes message(100, 7);
+  for (int round = 0; round < 20; ++round) {
+    const Pkey right(EVP_EC_gen("P-256")), wrong(EVP_EC_gen("P-256"));
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+    Bytes signature(128);
+    std::size_t size = signature.size();
+    EVP_DigestSignInit(context, nullptr, EVP_sha256(), nullptr, right.get());
+    EVP_DigestSign(context, signature.data(), &size, message.data(), message.size());
+    EVP_MD_CTX_free(context);
+    signature.resize(size);
+    const Bytes good = spki_of(right.get()), bad = spki_of(wrong.get());
+    EXPECT_TRUE(crypto::verify(SignatureScheme::ecdsa_sha256, good, message, signature).has_value());
+    EXPECT_EQ(crypto::verify(SignatureScheme::ecdsa_sha256, bad, message, signature).error().code,
+              Code::forbidden);
+    EXPECT_TRUE(crypto::verify(SignatureScheme::ecdsa_sha256, good, message, signature).has_value());
+    EXPECT_EQ(crypto::verify(SignatureScheme::rsa_pkcs1_sha256, good, message, signature).error().code,
+              Code::bad_key);
+  }
+}
+
+TEST(Hashes, AgreeWithOpenssl) {
+  const Bytes message(1000, 3);
+  Bytes expected(32);
+  EVP_Digest(message.data(), message.size(), expected.data(), nullptr, EVP_sha256(), nullptr);
+  EXPECT_TRUE(equal(crypto::sha256(message), expected));
+  EXPECT_EQ(crypto::digest(crypto::Hash::sha256, message), expected);
+  EXPECT_TRUE(equal(crypto::sha256({ByteView(message).first(10), ByteView(message).subspan(10)}), expected));
+  crypto::Hasher hasher(crypto::Hash::sha256);
+  hasher.update(ByteView(message).first(999));
+  hasher.update(ByteView(message).subspan(999));
+  EXPECT_EQ(hasher.finish(), expected);
+}
+
+}  // namespace
+}  // namespace hanaper::x509
