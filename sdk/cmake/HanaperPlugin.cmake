@@ -2,7 +2,6 @@
 #
 # Builds <kind>-<name>.so the way the host's loader wants it: two exported symbols, nothing unresolved, bound at
 # load, never unloaded. Works the same inside this tree and from an installed HanaperSDK package.
-set(HANAPER_SDK_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
 
 function(hanaper_add_plugin kind name)
   cmake_parse_arguments(PLUGIN "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -12,13 +11,13 @@ function(hanaper_add_plugin kind name)
     PREFIX "" SUFFIX ".so"
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON
-    LINK_DEPENDS ${HANAPER_SDK_CMAKE_DIR}/plugin.version)
+    LINK_DEPENDS ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.version)
   if(DEFINED HANAPER_PLUGIN_DIRECTORY)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${HANAPER_PLUGIN_DIRECTORY})
   endif()
   target_link_libraries(${target} PRIVATE HanaperSDK::toolkit ${PLUGIN_LIBRARIES})
   target_link_options(${target} PRIVATE
-    -Wl,--version-script=${HANAPER_SDK_CMAKE_DIR}/plugin.version -Wl,-z,nodelete -Wl,-z,now -Wl,--exclude-libs,ALL)
+    -Wl,--version-script=${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.version -Wl,-z,nodelete -Wl,-z,now -Wl,--exclude-libs,ALL)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE -fno-gnu-unique)
     target_link_options(${target} PRIVATE -Wl,-z,defs)

@@ -132,7 +132,7 @@ class Plugin {
   // [main] Stops accepting work, finishes what runs, gives back what start acquired; by `deadline`.
   virtual void stop(Deadline deadline) { (void)deadline; }
 
-  // [any] A small optional interface by its id, e.g. Archivable::id, or null. The plugin owns it.
+  // [any] A small optional interface by its id, e.g. Archivable::ability_id, or null. The plugin owns it.
   virtual void* ability(std::string_view id) {
     (void)id;
     return nullptr;
@@ -142,7 +142,7 @@ class Plugin {
 // The optional interface `Ability` of a plugin, or null when the plugin does not offer it.
 template <class Ability>
 Ability* ability_of(Plugin& plugin) {
-  return static_cast<Ability*>(plugin.ability(Ability::id));
+  return static_cast<Ability*>(plugin.ability(Ability::ability_id));
 }
 
 // The plain description behind the door; read after the ABI tag fits, before anything is created.
@@ -207,9 +207,10 @@ Plugin* create_plugin() {
 
 // The door: HANAPER_PLUGIN(.kind = "policy", .name = "names", ..., .create = hanaper::create_plugin<Names>);
 // once per shared object, at namespace scope.
-#define HANAPER_PLUGIN(...)                                                                           \
-  extern "C" __attribute__((visibility("default"), used, section(".hanaper_abi")))                    \
-  const char HANAPER_ABI_SYMBOL[];                                                                    \
-  const char HANAPER_ABI_SYMBOL[] = HANAPER_TEXT(HANAPER_ABI_SYMBOL);                                 \
-  extern "C" __attribute__((visibility("default"), used)) const ::hanaper::Manifest hanaper_manifest; \
-  const ::hanaper::Manifest hanaper_manifest = {.size = sizeof(::hanaper::Manifest), __VA_ARGS__}
+#define HANAPER_PLUGIN(...)                                                                          \
+  extern "C" __attribute__((visibility("default"))) const char HANAPER_ABI_SYMBOL[];                 \
+  __attribute__((used, section(".hanaper_abi"))) const char HANAPER_ABI_SYMBOL[] =                   \
+      HANAPER_TEXT(HANAPER_ABI_SYMBOL);                                                              \
+  extern "C" __attribute__((visibility("default"))) const ::hanaper::Manifest hanaper_manifest;      \
+  __attribute__((used)) const ::hanaper::Manifest hanaper_manifest = {.size = sizeof(::hanaper::Manifest), \
+                                                                      __VA_ARGS__}

@@ -36,7 +36,6 @@ struct Reservation {
   Time not_before;
   Time not_after;
   std::uint32_t shard = 0;  // of the CRL that will list it
-  Fingerprint key_hash{};   // SHA-256 of the SubjectPublicKeyInfo
   ByteView tbs;             // the to-be-signed octets
 };
 
@@ -158,7 +157,6 @@ struct CertificateRow {
   Time not_before;
   Time not_after;
   std::uint32_t shard = 0;
-  Fingerprint key_hash{};
   Bytes tbs;
   Bytes signature;                // empty: reserved, never recorded as signed
   std::optional<Time> issued_at;  // set with the signature
@@ -295,7 +293,7 @@ class ArchiveSource {
 // Optional: a plugin that holds durable state can put it into a backup and take it back.
 class Archivable {
  public:
-  static constexpr std::string_view id = "hanaper.archivable/1";
+  static constexpr std::string_view ability_id = "hanaper.archivable/1";
 
   // [worker] A consistent copy of this moment, while others read and write.
   virtual Status save(Archive& archive) = 0;

@@ -1,0 +1,202 @@
+// The door of keys/softtoken: a folder of encrypted keys.
+#include "soft_key.hpp"
+
+#include <hanaper/host.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+namespace hanaper::softtoken {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr SettingKey setting_keys[] = {
+    {"folder", SettingType::path, "keys", nullptr, "where the key files are; created with mode 0700"},
+    {"pin", SettingType::secret, nullptr, nullptr, "what encrypts the key files"},
+};
+
+constexpr std::string_view suffix = ".pem";
+
+bool is_label(std::string_view label) {
+  return !label.empty() && label.size() <= 64 && label[0] != '.' && std::ranges::all_of(label, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+Error failed(const fs::path& path, std::string_view what) {
+  return unavailable(path.string() + ": " + std::string(what) + ": " + std::strerror(errno));
+}
+
+// A new file that is complete and on disk, or not there at all. conflict when the name is taken.
+Status write_new_file(const fs::path& path, std::string_view content) {
+  const fs::path temporary =
+      path.parent_path() / ("." + path.filename().string() + "." + crypto::random_name(6));
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return failed(temporary, "cannot be created");
+  std::size_t written = 0;
+  while (written < content.size()) {
+    const ssize_t n = ::write(file, content.data() + written, content.size() - written);
+    if (n < 0) break;
+    written += static_cast<std::size_t>(n);
+  }
+  const bool complete = written == content.size() && ::fsync(file) == 0;
+  Status result;
+  if (!complete) result = failed(path, "cannot be written");
+  ::close(file);
+  // link, unlike rename, never replaces.
+  if (complete && ::link(temporary.c_str(), path.c_str()) != 0)
+    result = errno == EEXIST ? Status(conflict(path.string() + " exists already"))
+                             : Status(failed(path, "cannot be created"));
+  ::unlink(temporary.c_str());
+  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || ::fsync(folder) != 0) {
+    if (result) result = failed(path.parent_path(), "cannot be synced");
+  }
+  if (folder >= 0) ::close(folder);
+  return result;
+}
+
+class SoftToken final : public Keys, public Archivable {
+ public:
+  Status configure(const Settings& settings, Host&) override {
+    folder_ = settings.text("folder");
+    pin_ = settings.secret("pin").clone();
+    if (pin_.reveal().size() < 8) return settings.error("pin", "shorter than 8 characters");
+    return {};
+  }
+
+  Status start() override {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error) return unavailable(folder_.string() + ": " + error.message());
+    ::chmod(folder_.c_str(), 0700);
+    // A wrong PIN shows now, not at the first signature.
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    if (!labels.empty()) HANAPER_CHECK(find(labels.front()));
+    return {};
+  }
+
+  Result<std::shared_ptr<Key>> find(std::string_view label) override {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = opened_.find(label); found != opened_.end())
+      return std::shared_ptr<Key>(found->second);
+    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    const fs::path path = path_of(label);
+    std::ifstream file(path);
+    if (!file) {
+      if (errno == ENOENT) return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
+      return failed(path, "cannot be read");
+    }
+    std::stringstream text;
+    text << file.rdbuf();
+    auto pkey = decrypt(text.str(), pin_);
+    if (!pkey) return std::move(pkey).error().within(path.string());
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(*std::move(pkey)));
+    opened_.emplace(label, key);
+    return std::shared_ptr<Key>(std::move(key));
+  }
+
+  Result<std::shared_ptr<Key>> create(std::string_view label, KeySpec spec) override {
+    HANAPER_TRY(Pkey pkey, generate(spec));
+    return store(label, std::move(pkey));
+  }
+
+  Result<std::shared_ptr<Key>> import(std::string_view label, const Secret& pkcs8) override {
+    HANAPER_TRY(Pkey pkey, from_pkcs8(pkcs8));
+    return store(label, std::move(pkey));
+  }
+
+  Result<std::vector<KeyInfo>> list() override {
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    std::vector<KeyInfo> infos;
+    for (const std::string& label : labels) {
+      HANAPER_TRY(const std::shared_ptr<Key> key, find(label));
+      infos.push_back({label, key->spec()});
+    }
+    return infos;
+  }
+
+  Status health() override {
+    std::error_code error;
+    if (!fs::is_directory(folder_, error)) return unavailable(folder_.string() + " is gone");
+    return {};
+  }
+
+  void* ability(std::string_view id) override {
+    return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
+  }
+
+  Status save(Archive& archive) override {
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    for (const std::string& label : labels)
+      HANAPER_CHECK(archive.add_file(label + std::string(suffix), path_of(label)));
+    return {};
+  }
+
+  Status load(const ArchiveSource& source) override {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    ::chmod(folder_.c_str(), 0700);
+    for (const std::string& name : source.names()) {
+      if (!std::string_view(name).ends_with(suffix) || !is_label(name))
+        return malformed("\"" + name + "\" is no key file");
+      HANAPER_CHECK(source.extract(name, folder_ / name));
+    }
+    return {};
+  }
+
+ private:
+  fs::path path_of(std::string_view label) const {
+    return folder_ / (std::string(label) + std::string(suffix));
+  }
+
+  Result<std::vector<std::string>> stored_labels() const {
+    std::vector<std::string> labels;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_, error)) {
+      const std::string name = entry.path().filename();
+      if (name.ends_with(suffix) && is_label(name))
+        labels.push_back(name.substr(0, name.size() - suffix.size()));
+    }
+    if (error) return unavailable(folder_.string() + ": " + error.message());
+    std::ranges::sort(labels);
+    return labels;
+  }
+
+  Result<std::shared_ptr<Key>> store(std::string_view label, Pkey pkey) {
+    if (!is_label(label))
+      return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
+    HANAPER_TRY(const std::string pem, encrypt(pkey.get(), pin_));
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(std::move(pkey)));
+    HANAPER_CHECK(write_new_file(path_of(label), pem));
+    const std::lock_guard lock(mutex_);
+    opened_.emplace(label, key);
+    return std::shared_ptr<Key>(std::move(key));
+  }
+
+  // Constant after configure.
+  fs::path folder_;
+  Secret pin_;
+
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<SoftKey>, std::less<>> opened_;  // guarded by mutex_
+};
+
+}  // namespace
+}  // namespace hanaper::softtoken
+
+HANAPER_PLUGIN(.kind = "keys", .name = "softtoken", .version = "0.1.0", .licence = "Apache-2.0",
+               .summary = "private keys in a folder, encrypted at rest",
+               .keys = hanaper::softtoken::setting_keys,
+               .key_count = std::size(hanaper::softtoken::setting_keys), .capabilities = "backup",
+               .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>);

@@ -1,0 +1,82 @@
+// The statements of the write path, prepared once for each connection. Parameters are '?', in order; a
+// dialect respells where it must.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace hanaper::sql {
+
+enum class Statement : std::size_t {
+  create_writer,
+  advance_writer,
+  hold_lease,
+  insert_record,
+  update_record,
+  delete_record,
+  delete_indexes,
+  insert_index,
+  insert_authority,
+  update_authority,
+  insert_certificate,
+  insert_signature,
+  insert_revocation,
+  insert_blocked_key,
+  insert_name,
+  change_expiry,
+  insert_audit,
+  purge_indexes,
+  purge_records,
+  count
+};
+
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(Statement::count)> statements = {
+    // create_writer
+    "INSERT INTO writer (node, number) VALUES (?, ?)",
+    // advance_writer
+    "UPDATE writer SET number = ? WHERE node = ? AND number = ?",
+    // hold_lease: touches the row, so that a concurrent change of holder conflicts
+    "UPDATE lease SET epoch = epoch WHERE name = ? AND epoch = ?",
+    // insert_record
+    "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, 1, ?, ?)",
+    // update_record
+    "UPDATE record SET version = version + 1, expires = ?, data = ? WHERE collection = ? AND item = ? AND "
+    "version = ?",
+    // delete_record
+    "DELETE FROM record WHERE collection = ? AND item = ? AND version = ?",
+    // delete_indexes
+    "DELETE FROM record_index WHERE collection = ? AND item = ?",
+    // insert_index
+    "INSERT INTO record_index (collection, field, value, item) VALUES (?, ?, ?, ?)",
+    // insert_authority
+    "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) "
+    "SELECT COALESCE(MAX(id), 0) + 1, ?, ?, ?, ?, ? FROM authority",
+    // update_authority
+    "UPDATE authority SET certificate = ?, chain = ? WHERE id = ? AND LENGTH(certificate) = 0",
+    // insert_certificate
+    "INSERT INTO certificate (authority, serial, profile, requester, not_before, not_after, shard, tbs) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    // insert_signature
+    "INSERT INTO signature (authority, serial, signed_at, octets) VALUES (?, ?, ?, ?)",
+    // insert_revocation
+    "INSERT INTO revocation (authority, shard, serial, reason, revoked_at, invalid_at, not_after) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    // insert_blocked_key
+    "INSERT INTO blocked_key (hash) VALUES (?) ON CONFLICT DO NOTHING",
+    // insert_name
+    "INSERT INTO certificate_name (name, authority, serial) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    // change_expiry
+    "INSERT INTO expiry (node, expiry_day, amount) VALUES (?, ?, ?) "
+    "ON CONFLICT (node, expiry_day) DO UPDATE SET amount = expiry.amount + excluded.amount",
+    // insert_audit
+    "INSERT INTO audit (node, sequence, written_at, lines, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
+    // purge_indexes
+    "DELETE FROM record_index WHERE (collection, item) IN "
+    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires LIMIT 1000)",
+    // purge_records
+    "DELETE FROM record WHERE (collection, item) IN "
+    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires LIMIT 1000)",
+};
+
+}  // namespace hanaper::sql

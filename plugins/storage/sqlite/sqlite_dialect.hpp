@@ -1,0 +1,31 @@
+// SQLite behind the SQL storage: WAL, every commit on disk before it is acknowledged.
+#pragma once
+
+#include "../soci/dialect.hpp"
+
+// SOCI wraps SQLite's header in a namespace of its own; it must be the first to include it.
+#include <soci/sqlite3/soci-sqlite3.h>
+
+namespace hanaper::sql {
+
+class SqliteDialect final : public Dialect {
+ public:
+  explicit SqliteDialect(std::string path) : path_(std::move(path)) {}
+
+  std::unique_ptr<Connection> connect(bool for_writing) override;
+  std::string type(std::string_view name) const override;
+  std::string table_suffix(bool clustered) const override { return clustered ? " WITHOUT ROWID" : ""; }
+  std::string encode(ByteView octets) const override { return std::string(as_text(octets)); }
+  Bytes decode(const std::string& stored) const override { return to_bytes(as_bytes(stored)); }
+  Failure classify() const override;
+  std::shared_ptr<void> migration_lock() override;
+  std::string place() const override { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+// A Failure for SQLite's (extended) result code.
+Failure sqlite_failure(int code);
+
+}  // namespace hanaper::sql
