@@ -2,17 +2,10 @@
 #include "soft_key.hpp"
 
 #include <hanaper/host.hpp>
-#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 
 namespace hanaper::softtoken {
 namespace {
@@ -33,39 +26,6 @@ bool is_label(std::string_view label) {
   });
 }
 
-Error failed(const fs::path& path, std::string_view what) {
-  return unavailable(path.string() + ": " + std::string(what) + ": " + std::strerror(errno));
-}
-
-// A new file that is complete and on disk, or not there at all. conflict when the name is taken.
-Status write_new_file(const fs::path& path, std::string_view content) {
-  const fs::path temporary =
-      path.parent_path() / ("." + path.filename().string() + "." + crypto::random_name(6));
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return failed(temporary, "cannot be created");
-  std::size_t written = 0;
-  while (written < content.size()) {
-    const ssize_t n = ::write(file, content.data() + written, content.size() - written);
-    if (n < 0) break;
-    written += static_cast<std::size_t>(n);
-  }
-  const bool complete = written == content.size() && ::fsync(file) == 0;
-  Status result;
-  if (!complete) result = failed(path, "cannot be written");
-  ::close(file);
-  // link, unlike rename, never replaces.
-  if (complete && ::link(temporary.c_str(), path.c_str()) != 0)
-    result = errno == EEXIST ? Status(conflict(path.string() + " exists already"))
-                             : Status(failed(path, "cannot be created"));
-  ::unlink(temporary.c_str());
-  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0 || ::fsync(folder) != 0) {
-    if (result) result = failed(path.parent_path(), "cannot be synced");
-  }
-  if (folder >= 0) ::close(folder);
-  return result;
-}
-
 class SoftToken final : public Keys, public Archivable {
  public:
   Status configure(const Settings& settings, Host&) override {
@@ -76,10 +36,7 @@ class SoftToken final : public Keys, public Archivable {
   }
 
   Status start() override {
-    std::error_code error;
-    fs::create_directories(folder_, error);
-    if (error) return unavailable(folder_.string() + ": " + error.message());
-    ::chmod(folder_.c_str(), 0700);
+    HANAPER_CHECK(files::create_folder(folder_));
     // A wrong PIN shows now, not at the first signature.
     HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
     if (!labels.empty()) HANAPER_CHECK(find(labels.front()));
@@ -92,14 +49,11 @@ class SoftToken final : public Keys, public Archivable {
       return std::shared_ptr<Key>(found->second);
     if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     const fs::path path = path_of(label);
-    std::ifstream file(path);
-    if (!file) {
-      if (errno == ENOENT) return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
-      return failed(path, "cannot be read");
-    }
-    std::stringstream text;
-    text << file.rdbuf();
-    auto pkey = decrypt(text.str(), pin_);
+    auto text = files::read(path, 64 * 1024);
+    if (!text && text.error().code == Code::not_found)
+      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
+    if (!text) return std::move(text).error();
+    auto pkey = decrypt(*text, pin_);
     if (!pkey) return std::move(pkey).error().within(path.string());
     HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(*std::move(pkey)));
     opened_.emplace(label, key);
@@ -144,9 +98,7 @@ class SoftToken final : public Keys, public Archivable {
   }
 
   Status load(const ArchiveSource& source) override {
-    std::error_code error;
-    fs::create_directories(folder_, error);
-    ::chmod(folder_.c_str(), 0700);
+    HANAPER_CHECK(files::create_folder(folder_));
     for (const std::string& name : source.names()) {
       if (!std::string_view(name).ends_with(suffix) || !is_label(name))
         return malformed("\"" + name + "\" is no key file");
@@ -178,7 +130,7 @@ class SoftToken final : public Keys, public Archivable {
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
     HANAPER_TRY(const std::string pem, encrypt(pkey.get(), pin_));
     HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(std::move(pkey)));
-    HANAPER_CHECK(write_new_file(path_of(label), pem));
+    HANAPER_CHECK(files::create(path_of(label), pem, 0600));
     const std::lock_guard lock(mutex_);
     opened_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));

@@ -1,6 +1,5 @@
 #include "schema.hpp"
 
-
 namespace hanaper::sql {
 namespace {
 

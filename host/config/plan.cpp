@@ -1,0 +1,62 @@
+#include "plan.hpp"
+
+namespace hanaper::config {
+namespace {
+
+std::string list(std::string_view word, const std::vector<std::string>& names) {
+  if (names.empty()) return {};
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return " " + std::string(word) + "(" + text + ")";
+}
+
+std::string pipeline_text(const Model& model, const std::string& name) {
+  const auto found = model.pipelines.find(name);
+  if (found == model.pipelines.end()) return name;
+  const PipelineConfig& pipeline = found->second;
+  const auto authority = model.authorities.find(pipeline.authority);
+  const std::string keys = authority == model.authorities.end() ? "?" : authority->second.keys;
+  return name + ":" + list("authenticate", pipeline.authenticate) + list("policy", pipeline.policy) +
+         list("validate", pipeline.validate) + " sign(" + pipeline.authority + " @ " + keys + ") record(" +
+         model.storage().name + ")" + list("publish", pipeline.publish) + list("notify", pipeline.notify);
+}
+
+std::string bound_url(const ListenerConfig& listener, const std::string& path) {
+  const std::string host =
+      listener.host.find(':') == std::string::npos ? listener.host : "[" + listener.host + "]";
+  return (listener.tls ? "https://" : "http://") + host + ":" + std::to_string(listener.port) + path;
+}
+
+}  // namespace
+
+std::vector<std::string> plan(const Model& model) {
+  struct Line {
+    std::string name, way;
+  };
+  std::vector<Line> lines;
+  for (const InstanceConfig& instance : model.instances) {
+    if (instance.kind != "protocol") continue;
+    const auto listener = model.listeners.find(instance.listener);
+    if (listener == model.listeners.end()) continue;
+    std::string way = bound_url(listener->second, instance.path) + " →";
+    const std::string pipeline = instance.settings.text_or("pipeline", {});
+    if (!pipeline.empty()) way += " " + pipeline_text(model, pipeline);
+    if (!instance.authorities.empty()) way += list("authorities", instance.authorities);
+    lines.push_back({instance.name, std::move(way)});
+  }
+  for (const auto& [name, listener] : model.listeners) {
+    if (!listener.issue.empty())
+      lines.push_back({"tls", bound_url(listener, "") + " → " + pipeline_text(model, listener.issue)});
+    if (listener.status) lines.push_back({"status", bound_url(listener, "") + " → health metrics"});
+  }
+  for (const auto& [name, pipeline] : model.pipelines)
+    lines.push_back({"command", model.node.socket + " → " + pipeline_text(model, name)});
+  std::size_t width = 0;
+  for (const Line& line : lines) width = std::max(width, line.name.size());
+  std::vector<std::string> texts;
+  for (const Line& line : lines)
+    texts.push_back(line.name + std::string(width - line.name.size() + 2, ' ') + line.way);
+  return texts;
+}
+
+}  // namespace hanaper::config

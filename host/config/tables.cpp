@@ -1,0 +1,144 @@
+// The key tables of the host's own configuration.
+#include "model.hpp"
+
+namespace hanaper::config {
+namespace {
+
+using enum SettingType;
+
+constexpr SettingKey node_keys[] = {
+    {"state", text, nullptr, nullptr, "the state folder: everything this node writes is below it"},
+    {"name", text, "main", nullptr,
+     "this node's name in audit, leases and metrics; unique among nodes of one database"},
+    {"socket", path, "control.sock", nullptr, "unix socket of the command line"},
+    {"workers", integer, "32", "1..1024", "threads that answer requests"},
+    {"queue", integer, "1024", "1..100000", "requests that may wait for a worker; more are answered 503"},
+    {"io_threads", integer, "0", "0..256", "network threads; 0 is one for each core"},
+    {"request_timeout", duration, "30s", "100ms..10m", "how long one request may take"},
+    {"drain", duration, "20s", "0s..10m", "how long running requests may take to end at a stop"},
+    {"blocked_keys", path, "", nullptr,
+     "file of keys never to certify: a SHA-256 of SubjectPublicKeyInfo in hex each line"},
+};
+
+constexpr SettingKey log_keys[] = {
+    {"level", text, "info", "debug|info|warning|error", "the least that is logged"},
+    {"format", text, "text", "text|json", "for people or for machines"},
+    {"file", path, "", nullptr, "log file, rotated by size; standard error without"},
+    {"max_size", size, "64MiB", "64KiB..4GiB", "size at which the file is rotated; five are kept"},
+};
+
+constexpr SettingKey outbound_keys[] = {
+    {"resolvers", texts, "[]", nullptr, "DNS servers as address or address:port; none: those of the system"},
+    {"permit", texts, "[]", nullptr, "address ranges to reach although they are not public"},
+    {"deny", texts, "[]", nullptr, "address ranges never to reach"},
+    {"timeout", duration, "10s", "100ms..1m", "how long one outbound request may take"},
+};
+
+constexpr SettingKey listener_keys[] = {
+    {"bind", text, nullptr, nullptr, "address and port, \"0.0.0.0:8443\" or \"[::]:8443\""},
+    {"url", text, "", nullptr, "how the world reaches it; default from bind and certificate names"},
+    {"certificate.issue", reference, "", "pipeline",
+     "pipeline that issues and renews this listener's certificate"},
+    {"certificate.names", texts, "[]", nullptr, "names of that certificate"},
+    {"certificate.file", path, "", nullptr, "PEM certificate chain, instead of issue"},
+    {"certificate.key", path, "", nullptr, "PEM private key of that file"},
+    {"tls", text, "1.2", "1.2|1.3", "the least TLS version"},
+    {"client_certificates", text, "none", "none|optional|required",
+     "whether clients are asked for a certificate"},
+    {"freebind", boolean, "false", nullptr,
+     "bind although the address is not here (yet): floating addresses"},
+    {"status", boolean, "false", nullptr, "serve /health/live, /health/ready and /metrics here"},
+    {"max_connections", integer, "10000", "1..1000000", "connections at once; more are closed"},
+    {"header_limit", size, "16KiB", "1KiB..64KiB", "size of a request's header section"},
+    {"header_timeout", duration, "10s", "100ms..5m", "for the TLS handshake, and for the header section"},
+    {"body_timeout", duration, "30s", "100ms..10m", "for the body"},
+    {"idle_timeout", duration, "75s", "1s..1h", "between requests"},
+};
+
+constexpr SettingKey authority_keys[] = {
+    {"key", text, nullptr, nullptr, "keys instance and label, \"soft:issuing\""},
+    {"subject", text, nullptr, nullptr, "distinguished name, RFC 4514: \"CN=Example Root CA,O=Example\""},
+    {"issuer", text, "", nullptr, "authority that signs it, or \"external\"; self-signed without"},
+    {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
+    {"lifetime", duration, "10y", "1d..100y", "of its certificate"},
+    {"path_length", integer, "", "0..10", "authorities that may follow below it"},
+    {"signature", text, "", nullptr, "signature scheme; default by key type"},
+    {"name_constraints.permit", texts, "[]", nullptr, "names it may issue for (RFC 5280 4.2.1.10)"},
+    {"name_constraints.exclude", texts, "[]", nullptr, "names it may not issue for"},
+    {"serial", text, "random", "random|range", "how serial numbers are made"},
+    {"range.start", text, "1", nullptr,
+     "first number of this node's lane, hexadecimal; lanes of nodes must not overlap"},
+    {"range.size", integer, "65536", "16..1000000000", "numbers taken from storage at once"},
+};
+
+constexpr SettingKey profile_keys[] = {
+    {"lifetime", duration, nullptr, "1m..100y", "of the certificates"},
+    {"backdate", duration, "5m", "0s..30d", "how far notBefore lies back, for clocks that are slow"},
+    {"key_types", texts, "[\"ec-p256\", \"ec-p384\", \"rsa-2048\", \"rsa-3072\", \"rsa-4096\", \"ed25519\"]",
+     nullptr, "keys accepted; rsa sizes are exact"},
+    {"usages", texts, "[]", nullptr, "extended key usages by name or object identifier"},
+    {"key_usages", texts, "", nullptr, "key usages; default what the key type can do"},
+    {"names", texts, "[\"dns\", \"ip\"]", "dns|ip|email|uri", "kinds of names accepted"},
+    {"max_names", integer, "100", "0..1000", "names in one certificate"},
+    {"subject", text, "common-name", "none|common-name|request",
+     "subject: empty, the first name that fits, or as requested"},
+    {"ca", boolean, "false", nullptr, "certificates of authorities"},
+    {"path_length", integer, "", "0..10", "authorities that may follow below"},
+    {"policies", texts, "[]", nullptr,
+     "certificate policies: object identifier, or identifier=URL of the practice statement"},
+    {"name_constraints.permit", texts, "[]", nullptr, "subtrees permitted, for authorities"},
+    {"name_constraints.exclude", texts, "[]", nullptr, "subtrees excluded, for authorities"},
+    {"must_staple", boolean, "false", nullptr, "demand a stapled OCSP response (RFC 7633)"},
+    {"honour", texts, "[]", nullptr,
+     "extensions taken from the request as they are: key-usage, extended-key-usage, tls-feature or an object "
+     "identifier"},
+    {"signature", text, "", nullptr, "signature scheme; default the authority's"},
+    {"ocsp_url", text, "", nullptr,
+     "OCSP address in the certificates, \"none\" for none; default from the ocsp instances"},
+    {"crl_url", text, "", nullptr, "CRL address, likewise"},
+    {"issuer_url", text, "", nullptr, "address of the issuer's certificate, likewise"},
+};
+
+constexpr SettingKey pipeline_keys[] = {
+    {"authority", reference, nullptr, "authority", "who signs"},
+    {"profiles", references, nullptr, "profile", "what may be issued; the first is the default"},
+    {"authenticate", references, "[]", "authenticator", "who may ask"},
+    {"policy", references, "[]", "policy", "what may be asked, in this order"},
+    {"validate", references, "[]", "validator", "what must hold before signing, in this order"},
+    {"publish", references, "[]", "publisher", "where certificates are made public"},
+    {"notify", references, "[]", "notifier", "who is told"},
+};
+
+constexpr SettingKey protocol_keys[] = {
+    {"plugin", text, "", nullptr, "the plugin's name; default the instance's"},
+    {"listener", reference, nullptr, "listener", "where it is served"},
+    {"path", text, nullptr, nullptr, "below which path"},
+};
+
+constexpr SettingKey instance_keys[] = {
+    {"plugin", text, "", nullptr, "the plugin's name; default the instance's"},
+};
+
+struct NamedKeys {
+  std::string_view name;
+  std::span<const SettingKey> keys;
+};
+constexpr NamedKeys tables[] = {{"node", node_keys},           {"log", log_keys},
+                                {"outbound", outbound_keys},   {"listener", listener_keys},
+                                {"authority", authority_keys}, {"profile", profile_keys},
+                                {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
+                                {"instance", instance_keys}};
+
+}  // namespace
+
+std::span<const SettingKey> host_keys(std::string_view table) {
+  for (const NamedKeys& entry : tables)
+    if (entry.name == table) return entry.keys;
+  return {};
+}
+
+std::vector<std::string> host_tables() {
+  return {"node", "log", "outbound", "listener", "authority", "profile", "pipeline"};
+}
+
+}  // namespace hanaper::config

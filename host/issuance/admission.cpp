@@ -1,0 +1,193 @@
+// The first half of the spine: what is asked, whether it may be, and what would be signed.
+#include "pipeline.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <algorithm>
+
+namespace hanaper::issuance {
+namespace {
+
+std::string list_of(const std::vector<Identifier>& names) {
+  std::string text;
+  for (const Identifier& name : names) text += (text.empty() ? "" : ", ") + name.value;
+  return text.size() > 300 ? text.substr(0, 300) + "..." : text;
+}
+
+// What a request asks to be certified: the alternative names and a common name that is a name.
+Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const x509::Name& subject) {
+  std::vector<Identifier> names;
+  if (const auto* extension = csr.find(oid::subject_alt_name)) {
+    auto parsed = x509::parse_general_names(extension->value);
+    if (!parsed) return bad_csr("subjectAltName: " + parsed.error().detail);
+    if (!parsed->faults.empty()) return bad_csr("subjectAltName: " + parsed->faults.front());
+    if (parsed->others != 0) return bad_csr("subjectAltName holds names other than dns, ip, email and uri");
+    names = std::move(parsed->names);
+  }
+  if (const std::string_view common_name = x509::attribute(subject, x509::common_name_oid);
+      !common_name.empty())
+    if (auto name = x509::guess_identifier(common_name);
+        name && std::ranges::find(names, *name) == names.end())
+      names.insert(names.begin(), *std::move(name));
+  std::vector<Identifier> unique;
+  for (Identifier& name : names)
+    if (std::ranges::find(unique, name) == unique.end()) unique.push_back(std::move(name));
+  return unique;
+}
+
+// RFC 8555 7.4: "The CSR MUST indicate the exact same set of requested identifiers".
+Status same_names(std::vector<Identifier> wanted, std::vector<Identifier> requested) {
+  std::ranges::sort(wanted);
+  std::ranges::sort(requested);
+  if (wanted == requested) return {};
+  return bad_csr("the request names " + (requested.empty() ? "nothing" : list_of(requested)) +
+                 " instead of " + list_of(wanted));
+}
+
+x509::Name subject_for(const config::ProfileConfig& profile, const x509::Name& requested,
+                       const std::vector<Identifier>& names) {
+  switch (profile.subject) {
+    case config::ProfileConfig::Subject::none:
+      return {};
+    case config::ProfileConfig::Subject::request:
+      return requested;
+    case config::ProfileConfig::Subject::common_name:
+      break;
+  }
+  for (const Identifier& name : names)
+    if (name.value.size() <= 64 && (name.kind == Identifier::Kind::dns || name.kind == Identifier::Kind::ip ||
+                                    name.kind == Identifier::Kind::email))
+      return {{std::string(x509::common_name_oid), name.value}};
+  return {};
+}
+
+Status check_request(const x509::CsrView& csr, const config::ProfileConfig& profile) {
+  const auto* extension = csr.find(oid::basic_constraints);
+  if (extension == nullptr) return {};
+  const auto constraints = x509::parse_basic_constraints(extension->value);
+  if (!constraints) return bad_csr("basicConstraints: " + constraints.error().detail);
+  if (constraints->ca && !profile.ca)
+    return bad_csr("the request asks for an authority's certificate; profile " + profile.name +
+                   " issues none");
+  return {};
+}
+
+}  // namespace
+
+Result<const Profile*> Pipeline::find_profile(const Wiring& wiring, std::string_view name) const {
+  if (name.empty()) return wiring.profiles.front().get();
+  for (const auto& profile : wiring.profiles)
+    if (profile->config().name == name) return profile.get();
+  return unsupported("pipeline " + name_ + " has no profile \"" + std::string(name.substr(0, 64)) + "\"");
+}
+
+Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
+  const std::shared_ptr<const Wiring> wiring = wiring_.load();
+  Admitted admitted(std::make_unique<Work>());
+  Work& work = *admitted;
+  work.keeps_profile = wiring;
+  HANAPER_TRY(work.profile, find_profile(*wiring, request.profile));
+  HANAPER_TRY(work.csr, x509::parse_csr(request.csr));
+  HANAPER_TRY(work.key, x509::parse_public_key(work.csr.spki));
+  HANAPER_CHECK(work.profile->accepts(work.key.spec));
+  HANAPER_CHECK(x509::check_public_key(work.key));
+  if (spine_.blocked.contains(crypto::sha256(work.csr.spki)))
+    return bad_key("this key is blocked: it was compromised or is listed as weak");
+  HANAPER_CHECK(x509::verify_csr(work.csr));
+  HANAPER_CHECK(check_request(work.csr, work.profile->config()));
+
+  auto subject = x509::parse_name(work.csr.subject);
+  if (!subject) return bad_csr("subject: " + subject.error().detail);
+  for (const NameAttribute& attribute : *subject)
+    if (auto checked = x509::check_attribute(attribute); !checked)
+      return bad_csr("subject: " + checked.error().detail);
+  HANAPER_TRY(std::vector<Identifier> names, requested_names(work.csr, *subject));
+  if (request.names) HANAPER_CHECK(same_names(*request.names, names));
+  HANAPER_TRY(const Profile::Validity validity,
+              work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));
+
+  Draft& draft = work.draft;
+  draft.pipeline = name_;
+  draft.profile = work.profile->config().name;
+  draft.authority = work.profile->authority().config().name;
+  draft.requester = request.requester;
+  draft.csr = request.csr;
+  draft.spki = work.key.spki;
+  draft.key = work.key.spec;
+  draft.subject = subject_for(work.profile->config(), *subject, names);
+  draft.names = std::move(names);
+  draft.not_before = validity.not_before;
+  draft.not_after = validity.not_after;
+  HANAPER_CHECK(run_policies(*wiring, draft, call));
+  // After the policies, because they may have amended it.
+  HANAPER_CHECK(work.profile->accepts(draft.names));
+  if (draft.names.empty() && draft.subject.empty())
+    return bad_csr("the request names nothing: neither alternative names nor a subject");
+  work.extensions = work.profile->honoured(work.csr);
+  return admitted;
+}
+
+Status Pipeline::run_policies(const Wiring& wiring, Draft& draft, Call& call) const {
+  for (const auto& [name, policy] : wiring.policies)
+    if (Status decided = policy->decide(draft, call); !decided) return std::move(decided).error();
+  return {};
+}
+
+Status Pipeline::run_validators(const Wiring& wiring, const Draft& draft, Call& call) const {
+  for (const auto& [name, validator] : wiring.validators)
+    if (Status valid = validator->validate(draft, call); !valid) return std::move(valid).error();
+  return {};
+}
+
+// Fills the form with the draft and a fresh serial number.
+Status Pipeline::draw_up(Work& work, Call& call) {
+  HANAPER_TRY(work.serial, work.profile->authority().serials().draw(call.deadline));
+  const Bytes subject = x509::encode_name(work.draft.subject);
+  const auto key_identifier = x509::key_identifier(work.key);
+  const bool own_key_usage = std::ranges::any_of(work.extensions, [](const x509::Extension& extension) {
+    return oid::key_usage == ByteView(extension.oid);
+  });
+  thread_local der::Writer writer(2048);
+  work.profile->form().render(
+      {.serial = work.serial,
+       .not_before = work.draft.not_before,
+       .not_after = work.draft.not_after,
+       .subject = subject,
+       .spki = work.draft.spki,
+       .key_identifier = key_identifier,
+       .key_usage = own_key_usage ? std::uint16_t{0} : work.profile->key_usage(work.key.spec),
+       .names = work.draft.names,
+       .extensions = work.extensions},
+      writer);
+  work.tbs = writer.bytes();
+  work.draft.tbs = work.tbs;
+  return {};
+}
+
+Result<Cleared> Pipeline::clear(Admitted admitted, Call& call) {
+  Cleared cleared(std::move(admitted.work_));
+  HANAPER_CHECK(draw_up(*cleared, call));
+  HANAPER_CHECK(
+      run_validators(*std::static_pointer_cast<const Wiring>(cleared->keeps_profile), cleared->draft, call));
+  return cleared;
+}
+
+Status Pipeline::permits(std::string_view profile_name, const std::vector<Identifier>& names,
+                         std::string_view requester, Call& call) {
+  const std::shared_ptr<const Wiring> wiring = wiring_.load();
+  HANAPER_TRY(const Profile* profile, find_profile(*wiring, profile_name));
+  HANAPER_TRY(const Profile::Validity validity, profile->validity(spine_.clock.now(), {}, {}));
+  Draft draft;
+  draft.pipeline = name_;
+  draft.profile = profile->config().name;
+  draft.authority = profile->authority().config().name;
+  draft.requester = requester;
+  draft.names = names;
+  draft.not_before = validity.not_before;
+  draft.not_after = validity.not_after;
+  HANAPER_CHECK(run_policies(*wiring, draft, call));
+  return profile->accepts(draft.names);
+}
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,77 @@
+#include "authority.hpp"
+
+#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/public_key.hpp>
+
+namespace hanaper::issuance {
+
+StatusUrls status_urls(const config::Model& model, const std::string& authority,
+                       const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers) {
+  StatusUrls urls;
+  for (const config::InstanceConfig& instance : model.instances) {
+    if (instance.kind != "protocol" ||
+        std::ranges::find(instance.authorities, authority) == instance.authorities.end())
+      continue;
+    const std::string url = model.public_url(instance);
+    if (offers(instance, "ocsp")) urls.ocsp.push_back(url);
+    if (offers(instance, "crl")) {
+      urls.crl.push_back(url + "/" + authority + ".crl");
+      urls.issuer.push_back(url + "/" + authority + ".cer");
+    }
+  }
+  return urls;
+}
+
+Result<std::vector<Bytes>> split_chain(ByteView concatenated) {
+  std::vector<Bytes> chain;
+  der::Reader reader(concatenated);
+  while (!reader.at_end()) {
+    HANAPER_TRY(const der::Element certificate, reader.expect(der::sequence));
+    chain.push_back(to_bytes(certificate.whole));
+  }
+  return chain;
+}
+
+Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityConfig& config,
+                                                       AuthorityRow row, std::shared_ptr<Key> key,
+                                                       std::shared_ptr<SerialSource> serials,
+                                                       StatusUrls urls) {
+  const std::string name = "authority." + config.name;
+  std::shared_ptr<Authority> authority(
+      new Authority(config, std::move(row), std::move(key), std::move(serials), std::move(urls)));
+  auto view = x509::parse_certificate(authority->row_.certificate);
+  if (!view) return internal(name + ": its certificate in the ledger cannot be read: " + view.error().detail);
+  authority->view_ = *view;
+  if (!equal(authority->key_->spki(), view->spki))
+    return internal(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
+                    " does not match the authority's certificate (serial number " + view->serial.hex() + ")");
+  if (!equal(x509::encode_name(config.subject), view->subject)) {
+    const auto stored = x509::parse_name(view->subject);
+    return internal(config.key_position + ": " + name + ".subject: the certificate says \"" +
+                    (stored ? x509::name_text(*stored) : "something unreadable") +
+                    "\", the configuration \"" + x509::name_text(config.subject) +
+                    "\"; a certificate cannot be renamed");
+  }
+  HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(view->spki));
+  const auto computed = x509::key_identifier(public_key);
+  authority->key_identifier_.assign(computed.begin(), computed.end());
+  if (const auto* extension = view->find(oid::subject_key_identifier)) {
+    HANAPER_TRY(const ByteView identifier, x509::parse_subject_key_identifier(extension->value));
+    authority->key_identifier_ = to_bytes(identifier);
+  }
+  if (const auto* extension = view->find(oid::basic_constraints)) {
+    HANAPER_TRY(const x509::BasicConstraints constraints, x509::parse_basic_constraints(extension->value));
+    authority->path_length_ = constraints.path_length;
+  }
+  if (const auto* extension = view->find(oid::name_constraints)) {
+    HANAPER_TRY(authority->constraints_, x509::parse_name_constraints(extension->value));
+  }
+  authority->scheme_ = config.scheme.value_or(x509::default_scheme(public_key.spec));
+  const bool self_signed = equal(view->issuer, view->subject);
+  if (!self_signed) authority->chain_.push_back(authority->row_.certificate);
+  HANAPER_TRY(const std::vector<Bytes> above, split_chain(authority->row_.chain));
+  authority->chain_.insert(authority->chain_.end(), above.begin(), above.end());
+  return authority;
+}
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,70 @@
+// Certification authorities at run time: a certificate, the key that fits it, and its serial numbers.
+#pragma once
+
+#include "serials.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/certificate_template.hpp>
+
+#include <memory>
+
+namespace hanaper::issuance {
+
+// Addresses that certificates of an authority carry.
+struct StatusUrls {
+  std::vector<std::string> ocsp, crl, issuer;
+};
+StatusUrls status_urls(const config::Model& model, const std::string& authority,
+                       const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers);
+
+// One generation of a configured authority. Immutable after construction; thread-safe.
+class Authority {
+ public:
+  // internal when the key is not the certificate's, naming both.
+  static Result<std::shared_ptr<Authority>> assemble(const config::AuthorityConfig& config, AuthorityRow row,
+                                                     std::shared_ptr<Key> key,
+                                                     std::shared_ptr<SerialSource> serials, StatusUrls urls);
+
+  const config::AuthorityConfig& config() const noexcept { return config_; }
+  AuthorityId id() const noexcept { return row_.id; }
+  const Bytes& certificate() const noexcept { return row_.certificate; }
+  // What clients need beside the leaf: this certificate and those above it, a self-signed root left out.
+  const std::vector<Bytes>& chain() const noexcept { return chain_; }
+  ByteView subject() const noexcept { return view_.subject; }
+  ByteView key_identifier() const noexcept { return key_identifier_; }
+  Time not_after() const noexcept { return view_.not_after; }
+  std::optional<std::uint64_t> path_length() const noexcept { return path_length_; }
+  const x509::NameConstraints& constraints() const noexcept { return constraints_; }
+  SignatureScheme scheme() const noexcept { return scheme_; }
+  SerialSource& serials() const noexcept { return *serials_; }
+  const StatusUrls& urls() const noexcept { return urls_; }
+
+  // [worker] The signature over to-be-signed octets whose own algorithm field says `scheme`.
+  Result<Bytes> sign(SignatureScheme scheme, ByteView tbs) const { return key_->sign(scheme, tbs); }
+
+ private:
+  Authority(const config::AuthorityConfig& config, AuthorityRow row, std::shared_ptr<Key> key,
+            std::shared_ptr<SerialSource> serials, StatusUrls urls)
+      : config_(config),
+        row_(std::move(row)),
+        key_(std::move(key)),
+        serials_(std::move(serials)),
+        urls_(std::move(urls)) {}
+
+  const config::AuthorityConfig config_;
+  const AuthorityRow row_;
+  const std::shared_ptr<Key> key_;
+  const std::shared_ptr<SerialSource> serials_;
+  const StatusUrls urls_;
+  x509::CertificateView view_;  // into row_.certificate
+  Bytes key_identifier_;
+  std::optional<std::uint64_t> path_length_;
+  x509::NameConstraints constraints_;
+  SignatureScheme scheme_ = SignatureScheme::ecdsa_sha256;
+  std::vector<Bytes> chain_;
+};
+
+// DER certificates one after the other, taken apart.
+Result<std::vector<Bytes>> split_chain(ByteView concatenated);
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,41 @@
+// Keys that are never certified (again): listed by the operator, or once revoked for compromise.
+#pragma once
+
+#include <hanaper/storage.hpp>
+
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_set>
+
+namespace hanaper::issuance {
+
+// SHA-256 hashes of SubjectPublicKeyInfo, in memory. Thread-safe.
+class BlockedKeys {
+ public:
+  // [main] The operator's file (one hash in hex each line, '#' comments) and the ledger's own.
+  Status load(const std::string& file, Ledger& ledger);
+
+  bool contains(const Fingerprint& hash) const {
+    const std::shared_lock lock(mutex_);
+    return hashes_.contains(hash);
+  }
+  void add(const Fingerprint& hash) {
+    const std::unique_lock lock(mutex_);
+    hashes_.insert(hash);
+  }
+
+ private:
+  // The hash of a hash: its own first octets.
+  struct FirstOctets {
+    std::size_t operator()(const Fingerprint& hash) const noexcept {
+      std::size_t value;
+      std::memcpy(&value, hash.data(), sizeof value);
+      return value;
+    }
+  };
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_set<Fingerprint, FirstOctets> hashes_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,85 @@
+// The issuing spine: from a request to a certificate on disk.
+#pragma once
+
+#include "../services/writer.hpp"
+#include "blocked_keys.hpp"
+#include "steps.hpp"
+
+#include <hanaper/host.hpp>
+
+#include <atomic>
+
+namespace hanaper::issuance {
+
+// What a pipeline needs of the host. All outlive it.
+struct Spine {
+  Ledger& ledger;
+  services::Writer& writer;
+  BlockedKeys& blocked;
+  const Clock& clock;
+  Log& log;
+  Metrics& metrics;
+};
+
+// What the configuration fills in; replaced as a whole by a reload.
+struct Wiring {
+  std::shared_ptr<const Authority> authority;
+  std::vector<std::shared_ptr<const Profile>> profiles;  // the first is the default
+  std::vector<std::pair<std::string, std::shared_ptr<Policy>>> policies;
+  std::vector<std::pair<std::string, std::shared_ptr<Validator>>> validators;
+};
+
+// Thread-safe; requests under way keep the wiring they began with.
+class Pipeline final : public Issuer {
+ public:
+  Pipeline(std::string name, Spine spine);
+
+  // [main]
+  void wire(std::shared_ptr<const Wiring> wiring) { wiring_ = std::move(wiring); }
+  // Draws up one certificate of each profile, reads it back and runs the validators over it, so that a
+  // profile that cannot work is found at start.
+  Status rehearse();
+
+  Result<Issued> issue(const IssueRequest& request, Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
+                Call& call) override;
+  Result<CertificateStatus> status(const CertificateId& id) override;
+  Result<CertificateId> identify(ByteView certificate) override;
+  Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
+                 Call& call) override;
+  std::vector<Bytes> chain() const override;
+  std::vector<std::string> profiles() const override;
+
+  const std::string& name() const noexcept { return name_; }
+  std::shared_ptr<const Authority> authority() const { return wiring_.load()->authority; }
+
+ private:
+  Result<Admitted> admit(const IssueRequest& request, Call& call);
+  Result<Cleared> clear(Admitted admitted, Call& call);
+  Result<Reserved> reserve(Cleared cleared, const IssueRequest& request, Call& call);
+  Result<Signed> sign(Reserved reserved, Call& call);
+  Result<Issued> record(Signed signed_, const IssueRequest& request, Call& call);
+
+  Result<Issued> run(const IssueRequest& request, Call& call);
+  Status draw_up(Work& work, Call& call);
+  Result<const Profile*> find_profile(const Wiring& wiring, std::string_view name) const;
+  Status run_policies(const Wiring& wiring, Draft& draft, Call& call) const;
+  Status run_validators(const Wiring& wiring, const Draft& draft, Call& call) const;
+  void audit_failure(const Work& work, std::string_view event, const Error& error, Call& call);
+
+  const std::string name_;
+  Spine spine_;
+  std::atomic<std::shared_ptr<const Wiring>> wiring_;
+  Counter& issued_;
+  Counter& refused_;
+  Counter& failed_;
+  Counter& revoked_;
+  Histogram& time_;
+};
+
+// The days since 1970 under which an expiry is counted.
+inline std::int64_t expiry_day(Time not_after) {
+  return std::chrono::floor<std::chrono::days>(not_after).time_since_epoch().count();
+}
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,41 @@
+// A profile compiled against the authority that will sign: what it allows, and the form it fills.
+#pragma once
+
+#include "authority.hpp"
+
+namespace hanaper::issuance {
+
+// Immutable after construction; thread-safe.
+class Profile {
+ public:
+  Profile(const config::ProfileConfig& config, std::shared_ptr<const Authority> authority);
+
+  const config::ProfileConfig& config() const noexcept { return config_; }
+  const Authority& authority() const noexcept { return *authority_; }
+  const x509::CertificateTemplate& form() const noexcept { return form_; }
+  SignatureScheme scheme() const noexcept { return form_.scheme(); }
+
+  // bad_key when the profile does not take keys of that kind.
+  Status accepts(KeySpec key) const;
+  // KeyUsage bits for such a key.
+  std::uint16_t key_usage(KeySpec key) const;
+
+  // The names of a request against kinds, number and the authority's name constraints. rejected.
+  Status accepts(const std::vector<Identifier>& names) const;
+
+  // notBefore and notAfter from wishes: inside the profile's lifetime and the authority's own. rejected.
+  struct Validity {
+    Time not_before, not_after;
+  };
+  Result<Validity> validity(Time now, std::optional<Time> not_before, std::optional<Time> not_after) const;
+
+  // Extensions of the request that the profile takes over as they are.
+  std::vector<x509::Extension> honoured(const x509::CsrView& csr) const;
+
+ private:
+  const config::ProfileConfig config_;
+  const std::shared_ptr<const Authority> authority_;
+  const x509::CertificateTemplate form_;
+};
+
+}  // namespace hanaper::issuance

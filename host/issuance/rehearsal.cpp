@@ -1,0 +1,74 @@
+// Trying a profile before anybody needs it.
+#include "pipeline.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+
+namespace hanaper::issuance {
+namespace {
+
+// A key of that kind as far as its form goes; nobody holds its private half.
+Bytes stand_in_key(KeySpec spec) {
+  const auto some_octets = [](std::size_t count) {
+    Bytes octets(count);
+    crypto::random(octets);
+    return octets;
+  };
+  if (spec.type == KeyType::rsa) {
+    Bytes modulus = some_octets(spec.bits / 8u);
+    modulus.front() |= 0x80;
+    modulus.back() |= 1;
+    return x509::rsa_spki(modulus, Bytes{1, 0, 1});
+  }
+  if (spec.type == KeyType::ed25519) return x509::ec_spki(spec.type, some_octets(32));
+  const std::size_t coordinate = spec.type == KeyType::ec_p256 ? 32 : spec.type == KeyType::ec_p384 ? 48 : 66;
+  Bytes point = some_octets(1 + 2 * coordinate);
+  point[0] = 0x04;
+  return x509::ec_spki(spec.type, point);
+}
+
+Identifier stand_in_name(const config::ProfileConfig& profile) {
+  using Kind = Identifier::Kind;
+  if (profile.names.contains(Kind::dns)) return {Kind::dns, "rehearsal.example.test"};
+  if (profile.names.contains(Kind::ip)) return {Kind::ip, "192.0.2.1"};
+  if (profile.names.contains(Kind::email)) return {Kind::email, "rehearsal@example.test"};
+  return {Kind::uri, "https://rehearsal.example.test/"};
+}
+
+}  // namespace
+
+Status Pipeline::rehearse() {
+  const std::shared_ptr<const Wiring> wiring = wiring_.load();
+  for (const auto& profile : wiring->profiles) {
+    for (KeySpec spec : profile->config().key_types) {
+      Work work;
+      work.profile = profile.get();
+      const Bytes spki = stand_in_key(spec);
+      HANAPER_TRY(work.key, x509::parse_public_key(spki));
+      HANAPER_TRY(const Profile::Validity validity, profile->validity(spine_.clock.now(), {}, {}));
+      work.draft = Draft{.pipeline = name_,
+                         .profile = profile->config().name,
+                         .authority = profile->authority().config().name,
+                         .requester = "rehearsal",
+                         .csr = {},
+                         .spki = spki,
+                         .key = spec,
+                         .subject = {{std::string(x509::common_name_oid), "rehearsal"}},
+                         .names = {},
+                         .not_before = validity.not_before,
+                         .not_after = validity.not_after,
+                         .tbs = {}};
+      if (!profile->config().names.empty()) work.draft.names.push_back(stand_in_name(profile->config()));
+      Call call{"rehearsal", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
+      const auto fail = [&](Error error) {
+        return std::move(error).within("profile." + profile->config().name + " with a key of type " +
+                                       to_string(spec));
+      };
+      if (Status drawn = draw_up(work, call); !drawn) return fail(drawn.error());
+      if (auto read = x509::parse_tbs(work.tbs); !read) return fail(read.error());
+      if (Status valid = run_validators(*wiring, work.draft, call); !valid) return fail(valid.error());
+    }
+  }
+  return {};
+}
+
+}  // namespace hanaper::issuance

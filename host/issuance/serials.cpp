@@ -1,0 +1,122 @@
+#include "serials.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
+#include <charconv>
+
+namespace hanaper::issuance {
+namespace {
+
+constexpr std::string_view collection = "host.serial";
+
+}  // namespace
+
+Result<Serial> RandomSerials::draw(Deadline) {
+  constexpr auto epoch = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
+  const auto seconds =
+      static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(clock_.now() - epoch).count());
+  std::array<std::uint8_t, 20> octets;
+  for (int i = 0; i < 4; ++i)
+    octets[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
+  crypto::random(std::span(octets).subspan(4));
+  return Serial::from_magnitude(octets);
+}
+
+RangeSerials::RangeSerials(config::SerialConfig config, std::string lane, std::string mark_file,
+                           Records& records, services::Writer& writer, Log& log)
+    : config_(std::move(config)),
+      lane_(std::move(lane)),
+      mark_file_(std::move(mark_file)),
+      records_(records),
+      writer_(writer),
+      log_(log) {}
+
+Serial RangeSerials::at(std::uint64_t offset) const {
+  Bytes magnitude(Serial::max_size, 0);
+  const ByteView start = config_.start.octets();
+  std::ranges::copy(start, magnitude.end() - static_cast<std::ptrdiff_t>(start.size()));
+  std::uint64_t carry = offset;
+  for (std::size_t i = magnitude.size(); i-- > 0 && carry != 0;) {
+    carry += magnitude[i];
+    magnitude[i] = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
+  return Serial::from_magnitude(magnitude).value_or(Serial{});
+}
+
+Result<Serial> RangeSerials::draw(Deadline deadline) {
+  const std::lock_guard lock(mutex_);
+  if (current_.next == current_.end) {
+    current_ = std::exchange(following_, {});
+    if (current_.next == current_.end) {
+      HANAPER_TRY(current_, take(deadline));
+    }
+  }
+  // Low-water mark: the following range is fetched while there is still something to give out.
+  if (current_.end - current_.next <= config_.size / 4 && following_.next == following_.end) {
+    if (auto run = take(deadline))
+      following_ = *run;
+    else
+      log_.warning("no further serial range yet", {{"lane", lane_}, {"error", run.error().detail}});
+  }
+  return at(current_.next++);
+}
+
+// Database first, mark second, use third: whichever of them is lost, the other still knows.
+Result<RangeSerials::Run> RangeSerials::take(Deadline deadline) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    std::uint64_t head = 0, version = 0;
+    auto record = records_.get(collection, lane_);
+    if (!record && record.error().code != Code::not_found) return std::move(record).error();
+    if (record) {
+      version = record->version;
+      std::from_chars(record->data.data(), record->data.data() + record->data.size(), head);
+    }
+    HANAPER_TRY(const std::uint64_t mark, read_mark());
+    if (mark > head) {
+      log_.error("the database has lost a serial range; continuing behind it",
+                 {{"lane", lane_}, {"database", std::to_string(head)}, {"mark", std::to_string(mark)}});
+      head = mark;
+    }
+    const Run run{head, head + config_.size};
+    Write write;
+    write.records.push_back(
+        {std::string(collection), lane_, version, false, {}, {}, std::to_string(run.end)});
+    const Status taken = writer_.commit(write, deadline);
+    if (!taken && taken.error().code == Code::conflict) continue;
+    if (!taken) return taken.error();
+    HANAPER_CHECK(write_mark(run.end));
+    return run;
+  }
+  return unavailable("serial ranges of lane " + lane_ + " are fought over");
+}
+
+Result<std::uint64_t> RangeSerials::read_mark() const {
+  auto text = files::read(mark_file_, 64);
+  if (!text && text.error().code == Code::not_found) return std::uint64_t{0};
+  if (!text) return std::move(text).error();
+  std::uint64_t mark = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mark);
+  if (error != std::errc{} || (end != text->data() + text->size() && *end != '\n'))
+    return unavailable(mark_file_ + ": is no number");
+  return mark;
+}
+
+Status RangeSerials::write_mark(std::uint64_t value) const {
+  return files::replace(mark_file_, std::to_string(value) + "\n", 0600);
+}
+
+SerialSource::State RangeSerials::state() const {
+  const std::lock_guard lock(mutex_);
+  State state{"range", {}, {}, {}};
+  if (current_.next != current_.end) {
+    state.next = at(current_.next);
+    state.current = SerialRange{at(current_.next), at(current_.end - 1)};
+  }
+  if (following_.next != following_.end)
+    state.following = SerialRange{at(following_.next), at(following_.end - 1)};
+  return state;
+}
+
+}  // namespace hanaper::issuance

@@ -1,0 +1,76 @@
+// Serial numbers: never the same twice, whatever crashes.
+#pragma once
+
+#include "../config/model.hpp"
+#include "../services/writer.hpp"
+
+#include <hanaper/host.hpp>
+
+namespace hanaper::issuance {
+
+// A run of numbers that belongs to this node alone.
+struct SerialRange {
+  Serial begin;
+  Serial end;  // the last one
+};
+
+// Where an authority's serial numbers come from. Thread-safe.
+class SerialSource {
+ public:
+  virtual ~SerialSource() = default;
+
+  // [worker] A number that was never given out before, as far as this node can know; the ledger's unique key
+  // has the last word. unavailable when no range can be had.
+  virtual Result<Serial> draw(Deadline deadline) = 0;
+
+  struct State {
+    std::string kind;  // "random" or "range"
+    std::optional<Serial> next;
+    std::optional<SerialRange> current, following;
+  };
+  virtual State state() const = 0;
+};
+
+// 20 octets: 4 of time, seconds since 2020-01-01, and 16 from the CSPRNG. The time makes the ledger's unique
+// index grow at its end only; the rest is twice the randomness that anybody asks for.
+class RandomSerials final : public SerialSource {
+ public:
+  explicit RandomSerials(const Clock& clock) : clock_(clock) {}
+  Result<Serial> draw(Deadline deadline) override;
+  State state() const override { return {"random", {}, {}, {}}; }
+
+ private:
+  const Clock& clock_;
+};
+
+// Numbers from disjoint ranges that this node takes out of storage by compare-and-swap on the shared next
+// value. A mark in the state folder, synced before a range's first use, keeps a range from being used twice
+// even if the database lost it: gaps are fine, reuse is not.
+class RangeSerials final : public SerialSource {
+ public:
+  RangeSerials(config::SerialConfig config, std::string lane, std::string mark_file, Records& records,
+               services::Writer& writer, Log& log);
+  Result<Serial> draw(Deadline deadline) override;
+  State state() const override;
+
+ private:
+  struct Run {
+    std::uint64_t next = 0;  // offsets from the lane's start
+    std::uint64_t end = 0;   // one behind the last
+  };
+  Result<Run> take(Deadline deadline);
+  Result<std::uint64_t> read_mark() const;
+  Status write_mark(std::uint64_t value) const;
+  Serial at(std::uint64_t offset) const;
+
+  const config::SerialConfig config_;
+  const std::string lane_;  // "issuing:main"
+  const std::string mark_file_;
+  Records& records_;
+  services::Writer& writer_;
+  Log& log_;
+  mutable std::mutex mutex_;
+  Run current_, following_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::issuance

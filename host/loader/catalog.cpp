@@ -1,0 +1,174 @@
+// The only home of Boost.DLL.
+#include "catalog.hpp"
+
+#define BOOST_DLL_USE_STD_FS
+#include <boost/dll/library_info.hpp>
+#include <boost/dll/shared_library.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+namespace hanaper::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view tag_prefix = "hanaper_abi_";
+constexpr std::size_t max_library = 512u * 1024 * 1024;
+
+Status check_owner(const fs::path& path, bool folder) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return not_found(path.string() + ": " + std::strerror(errno));
+  if (folder ? !S_ISDIR(status.st_mode) : !S_ISREG(status.st_mode))
+    return forbidden(path.string() + (folder ? ": is no folder" : ": is no regular file"));
+  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+    return forbidden(path.string() + ": owned by user " + std::to_string(status.st_uid) + "; root or user " +
+                     std::to_string(::geteuid()) + " must own it");
+  if (status.st_mode & (S_IWGRP | S_IWOTH))
+    return forbidden(path.string() + ": others may write it; take that right away (chmod go-w)");
+  if (static_cast<std::size_t>(status.st_size) > max_library)
+    return unsupported(path.string() + ": larger than 512 MiB");
+  return {};
+}
+
+// "epoch1_gxx1017_cxx111_debug0_plain_openssl3" in words, for a message.
+std::string in_words(std::string_view tag) {
+  tag.remove_prefix(std::min(tag_prefix.size(), tag.size()));
+  std::string text(tag);
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
+// Reads the file's symbol table; nothing is mapped for execution.
+Status check_tag(const fs::path& path) {
+  std::vector<std::string> tags;
+  try {
+    boost::dll::library_info info(path);
+    for (const std::string& symbol : info.symbols())
+      if (symbol.starts_with(tag_prefix)) tags.push_back(symbol);
+  } catch (const std::exception&) {
+    return unsupported(path.string() + ": not a shared object of this machine");
+  }
+  if (tags.empty()) return unsupported(path.string() + ": carries no ABI tag; it is no hanaper plugin");
+  if (tags.size() == 1 && tags[0] == host_abi()) return {};
+  return unsupported(path.string() + ": built for \"" + in_words(tags[0]) + "\", this host wants \"" +
+                     in_words(host_abi()) + "\"; build it with this host's SDK");
+}
+
+// Of "…failed (dlerror system message: ./x.so: undefined symbol: f): Bad file descriptor" the middle.
+std::string loader_message(const std::exception& error) {
+  std::string text = error.what();
+  const std::string_view marker = "dlerror system message: ";
+  if (const std::size_t start = text.find(marker); start != std::string::npos) {
+    text.erase(0, start + marker.size());
+    if (const std::size_t end = text.rfind(')'); end != std::string::npos) text.resize(end);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view host_abi() { return HANAPER_TEXT(HANAPER_ABI_SYMBOL); }
+
+struct Catalog::Loaded {
+  boost::dll::shared_library library;
+  const Manifest* manifest = nullptr;
+};
+
+Catalog::Catalog(std::string folder) : folder_(std::move(folder)) {}
+
+// The handles are leaked on purpose: threads and objects of a plugin may outlive the catalog, code must too.
+Catalog::~Catalog() {
+  for (auto& [file, loaded] : loaded_) static_cast<void>(loaded.release());
+}
+
+Result<const Manifest*> Catalog::find(std::string_view kind, std::string_view name) {
+  const std::string file = std::string(kind) + "-" + std::string(name) + ".so";
+  const std::lock_guard lock(mutex_);
+  if (const auto found = loaded_.find(file); found != loaded_.end()) return found->second->manifest;
+  const fs::path path = fs::path(folder_) / file;
+  if (!fs::exists(path)) {
+    std::string known;
+    for (const std::string& other : names(kind)) known += (known.empty() ? "; there are " : ", ") + other;
+    return not_found("no " + std::string(kind) + " plugin \"" + std::string(name) + "\" in " + folder_ +
+                     known);
+  }
+  return load(path, kind, name);
+}
+
+Result<const Manifest*> Catalog::load(const std::string& path, std::string_view kind, std::string_view name) {
+  std::error_code ec;
+  const fs::path real = fs::canonical(path, ec);
+  if (ec) return not_found(path + ": " + ec.message());
+  HANAPER_CHECK(check_owner(real.parent_path(), true));
+  HANAPER_CHECK(check_owner(real, false));
+  HANAPER_CHECK(check_tag(real));
+  auto loaded = std::make_unique<Loaded>();
+  try {
+    using namespace boost::dll;
+    loaded->library.load(real, load_mode::rtld_now | load_mode::rtld_local);
+    loaded->manifest = &loaded->library.get<const Manifest>("hanaper_manifest");
+  } catch (const std::exception& error) {
+    return unsupported(path + ": " + loader_message(error));
+  }
+  const Manifest& manifest = *loaded->manifest;
+  if (manifest.size < sizeof(Manifest)) return unsupported(path + ": its manifest is of an older form");
+  if (manifest.kind != kind || manifest.name != name)
+    return unsupported(path + ": is the " + manifest.kind + " plugin \"" + manifest.name +
+                       "\"; its file must be called " + manifest.kind + "-" + manifest.name + ".so");
+  const Manifest* result = loaded->manifest;
+  loaded_.emplace(fs::path(path).filename().string(), std::move(loaded));
+  return result;
+}
+
+Result<std::unique_ptr<Plugin>> Catalog::create(std::string_view kind, std::string_view name) {
+  HANAPER_TRY(const Manifest* manifest, find(kind, name));
+  return std::unique_ptr<Plugin>(manifest->create());
+}
+
+std::vector<std::string> Catalog::names(std::string_view kind) const {
+  const std::string prefix = std::string(kind) + "-";
+  std::vector<std::string> result;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder_, ec)) {
+    const std::string file = entry.path().filename();
+    if (file.starts_with(prefix) && file.ends_with(".so"))
+      result.push_back(file.substr(prefix.size(), file.size() - prefix.size() - 3));
+  }
+  std::ranges::sort(result);
+  return result;
+}
+
+std::vector<Found> Catalog::list() {
+  std::vector<std::string> files;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder_, ec))
+    if (entry.path().extension() == ".so") files.push_back(entry.path().filename());
+  std::ranges::sort(files);
+  std::vector<Found> result;
+  for (const std::string& file : files) {
+    const std::size_t dash = file.find('-');
+    Found found{file, nullptr, {}};
+    if (dash == std::string::npos) {
+      found.refusal = "is not called KIND-NAME.so";
+    } else if (auto manifest = find(file.substr(0, dash), file.substr(dash + 1, file.size() - dash - 4))) {
+      found.manifest = *manifest;
+    } else {
+      found.refusal = manifest.error().detail;
+    }
+    result.push_back(std::move(found));
+  }
+  return result;
+}
+
+std::string default_plugin_folder() {
+  std::error_code ec;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ec);
+  return (program.parent_path().parent_path() / "lib" / "hanaper" / "plugins").string();
+}
+
+}  // namespace hanaper::loader

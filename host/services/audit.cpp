@@ -1,0 +1,70 @@
+#include "audit.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <algorithm>
+
+namespace hanaper::services {
+namespace {
+
+std::array<std::uint8_t, 8> big_endian(std::uint64_t value) {
+  std::array<std::uint8_t, 8> octets;
+  for (std::size_t i = octets.size(); i-- > 0; value >>= 8) octets[i] = static_cast<std::uint8_t>(value);
+  return octets;
+}
+
+}  // namespace
+
+std::string audit_line(Time at, std::string_view event, std::initializer_list<LogField> fields) {
+  std::string line;
+  line.reserve(256);
+  line.append(R"({"time":")").append(time_text_ms(at)).append(R"(","event":")").append(event).append("\"");
+  for (const LogField& field : fields) {
+    if (field.value.empty()) continue;
+    line.append(",\"").append(field.name).append("\":");
+    json::append_quoted(line, field.value);
+  }
+  return line + "}\n";
+}
+
+Fingerprint page_hash(const AuditPage& page) {
+  return crypto::sha256({page.previous, big_endian(page.sequence),
+                         big_endian(static_cast<std::uint64_t>(page.at.time_since_epoch().count())),
+                         as_bytes(page.text)});
+}
+
+AuditPage next_page(const WriterState& previous, Time at, std::string text) {
+  AuditPage page;
+  page.sequence = previous.audit_sequence + 1;
+  page.at = at;
+  page.text = std::move(text);
+  page.previous = previous.audit_hash;
+  page.hash = page_hash(page);
+  return page;
+}
+
+Result<AuditVerdict> verify_audit(Ledger& ledger, std::string_view node) {
+  AuditVerdict verdict;
+  for (;;) {
+    HANAPER_TRY(const std::vector<AuditPage> pages, ledger.audit(node, verdict.pages, 256));
+    if (pages.empty()) return verdict;
+    for (const AuditPage& page : pages) {
+      const std::string where =
+          "audit of node " + std::string(node) + ", page " + std::to_string(page.sequence) + ": ";
+      if (page.sequence != verdict.pages + 1)
+        return internal(where + "page " + std::to_string(verdict.pages + 1) + " is missing");
+      if (page.previous != verdict.head) return internal(where + "does not follow the page before it");
+      if (page.hash != page_hash(page)) return internal(where + "its text has been changed");
+      if (verdict.last && page.at < *verdict.last)
+        return internal(where + "is older than the page before it");
+      verdict.pages = page.sequence;
+      verdict.head = page.hash;
+      verdict.last = page.at;
+      verdict.lines += static_cast<std::uint64_t>(std::ranges::count(page.text, '\n'));
+    }
+  }
+}
+
+}  // namespace hanaper::services

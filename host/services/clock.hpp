@@ -1,0 +1,15 @@
+// The system's wall clock.
+#pragma once
+
+#include <hanaper/host.hpp>
+
+namespace hanaper::services {
+
+class SystemClock final : public Clock {
+ public:
+  Time now() const noexcept override {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  }
+};
+
+}  // namespace hanaper::services

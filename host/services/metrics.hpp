@@ -1,0 +1,68 @@
+// The metrics registry and its Prometheus text (exposition format 0.0.4).
+#pragma once
+
+#include <hanaper/host.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+
+namespace hanaper::services {
+
+// Every metric of the process. Registering takes a lock; counting does not. Thread-safe.
+class Registry final : public Metrics {
+ public:
+  Counter& counter(std::string_view name, std::string_view help, std::vector<Label> labels = {}) override;
+  Gauge& gauge(std::string_view name, std::string_view help, std::vector<Label> labels = {}) override;
+  Histogram& histogram(std::string_view name, std::string_view help, std::vector<Label> labels = {}) override;
+
+  // Runs before each scrape, to set gauges that nobody keeps up to date. [any]
+  void before_scrape(std::function<void()> update);
+
+  std::string text();
+
+ private:
+  enum class Type { counter, gauge, histogram };
+  struct Family {
+    Type type;
+    std::string help;
+    std::map<std::vector<Label>, std::size_t> members;  // index into the deque of its type
+  };
+  Family& family(std::string_view name, std::string_view help, Type type);
+
+  std::mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_;  // guarded by mutex_, as all below
+  std::deque<Counter> counters_;
+  std::deque<Gauge> gauges_;
+  std::deque<Histogram> histograms_;
+  std::vector<std::function<void()>> updates_;
+};
+
+// The registry as one instance sees it: every metric carries its name.
+class InstanceMetrics final : public Metrics {
+ public:
+  InstanceMetrics(Registry& registry, std::string instance)
+      : registry_(registry), instance_(std::move(instance)) {}
+
+  Counter& counter(std::string_view name, std::string_view help, std::vector<Label> labels) override {
+    return registry_.counter(name, help, with_instance(std::move(labels)));
+  }
+  Gauge& gauge(std::string_view name, std::string_view help, std::vector<Label> labels) override {
+    return registry_.gauge(name, help, with_instance(std::move(labels)));
+  }
+  Histogram& histogram(std::string_view name, std::string_view help, std::vector<Label> labels) override {
+    return registry_.histogram(name, help, with_instance(std::move(labels)));
+  }
+
+ private:
+  std::vector<Label> with_instance(std::vector<Label> labels) const {
+    labels.insert(labels.begin(), {"instance", instance_});
+    return labels;
+  }
+
+  Registry& registry_;
+  const std::string instance_;
+};
+
+}  // namespace hanaper::services

@@ -1,0 +1,45 @@
+// A bounded pool of threads that may block.
+#pragma once
+
+#include <hanaper/values.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace hanaper::services {
+
+// Runs tasks on a fixed number of threads and refuses new ones when its queue is full: it sheds, it never
+// grows. A task must not throw. Thread-safe.
+class WorkerPool {
+ public:
+  using Task = std::function<void()>;
+
+  WorkerPool(std::string name, std::size_t threads, std::size_t queue);
+  ~WorkerPool();  // finishes what was accepted
+
+  // [any] False when the queue is full or the pool is draining.
+  bool submit(Task task);
+
+  // [main] Accepts no more, waits for what was accepted. False when the deadline came first.
+  bool drain(Deadline deadline);
+
+  // [any] Tasks that wait for a thread.
+  std::size_t waiting() const;
+
+ private:
+  void run();
+
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_, idle_;
+  std::deque<Task> queue_;  // guarded by mutex_, as all below
+  std::size_t running_ = 0;
+  bool draining_ = false;
+  bool quit_ = false;
+  std::vector<std::thread> threads_;  // constant after construction
+};
+
+}  // namespace hanaper::services

@@ -1,0 +1,219 @@
+#include "writer.hpp"
+
+#include "audit.hpp"
+
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <pthread.h>
+
+#include <algorithm>
+
+namespace hanaper::services {
+namespace {
+
+constexpr std::size_t max_group = 256;
+constexpr std::size_t max_waiting = 4096;
+// What a time service may correct without anybody noticing.
+constexpr auto clock_tolerance = std::chrono::seconds{5};
+
+std::vector<ExpiryChange> sum_by_day(const auto& group) {
+  std::vector<ExpiryChange> changes;
+  for (const auto* waiting : group) {
+    if (!waiting->expiry) continue;
+    const auto found = std::ranges::find(changes, waiting->expiry->day, &ExpiryChange::day);
+    if (found == changes.end())
+      changes.push_back(*waiting->expiry);
+    else
+      found->change += waiting->expiry->change;
+  }
+  std::erase_if(changes, [](const ExpiryChange& change) { return change.change == 0; });
+  return changes;
+}
+
+}  // namespace
+
+void ExpiryCounts::load(const std::vector<ExpiryChange>& days) {
+  const std::lock_guard lock(mutex_);
+  days_.clear();
+  for (const ExpiryChange& day : days) days_[day.day] = day.change;
+}
+
+void ExpiryCounts::apply(const std::vector<ExpiryChange>& changes) {
+  const std::lock_guard lock(mutex_);
+  for (const ExpiryChange& change : changes) days_[change.day] += change.change;
+}
+
+std::vector<ExpiryCounts::Bucket> ExpiryCounts::buckets(Time now) const {
+  const std::int64_t today = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
+  std::vector<Bucket> result = {{"expired"}, {"1d"}, {"7d"}, {"30d"}, {"90d"}, {"365d"}, {"later"}};
+  constexpr std::int64_t limits[] = {0, 1, 7, 30, 90, 365};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [day, count] : days_) {
+    const auto* limit = std::ranges::upper_bound(limits, day - today);
+    result[static_cast<std::size_t>(limit - std::begin(limits))].count += count;
+  }
+  return result;
+}
+
+Writer::Writer(Storage& storage, std::string node, const Clock& clock, Log& log, Metrics& metrics,
+               ExpiryCounts& expiries)
+    : storage_(storage),
+      node_(std::move(node)),
+      clock_(clock),
+      log_(log),
+      expiries_(expiries),
+      commit_time_(metrics.histogram("hanaper_commit_seconds", "Time of one group commit.")),
+      commits_(metrics.counter("hanaper_commits_total", "Group commits.")),
+      writes_(metrics.counter("hanaper_commit_writes_total", "Writes in group commits.")) {}
+
+Writer::~Writer() { stop(); }
+
+Status Writer::start() {
+  HANAPER_CHECK(refresh());
+  if (state_.audit_at && clock_.now() + clock_tolerance < *state_.audit_at)
+    return unavailable("the clock says " + time_text(clock_.now()) + ", before the last audit entry of " +
+                       time_text(*state_.audit_at) + "; set the clock right");
+  HANAPER_TRY(const std::vector<ExpiryChange> days, storage_.ledger().expiries());
+  expiries_.load(days);
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "hanaper-writer");
+  return {};
+}
+
+void Writer::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    quit_ = true;
+  }
+  work_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Status Writer::health() const {
+  const std::lock_guard lock(mutex_);
+  return health_;
+}
+
+Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry) {
+  Waiting waiting{&write, expiry, {}};
+  {
+    const std::lock_guard lock(mutex_);
+    if (quit_) return unavailable("shutting down");
+    if (queue_.size() >= max_waiting) return unavailable("too many writes are waiting");
+    queue_.push_back(&waiting);
+  }
+  work_.notify_one();
+  if (!waiting.done.try_acquire_until(deadline)) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (std::erase(queue_, &waiting) != 0) return unavailable("storage did not get to this write in time");
+    }
+    waiting.done.acquire();  // its group is being committed: that ends soon, and the outcome matters
+  }
+  return std::move(waiting.result);
+}
+
+void Writer::run() {
+  std::vector<Waiting*> group;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), max_group));
+    group.assign(queue_.begin(), queue_.begin() + count);
+    queue_.erase(queue_.begin(), queue_.begin() + count);
+    lock.unlock();
+    commit_group(group);
+    lock.lock();
+  }
+}
+
+Status Writer::refresh() {
+  auto state = storage_.ledger().writer(node_);
+  if (!state) return std::move(state).error();
+  state_ = *state;
+  state_known_ = true;
+  return {};
+}
+
+void Writer::commit_group(std::vector<Waiting*>& group) {
+  while (!group.empty()) {
+    if (!state_known_) {
+      if (Status refreshed = refresh(); !refreshed) return fail_all(group, refreshed.error());
+    }
+    const Status committed = attempt(group);
+    if (committed) break;
+    state_known_ = false;
+    // Those that stood in the way learn so; the rest tries again without them.
+    std::vector<Waiting*> refused;
+    for (Waiting* waiting : group)
+      if (committed.error().code == Code::conflict && !waiting->write->outcome) refused.push_back(waiting);
+    if (refused.empty()) return fail_all(group, committed.error());
+    std::erase_if(group, [](const Waiting* waiting) { return !waiting->write->outcome; });
+    for (Waiting* waiting : refused) {
+      waiting->result = waiting->write->outcome;
+      waiting->done.release();
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    health_ = {};
+  }
+  for (Waiting* waiting : group) waiting->done.release();
+}
+
+Status Writer::attempt(const std::vector<Waiting*>& group) {
+  Batch batch;
+  batch.node = node_;
+  batch.number = state_.number + 1;
+  std::vector<Write*> writes;
+  std::string lines;
+  for (Waiting* waiting : group) {
+    writes.push_back(waiting->write);
+    lines += waiting->write->audit;
+    waiting->write->outcome = {};
+  }
+  batch.writes = writes;
+  batch.expiries = sum_by_day(group);
+  if (!lines.empty()) {
+    Time at = clock_.now();
+    if (state_.audit_at && at < *state_.audit_at) {
+      if (at + clock_tolerance < *state_.audit_at)
+        return unavailable("the clock has been set back to " + time_text(at) +
+                           ", before the last audit entry of " + time_text(*state_.audit_at));
+      at = *state_.audit_at;
+    }
+    batch.audit = next_page(state_, at, std::move(lines));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  HANAPER_CHECK(storage_.commit(batch));
+  commit_time_.observe(std::chrono::steady_clock::now() - start);
+  commits_.add();
+  writes_.add(group.size());
+  expiries_.apply(batch.expiries);
+  state_.number = batch.number;
+  if (batch.audit) {
+    state_.audit_sequence = batch.audit->sequence;
+    state_.audit_hash = batch.audit->hash;
+    state_.audit_at = batch.audit->at;
+  }
+  return {};
+}
+
+void Writer::fail_all(std::vector<Waiting*>& group, const Error& error) {
+  // Whatever it was, to the caller it is a storage that could not take the write.
+  const Error seen = unavailable(error.detail);
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = health_.has_value();
+    health_ = seen;
+  }
+  if (first) log_.error("writing has failed; issuance stops until it works again", {{"error", error.detail}});
+  for (Waiting* waiting : group) {
+    waiting->result = seen;
+    waiting->done.release();
+  }
+}
+
+}  // namespace hanaper::services

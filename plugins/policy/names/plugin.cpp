@@ -1,0 +1,115 @@
+// The door of policy/names: which names may stand in certificates.
+#include <hanaper/host.hpp>
+#include <hanaper/toolkit/extensions.hpp>
+
+#include <optional>
+
+namespace hanaper::names {
+namespace {
+
+constexpr SettingKey keys[] = {
+    {"permit", SettingType::texts, "[]", nullptr, "names to permit; with none, all that are not excluded"},
+    {"exclude", SettingType::texts, "[]", nullptr, "names to refuse, whatever is permitted"},
+};
+
+// One pattern of the configuration.
+//   host.example.test   that name
+//   *.example.test      every name one label below, and the wildcard name itself
+//   .example.test       every name below, at any depth, wildcard names among them
+//   192.0.2.0/24        addresses of that range
+//   @example.test       mail addresses of that host
+class Pattern {
+ public:
+  static Result<Pattern> parse(std::string_view text) {
+    Pattern pattern;
+    pattern.text_ = text;
+    if (text.find('/') != std::string_view::npos || text.find('@') != std::string_view::npos ||
+        x509::ip_octets(text)) {
+      HANAPER_TRY(pattern.subtree_, x509::parse_subtree(text));
+      return pattern;
+    }
+    std::string_view name = text;
+    if (name.starts_with("*.")) {
+      pattern.depth_ = Depth::one;
+      name.remove_prefix(2);
+    } else if (name.starts_with('.')) {
+      pattern.depth_ = Depth::any;
+      name.remove_prefix(1);
+    }
+    // A suffix may be a single label: ".test".
+    HANAPER_TRY(const std::string checked,
+                x509::normal_dns_name(
+                    pattern.depth_ == Depth::none ? std::string(name) : "x." + std::string(name), false));
+    pattern.base_ = pattern.depth_ == Depth::none ? checked : checked.substr(2);
+    return pattern;
+  }
+
+  bool covers(const Identifier& name) const {
+    if (subtree_) return subtree_->kind == name.kind && x509::allows({{*subtree_}, {}}, name);
+    if (name.kind != Identifier::Kind::dns) return false;
+    if (depth_ == Depth::none) return name.value == base_;
+    const std::string_view value = name.value;
+    if (value.size() <= base_.size() + 1 || !value.ends_with(base_) ||
+        value[value.size() - base_.size() - 1] != '.')
+      return false;
+    const std::string_view below = value.substr(0, value.size() - base_.size() - 1);
+    return depth_ == Depth::any || below.find('.') == std::string_view::npos;
+  }
+
+  // A wildcard name stands for names that an exact exclusion forbids.
+  bool hit_by_wildcard(const Identifier& name) const {
+    if (subtree_ || depth_ != Depth::none || name.kind != Identifier::Kind::dns ||
+        !name.value.starts_with("*."))
+      return false;
+    const std::size_t dot = base_.find('.');
+    return dot != std::string::npos &&
+           std::string_view(base_).substr(dot + 1) == std::string_view(name.value).substr(2);
+  }
+
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  enum class Depth { none, one, any };
+  std::string text_;
+  std::string base_;
+  Depth depth_ = Depth::none;
+  std::optional<x509::Subtree> subtree_;
+};
+
+class Names final : public Policy {
+ public:
+  Status configure(const Settings& settings, Host&) override {
+    for (auto [key, patterns] : {std::pair{"permit", &permit_}, {"exclude", &exclude_}}) {
+      for (const std::string& text : settings.texts(key)) {
+        auto pattern = Pattern::parse(text);
+        if (!pattern) return settings.error(key, pattern.error().detail);
+        patterns->push_back(*std::move(pattern));
+      }
+    }
+    return {};
+  }
+
+  Status decide(Draft& draft, Call&) override {
+    for (const Identifier& name : draft.names) {
+      for (const Pattern& pattern : exclude_)
+        if (pattern.covers(name) || pattern.hit_by_wildcard(name))
+          return rejected("\"" + name.value + "\" is excluded by \"" + pattern.text() + "\"");
+      if (permit_.empty()) continue;
+      if (std::ranges::none_of(permit_, [&](const Pattern& pattern) { return pattern.covers(name); }))
+        return rejected("\"" + name.value + "\" is not among the permitted names");
+    }
+    return {};
+  }
+
+ private:
+  // Constant after configure.
+  std::vector<Pattern> permit_, exclude_;
+};
+
+}  // namespace
+}  // namespace hanaper::names
+
+HANAPER_PLUGIN(.kind = "policy", .name = "names", .version = "0.1.0", .licence = "Apache-2.0",
+               .summary = "permits and excludes names by name, suffix, wildcard and address range",
+               .keys = hanaper::names::keys, .key_count = std::size(hanaper::names::keys), .capabilities = "",
+               .create = hanaper::create_plugin<hanaper::names::Names>);
