@@ -1,14 +1,15 @@
 // The door of keys/softtoken: a folder of encrypted keys.
-#include "soft_key.hpp"
-
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
 
 #include <filesystem>
 #include <mutex>
 
 namespace hanaper::softtoken {
 namespace {
+
+using crypto::SoftKey;
 
 namespace fs = std::filesystem;
 
@@ -53,21 +54,20 @@ class SoftToken final : public Keys, public Archivable {
     if (!text && text.error().code == Code::not_found)
       return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
     if (!text) return std::move(text).error();
-    auto pkey = decrypt(*text, pin_);
-    if (!pkey) return std::move(pkey).error().within(path.string());
-    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(*std::move(pkey)));
-    opened_.emplace(label, key);
-    return std::shared_ptr<Key>(std::move(key));
+    auto key = SoftKey::from_pem(Secret(*std::move(text)), pin_);
+    if (!key) return std::move(key).error().within(path.string());
+    opened_.emplace(label, *key);
+    return std::shared_ptr<Key>(*std::move(key));
   }
 
   Result<std::shared_ptr<Key>> create(std::string_view label, KeySpec spec) override {
-    HANAPER_TRY(Pkey pkey, generate(spec));
-    return store(label, std::move(pkey));
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::generate(spec));
+    return store(label, std::move(key));
   }
 
   Result<std::shared_ptr<Key>> import(std::string_view label, const Secret& pkcs8) override {
-    HANAPER_TRY(Pkey pkey, from_pkcs8(pkcs8));
-    return store(label, std::move(pkey));
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::from_pkcs8(pkcs8));
+    return store(label, std::move(key));
   }
 
   Result<std::vector<KeyInfo>> list() override {
@@ -125,11 +125,10 @@ class SoftToken final : public Keys, public Archivable {
     return labels;
   }
 
-  Result<std::shared_ptr<Key>> store(std::string_view label, Pkey pkey) {
+  Result<std::shared_ptr<Key>> store(std::string_view label, std::shared_ptr<SoftKey> key) {
     if (!is_label(label))
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
-    HANAPER_TRY(const std::string pem, encrypt(pkey.get(), pin_));
-    HANAPER_TRY(std::shared_ptr<SoftKey> key, SoftKey::adopt(std::move(pkey)));
+    HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin_));
     HANAPER_CHECK(files::create(path_of(label), pem, 0600));
     const std::lock_guard lock(mutex_);
     opened_.emplace(label, key);

@@ -1,6 +1,7 @@
-#include "soft_key.hpp"
+#include <hanaper/toolkit/soft_key.hpp>
 
-#include <hanaper/toolkit/crypto.hpp>
+#include "crypto_context.hpp"
+
 #include <hanaper/toolkit/public_key.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 
@@ -10,27 +11,20 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-namespace hanaper::softtoken {
+namespace hanaper::crypto {
 namespace {
 
 // 16 MiB and some 50 ms for each guess.
 constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
 
-template <class T, auto Free>
-struct Freeing {
-  void operator()(T* object) const noexcept { Free(object); }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Freeing<T, Free>>;
-using Context = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
 
 std::string_view digest_name(SignatureScheme scheme) {
-  switch (crypto::hash_of(scheme).value_or(crypto::Hash::sha256)) {
-    case crypto::Hash::sha384:
+  switch (hash_of(scheme).value_or(Hash::sha256)) {
+    case Hash::sha384:
       return "SHA384";
-    case crypto::Hash::sha512:
+    case Hash::sha512:
       return "SHA512";
     default:
       return "SHA256";
@@ -42,11 +36,11 @@ bool is_pss(SignatureScheme scheme) {
          scheme == SignatureScheme::rsa_pss_sha512;
 }
 
-Context make_context(EVP_PKEY* pkey, KeySpec spec, SignatureScheme scheme) {
-  Context context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
+PkeyContextPtr make_context(EVP_PKEY* pkey, KeySpec spec, SignatureScheme scheme) {
+  PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
   if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
   if (spec.type != KeyType::rsa) return context;
-  const Owned<EVP_MD, EVP_MD_free> md(EVP_MD_fetch(nullptr, digest_name(scheme).data(), nullptr));
+  const MdPtr md(EVP_MD_fetch(nullptr, digest_name(scheme).data(), nullptr));
   if (EVP_PKEY_CTX_set_rsa_padding(context.get(),
                                    is_pss(scheme) ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
       EVP_PKEY_CTX_set_signature_md(context.get(), md.get()) != 1 ||
@@ -60,7 +54,7 @@ struct Kept {
   std::weak_ptr<const SoftKey> key;
   const SoftKey* address;
   SignatureScheme scheme;
-  Context context;
+  PkeyContextPtr context;
 };
 
 EVP_PKEY_CTX* context_for(const std::shared_ptr<const SoftKey>& key, SignatureScheme scheme) {
@@ -69,7 +63,7 @@ EVP_PKEY_CTX* context_for(const std::shared_ptr<const SoftKey>& key, SignatureSc
     if (entry.address == key.get() && entry.scheme == scheme && !entry.key.expired())
       return entry.context.get();
   std::erase_if(kept, [](const Kept& entry) { return entry.key.expired(); });
-  Context context = make_context(key->pkey(), key->spec(), scheme);
+  PkeyContextPtr context = make_context(key->pkey(), key->spec(), scheme);
   if (!context) return nullptr;
   kept.push_back({key, key.get(), scheme, std::move(context)});
   return kept.back().context.get();
@@ -87,6 +81,8 @@ Error misfit(KeySpec spec, SignatureScheme scheme) {
 
 }  // namespace
 
+void SoftKey::PkeyFree::operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
+
 Result<std::shared_ptr<SoftKey>> SoftKey::adopt(Pkey pkey) {
   unsigned char* encoded = nullptr;
   const int size = i2d_PUBKEY(pkey.get(), &encoded);
@@ -100,8 +96,8 @@ Result<std::shared_ptr<SoftKey>> SoftKey::adopt(Pkey pkey) {
 
 Result<Bytes> SoftKey::sign(SignatureScheme scheme, ByteView message) {
   if (!x509::fits(spec_, scheme)) return misfit(spec_, scheme);
-  if (const auto hash = crypto::hash_of(scheme)) return sign_digest(scheme, crypto::digest(*hash, message));
-  const Owned<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
+  if (const auto hash = hash_of(scheme)) return sign_digest(scheme, crypto::digest(*hash, message));
+  const MdContextPtr context(EVP_MD_CTX_new());
   Bytes signature(64);
   std::size_t size = signature.size();
   if (!context ||
@@ -112,9 +108,9 @@ Result<Bytes> SoftKey::sign(SignatureScheme scheme, ByteView message) {
 }
 
 Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
-  const auto hash = crypto::hash_of(scheme);
+  const auto hash = hash_of(scheme);
   if (!hash || !x509::fits(spec_, scheme)) return misfit(spec_, scheme);
-  if (digest.size() != crypto::digest_size(*hash))
+  if (digest.size() != digest_size(*hash))
     return internal("digest of the wrong size for " + std::string(to_string(scheme)));
   EVP_PKEY_CTX* context = context_for(shared_from_this(), scheme);
   if (context == nullptr) return openssl_failed("preparing a signature");
@@ -128,7 +124,7 @@ Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
 
 Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
   if (spec_.type != KeyType::rsa) return unsupported("a key of type " + to_string(spec_) + " cannot decrypt");
-  const Context context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
+  const PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
   std::string plain((spec_.bits + 7u) / 8u, '\0');
   std::size_t size = plain.size();
   if (ciphertext.size() != plain.size() || !context || EVP_PKEY_decrypt_init(context.get()) != 1 ||
@@ -142,7 +138,7 @@ Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
   return Secret(std::string(whole.reveal().substr(0, size)));
 }
 
-Result<Pkey> generate(KeySpec spec) {
+Result<std::shared_ptr<SoftKey>> SoftKey::generate(KeySpec spec) {
   Pkey pkey;
   switch (spec.type) {
     case KeyType::rsa:
@@ -161,22 +157,50 @@ Result<Pkey> generate(KeySpec spec) {
       pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
       break;
   }
-  if (!pkey) return openssl_failed("generating a key");
-  return pkey;
+  ERR_clear_error();
+  if (!pkey) return unsupported("openssl cannot generate a key of type " + to_string(spec));
+  return adopt(std::move(pkey));
 }
 
-Result<Pkey> from_pkcs8(const Secret& pkcs8) {
+Result<std::shared_ptr<SoftKey>> SoftKey::from_pkcs8(const Secret& pkcs8) {
   auto* octets = reinterpret_cast<const unsigned char*>(pkcs8.reveal().data());
   const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(
       d2i_PKCS8_PRIV_KEY_INFO(nullptr, &octets, static_cast<long>(pkcs8.reveal().size())));
   Pkey pkey(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
   ERR_clear_error();
   if (!pkey) return bad_key("not a PKCS#8 private key that OpenSSL can read");
-  return pkey;
+  return adopt(std::move(pkey));
 }
 
-Result<std::string> encrypt(EVP_PKEY* pkey, const Secret& pin) {
-  const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(EVP_PKEY2PKCS8(pkey));
+Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secret& pin) {
+  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
+  const bool encrypted = pem.reveal().find("ENCRYPTED") != std::string_view::npos;
+  // Without this OpenSSL would ask on the terminal.
+  const auto give_pin = [](char* into, int size, int, void* from) -> int {
+    const std::string_view text = static_cast<const Secret*>(from)->reveal();
+    if (text.size() > static_cast<std::size_t>(size)) return -1;
+    std::ranges::copy(text, into);
+    return static_cast<int>(text.size());
+  };
+  Pkey pkey(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, give_pin, const_cast<Secret*>(&pin)) : nullptr);
+  ERR_clear_error();
+  if (pkey) return adopt(std::move(pkey));
+  if (encrypted) return forbidden("the pin does not open it");
+  return malformed("not a private key in PEM");
+}
+
+Result<Secret> SoftKey::to_pem() const {
+  const Bio bio(BIO_new(BIO_s_secmem()));
+  if (!bio ||
+      PEM_write_bio_PKCS8PrivateKey(bio.get(), pkey_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+    return openssl_failed("writing a key");
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return Secret(std::string(text, static_cast<std::size_t>(size)));
+}
+
+Result<std::string> SoftKey::to_encrypted_pem(const Secret& pin) const {
+  const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(EVP_PKEY2PKCS8(pkey_.get()));
   X509_ALGOR* algorithm =
       PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 16, nullptr, scrypt_n, scrypt_r, scrypt_p);
   if (!info || algorithm == nullptr) return openssl_failed("encrypting a key");
@@ -190,19 +214,4 @@ Result<std::string> encrypt(EVP_PKEY* pkey, const Secret& pin) {
   return std::string(text, static_cast<std::size_t>(size));
 }
 
-Result<Pkey> decrypt(const std::string& pem, const Secret& pin) {
-  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const Owned<X509_SIG, X509_SIG_free> sealed(bio ? PEM_read_bio_PKCS8(bio.get(), nullptr, nullptr, nullptr)
-                                                  : nullptr);
-  ERR_clear_error();
-  if (!sealed) return malformed("not an encrypted private key (PEM \"ENCRYPTED PRIVATE KEY\")");
-  const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(
-      PKCS8_decrypt(sealed.get(), pin.reveal().data(), static_cast<int>(pin.reveal().size())));
-  ERR_clear_error();
-  if (!info) return forbidden("the pin does not open it");
-  Pkey pkey(EVP_PKCS82PKEY(info.get()));
-  if (!pkey) return malformed("holds no key that OpenSSL can read");
-  return pkey;
-}
-
-}  // namespace hanaper::softtoken
+}  // namespace hanaper::crypto

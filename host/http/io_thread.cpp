@@ -1,0 +1,189 @@
+#include "io_thread.hpp"
+
+#include "../services/clock.hpp"
+#include "session.hpp"
+
+#include <hanaper/toolkit/identifiers.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace hanaper::http {
+
+// One listening socket of one thread.
+struct IoThread::Listening {
+  Listening(net::io_context& context, int handle, std::shared_ptr<DoorState> state)
+      : socket(context, net::generic::stream_protocol(AF_UNSPEC, 0), handle), door(std::move(state)) {}
+  net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type> socket;
+  std::shared_ptr<DoorState> door;
+  bool paused = false;  // out of descriptors: tried again at the next tick
+};
+
+DoorState::DoorState(Door from, Metrics& metrics)
+    : door(std::move(from)),
+      limits{static_cast<std::size_t>(door.config.header_limit.value), &door.router},
+      control(door.config.port == 0),
+      accepted(metrics.counter("hanaper_http_connections_total", "Connections accepted.",
+                               {{"listener", door.config.name}})),
+      shed(metrics.counter("hanaper_http_shed_total",
+                           "Requests and connections turned away for want of room.",
+                           {{"listener", door.config.name}})),
+      fast(metrics.counter("hanaper_http_requests_total", "Requests answered.",
+                           {{"listener", door.config.name}, {"way", "fast"}})),
+      worker(metrics.counter("hanaper_http_requests_total", "Requests answered.",
+                             {{"listener", door.config.name}, {"way", "worker"}})),
+      refused(metrics.counter("hanaper_http_refused_total", "Requests refused before any protocol saw them.",
+                              {{"listener", door.config.name}})) {}
+
+IoThread::IoThread(ServerOptions options, services::WorkerPool& workers, Log& log)
+    : read_buffer(std::make_unique<char[]>(read_size)),
+      options_(options),
+      workers_(workers),
+      log_(log),
+      work_(context_.get_executor()),
+      timer_(context_) {}
+
+IoThread::~IoThread() {
+  wind_down(true);
+  join();
+}
+
+void IoThread::listen(int socket, std::shared_ptr<DoorState> door) {
+  listening_.push_back(std::make_unique<Listening>(context_, socket, std::move(door)));
+}
+
+void IoThread::start() {
+  for (const auto& listening : listening_) accept(*listening);
+  turn();
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "hanaper-io");
+}
+
+void IoThread::run() {
+  for (;;) {
+    try {
+      context_.run();
+      return;
+    } catch (const std::exception& error) {
+      log_.error("exception on a network thread", {{"error", error.what()}});
+    }
+  }
+}
+
+void IoThread::wind_down(bool now) {
+  net::post(context_, [this, now] {
+    winding_down_ = true;
+    boost::system::error_code ec;
+    for (const auto& listening : listening_) listening->socket.close(ec);
+    const std::vector<Session*> sessions = sessions_;
+    for (Session* session : sessions) {
+      const auto alive = session->weak_from_this().lock();
+      if (alive) alive->wind_down(now);
+    }
+    if (now) {
+      timer_.cancel();
+      work_.reset();
+    }
+  });
+}
+
+void IoThread::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void IoThread::add(Session& session) {
+  session.slot = sessions_.size();
+  sessions_.push_back(&session);
+  session_count_ = sessions_.size();
+}
+
+void IoThread::remove(Session& session) {
+  sessions_.back()->slot = session.slot;
+  sessions_[session.slot] = sessions_.back();
+  sessions_.pop_back();
+  session_count_ = sessions_.size();
+}
+
+void IoThread::turn() {
+  date_line_ = "Date: " + http_date(services::SystemClock().now()) + "\r\n";
+  timer_.expires_after(tick);
+  timer_.async_wait([this](boost::system::error_code ec) {
+    if (ec) return;
+    wheel_.advance();
+    for (const auto& listening : listening_)
+      if (std::exchange(listening->paused, false)) accept(*listening);
+    turn();
+  });
+}
+
+namespace {
+
+std::string address_text(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return x509::ip_text({reinterpret_cast<const std::uint8_t*>(&in), 4});
+  }
+  if (address.ss_family == AF_INET6) {
+    const ByteView in6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr, 16);
+    // An IPv4 client at a dual-stack socket is an IPv4 client.
+    constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return x509::ip_text(equal(in6.first(12), mapped) ? in6.subspan(12) : in6);
+  }
+  return {};
+}
+
+// Root and the user of this process may use the control socket.
+bool may_control(int socket, std::string& who) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  who = "uid:" + std::to_string(peer.uid);
+  return peer.uid == 0 || peer.uid == ::geteuid();
+}
+
+}  // namespace
+
+void IoThread::accept(Listening& listening) {
+  listening.socket.async_wait(net::socket_base::wait_read, [this, &listening](boost::system::error_code ec) {
+    if (ec) return;
+    for (int taken = 0; taken < 64; ++taken) {
+      sockaddr_storage address{};
+      socklen_t size = sizeof address;
+      const int socket = ::accept4(listening.socket.native_handle(), reinterpret_cast<sockaddr*>(&address),
+                                   &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (socket >= 0) {
+        take(socket, listening.door, address_text(address));
+        continue;
+      }
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_.warning("connections cannot be accepted",
+                     {{"listener", listening.door->door.config.name}, {"error", std::strerror(errno)}});
+        listening.paused = true;
+        return;
+      }
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      break;
+    }
+    accept(listening);
+  });
+}
+
+void IoThread::take(int socket, const std::shared_ptr<DoorState>& door, std::string address) {
+  const bool full = door->connections >= door->door.config.max_connections;
+  if (full || (door->control && !may_control(socket, address))) {
+    (full ? door->shed : door->refused).add();
+    ::close(socket);
+    return;
+  }
+  door->accepted.add();
+  std::make_shared<Session>(*this, door, socket, std::move(address))->start();
+}
+
+}  // namespace hanaper::http

@@ -1,0 +1,104 @@
+// A network thread: one event loop, its connections, its deadlines, its scratch memory. Internal to
+// host/http.
+#pragma once
+
+#include "request_reader.hpp"
+#include "server.hpp"
+#include "wheel.hpp"
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/wait_traits.hpp>
+
+#include <atomic>
+#include <thread>
+
+namespace hanaper::http {
+
+namespace net = boost::asio;
+
+inline constexpr auto tick = std::chrono::milliseconds{250};
+
+inline std::uint64_t ticks(std::chrono::milliseconds duration) {
+  return static_cast<std::uint64_t>((duration + tick - std::chrono::milliseconds{1}) / tick);
+}
+
+class Session;
+
+// What every connection of a door shares. Immutable but for the counters.
+struct DoorState {
+  DoorState(Door from, Metrics& metrics);
+
+  const Door door;
+  const ReadLimits limits;
+  const bool control;  // a unix socket: asks the kernel who is there
+  std::atomic<std::size_t> connections{0};
+  Counter& accepted;
+  Counter& shed;
+  Counter& fast;
+  Counter& worker;
+  Counter& refused;
+};
+
+class IoThread {
+ public:
+  IoThread(ServerOptions options, services::WorkerPool& workers, Log& log);
+  ~IoThread();
+
+  // [main] Before start.
+  void listen(int socket, std::shared_ptr<DoorState> door);
+  void start();
+
+  // [main] Posts: stop listening and close what is idle; then, when `now` is set, close everything.
+  void wind_down(bool now);
+  void join();
+  std::size_t sessions() const noexcept { return session_count_; }
+
+  // The thread's own.
+  net::io_context& context() noexcept { return context_; }
+  Wheel& wheel() noexcept { return wheel_; }
+  services::WorkerPool& workers() noexcept { return workers_; }
+  const ServerOptions& options() const noexcept { return options_; }
+  bool winding_down() const noexcept { return winding_down_; }
+  std::string_view date_line() const noexcept { return date_line_; }
+  Log& log() noexcept { return log_; }
+
+  // Scratch memory between two events: nobody keeps views into it.
+  static constexpr std::size_t read_size = 64 * 1024;
+  std::unique_ptr<char[]> read_buffer;
+  std::string out;
+  ReadRequest request;
+
+  void add(Session& session);
+  void remove(Session& session);
+
+ private:
+  struct Listening;
+  void accept(Listening& listening);
+  void take(int socket, const std::shared_ptr<DoorState>& door, std::string address);
+  void turn();
+  void run();
+
+  const ServerOptions options_;
+  services::WorkerPool& workers_;
+  Log& log_;
+  // Before the context: its last handlers hold the last sessions, and those leave wheel and list when they
+  // go.
+  Wheel wheel_;
+  std::vector<Session*> sessions_;
+  std::atomic<std::size_t> session_count_{0};
+  bool winding_down_ = false;
+  std::string date_line_;
+  net::io_context context_{1};
+  net::executor_work_guard<net::io_context::executor_type> work_;
+  // asio::steady_timer carries any_io_executor; this one knows its executor.
+  net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
+                            net::io_context::executor_type>
+      timer_;
+  std::vector<std::unique_ptr<Listening>> listening_;
+  std::thread thread_;
+};
+
+}  // namespace hanaper::http

@@ -1,0 +1,43 @@
+// The host's way out: plain HTTP to addresses that policy allows.
+#pragma once
+
+#include "../config/model.hpp"
+#include "resolver.hpp"
+
+#include <hanaper/host.hpp>
+
+#include <shared_mutex>
+
+namespace hanaper::http {
+
+// Which addresses may be reached. `deny` always wins; `permit` opens what is closed by default: this host
+// itself, link-local addresses (where clouds keep their metadata), multicast and addresses that stand for no
+// host.
+class EgressPolicy {
+ public:
+  explicit EgressPolicy(const config::OutboundConfig& config) : permit_(config.permit), deny_(config.deny) {}
+  bool allows(ByteView address) const;
+
+ private:
+  std::vector<x509::Subtree> permit_, deny_;
+};
+
+// Thread-safe.
+class OutboundClient final : public Outbound {
+ public:
+  static Result<std::unique_ptr<OutboundClient>> open(const config::OutboundConfig& config);
+  Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
+
+ private:
+  OutboundClient(const config::OutboundConfig& config, std::unique_ptr<Resolver> resolver)
+      : timeout_(config.timeout), policy_(config), resolver_(std::move(resolver)) {}
+
+  Result<std::vector<Bytes>> allowed_addresses(const std::string& host, Deadline deadline);
+  Result<OutboundAnswer> get_once(const OutboundRequest& request, Deadline deadline, std::string& location);
+
+  const std::chrono::milliseconds timeout_;
+  const EgressPolicy policy_;
+  const std::unique_ptr<Resolver> resolver_;
+};
+
+}  // namespace hanaper::http

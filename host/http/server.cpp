@@ -1,0 +1,165 @@
+#include "server.hpp"
+
+#include "io_thread.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include <cstring>
+#include <thread>
+
+namespace hanaper::http {
+namespace {
+
+constexpr int backlog = 4096;
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+Address address_of(const config::ListenerConfig& listener) {
+  Address address;
+  auto& in = reinterpret_cast<sockaddr_in&>(address.storage);
+  auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+  if (inet_pton(AF_INET, listener.host.c_str(), &in.sin_addr) == 1) {
+    in.sin_family = AF_INET;
+    in.sin_port = htons(listener.port);
+    address.size = sizeof in;
+  } else if (inet_pton(AF_INET6, listener.host.c_str(), &in6.sin6_addr) == 1) {
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(listener.port);
+    address.size = sizeof in6;
+  }
+  return address;
+}
+
+void set_option(int socket, int level, int name, int value) {
+  ::setsockopt(socket, level, name, &value, sizeof value);
+}
+
+// `shared` sockets of one address get their part of the connections each; a lone one fails when somebody
+// else is there already.
+int bind_listener(const config::ListenerConfig& listener, bool shared) {
+  const Address address = address_of(listener);
+  const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -1;
+  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (shared) set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
+  if (listener.freebind) set_option(socket, SOL_IP, IP_FREEBIND, 1);
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0 &&
+      ::listen(socket, backlog) == 0)
+    return socket;
+  const int error = errno;
+  ::close(socket);
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+struct Server::State {
+  ServerOptions options;
+  services::WorkerPool& workers;
+  Log& log;
+  Metrics& metrics;
+  std::vector<std::unique_ptr<IoThread>> threads;
+  std::string control_path;
+};
+
+Server::Server(ServerOptions options, services::WorkerPool& workers, Log& log, Metrics& metrics)
+    : state_(new State{options, workers, log, metrics, {}, {}}) {
+  const std::size_t count =
+      options.io_threads != 0 ? options.io_threads : std::max(1u, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < count; ++i)
+    state_->threads.push_back(std::make_unique<IoThread>(options, workers, log));
+}
+
+Server::~Server() {
+  state_->threads.clear();
+  if (!state_->control_path.empty()) ::unlink(state_->control_path.c_str());
+}
+
+Status Server::open(Door door) {
+  const config::ListenerConfig listener = door.config;
+  const auto failed = [&] {
+    const std::string hint =
+        errno == EADDRNOTAVAIL ? "; set freebind = true for an address that comes later" : "";
+    return unavailable("listener." + listener.name + ": cannot bind " + listener.host + " port " +
+                       std::to_string(listener.port) + ": " + std::strerror(errno) + hint);
+  };
+  const bool alone = state_->threads.size() == 1;
+  const int probe = bind_listener(listener, false);
+  if (probe < 0) return failed();
+  const auto state = std::make_shared<DoorState>(std::move(door), state_->metrics);
+  if (alone) {
+    state_->threads.front()->listen(probe, state);
+    return {};
+  }
+  ::close(probe);
+  for (const auto& thread : state_->threads) {
+    const int socket = bind_listener(listener, true);
+    if (socket < 0) return failed();
+    thread->listen(socket, state);
+  }
+  return {};
+}
+
+Status Server::open_control(const std::string& path, std::shared_ptr<Endpoint> endpoint) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return unavailable("node.socket: \"" + path + "\" is too long for a unix socket");
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return unavailable(path + ": " + std::strerror(errno));
+  ::unlink(path.c_str());  // the state folder is locked: whoever left it is gone
+  const mode_t before = ::umask(0177);
+  const int bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  ::umask(before);
+  if (bound != 0 || ::listen(socket, backlog) != 0) {
+    const Error error = unavailable("node.socket: cannot bind " + path + ": " + std::strerror(errno));
+    ::close(socket);
+    return error;
+  }
+  state_->control_path = path;
+  Door door;
+  door.config.name = "control";
+  door.config.max_connections = 1024;
+  door.config.header_limit = ByteCount{16 * 1024};
+  door.config.header_timeout = std::chrono::seconds{10};
+  door.config.body_timeout = std::chrono::seconds{60};
+  door.config.idle_timeout = std::chrono::minutes{10};
+  door.router.add({"", std::move(endpoint)});
+  state_->threads.front()->listen(socket, std::make_shared<DoorState>(std::move(door), state_->metrics));
+  return {};
+}
+
+void Server::start() {
+  for (const auto& thread : state_->threads) thread->start();
+}
+
+bool Server::drain(Deadline deadline) {
+  for (const auto& thread : state_->threads) thread->wind_down(false);
+  const auto left = [&] {
+    std::size_t sessions = 0;
+    for (const auto& thread : state_->threads) sessions += thread->sessions();
+    return sessions;
+  };
+  std::this_thread::sleep_for(std::chrono::milliseconds{20});  // the posts above come first
+  while (left() != 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  const bool clean = left() == 0;
+  for (const auto& thread : state_->threads) thread->wind_down(true);
+  for (const auto& thread : state_->threads) thread->join();
+  return clean;
+}
+
+}  // namespace hanaper::http

@@ -1,0 +1,54 @@
+// The HTTP front: listeners, connections, deadlines. No network type shows here.
+#pragma once
+
+#include "../config/model.hpp"
+#include "../services/worker_pool.hpp"
+#include "router.hpp"
+#include "tls.hpp"
+
+#include <hanaper/host.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace hanaper::http {
+
+struct Door {
+  config::ListenerConfig config;
+  Router router;
+  std::shared_ptr<TlsContext> tls;  // null: plain HTTP
+};
+
+struct ServerOptions {
+  std::size_t io_threads = 0;  // 0: one for each core
+  std::chrono::milliseconds request_timeout{30'000};
+};
+
+// Serves any number of doors on a few network threads; answers from memory on them, everything else on the
+// worker pool. When the pool is full it answers 503 with Retry-After: it sheds.
+class Server {
+ public:
+  Server(ServerOptions options, services::WorkerPool& workers, Log& log, Metrics& metrics);
+  ~Server();
+
+  // [main] Binds; connections are taken from start on. unavailable, naming the listener, when the address
+  // cannot be bound.
+  Status open(Door door);
+
+  // [main] The command line's unix socket: mode 0600; only root and the user of this process are let in.
+  // Replaces a socket file that nobody answers at.
+  Status open_control(const std::string& path, std::shared_ptr<Endpoint> endpoint);
+
+  // [main]
+  void start();
+
+  // [main] Takes no more connections, closes idle ones, lets running requests end until the deadline, then
+  // closes what is left. False when something had to be cut off.
+  bool drain(Deadline deadline);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hanaper::http

@@ -1,0 +1,75 @@
+// One connection, from its first octet to its last. Internal to host/http.
+#pragma once
+
+#include "io_thread.hpp"
+
+namespace hanaper::http {
+
+// Lives on one network thread; only the answer of a worker comes from elsewhere, by post. Holds no buffer
+// while idle: octets are read into the thread's scratch memory, and only what must wait is kept.
+class Session final : public std::enable_shared_from_this<Session>, public Wheel::Waiter {
+ public:
+  Session(IoThread& thread, std::shared_ptr<DoorState> door, int socket, std::string address);
+  ~Session();
+
+  void start();
+  // Ends now when idle, else after the running request.
+  void wind_down(bool now);
+
+  std::size_t slot = 0;  // in the thread's list
+
+ private:
+  enum class Phase { handshake, idle, reading, working, writing, lingering, closed };
+
+  void expired() override;
+  void set_deadline(std::chrono::milliseconds duration);
+  void close();
+
+  void wait_readable();
+  void wait_writable();
+  void on_ready();
+  void handshake();
+  void read();
+  // Answers the complete requests at the beginning of `octets` and keeps the rest. `octets` are the thread's
+  // scratch memory or kept_ itself.
+  void consume(std::string_view octets);
+  void keep(std::string_view octets);
+  // One complete request, in the thread's `request`. False when a worker has it, or when it was the last.
+  bool answer();
+  bool hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
+  void work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline);
+  void finish(const Response& response);
+  void write_response(const Response& response, bool keep_alive, bool head);
+  void refuse(int status);
+  void linger();
+  void discard();
+  // Sends what is in the thread's `out`, then goes on: reads, waits, or closes.
+  void flush();
+  void go_on();
+
+  // Octets moved, 0 when the other side is done, -1 when it would block, -2 on error.
+  static constexpr long would_block = -1, broken = -2;
+  long receive(char* into, std::size_t size);
+  long transmit(std::string_view octets);
+
+  IoThread& thread_;
+  const std::shared_ptr<DoorState> door_;
+  net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type> socket_;
+  SSL* ssl_ = nullptr;
+  Phase phase_ = Phase::idle;
+  bool wants_write_ = false;  // TLS: the handshake or a read waits for the socket to take octets
+  bool close_after_write_ = false;
+  bool continue_sent_ = false;
+  bool refused_ = false;
+  bool abandoned_ = false;  // the worker took too long; its answer is not wanted any more
+  std::size_t wanted_ = 0;  // total octets after which the kept request can be complete
+  std::string address_;
+  std::string kept_;                        // octets of a request that is not complete
+  std::string working_;                     // octets of the request that a worker is reading
+  std::string pending_;                     // octets to be sent
+  std::unique_ptr<ReadRequest> request_;    // what a worker is reading
+  std::unique_ptr<TlsPeerData> peer_data_;  // made when first needed
+  std::unique_ptr<TlsPeer> peer_;
+};
+
+}  // namespace hanaper::http

@@ -1,0 +1,53 @@
+// TLS server contexts: certificates in, handshakes out.
+#pragma once
+
+#include "../config/model.hpp"
+
+#include <hanaper/keys.hpp>
+
+#include <atomic>
+#include <memory>
+
+typedef struct ssl_ctx_st SSL_CTX;
+typedef struct ssl_st SSL;
+
+namespace hanaper::http {
+
+// A certificate chain with its private key, both PEM.
+struct TlsIdentity {
+  std::string chain;
+  Secret key;
+};
+
+// What a listener serves TLS with at the moment; replaced as a whole when its certificate is renewed.
+// Thread-safe.
+class TlsContext {
+ public:
+  explicit TlsContext(const config::ListenerConfig& listener) : listener_(listener) {}
+
+  // [main, worker] New connections use it from now on. malformed when chain and key cannot be read or do not
+  // belong together; then nothing changes.
+  Status install(const TlsIdentity& identity);
+
+  // [io] The caller owns the result; null without a certificate.
+  SSL* new_connection(int socket) const;
+
+  bool asks_for_certificates() const noexcept {
+    return listener_.client_certificates != config::ClientCertificates::none;
+  }
+
+ private:
+  const config::ListenerConfig listener_;
+  std::atomic<std::shared_ptr<SSL_CTX>> context_;
+};
+
+// Who is at the other end of a finished handshake, and the channel binding with him (RFC 9266, RFC 5929).
+struct TlsPeerData {
+  std::vector<Bytes> chain;
+  std::array<std::uint8_t, 64> binding{};
+  std::size_t binding_size = 0;
+  bool tls13 = false;
+};
+TlsPeerData peer_of(SSL* ssl);
+
+}  // namespace hanaper::http
