@@ -9,6 +9,7 @@
 #include <hanaper/toolkit/certificate_template.hpp>
 
 #include <functional>
+#include <list>
 #include <map>
 #include <set>
 
@@ -132,7 +133,7 @@ struct Model {
   std::map<std::string, AuthorityConfig> authorities;
   std::map<std::string, ProfileConfig> profiles;
   std::map<std::string, PipelineConfig> pipelines;
-  std::vector<InstanceConfig> instances;
+  std::list<InstanceConfig> instances;  // at stable addresses: plugins in use refer to theirs
   // A digest of each top-level table as written ("profile.web"), to tell what a reload changes.
   std::map<std::string, std::string> written;
 

@@ -29,7 +29,8 @@ constexpr SettingKey log_keys[] = {
 
 constexpr SettingKey outbound_keys[] = {
     {"resolvers", texts, "[]", nullptr, "DNS servers as address or address:port; none: those of the system"},
-    {"permit", texts, "[]", nullptr, "address ranges to reach although they are denied by default (loopback, link-local, multicast)"},
+    {"permit", texts, "[]", nullptr,
+     "address ranges to reach although they are denied by default (loopback, link-local, multicast)"},
     {"deny", texts, "[]", nullptr, "address ranges never to reach"},
     {"timeout", duration, "10s", "100ms..1m", "how long one outbound request may take"},
 };

@@ -24,9 +24,9 @@ struct Spine {
 // What the configuration fills in; replaced as a whole by a reload.
 struct Wiring {
   std::shared_ptr<const Authority> authority;
-  std::vector<std::shared_ptr<const Profile>> profiles;  // the first is the default
-  std::vector<std::pair<std::string, std::shared_ptr<Policy>>> policies;
-  std::vector<std::pair<std::string, std::shared_ptr<Validator>>> validators;
+  std::vector<std::shared_ptr<const Profile>> profiles;   // the first is the default
+  std::vector<std::pair<std::string, Policy*>> policies;  // the node's
+  std::vector<std::pair<std::string, Validator*>> validators;
 };
 
 // Thread-safe; requests under way keep the wiring they began with.

@@ -11,8 +11,10 @@ constexpr auto job_time = std::chrono::minutes{5};
 
 }  // namespace
 
-Timetable::Timetable(Log& log)
-    : log_(log), pool_("hanaper-job", threads, queue), keeper_([this] { keep(); }) {}
+void Timetable::start() {
+  pool_ = std::make_unique<WorkerPool>("hanaper-job", threads, queue);
+  keeper_ = std::thread([this] { keep(); });
+}
 
 Timetable::~Timetable() {
   {
@@ -20,7 +22,8 @@ Timetable::~Timetable() {
     quit_ = true;
   }
   changed_.notify_all();
-  keeper_.join();
+  if (keeper_.joinable()) keeper_.join();
+  pool_.reset();  // its last jobs still use what is above
 }
 
 void Timetable::every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval,
@@ -34,9 +37,9 @@ void Timetable::every(const std::string& owner, std::string_view name, std::chro
 Status Timetable::soon(const std::string& owner, std::string_view name, Job job) {
   auto entry = std::make_shared<Entry>(Entry{owner, std::string(name), {}, std::move(job)});
   const std::lock_guard lock(mutex_);
-  if (quit_ || ended_owners_.contains(owner)) return unavailable("shutting down");
+  if (quit_ || !pool_ || ended_owners_.contains(owner)) return unavailable("background work is not running");
   running_.insert(owner);
-  if (pool_.submit([this, entry] { run(entry); })) return {};
+  if (pool_->submit([this, entry] { run(entry); })) return {};
   running_.erase(running_.find(owner));
   return unavailable("too many jobs are waiting");
 }
@@ -60,7 +63,7 @@ void Timetable::keep() {
     if (entry->running) continue;  // one run at a time: this turn is skipped
     entry->running = true;
     running_.insert(entry->owner);
-    if (pool_.submit([this, entry] { run(entry); })) continue;
+    if (pool_->submit([this, entry] { run(entry); })) continue;
     entry->running = false;
     running_.erase(running_.find(entry->owner));
   }
@@ -96,7 +99,7 @@ bool Timetable::drain(Deadline deadline) {
     quit_ = true;
   }
   changed_.notify_all();
-  return pool_.drain(deadline);
+  return !pool_ || pool_->drain(deadline);
 }
 
 }  // namespace hanaper::services

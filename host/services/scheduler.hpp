@@ -16,8 +16,11 @@ class Timetable {
  public:
   using Job = Scheduler::Job;
 
-  explicit Timetable(Log& log);
+  explicit Timetable(Log& log) : log_(log) {}
   ~Timetable();
+
+  // [main] Nothing runs before.
+  void start();
 
   // [any] `owner` is the instance for whom the job runs.
   void every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval, Job job);
@@ -47,7 +50,7 @@ class Timetable {
   std::multiset<std::string> running_;                   // owners
   std::set<std::string> ended_owners_;
   bool quit_ = false;
-  WorkerPool pool_;
+  std::unique_ptr<WorkerPool> pool_;  // constant after start
   std::thread keeper_;
 };
 

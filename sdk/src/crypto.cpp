@@ -175,6 +175,8 @@ std::string random_name(std::size_t octets) {
   return base64::encode_url(drawn);
 }
 
+void wipe(std::span<std::uint8_t> octets) noexcept { OPENSSL_cleanse(octets.data(), octets.size()); }
+
 bool equal_constant_time(ByteView a, ByteView b) noexcept {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

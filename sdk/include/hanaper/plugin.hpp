@@ -100,6 +100,12 @@ class Settings {
     return malformed(where + ": " + table_ + "." + std::string(key) + ": " + std::string(message));
   }
 
+  // Wipes every secret; the host does so as soon as configure has returned.
+  void forget_secrets() {
+    for (auto& [key, entry] : entries_)
+      if (std::holds_alternative<Secret>(entry.value)) entry.value = std::monostate{};
+  }
+
   void set(std::string key, Entry entry) { entries_.insert_or_assign(std::move(key), std::move(entry)); }
 
  private:

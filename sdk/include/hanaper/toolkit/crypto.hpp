@@ -47,6 +47,9 @@ void random(std::span<std::uint8_t> octets);
 // `octets` random octets, base64url: an unguessable name.
 std::string random_name(std::size_t octets);
 
+// Overwrites octets that were secret, in a way no optimiser takes out.
+void wipe(std::span<std::uint8_t> octets) noexcept;
+
 // Comparison in time that depends on the lengths alone.
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
 

@@ -1,0 +1,372 @@
+#include "authorities.hpp"
+
+#include "../services/audit.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace hanaper {
+namespace {
+
+using issuance::Authority;
+
+Bytes joined(const std::vector<Bytes>& chain) {
+  Bytes all;
+  for (const Bytes& certificate : chain) all.insert(all.end(), certificate.begin(), certificate.end());
+  return all;
+}
+
+// The certificates of a PEM text. A self-signed one at the end is kept by clients, not by servers.
+Result<std::vector<Bytes>> certificates_of(const std::string& pem) {
+  HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(pem));
+  std::vector<Bytes> certificates;
+  for (const pem::Block& block : blocks) {
+    if (block.label != "CERTIFICATE") continue;
+    HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(block.der));
+    certificates.push_back(block.der);
+  }
+  if (certificates.empty()) return malformed("no CERTIFICATE in the file");
+  return certificates;
+}
+
+std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
+  std::erase_if(above, [](const Bytes& certificate) {
+    const auto view = x509::parse_certificate(certificate);
+    return view && equal(view->issuer, view->subject);
+  });
+  return above;
+}
+
+}  // namespace
+
+Result<std::optional<AuthorityRow>> Authorities::row_of(const std::string& name) const {
+  HANAPER_TRY(std::vector<AuthorityRow> rows, shared_.storage->ledger().authorities());
+  std::optional<AuthorityRow> latest;
+  for (AuthorityRow& row : rows)
+    if (row.name == name && (!latest || row.generation > latest->generation)) latest = std::move(row);
+  return latest;
+}
+
+Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig& config) const {
+  Keys* keys = find_keys_(config.keys);
+  auto key = keys->find(config.label);
+  if (!key) return std::move(key).error().within(config.key_position + ": authority." + config.name + ".key");
+  return key;
+}
+
+Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::AuthorityConfig& config) const {
+  auto key = find_key(config);
+  if (key || key.error().code != Code::not_found) return key;
+  auto created = find_keys_(config.keys)->create(config.label, config.key_type);
+  if (!created) return std::move(created).error().within("authority." + config.name + ".key");
+  return created;
+}
+
+std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::AuthorityConfig& config) const {
+  if (!config.serial.range) return std::make_shared<issuance::RandomSerials>(shared_.clock);
+  const std::string lane = config.name + ":" + model_.node.name;
+  return std::make_shared<issuance::RangeSerials>(
+      config.serial, lane, shared_.state_folder + "/serial-" + config.name + ".mark",
+      shared_.storage->records(), *shared_.writer, shared_.logger);
+}
+
+Status Authorities::adopt(const config::AuthorityConfig& config, const AuthorityRow& row) {
+  HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
+  HANAPER_TRY(authorities_[config.name],
+              Authority::assemble(config, row, std::move(key), serials(config),
+                                  issuance::status_urls(model_, config.name, offers_)));
+  return {};
+}
+
+Status Authorities::load() {
+  for (const auto& [name, config] : model_.authorities) {
+    HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
+    if (row && !row->certificate.empty()) HANAPER_CHECK(adopt(config, *row));
+  }
+  return {};
+}
+
+std::shared_ptr<Authority> Authorities::find(const std::string& name) const {
+  const auto found = authorities_.find(name);
+  return found == authorities_.end() ? nullptr : found->second;
+}
+
+Status Authorities::store(Write& write) {
+  return shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{30});
+}
+
+Result<std::vector<Authorities::Outcome>> Authorities::init() {
+  // Issuers before those they sign; the configuration has no circles.
+  std::vector<Outcome> outcomes;
+  std::set<std::string> done;
+  while (done.size() < model_.authorities.size()) {
+    for (const auto& [name, config] : model_.authorities) {
+      if (done.contains(name) || (!config.issuer.empty() && !done.contains(config.issuer))) continue;
+      HANAPER_TRY(Outcome outcome, init_one(config));
+      outcomes.push_back(std::move(outcome));
+      done.insert(name);
+    }
+  }
+  return outcomes;
+}
+
+Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig& config) {
+  HANAPER_TRY(std::optional<AuthorityRow> row, row_of(config.name));
+  if (row && !row->certificate.empty()) {
+    HANAPER_CHECK(adopt(config, *row));
+    return Outcome{config.name, "exists, " + x509::name_text(config.subject) + ", until " +
+                                    time_text(authorities_.at(config.name)->not_after())};
+  }
+  HANAPER_TRY(const std::shared_ptr<Key> key, find_or_create_key(config));
+  if (!row) {
+    Write write;
+    write.authority = AuthorityRow{.id = 0,
+                                   .name = config.name,
+                                   .generation = 1,
+                                   .key = config.keys + ":" + config.label,
+                                   .certificate = {},
+                                   .chain = {}};
+    write.audit = services::audit_line(shared_.clock.now(), "authority.created",
+                                       {{"authority", config.name},
+                                        {"key", config.keys + ":" + config.label},
+                                        {"spki", to_hex(crypto::sha256(key->spki()))}});
+    HANAPER_CHECK(store(write));
+  }
+  if (config.external) return request(config, *key);
+  if (config.issuer.empty()) return issue(config, *key, nullptr);
+  const auto issuer = find(config.issuer);
+  if (!issuer) return Outcome{config.name, "waits for the certificate of authority " + config.issuer};
+  return issue(config, *key, issuer.get());
+}
+
+namespace {
+
+std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig& config,
+                                                  const issuance::StatusUrls& urls) {
+  std::vector<x509::Extension> extensions;
+  extensions.push_back(
+      {to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, config.path_length)});
+  if (!config.constraints.permitted.empty() || !config.constraints.excluded.empty())
+    extensions.push_back({to_bytes(oid::name_constraints), true, x509::name_constraints(config.constraints)});
+  if (!urls.ocsp.empty() || !urls.issuer.empty())
+    extensions.push_back(
+        {to_bytes(oid::authority_info_access), false, x509::authority_info_access(urls.ocsp, urls.issuer)});
+  if (!urls.crl.empty())
+    extensions.push_back(
+        {to_bytes(oid::crl_distribution_points), false, x509::crl_distribution_points(urls.crl)});
+  return extensions;
+}
+
+}  // namespace
+
+Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& config, Key& key,
+                                                const Authority* issuer) {
+  if (issuer != nullptr && issuer->path_length() &&
+      (!config.path_length || *config.path_length + 1 > *issuer->path_length())) {
+    if (*issuer->path_length() == 0)
+      return rejected("authority." + config.name + ": authority " + issuer->config().name +
+                      " may have no authority below it (path_length = 0)");
+    return rejected("authority." + config.name + ".path_length: must be given and below that of authority " +
+                    issuer->config().name);
+  }
+  HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(key.spki()));
+  const auto key_identifier = x509::key_identifier(public_key);
+  const SignatureScheme scheme =
+      issuer ? issuer->scheme() : config.scheme.value_or(x509::default_scheme(key.spec()));
+  const Bytes subject = x509::encode_name(config.subject);
+  // A self-signed certificate carries no addresses of its own status: nobody could revoke it (RFC
+  // 5280 4.2.1.13 is about certificates of an issuer).
+  const issuance::StatusUrls urls = issuer ? issuer->urls() : issuance::StatusUrls{};
+  const x509::CertificateTemplate form(
+      {.scheme = scheme,
+       .issuer = issuer ? to_bytes(issuer->subject()) : subject,
+       .authority_key_identifier = issuer ? to_bytes(issuer->key_identifier()) : Bytes{},
+       .extensions = authority_extensions(config, urls)});
+  const Time now = std::chrono::floor<std::chrono::seconds>(shared_.clock.now());
+  Time not_after = now + config.lifetime - std::chrono::seconds{1};
+  if (issuer) not_after = std::min(not_after, issuer->not_after());
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+  HANAPER_TRY(const Serial serial, issuer ? issuer->serials().draw(deadline)
+                                          : issuance::RandomSerials(shared_.clock).draw(deadline));
+  der::Writer writer(2048);
+  form.render({.serial = serial,
+               .not_before = now,
+               .not_after = not_after,
+               .subject = subject,
+               .spki = key.spki(),
+               .key_identifier = key_identifier,
+               .key_usage = x509::key_cert_sign | x509::crl_sign,
+               .names = {},
+               .extensions = {}},
+              writer);
+  const Bytes tbs = writer.bytes();
+
+  HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(config.name));
+  const AuthorityId signer = issuer ? issuer->id() : row->id;
+  Write intent;
+  intent.reservation = Reservation{.authority = signer,
+                                   .serial = serial,
+                                   .profile = "authority",
+                                   .requester = "init",
+                                   .not_before = now,
+                                   .not_after = not_after,
+                                   .shard = 0,
+                                   .tbs = tbs};
+  intent.audit = services::audit_line(shared_.clock.now(), "sign.intent",
+                                      {{"authority", issuer ? issuer->config().name : config.name},
+                                       {"serial", serial.hex()},
+                                       {"for", config.name},
+                                       {"tbs", to_hex(crypto::sha256(tbs))}});
+  HANAPER_CHECK(store(intent));
+  HANAPER_TRY(const Bytes signature, issuer ? issuer->sign(scheme, tbs) : key.sign(scheme, tbs));
+  Write record;
+  record.recording = Recording{signer, serial, signature, shared_.clock.now()};
+  record.authority = *row;
+  record.authority->certificate = x509::assemble_certificate(tbs, signature);
+  if (issuer) record.authority->chain = joined(issuer->chain());
+  record.audit =
+      services::audit_line(shared_.clock.now(), "signed",
+                           {{"authority", issuer ? issuer->config().name : config.name},
+                            {"serial", serial.hex()},
+                            {"certificate", to_hex(crypto::sha256(record.authority->certificate))}});
+  HANAPER_CHECK(store(record));
+  HANAPER_CHECK(adopt(config, *record.authority));
+  return Outcome{config.name,
+                 std::string(issuer ? "created below " + issuer->config().name : "created, self-signed") +
+                     ", " + x509::name_text(config.subject) + ", " + to_string(key.spec()) + ", until " +
+                     time_text(not_after)};
+}
+
+Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig& config, Key& key) {
+  x509::CsrContent content;
+  content.subject = config.subject;
+  content.extensions = authority_extensions(config, {});
+  content.extensions.push_back(
+      {to_bytes(oid::key_usage), true, x509::key_usage(x509::key_cert_sign | x509::crl_sign)});
+  HANAPER_TRY(const Bytes csr, x509::build_csr(key, content));
+  const std::string path = shared_.state_folder + "/" + config.name + ".csr";
+  HANAPER_CHECK(files::replace(path, pem::encode("CERTIFICATE REQUEST", csr), 0644));
+  return Outcome{config.name, "waits for an outside issuer; have it sign " + path +
+                                  ", then run hanaper init --install ANSWER.pem"};
+}
+
+Status Authorities::check_certificate(const config::AuthorityConfig& config, ByteView certificate,
+                                      const std::vector<Bytes>& above, ByteView spki) const {
+  HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
+  if (!equal(view.spki, spki))
+    return rejected("the certificate's key is not " + config.keys + ":" + config.label);
+  if (!equal(view.subject, x509::encode_name(config.subject))) {
+    const auto name = x509::parse_name(view.subject);
+    return rejected("the certificate's subject is \"" + (name ? x509::name_text(*name) : "unreadable") +
+                    "\", not \"" + x509::name_text(config.subject) + "\"");
+  }
+  const auto* extension = view.find(oid::basic_constraints);
+  const auto constraints = extension ? x509::parse_basic_constraints(extension->value)
+                                     : Result<x509::BasicConstraints>(x509::BasicConstraints{});
+  if (!constraints || !constraints->ca)
+    return rejected("the certificate is not an authority's (basicConstraints)");
+  if (const auto* usage = view.find(oid::key_usage)) {
+    HANAPER_TRY(const std::uint16_t bits, x509::parse_key_usage(usage->value));
+    if (!(bits & x509::key_cert_sign)) return rejected("the certificate's key usage lacks keyCertSign");
+  }
+  if (view.not_after <= shared_.clock.now())
+    return rejected("the certificate expired at " + time_text(view.not_after));
+  // Each certificate must be signed by the next; a self-signed one by itself.
+  ByteView current = certificate;
+  for (std::size_t i = 0; i <= above.size(); ++i) {
+    HANAPER_TRY(const x509::CertificateView child, x509::parse_certificate(current));
+    const bool self_signed = equal(child.issuer, child.subject);
+    if (i == above.size() && !self_signed) break;  // its issuer was not in the file: nothing to check against
+    HANAPER_TRY(const x509::CertificateView parent,
+                x509::parse_certificate(self_signed ? current : ByteView(above[i])));
+    if (!equal(child.issuer, parent.subject))
+      return rejected("the certificates of the file do not follow each other");
+    HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(child.signature_algorithm));
+    if (Status verified = crypto::verify(scheme, parent.spki, child.whole, child.signature); !verified)
+      return rejected("a certificate's signature does not verify under the one above it");
+    if (self_signed) break;
+    current = above[i];
+  }
+  return {};
+}
+
+Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
+  HANAPER_TRY(std::vector<Bytes> certificates, certificates_of(pem));
+  HANAPER_TRY(const x509::CertificateView leaf, x509::parse_certificate(certificates.front()));
+  for (const auto& [name, config] : model_.authorities) {
+    HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
+    if (!config.external || !row) continue;
+    HANAPER_TRY(const std::shared_ptr<Key> key, find_key(config));
+    if (!equal(key->spki(), leaf.spki)) continue;
+    const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
+    if (Status checked = check_certificate(config, certificates.front(), above, key->spki()); !checked)
+      return std::move(checked).error().within("authority." + name);
+    Write write;
+    write.authority = *row;
+    write.authority->certificate = certificates.front();
+    write.authority->chain = joined(without_self_signed(above));
+    write.audit = services::audit_line(shared_.clock.now(), "authority.installed",
+                                       {{"authority", name},
+                                        {"serial", leaf.serial.hex()},
+                                        {"certificate", to_hex(crypto::sha256(certificates.front()))}});
+    HANAPER_CHECK(store(write));
+    HANAPER_CHECK(adopt(config, *write.authority));
+    return Outcome{name, "installed, until " + time_text(leaf.not_after)};
+  }
+  return not_found("no authority with issuer = \"external\" waits for a certificate of that key");
+}
+
+// The same key under the label already is what an import that was cut short leaves behind.
+Result<std::shared_ptr<Key>> Authorities::import_key(const config::AuthorityConfig& config,
+                                                     const crypto::SoftKey& soft) const {
+  if (auto key = find_key(config); key || key.error().code != Code::not_found) {
+    if (!key || equal((*key)->spki(), soft.spki())) return key;
+    return conflict(config.keys + ":" + config.label + " is another key; name a new label");
+  }
+  HANAPER_TRY(const Secret pem, soft.to_pem());
+  HANAPER_TRY(std::vector<pem::Block> blocks, pem::decode(pem.reveal()));
+  const Secret pkcs8(std::string(as_text(blocks.front().der)));
+  crypto::wipe(blocks.front().der);
+  return find_keys_(config.keys)->import(config.label, pkcs8);
+}
+
+Result<Authorities::Outcome> Authorities::import(const std::string& name, const Secret& key_pem,
+                                                 const Secret& pin, const std::string& certificate_pem) {
+  const auto found = model_.authorities.find(name);
+  if (found == model_.authorities.end())
+    return not_found("no authority \"" + name + "\" in the configuration");
+  const config::AuthorityConfig& config = found->second;
+  HANAPER_TRY(const std::vector<Bytes> certificates, certificates_of(certificate_pem));
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> soft, crypto::SoftKey::from_pem(key_pem, pin));
+  const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
+  if (Status checked = check_certificate(config, certificates.front(), above, soft->spki()); !checked)
+    return std::move(checked).error().within("authority." + name);
+  HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
+  if (row && !row->certificate.empty()) return conflict("authority " + name + " has a certificate already");
+  HANAPER_TRY(const std::shared_ptr<Key> key, import_key(config, *soft));
+  Write write;
+  write.authority = AuthorityRow{.id = 0,
+                                 .name = name,
+                                 .generation = 1,
+                                 .key = config.keys + ":" + config.label,
+                                 .certificate = certificates.front(),
+                                 .chain = joined(without_self_signed(above))};
+  if (row) write.authority->id = row->id;
+  write.audit = services::audit_line(
+      shared_.clock.now(), "authority.imported",
+      {{"authority", name}, {"certificate", to_hex(crypto::sha256(certificates.front()))}});
+  HANAPER_CHECK(store(write));
+  HANAPER_TRY(const std::optional<AuthorityRow> stored, row_of(name));
+  HANAPER_CHECK(adopt(config, *stored));
+  return Outcome{name, "imported, " + to_string(key->spec()) + ", until " +
+                           time_text(authorities_.at(name)->not_after())};
+}
+
+}  // namespace hanaper

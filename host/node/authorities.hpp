@@ -1,0 +1,68 @@
+// The configured authorities: found in the ledger, made by init, taken over from elsewhere.
+#pragma once
+
+#include "../issuance/authority.hpp"
+#include "instance.hpp"
+
+#include <hanaper/toolkit/soft_key.hpp>
+
+#include <map>
+
+namespace hanaper {
+
+// [main] only, but for find, which is [any] once loaded.
+class Authorities {
+ public:
+  using FindKeys = std::function<Keys*(const std::string& instance)>;
+  using Offers = std::function<bool(const config::InstanceConfig& instance, std::string_view ability)>;
+
+  Authorities(const config::Model& model, Shared& shared, FindKeys keys, Offers offers)
+      : model_(model), shared_(shared), find_keys_(std::move(keys)), offers_(std::move(offers)) {}
+
+  // Those that have a certificate. Fails when a key or certificate that should be there is not, or does not
+  // fit.
+  Status load();
+
+  // Null when it has no certificate yet.
+  std::shared_ptr<issuance::Authority> find(const std::string& name) const;
+
+  // One line for each authority: what init did or found.
+  struct Outcome {
+    std::string authority;
+    std::string text;
+  };
+
+  // Makes what is missing: keys, self-signed certificates, certificates from issuers above, requests for
+  // issuers outside. Changes nothing that exists.
+  Result<std::vector<Outcome>> init();
+
+  // Takes the answer of an outside issuer: PEM with the authority's certificate and those above it.
+  Result<Outcome> install(const std::string& pem);
+
+  // Takes over an existing authority: its private key and certificate with those above it, PEM.
+  Result<Outcome> import(const std::string& name, const Secret& key_pem, const Secret& pin,
+                         const std::string& certificate_pem);
+
+ private:
+  Result<std::shared_ptr<Key>> find_key(const config::AuthorityConfig& config) const;
+  Result<std::shared_ptr<Key>> find_or_create_key(const config::AuthorityConfig& config) const;
+  Result<std::shared_ptr<Key>> import_key(const config::AuthorityConfig& config,
+                                          const crypto::SoftKey& soft) const;
+  std::shared_ptr<issuance::SerialSource> serials(const config::AuthorityConfig& config) const;
+  Status adopt(const config::AuthorityConfig& config, const AuthorityRow& row);
+  Result<Outcome> init_one(const config::AuthorityConfig& config);
+  Result<Outcome> issue(const config::AuthorityConfig& config, Key& key, const issuance::Authority* issuer);
+  Result<Outcome> request(const config::AuthorityConfig& config, Key& key);
+  Result<std::optional<AuthorityRow>> row_of(const std::string& name) const;
+  Status store(Write& write);
+  Status check_certificate(const config::AuthorityConfig& config, ByteView certificate,
+                           const std::vector<Bytes>& above, ByteView spki) const;
+
+  const config::Model& model_;
+  Shared& shared_;
+  const FindKeys find_keys_;
+  const Offers offers_;
+  std::map<std::string, std::shared_ptr<issuance::Authority>> authorities_;
+};
+
+}  // namespace hanaper

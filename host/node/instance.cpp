@@ -1,0 +1,54 @@
+#include "instance.hpp"
+
+namespace hanaper {
+
+Status InstanceCollection::put(RecordWrite write) {
+  Write whole;
+  whole.records.push_back(bind(std::move(write)));
+  return shared_.writer->commit(whole, std::chrono::steady_clock::now() + std::chrono::seconds{10});
+}
+
+Instance::Instance(Shared& shared, config::InstanceConfig& config, std::string public_url)
+    : shared_(shared),
+      config_(config),
+      name_(config.kind + "." + config.name),
+      public_url_(std::move(public_url)),
+      log_(shared.logger, name_),
+      metrics_(shared.metrics, name_),
+      scheduler_(*shared.timetable, name_),
+      health_(shared.readiness, name_) {}
+
+Status Instance::configure(loader::Catalog& catalog) {
+  Status configured = guarded<void>(log_, name_, [&]() -> Status {
+    HANAPER_TRY(plugin_, catalog.create(config_.kind, config_.plugin));
+    return plugin_->configure(config_.settings, *this);
+  });
+  config_.settings.forget_secrets();
+  return configured;
+}
+
+Status Instance::start() {
+  started_ = true;
+  Status status = guarded<void>(log_, name_, [&] { return plugin_->start(); });
+  if (!status) return std::move(status).error().within(name_);
+  return {};
+}
+
+void Instance::stop(Deadline deadline) {
+  if (!std::exchange(started_, false)) return;
+  shared_.timetable->end(name_, deadline);
+  const Status stopped = guarded<void>(log_, name_, [&]() -> Status {
+    plugin_->stop(deadline);
+    return {};
+  });
+  static_cast<void>(stopped);
+}
+
+Collection& Instance::collection(std::string_view name) {
+  const std::string full = config_.name + "." + std::string(name);
+  for (InstanceCollection& collection : collections_)
+    if (collection.name() == full) return collection;
+  return collections_.emplace_back(shared_, full);
+}
+
+}  // namespace hanaper

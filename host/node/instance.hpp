@@ -1,0 +1,117 @@
+// A configured plugin and its view of the host.
+#pragma once
+
+#include "../config/model.hpp"
+#include "../loader/catalog.hpp"
+#include "../services/clock.hpp"
+#include "../services/log.hpp"
+#include "../services/metrics.hpp"
+#include "../services/readiness.hpp"
+#include "../services/scheduler.hpp"
+#include "../services/writer.hpp"
+
+#include <hanaper/host.hpp>
+
+#include <list>
+
+namespace hanaper {
+
+// What all instances share. Outlives them.
+struct Shared {
+  Shared(services::Logger& log, std::string folder) : logger(log), state_folder(std::move(folder)) {}
+
+  services::Logger& logger;
+  services::SystemClock clock;
+  services::Registry metrics;
+  services::Readiness readiness;
+  services::ExpiryCounts expiries;
+  std::string state_folder;
+  std::unique_ptr<services::Timetable> timetable;
+  std::shared_ptr<Outbound> outbound;
+  Storage* storage = nullptr;                // once configured
+  std::unique_ptr<services::Writer> writer;  // once started
+  std::function<Issuer&(std::string_view pipeline)> issuer;
+};
+
+// One named set of documents of one instance.
+class InstanceCollection final : public Collection {
+ public:
+  InstanceCollection(Shared& shared, std::string name) : shared_(shared), name_(std::move(name)) {}
+  const std::string& name() const noexcept { return name_; }
+
+  Result<Record> get(std::string_view key) override { return shared_.storage->records().get(name_, key); }
+  Result<std::vector<Record>> find(std::string_view field, std::string_view value, std::string_view after,
+                                   std::uint32_t limit) override {
+    return shared_.storage->records().find(name_, field, value, after, limit);
+  }
+  Status put(RecordWrite write) override;
+  RecordWrite bind(RecordWrite write) const override {
+    write.collection = name_;
+    return write;
+  }
+
+ private:
+  Shared& shared_;
+  const std::string name_;
+};
+
+// A plugin instance with its facade. The plugin dies before the facade.
+class Instance final : public Host {
+ public:
+  Instance(Shared& shared, config::InstanceConfig& config, std::string public_url);
+
+  // [main] Creates the plugin and configures it.
+  Status configure(loader::Catalog& catalog);
+  // [main]
+  Status start();
+  void stop(Deadline deadline);
+
+  const config::InstanceConfig& config() const noexcept { return config_; }
+  const std::string& name() const noexcept { return name_; }  // "storage.main"
+  Plugin& plugin() const noexcept { return *plugin_; }
+  // The plugin as its kind; null when the shared object lied about its kind.
+  template <class Kind>
+  Kind* as() const noexcept {
+    return dynamic_cast<Kind*>(plugin_.get());
+  }
+
+  Log& log() override { return log_; }
+  const Clock& clock() override { return shared_.clock; }
+  Metrics& metrics() override { return metrics_; }
+  Scheduler& scheduler() override { return scheduler_; }
+  Health& health() override { return health_; }
+  Outbound& outbound() override { return *shared_.outbound; }
+  Collection& collection(std::string_view name) override;
+  Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
+  const std::string& state_folder() const override { return shared_.state_folder; }
+  const std::string& public_url() const override { return public_url_; }
+  void* service(std::string_view) override { return nullptr; }
+
+ private:
+  Shared& shared_;
+  config::InstanceConfig& config_;
+  const std::string name_;
+  const std::string public_url_;
+  services::InstanceLog log_;
+  services::InstanceMetrics metrics_;
+  services::InstanceScheduler scheduler_;
+  services::InstanceHealth health_;
+  std::list<InstanceCollection> collections_;
+  std::unique_ptr<Plugin> plugin_;
+  bool started_ = false;
+};
+
+// Runs `call` and turns an exception that a plugin let escape into an error of its own: one guard for all.
+template <class T, class Call>
+Result<T> guarded(Log& log, std::string_view plugin, Call&& call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    log.error("exception left a plugin", {{"plugin", std::string(plugin)}, {"exception", error.what()}});
+  } catch (...) {
+    log.error("exception left a plugin", {{"plugin", std::string(plugin)}});
+  }
+  return internal(std::string(plugin) + " has failed; its exception is in the log");
+}
+
+}  // namespace hanaper

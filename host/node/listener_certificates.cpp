@@ -1,0 +1,128 @@
+#include "listener_certificates.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <algorithm>
+
+namespace hanaper {
+namespace {
+
+constexpr std::size_t max_file = 1024 * 1024;
+
+Result<x509::CertificateView> leaf_of(const std::vector<pem::Block>& blocks) {
+  for (const pem::Block& block : blocks)
+    if (block.label == "CERTIFICATE") return x509::parse_certificate(block.der);
+  return malformed("no CERTIFICATE in the file");
+}
+
+std::vector<Identifier> names_of(const x509::CertificateView& certificate) {
+  const auto* extension = certificate.find(oid::subject_alt_name);
+  auto names = extension ? x509::parse_general_names(extension->value)
+                         : Result<x509::GeneralNames>(x509::GeneralNames{});
+  return names ? std::move(names->names) : std::vector<Identifier>{};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const config::ListenerConfig& listener) {
+  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
+  Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+  if (Status refreshed = refresh(held, true, call); !refreshed)
+    return std::move(refreshed).error().within("listener." + listener.name + ".certificate");
+  const auto context = held.context;
+  const std::lock_guard lock(mutex_);
+  held_.insert_or_assign(listener.name, std::move(held));
+  return context;
+}
+
+Status ListenerCertificates::renew(Call& call) {
+  std::vector<Held> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, held] : held_) all.push_back(held);
+  }
+  Status result;
+  for (Held& held : all) {
+    if (Status refreshed = refresh(held, false, call); !refreshed)
+      result = std::move(refreshed).error().within("listener." + held.config.name + ".certificate");
+    const std::lock_guard lock(mutex_);
+    held_.insert_or_assign(held.config.name, held);
+  }
+  return result;
+}
+
+Status ListenerCertificates::health() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, held] : held_)
+    if (held.not_after < shared_.clock.now())
+      return unavailable("the certificate of listener." + name + " expired at " + time_text(held.not_after));
+  return {};
+}
+
+Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
+  if (!held.config.certificate_file.empty()) {
+    HANAPER_TRY(const std::string chain, files::read(held.config.certificate_file, max_file));
+    HANAPER_TRY(std::string key, files::read(held.config.key_file, max_file));
+    return install(held, chain, Secret(std::move(key)));
+  }
+  if (auto stored = files::read(stored_file(held), max_file)) {
+    const auto blocks = pem::decode(*stored);
+    const auto leaf = blocks ? leaf_of(*blocks) : Result<x509::CertificateView>(malformed("unreadable"));
+    if (leaf && still_good(held, leaf->der))
+      return at_start ? install(held, *stored, Secret(*stored)) : Status{};
+  }
+  return issue(held, call);
+}
+
+bool ListenerCertificates::still_good(const Held& held, ByteView certificate) const {
+  const issuance::Pipeline* pipeline = pipelines_(held.config.issue);
+  const auto view = x509::parse_certificate(certificate);
+  if (pipeline == nullptr || !view || !equal(view->issuer, pipeline->authority()->subject())) return false;
+  std::vector<Identifier> wanted = held.config.names, present = names_of(*view);
+  std::ranges::sort(wanted);
+  std::ranges::sort(present);
+  const auto life = view->not_after - view->not_before;
+  return wanted == present && view->not_after - shared_.clock.now() > life / 3;
+}
+
+Status ListenerCertificates::issue(Held& held, Call& call) {
+  issuance::Pipeline* pipeline = pipelines_(held.config.issue);
+  if (pipeline == nullptr)
+    return unavailable("pipeline " + held.config.issue + " cannot issue yet; run hanaper init");
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({KeyType::ec_p256, 0}));
+  HANAPER_TRY(const Bytes csr, x509::build_csr(*key, {{}, held.config.names, {}, {}}));
+  IssueRequest request;
+  request.requester = "listener:" + held.config.name;
+  request.csr = csr;
+  request.names = held.config.names;
+  HANAPER_TRY(const Issued issued, pipeline->issue(request, call));
+  HANAPER_TRY(const Secret key_pem, key->to_pem());
+  std::string stored = pem::encode("CERTIFICATE", issued.certificate);
+  for (const Bytes& certificate : issued.chain) stored += pem::encode("CERTIFICATE", certificate);
+  stored += key_pem.reveal();
+  HANAPER_CHECK(files::create_folder(shared_.state_folder + "/tls"));
+  HANAPER_CHECK(files::replace(stored_file(held), stored, 0600));
+  HANAPER_CHECK(install(held, stored, key_pem.clone()));
+  shared_.logger.info("listener certificate issued", {{"listener", held.config.name},
+                                                      {"serial", issued.serial.hex()},
+                                                      {"until", time_text(issued.not_after)}});
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(stored.data()), stored.size()});
+  return {};
+}
+
+Status ListenerCertificates::install(Held& held, const std::string& chain, Secret key) {
+  HANAPER_CHECK(held.context->install({chain, std::move(key)}));
+  HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(chain));
+  HANAPER_TRY(const x509::CertificateView leaf, leaf_of(blocks));
+  held.not_before = leaf.not_before;
+  held.not_after = leaf.not_after;
+  return {};
+}
+
+}  // namespace hanaper

@@ -1,0 +1,49 @@
+// The certificates of our own listeners: from files, or issued and renewed by ourselves.
+#pragma once
+
+#include "../http/tls.hpp"
+#include "../issuance/pipeline.hpp"
+#include "instance.hpp"
+
+#include <map>
+
+namespace hanaper {
+
+class ListenerCertificates {
+ public:
+  using FindPipeline = std::function<issuance::Pipeline*(const std::string&)>;
+
+  ListenerCertificates(Shared& shared, FindPipeline pipelines)
+      : shared_(shared), pipelines_(std::move(pipelines)) {}
+
+  // [main] A context with a certificate in it: the stored one while it is good, else a new one.
+  Result<std::shared_ptr<http::TlsContext>> open(const config::ListenerConfig& listener);
+
+  // [worker] Renews what has less than a third of its life left, and reads files again that have changed.
+  Status renew(Call& call);
+
+  // [any] Whether every listener's certificate is valid now.
+  Status health() const;
+
+ private:
+  struct Held {
+    config::ListenerConfig config;
+    std::shared_ptr<http::TlsContext> context;
+    Time not_before, not_after;
+  };
+
+  Status refresh(Held& held, bool at_start, Call& call);
+  Status issue(Held& held, Call& call);
+  Status install(Held& held, const std::string& chain, Secret key);
+  bool still_good(const Held& held, ByteView certificate) const;
+  std::string stored_file(const Held& held) const {
+    return shared_.state_folder + "/tls/" + held.config.name + ".pem";
+  }
+
+  Shared& shared_;
+  const FindPipeline pipelines_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Held> held_;  // guarded by mutex_
+};
+
+}  // namespace hanaper

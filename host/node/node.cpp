@@ -1,0 +1,288 @@
+#include "node.hpp"
+
+#include "../http/outbound.hpp"
+#include "../services/audit.hpp"
+#include "endpoints.hpp"
+
+#include <hanaper/toolkit/files.hpp>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace hanaper {
+namespace {
+
+// The order in which kinds start; they stop in the opposite one.
+constexpr std::string_view before_pipelines[] = {"keys",      "authenticator", "policy",
+                                                 "validator", "publisher",     "notifier"};
+
+}  // namespace
+
+Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logger)
+    : model_(std::move(model)),
+      catalog_(catalog),
+      shared_(logger, model_.node.state),
+      authorities_(
+          model_, shared_,
+          [this](const std::string& name) -> Keys* {
+            const Instance* found = instance("keys", name);
+            return found ? found->as<Keys>() : nullptr;
+          },
+          [this](const config::InstanceConfig& config, std::string_view ability) {
+            return offers(config, ability);
+          }),
+      certificates_(shared_, [this](const std::string& name) -> issuance::Pipeline* {
+        const auto found = pipeline(name);
+        return found ? *found : nullptr;
+      }) {
+  shared_.timetable = std::make_unique<services::Timetable>(logger);
+  shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
+}
+
+Node::~Node() { stop(); }
+
+Instance* Node::instance(std::string_view kind, std::string_view name) const {
+  for (const auto& candidate : instances_)
+    if (candidate->config().kind == kind && candidate->config().name == name) return candidate.get();
+  return nullptr;
+}
+
+bool Node::offers(const config::InstanceConfig& config, std::string_view ability) const {
+  const auto manifest = catalog_.find(config.kind, config.plugin);
+  if (!manifest) return false;
+  const std::string words = " " + std::string((*manifest)->capabilities) + " ";
+  return words.find(" " + std::string(ability) + " ") != std::string::npos;
+}
+
+std::vector<std::string> Node::configure() {
+  std::vector<std::string> failures;
+  const auto configure_one = [&](config::InstanceConfig& config) {
+    auto made = std::make_unique<Instance>(shared_, config,
+                                           config.kind == "protocol" ? model_.public_url(config) : "");
+    if (Status configured = made->configure(catalog_); !configured)
+      failures.push_back(configured.error().detail);
+    else
+      instances_.push_back(std::move(made));
+  };
+  for (config::InstanceConfig& config : model_.instances)
+    if (config.kind != "protocol") configure_one(config);
+  if (const Instance* storage = instance("storage", model_.storage().name))
+    shared_.storage = storage->as<Storage>();
+  if (shared_.storage == nullptr) {
+    if (failures.empty())
+      failures.push_back("storage." + model_.storage().name + ": the plugin is no storage");
+    return failures;
+  }
+  shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
+                                                      shared_.logger, shared_.metrics, shared_.expiries);
+  for (const auto& [name, config] : model_.pipelines)
+    pipelines_.emplace(name, std::make_unique<issuance::Pipeline>(
+                                 name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, blocked_,
+                                                       shared_.clock, shared_.logger, shared_.metrics}));
+  // Protocols last: they ask for pipelines.
+  for (config::InstanceConfig& config : model_.instances)
+    if (config.kind == "protocol") configure_one(config);
+  return failures;
+}
+
+Status Node::start_kind(std::string_view kind) {
+  for (const auto& instance : instances_)
+    if (instance->config().kind == kind) HANAPER_CHECK(instance->start());
+  return {};
+}
+
+Status Node::start() {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(shared_.state_folder, ec))
+    return unavailable("the state folder " + shared_.state_folder + " does not exist; run hanaper init");
+  HANAPER_CHECK(lock_.take(shared_.state_folder));
+  started_ = true;
+  HANAPER_CHECK(start_kind("storage"));
+  HANAPER_CHECK(shared_.writer->start());
+  for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
+  HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
+  HANAPER_CHECK(authorities_.load());
+  names_ = std::make_unique<NameIndex>(*shared_.storage, *shared_.writer);
+  return wire_pipelines();
+}
+
+Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config) const {
+  auto wiring = std::make_shared<issuance::Wiring>();
+  const auto authority = authorities_.find(config.authority);
+  if (!authority)
+    return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
+  wiring->authority = authority;
+  for (const std::string& name : config.profiles)
+    wiring->profiles.push_back(std::make_shared<issuance::Profile>(model_.profiles.at(name), authority));
+  for (const std::string& name : config.policy)
+    wiring->policies.emplace_back(name, instance("policy", name)->as<Policy>());
+  for (const std::string& name : config.validate)
+    wiring->validators.emplace_back(name, instance("validator", name)->as<Validator>());
+  const auto null = [](const auto& entry) { return entry.second == nullptr; };
+  if (std::ranges::any_of(wiring->policies, null) || std::ranges::any_of(wiring->validators, null))
+    return internal("pipeline." + config.name + ": a plugin is not of the kind its manifest says");
+  return std::shared_ptr<const issuance::Wiring>(std::move(wiring));
+}
+
+Status Node::wire_pipelines() {
+  for (const auto& [name, config] : model_.pipelines) {
+    auto made = wiring(config);
+    if (!made && made.error().code == Code::unavailable) continue;  // its authority is still to come
+    if (!made) return std::move(made).error();
+    pipelines_.at(name)->wire(*std::move(made));
+    wired_.insert(name);
+  }
+  return {};
+}
+
+Result<issuance::Pipeline*> Node::pipeline(std::string_view name) const {
+  const auto found = pipelines_.find(name);
+  if (found == pipelines_.end()) {
+    std::vector<std::string> known;
+    for (const auto& [other, unused] : pipelines_) known.push_back(other);
+    return not_found("no pipeline \"" + std::string(name) + "\"" + config::suggestion(name, known));
+  }
+  if (!wired_.contains(name))
+    return unavailable("pipeline " + std::string(name) + ": authority " +
+                       model_.pipelines.at(std::string(name)).authority +
+                       " has no certificate yet; run hanaper init");
+  return found->second.get();
+}
+
+Result<issuance::Pipeline*> Node::pipeline_of(AuthorityId authority) const {
+  for (const std::string& name : wired_)
+    if (pipelines_.at(name)->authority()->id() == authority) return pipelines_.at(name).get();
+  return not_found("no pipeline of this configuration belongs to the certificate's authority");
+}
+
+Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
+  for (const auto& [name, unused] : model_.pipelines) {
+    HANAPER_TRY(issuance::Pipeline * ready, pipeline(name));
+    if (Status rehearsed = ready->rehearse(); !rehearsed)
+      return std::move(rehearsed).error().within("pipeline." + name);
+  }
+  HANAPER_TRY(shared_.outbound, http::OutboundClient::open(model_.outbound));
+  shared_.timetable->start();
+  workers_ = std::make_unique<services::WorkerPool>("hanaper-worker", model_.node.workers, model_.node.queue);
+  server_ =
+      std::make_unique<http::Server>(http::ServerOptions{model_.node.io_threads, model_.node.request_timeout},
+                                     *workers_, shared_.logger, shared_.metrics);
+  HANAPER_CHECK(start_kind("protocol"));
+  HANAPER_CHECK(open_listeners());
+  HANAPER_CHECK(server_->open_control(model_.node.socket, std::move(commands)));
+  add_metrics();
+  add_checks();
+  schedule_housekeeping();
+  Write write;
+  write.audit = services::audit_line(shared_.clock.now(), "started", {{"version", HANAPER_VERSION}});
+  HANAPER_CHECK(shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{10}));
+  serving_ = true;
+  server_->start();
+  return {};
+}
+
+Status Node::open_listeners() {
+  for (const auto& [name, listener] : model_.listeners) {
+    http::Door door;
+    door.config = listener;
+    if (listener.tls) {
+      HANAPER_TRY(door.tls, certificates_.open(listener));
+    }
+    for (const auto& instance : instances_) {
+      if (instance->config().kind != "protocol" || instance->config().listener != name) continue;
+      auto* protocol = instance->as<Protocol>();
+      if (protocol == nullptr) return internal(instance->name() + ": the plugin is no protocol");
+      door.router.add({instance->config().path,
+                       std::make_shared<ProtocolEndpoint>(*protocol, instance->name(), shared_.logger)});
+    }
+    if (listener.status) {
+      const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
+      for (const char* path : {"/health", "/metrics"}) door.router.add({path, endpoint});
+    }
+    HANAPER_CHECK(server_->open(std::move(door)));
+    shared_.logger.info("listening", {{"listener", name}, {"url", listener.url}});
+  }
+  return {};
+}
+
+void Node::add_metrics() {
+  shared_.metrics
+      .gauge("hanaper_build_info", "Version of the running program.", {{"version", HANAPER_VERSION}})
+      .set(1);
+  auto& waiting = shared_.metrics.gauge("hanaper_workers_waiting", "Requests that wait for a worker.");
+  auto& ready = shared_.metrics.gauge("hanaper_ready", "Whether every readiness check passes.");
+  std::map<std::string, Gauge*> buckets;
+  for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
+    buckets[std::string(bucket.label)] = &shared_.metrics.gauge(
+        "hanaper_certificates", "Certificates that are not revoked, by the time until they expire.",
+        {{"expires", std::string(bucket.label)}});
+  shared_.metrics.before_scrape([this, &waiting, &ready, buckets] {
+    waiting.set(static_cast<std::int64_t>(workers_->waiting()));
+    ready.set(std::ranges::all_of(shared_.readiness.run(),
+                                  [](const auto& outcome) { return outcome.status.has_value(); }));
+    for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
+      buckets.at(std::string(bucket.label))->set(bucket.count);
+  });
+}
+
+void Node::add_checks() {
+  shared_.readiness.check("serving", [this]() -> Status {
+    if (!serving_) return unavailable("shutting down");
+    return {};
+  });
+  shared_.readiness.check("writer", [this] { return shared_.writer->health(); });
+  shared_.readiness.check("listeners", [this] { return certificates_.health(); });
+  for (const auto& instance : instances_) {
+    if (auto* storage = instance->as<Storage>())
+      shared_.readiness.check(instance->name(), [storage] { return storage->health(); });
+    if (auto* keys = instance->as<Keys>())
+      shared_.readiness.check(instance->name(), [keys] { return keys->health(); });
+  }
+}
+
+void Node::schedule_housekeeping() {
+  shared_.timetable->every("host", "names", std::chrono::seconds{5},
+                           [this](Call& call) { return names_->catch_up(call); });
+  shared_.timetable->every("host", "listener-certificates", std::chrono::seconds{30},
+                           [this](Call& call) { return certificates_.renew(call); });
+  shared_.timetable->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
+    const std::string lease = "housekeeping";
+    const auto epoch = shared_.storage->leases().acquire(lease, model_.node.name, std::chrono::minutes{3});
+    if (!epoch) return epoch.error().code == Code::conflict ? Status{} : Status(epoch.error());
+    Write write;
+    write.fence = Fence{lease, *epoch};
+    write.purge = shared_.clock.now();
+    return shared_.writer->commit(write, call.deadline);
+  });
+}
+
+bool Node::stop() {
+  if (!std::exchange(started_, false)) return true;
+  const Deadline deadline = std::chrono::steady_clock::now() + model_.node.drain;
+  const bool was_serving = serving_.exchange(false);
+  bool clean = true;
+  if (server_) clean = server_->drain(deadline) && clean;
+  if (workers_)
+    clean = workers_->drain(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
+            clean;
+  clean = shared_.timetable->drain(
+              std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
+          clean;
+  if (was_serving) {
+    Write write;
+    write.audit = services::audit_line(shared_.clock.now(), "stopped", {});
+    if (Status stored =
+            shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{5});
+        !stored)
+      shared_.logger.warning("the stop could not be audited", {{"error", stored.error().detail}});
+  }
+  workers_.reset();
+  server_.reset();
+  for (auto it = instances_.rbegin(); it != instances_.rend(); ++it)
+    if ((*it)->config().kind != "storage") (*it)->stop(deadline);
+  shared_.writer->stop();
+  for (const auto& instance : instances_) instance->stop(deadline);
+  return clean;
+}
+
+}  // namespace hanaper

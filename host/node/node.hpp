@@ -1,0 +1,82 @@
+// Everything a configuration describes, put together and running.
+#pragma once
+
+#include "../http/server.hpp"
+#include "../issuance/pipeline.hpp"
+#include "authorities.hpp"
+#include "instance.hpp"
+#include "listener_certificates.hpp"
+#include "name_index.hpp"
+#include "state_lock.hpp"
+
+namespace hanaper {
+
+// One node of the service, or as much of it as a command needs. [main] only, but for what says otherwise.
+class Node {
+ public:
+  Node(config::Model model, loader::Catalog& catalog, services::Logger& logger);
+  ~Node();
+
+  // Creates and configures every plugin; reads nothing but configuration and the files it names. Each failure
+  // is a line; none means success.
+  std::vector<std::string> configure();
+
+  // Takes the state folder, opens storage and keys, starts the writer, finds the authorities. conflict when
+  // another process has the state folder.
+  Status start();
+
+  // Then, for the daemon: rehearses the pipelines, starts protocols, opens listeners. `commands` answers the
+  // control socket.
+  Status serve(std::shared_ptr<http::Endpoint> commands);
+
+  // Applies what can change while running; says what cannot, one line each.
+  Result<std::vector<std::string>> reload(config::Model model);
+
+  // False when something had to be cut off.
+  bool stop();
+
+  const config::Model& model() const noexcept { return model_; }
+  Shared& shared() noexcept { return shared_; }
+  Storage& storage() noexcept { return *shared_.storage; }
+  services::Writer& writer() noexcept { return *shared_.writer; }
+  Authorities& authorities() noexcept { return authorities_; }
+  NameIndex& names() noexcept { return *names_; }
+  const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
+
+  // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
+  // certificate.
+  Result<issuance::Pipeline*> pipeline(std::string_view name) const;
+  // [any] A pipeline of the authority whose certificate this is.
+  Result<issuance::Pipeline*> pipeline_of(AuthorityId authority) const;
+
+ private:
+  Instance* instance(std::string_view kind, std::string_view name) const;
+  Status start_kind(std::string_view kind);
+  Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config) const;
+  Status wire_pipelines();
+  void add_metrics();
+  void add_checks();
+  void schedule_housekeeping();
+  Status open_listeners();
+  bool offers(const config::InstanceConfig& instance, std::string_view ability) const;
+
+  config::Model model_;
+  loader::Catalog& catalog_;
+  Shared shared_;
+  StateLock lock_;
+  std::vector<std::unique_ptr<Instance>> instances_;
+  std::vector<std::unique_ptr<Instance>>
+      retired_;  // replaced by a reload; requests under way may still use them
+  issuance::BlockedKeys blocked_;
+  Authorities authorities_;
+  std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
+  std::set<std::string, std::less<>> wired_;
+  std::unique_ptr<NameIndex> names_;
+  ListenerCertificates certificates_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<services::WorkerPool> workers_;
+  std::atomic<bool> serving_{false};
+  bool started_ = false;
+};
+
+}  // namespace hanaper

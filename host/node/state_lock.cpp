@@ -1,0 +1,37 @@
+#include "state_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace hanaper {
+
+StateLock::~StateLock() {
+  if (handle_ >= 0) ::close(handle_);
+}
+
+Status StateLock::take(const std::string& state_folder) {
+  const std::string path = state_folder + "/lock";
+  const int handle = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (handle < 0) return unavailable(path + ": " + std::strerror(errno));
+  if (::flock(handle, LOCK_EX | LOCK_NB) != 0) {
+    char holder[32] = {};
+    const ssize_t size = ::read(handle, holder, sizeof holder - 1);
+    ::close(handle);
+    return conflict(state_folder + ": in use by process " +
+                    (size > 0 ? std::string(holder, static_cast<std::size_t>(size)) : "?"));
+  }
+  const std::string process = std::to_string(::getpid());
+  if (::ftruncate(handle, 0) != 0 || ::pwrite(handle, process.data(), process.size(), 0) < 0) {
+    const Error error = unavailable(path + ": " + std::strerror(errno));
+    ::close(handle);
+    return error;
+  }
+  handle_ = handle;
+  return {};
+}
+
+}  // namespace hanaper

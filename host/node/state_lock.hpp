@@ -1,0 +1,23 @@
+// One process at a time in a state folder.
+#pragma once
+
+#include <hanaper/result.hpp>
+
+namespace hanaper {
+
+// Held from take until destruction or the end of the process, however it ends.
+class StateLock {
+ public:
+  StateLock() = default;
+  StateLock(const StateLock&) = delete;
+  StateLock& operator=(const StateLock&) = delete;
+  ~StateLock();
+
+  // conflict, with the holder's process number, when another process has it.
+  Status take(const std::string& state_folder);
+
+ private:
+  int handle_ = -1;
+};
+
+}  // namespace hanaper
