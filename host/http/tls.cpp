@@ -34,7 +34,7 @@ Status use_chain(SSL_CTX* context, const std::string& chain) {
 
 int select_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
                 unsigned int length, void*) {
-  constexpr unsigned char http[] = "\x08http/1.1";
+  static constexpr unsigned char http[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, size, http, sizeof http - 1, in, length) != OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_NOACK;

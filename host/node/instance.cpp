@@ -2,12 +2,6 @@
 
 namespace hanaper {
 
-Status InstanceCollection::put(RecordWrite write) {
-  Write whole;
-  whole.records.push_back(bind(std::move(write)));
-  return shared_.writer->commit(whole, std::chrono::steady_clock::now() + std::chrono::seconds{10});
-}
-
 Instance::Instance(Shared& shared, config::InstanceConfig& config, std::string public_url)
     : shared_(shared),
       config_(config),
@@ -42,6 +36,12 @@ void Instance::stop(Deadline deadline) {
     return {};
   });
   static_cast<void>(stopped);
+}
+
+Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
+  Write write;
+  write.records = std::move(writes);
+  return shared_.writer->commit(write, call.deadline);
 }
 
 Collection& Instance::collection(std::string_view name) {

@@ -44,7 +44,6 @@ class InstanceCollection final : public Collection {
                                    std::uint32_t limit) override {
     return shared_.storage->records().find(name_, field, value, after, limit);
   }
-  Status put(RecordWrite write) override;
   RecordWrite bind(RecordWrite write) const override {
     write.collection = name_;
     return write;
@@ -82,6 +81,7 @@ class Instance final : public Host {
   Health& health() override { return health_; }
   Outbound& outbound() override { return *shared_.outbound; }
   Collection& collection(std::string_view name) override;
+  Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }

@@ -48,7 +48,7 @@ Result<std::string> normal_dns_name(std::string_view text, bool wildcard) {
     if (dot == std::string_view::npos) break;
     rest.remove_prefix(dot + 1);
   }
-  if (labels == 0) return bad_name(text, "at least two labels are needed");
+  if (labels == 0 && name.starts_with("*.")) return bad_name(text, "a wildcard needs two labels below it");
   if (std::ranges::all_of(label, is_digit)) return bad_name(text, "the last label is a number");
   return name;
 }

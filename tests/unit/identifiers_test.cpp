@@ -18,7 +18,7 @@ TEST(DnsNames, ThatNoResolverLooksUpAreRefused) {
   const std::string long_name = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                                 std::string(63, 'c') + "." + std::string(62, 'd') + ".test";
   for (const std::string& bad :
-       {std::string(""), std::string("test"), std::string("a..test"), std::string(".a.test"),
+       {std::string(""), std::string("a..test"), std::string(".a.test"),
         std::string("a.test."), std::string("a_b.test"), std::string("-a.test"), std::string("a-.test"),
         std::string("a b.test"), std::string("ab--c.test"), std::string("xn--.test"),
         std::string("192.0.2.1"), std::string("a.1"), std::string("*.a.test"), std::string("a.*.test"),

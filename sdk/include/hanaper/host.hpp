@@ -154,11 +154,7 @@ class Collection {
   virtual Result<std::vector<Record>> find(std::string_view field, std::string_view value,
                                            std::string_view after, std::uint32_t limit) = 0;
 
-  // Durable when it returns. conflict when the stored version is not `expected` (0: must not exist).
-  // `write.collection` is filled in.
-  virtual Status put(RecordWrite write) = 0;
-
-  // The same write with its collection filled in, to be committed together with an issuance.
+  // The same write with its collection filled in, to be committed together with others or with an issuance.
   virtual RecordWrite bind(RecordWrite write) const = 0;
 
  protected:
@@ -269,6 +265,10 @@ class Host {
 
   // [main] The instance's documents of that name.
   virtual Collection& collection(std::string_view name) = 0;
+
+  // [worker] Writes documents of several collections, all or none, durable when it returns. `writes` come from
+  // Collection::bind. conflict when one of them has moved on.
+  virtual Status commit(std::vector<RecordWrite> writes, Call& call) = 0;
 
   // [main] A pipeline that the settings name; usable from start on.
   virtual Issuer& issuer(std::string_view pipeline) = 0;

@@ -5,9 +5,9 @@
 
 namespace hanaper::x509 {
 
-// A DNS name in normal form: lower case, A-labels, no final dot; a leading "*." only if `wildcard`.
-// malformed for anything a resolver would not look up as a host (RFC 1034 3.5, RFC 5891 4.2.3.1 for "--"),
-// more than 253 octets, labels of more than 63, a single label, or a last label of digits only.
+// A DNS name in normal form: lower case, A-labels, no final dot; a leading "*." only if `wildcard`, and then
+// above two labels. malformed for anything a resolver would not look up as a host (RFC 1034 3.5, RFC 5891
+// 4.2.3.1 for "--"), more than 253 octets, labels of more than 63, or a last label of digits only.
 Result<std::string> normal_dns_name(std::string_view text, bool wildcard);
 
 // 4 or 16 octets of an address text; malformed otherwise, also for zone ids and leading zeros.

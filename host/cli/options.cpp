@@ -1,0 +1,278 @@
+#include "options.hpp"
+
+#include "../config/value.hpp"
+
+#include <algorithm>
+
+namespace hanaper::cli {
+namespace {
+
+constexpr Option common[] = {
+    {"--config", "FILE", "configuration; default /etc/hanaper/hanaper.toml (short: -c)", false, "file"},
+    {"--set", "KEY=VALUE", "lay a value over the configuration, as in listener.public.bind=127.0.0.1:8443",
+     true, ""},
+    {"--plugins", "DIR", "where plugins are", false, "file"},
+    {"--json", "", "print data as JSON", false, ""},
+    {"--help", "", "explain the command", false, ""},
+};
+
+constexpr Option init_options[] = {
+    {"--install", "FILE", "take an outside issuer's answer: PEM, the authority's certificate first", false,
+     "file"},
+    {"--import", "NAME", "take over an existing authority, with --key and --certificate", false, ""},
+    {"--key", "FILE", "private key to import, PEM", false, "file"},
+    {"--key-pin", "FILE", "file with the pin of that key, when it is encrypted", false, "file"},
+    {"--certificate", "FILE", "certificate to import, PEM, with those above it", false, "file"},
+};
+constexpr Option issue_options[] = {
+    {"--pipeline", "NAME", "pipeline to issue by; default the only one", false, ""},
+    {"--profile", "NAME", "one of the pipeline's profiles; default its first", false, ""},
+    {"--csr", "FILE", "certification request, PEM or DER", false, "file"},
+    {"--name", "NAME", "DNS name or address, when a key is made here", true, ""},
+    {"--key-type", "TYPE", "of that key; default ec-p256", false,
+     "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--key-out", "FILE", "where that key goes; never overwritten", false, "file"},
+    {"--out", "FILE", "where certificate and chain go; default standard output", false, "file"},
+};
+constexpr Option revoke_options[] = {
+    {"--reason", "REASON", "RFC 5280 reason; default unspecified", false,
+     "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|"
+     "privilegeWithdrawn"},
+};
+constexpr Option show_options[] = {
+    {"--authority", "NAME", "show an authority's certificate", false, ""},
+    {"--pem", "", "print the certificate as PEM", false, ""},
+    {"--chain", "", "print the certificate and those above it as PEM", false, ""},
+};
+constexpr Option list_options[] = {
+    {"--expires-within", "DURATION", "only those that expire within, as in 30d", false, ""},
+    {"--name", "NAME", "only those for that name; .example.test for every name below", false, ""},
+    {"--state", "STATE", "only those in that state", false, "reserved|issued|revoked"},
+    {"--authority", "NAME", "only those of that authority", false, ""},
+    {"--limit", "NUMBER", "no more than that many", false, ""},
+};
+constexpr Option audit_options[] = {
+    {"--lines", "NUMBER", "tail: how many lines; default 20", false, ""},
+    {"--node", "NAME", "only that node's chain", false, ""},
+};
+
+constexpr CommandSpec table[] = {
+    {"init", "", "create state folder, pin, keys and authorities; changes nothing that exists", init_options,
+     0, 0},
+    {"check", "", "check the configuration and every file it names", {}, 0, 0},
+    {"plan", "", "show how requests travel", {}, 0, 0},
+    {"plugins", "", "list the plugins found and why others were refused", {}, 0, 0},
+    {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1},
+    {"issue", "", "issue a certificate", issue_options, 0, 0},
+    {"revoke", "FILE_OR_SERIAL...", "revoke certificates", revoke_options, 1, 10000},
+    {"show", "[FILE_OR_SERIAL]", "show a certificate and what has become of it", show_options, 0, 1},
+    {"list", "", "list certificates", list_options, 0, 0},
+    {"serials", "", "show where serial numbers come from", {}, 0, 0},
+    {"audit", "verify|tail", "check the audit's hash chains, or print its last lines", audit_options, 1, 1},
+    {"backup", "FILE", "write a consistent copy of ledger and keys, while the daemon runs", {}, 1, 1},
+    {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1},
+    {"completion", "", "print the completion for bash", {}, 0, 0},
+    {"manual", "", "print the manual page", {}, 0, 0},
+    {"help", "[COMMAND]", "explain a command", {}, 0, 1},
+};
+
+const Option* find_option(const CommandSpec& command, std::string_view name) {
+  for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
+    for (const Option& option : options)
+      if (option.name == name) return &option;
+  return nullptr;
+}
+
+std::string synopsis(const CommandSpec& command) {
+  std::string text = "hanaper " + std::string(command.name);
+  if (!command.options.empty()) text += " [OPTION...]";
+  if (!command.arguments.empty()) text += " " + std::string(command.arguments);
+  return text;
+}
+
+void append_options(std::string& text, std::span<const Option> options) {
+  for (const Option& option : options) {
+    std::string left =
+        "  " + std::string(option.name) + (option.value.empty() ? "" : " " + std::string(option.value));
+    left.resize(std::max<std::size_t>(left.size() + 2, 28), ' ');
+    text += left + std::string(option.doc) + "\n";
+  }
+}
+
+}  // namespace
+
+std::span<const CommandSpec> commands() { return table; }
+std::span<const Option> common_options() { return common; }
+
+const CommandSpec* find_command(std::string_view name) {
+  const auto found = std::ranges::find(table, name, &CommandSpec::name);
+  return found == std::end(table) ? nullptr : &*found;
+}
+
+Result<Arguments> parse(const CommandSpec& command, std::span<const std::string> words) {
+  const auto wrong = [&](const std::string& what) {
+    return malformed(what + "; see hanaper help " + std::string(command.name));
+  };
+  Arguments arguments;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string word = words[i];
+    if (word == "--") {
+      arguments.positional.insert(arguments.positional.end(),
+                                  words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
+      break;
+    }
+    if (word == "-c") word = "--config";
+    if (word == "-h") word = "--help";
+    if (!word.starts_with("--")) {
+      arguments.positional.push_back(word);
+      continue;
+    }
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const Option* option = find_option(command, name);
+    if (option == nullptr) {
+      std::vector<std::string> known;
+      for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
+        for (const Option& other : options) known.emplace_back(other.name);
+      return wrong("unknown option " + name + config::suggestion(name, known));
+    }
+    if (option->value.empty() != (equals == std::string::npos) && option->value.empty())
+      return wrong("option " + name + " takes no value");
+    std::string value;
+    if (equals != std::string::npos)
+      value = word.substr(equals + 1);
+    else if (!option->value.empty()) {
+      if (i + 1 >= words.size())
+        return wrong("option " + name + " needs a value: " + std::string(option->value));
+      value = words[++i];
+    }
+    auto& values = arguments.options[name];
+    if (!values.empty() && !option->repeats) return wrong("option " + name + " is given twice");
+    values.push_back(value);
+  }
+  if (arguments.has("--help")) return arguments;
+  if (arguments.positional.size() < command.least)
+    return wrong(std::string(command.arguments) + " is missing");
+  if (arguments.positional.size() > command.most)
+    return wrong("unexpected \"" + arguments.positional[command.most] + "\"");
+  return arguments;
+}
+
+std::string help() {
+  std::string text = "usage: hanaper COMMAND [OPTION...] [ARGUMENT...]\n\n";
+  for (const CommandSpec& command : table) {
+    std::string left = "  " + std::string(command.name);
+    left.resize(14, ' ');
+    text += left + std::string(command.summary) + "\n";
+  }
+  text += "\nevery command takes:\n";
+  append_options(text, common);
+  return text + "\nexit status: 0 done, 1 failed, 2 wrong use or configuration\n";
+}
+
+std::string help(const CommandSpec& command) {
+  std::string text = "usage: " + synopsis(command) + "\n\n" + std::string(command.summary) + "\n";
+  if (!command.options.empty()) {
+    text += "\n";
+    append_options(text, command.options);
+  }
+  text += "\nevery command takes:\n";
+  append_options(text, common);
+  return text;
+}
+
+std::string bash_completion() {
+  std::string names, cases;
+  for (const CommandSpec& command : table) {
+    names += (names.empty() ? "" : " ") + std::string(command.name);
+    std::string words;
+    for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
+      for (const Option& option : options) words += (words.empty() ? "" : " ") + std::string(option.name);
+    if (command.name == "audit") words += " verify tail";
+    cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
+  }
+  std::string values;
+  for (std::span<const Option> options :
+       {std::span<const Option>(common), std::span<const Option>(issue_options),
+        std::span<const Option>(revoke_options), std::span<const Option>(list_options)}) {
+    for (const Option& option : options) {
+      if (option.choices.empty() || option.choices == "file") continue;
+      std::string choices(option.choices);
+      std::ranges::replace(choices, '|', ' ');
+      values += "    " + std::string(option.name) + ") COMPREPLY=($(compgen -W \"" + choices +
+                "\" -- \"$word\")); return ;;\n";
+    }
+  }
+  return "# bash completion for hanaper; made from the program's own option table\n"
+         "_hanaper() {\n"
+         "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\"\n"
+         "  COMPREPLY=()\n"
+         "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+         "    COMPREPLY=($(compgen -W \"" +
+         names +
+         "\" -- \"$word\")); return\n"
+         "  fi\n"
+         "  case \"$before\" in\n" +
+         values +
+         "  esac\n"
+         "  case \"${COMP_WORDS[1]}\" in\n" +
+         cases +
+         "  esac\n"
+         "  case \"$word\" in\n"
+         "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
+         "    *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\")) ;;\n"
+         "  esac\n"
+         "}\n"
+         "complete -o filenames -F _hanaper hanaper\n";
+}
+
+namespace {
+
+std::string troff(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+void append_manual_options(std::string& page, std::span<const Option> options) {
+  for (const Option& option : options) {
+    page += ".TP\n.B " + troff(option.name);
+    if (!option.value.empty()) page += " \\fI" + troff(option.value) + "\\fR";
+    page += "\n" + troff(option.doc) + ".\n";
+  }
+}
+
+}  // namespace
+
+std::string manual() {
+  std::string page = ".TH HANAPER 1 \"\" \"hanaper " HANAPER_VERSION
+                     "\" \"User Commands\"\n"
+                     ".SH NAME\nhanaper \\- operate a hanaper PKI host\n"
+                     ".SH SYNOPSIS\n.B hanaper\n.I COMMAND\n[\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n"
+                     ".SH DESCRIPTION\n"
+                     "Commands that need the node's state ask the running daemon over its unix socket; when "
+                     "no daemon runs they open\n"
+                     "the state folder themselves. Only root and the daemon's own user may do either.\n"
+                     ".SH COMMON OPTIONS\n";
+  append_manual_options(page, common);
+  page += ".SH COMMANDS\n";
+  for (const CommandSpec& command : table) {
+    page += ".SS \"" + troff(synopsis(command)) + "\"\n" + troff(command.summary) + ".\n";
+    append_manual_options(page, command.options);
+  }
+  return page +
+         ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed\n.TP\n.B 2\nwrong use or configuration\n"
+         ".SH FILES\n.TP\n.I /etc/hanaper/hanaper.toml\nconfiguration\n.TP\n.I /var/lib/hanaper\nstate "
+         "folder\n"
+         ".SH SEE ALSO\n.BR hanaperd (8)\n";
+}
+
+}  // namespace hanaper::cli

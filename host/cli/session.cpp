@@ -1,0 +1,71 @@
+#include "session.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
+#include <unistd.h>
+
+#include <iostream>
+#include <iterator>
+
+namespace hanaper::cli {
+
+void fail(const Error& error) { throw Failure{1, {error.detail}}; }
+void misuse(std::string line) { throw Failure{2, {std::move(line)}}; }
+
+Session::Session(Arguments arguments)
+    : arguments_(std::move(arguments)),
+      catalog_(arguments_.text("--plugins", loader::default_plugin_folder())) {
+  // A command tells its user what matters; the log is the daemon's.
+  static_cast<void>(logger_.apply({"error", "text", "", {}}));
+}
+
+config::Model Session::model(bool read_secrets) {
+  config::Messages messages;
+  const config::Table root = config::read(config_file(), arguments_.texts("--set"), messages);
+  if (!messages.empty()) throw Failure{2, messages.lines()};
+  config::Model model = config::make_model(
+      root, [&](std::string_view kind, std::string_view plugin) { return catalog_.find(kind, plugin); },
+      read_secrets, messages);
+  if (!messages.empty()) throw Failure{2, messages.lines()};
+  return model;
+}
+
+std::unique_ptr<Node> Session::configured_node() {
+  auto node = std::make_unique<Node>(model(true), catalog_, logger_);
+  if (std::vector<std::string> failures = node->configure(); !failures.empty())
+    throw Failure{2, std::move(failures)};
+  return node;
+}
+
+json::Value Session::run(std::string_view command, json::Value arguments) {
+  if (!node_ && !daemon_) {
+    const std::string socket = model(false).node.socket;
+    auto connected = ControlClient::connect(socket);
+    if (!connected) fail(connected.error());
+    if (*connected) {
+      daemon_.emplace(**std::move(connected));
+    } else {
+      node_ = configured_node();
+      if (Status started = node_->start(); !started) fail(started.error());
+    }
+  }
+  const auto ask = [&]() -> Result<json::Value> {
+    if (daemon_) return daemon_->run(command, arguments);
+    arguments.object()->emplace_back("user", "uid:" + std::to_string(::geteuid()));
+    Call call{crypto::random_name(9), std::chrono::steady_clock::now() + std::chrono::minutes{10}};
+    return find_node_command(command)(*node_, arguments, call);
+  };
+  auto result = ask();
+  if (!result) fail(result.error());
+  return *std::move(result);
+}
+
+std::string read_input(const std::string& path) {
+  if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
+  auto text = files::read(path, 16 * 1024 * 1024);
+  if (!text) fail(text.error());
+  return *std::move(text);
+}
+
+}  // namespace hanaper::cli

@@ -1,0 +1,67 @@
+// One run of the command line: its arguments, the configuration they name, and the node behind it.
+#pragma once
+
+#include "../loader/catalog.hpp"
+#include "../node/node.hpp"
+#include "control_client.hpp"
+#include "node_commands.hpp"
+#include "options.hpp"
+
+namespace hanaper::cli {
+
+// Why a command ended without success.
+struct Failure {
+  int status;  // 1 failed, 2 wrong use or configuration
+  std::vector<std::string> lines;
+};
+
+// Thrown to end the command; caught in main.
+[[noreturn]] void fail(const Error& error);
+[[noreturn]] void misuse(std::string line);
+
+class Session {
+ public:
+  explicit Session(Arguments arguments);
+
+  const Arguments& arguments() const noexcept { return arguments_; }
+  std::string config_file() const { return arguments_.text("--config", "/etc/hanaper/hanaper.toml"); }
+  loader::Catalog& catalog() noexcept { return catalog_; }
+
+  // The configuration; ends the command with status 2 when it is wrong.
+  config::Model model(bool read_secrets);
+
+  // A node with every plugin configured; status 2 when one of them objects. `offline` quiets the log to
+  // warnings.
+  std::unique_ptr<Node> configured_node();
+
+  // Runs a node command: by the daemon when it runs, else here.
+  json::Value run(std::string_view command, json::Value arguments);
+
+ private:
+  const Arguments arguments_;
+  loader::Catalog catalog_;
+  services::Logger logger_;
+  std::optional<ControlClient> daemon_;
+  std::unique_ptr<Node> node_;
+};
+
+// Takes the whole text of a file, or of standard input for "-"; ends the command with status 1 when it
+// cannot.
+std::string read_input(const std::string& path);
+
+// Every command of the table, by name; each prints and returns the exit status.
+int run_init(Session& session);
+int run_check(Session& session);
+int run_plan(Session& session);
+int run_plugins(Session& session);
+int run_sample(Session& session);
+int run_issue(Session& session);
+int run_revoke(Session& session);
+int run_show(Session& session);
+int run_list(Session& session);
+int run_serials(Session& session);
+int run_audit(Session& session);
+int run_backup(Session& session);
+int run_restore(Session& session);
+
+}  // namespace hanaper::cli

@@ -1,0 +1,37 @@
+// What people see: tables, and a sign of life while something takes long.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace hanaper::cli {
+
+// Columns as wide as their widest cell; the first row is the header. Control characters are shown as '?'.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// After a second on a terminal, a line on standard error that says what is going on and for how long; gone
+// when destroyed. Nothing in a pipe.
+class Progress {
+ public:
+  // `detail` is asked now and then for more to say, like "120 MiB".
+  explicit Progress(std::string what, std::function<std::string()> detail = {});
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  void show();
+  const std::string what_;
+  const std::function<std::string()> detail_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+}  // namespace hanaper::cli
