@@ -17,6 +17,10 @@ bool honours(const config::ProfileConfig& config, ByteView oid) {
   return std::ranges::any_of(config.honour, [&](const Bytes& honoured) { return equal(honoured, oid); });
 }
 
+bool has_usage(const config::ProfileConfig& config, ByteView oid) {
+  return std::ranges::any_of(config.extended_usages, [&](const Bytes& usage) { return equal(usage, oid); });
+}
+
 // Everything that is the same in each certificate of the profile. An extension that requests may bring
 // themselves is left to them.
 x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config,
@@ -30,7 +34,9 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
   };
   if (config.ca) add(oid::basic_constraints, true, x509::basic_constraints(true, config.path_length));
   if (!config.extended_usages.empty() && !honours(config, oid::extended_key_usage))
-    add(oid::extended_key_usage, false, x509::extended_key_usage(config.extended_usages));
+    // RFC 3161 2.3: "The extension MUST be critical" where time-stamping is the purpose.
+    add(oid::extended_key_usage, has_usage(config, oid::time_stamping),
+        x509::extended_key_usage(config.extended_usages));
   if (!config.policies.empty())
     add(oid::certificate_policies, false, x509::certificate_policies(config.policies));
   if (!config.constraints.permitted.empty() || !config.constraints.excluded.empty())

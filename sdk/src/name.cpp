@@ -14,7 +14,7 @@ struct AttributeType {
 
 constexpr AttributeType types[] = {
     {"CN", "2.5.4.3", 64, der::utf8_string},
-    {"SN", "2.5.4.4", 40, der::utf8_string},
+    {"SN", "2.5.4.4", 32768, der::utf8_string},
     {"serialNumber", "2.5.4.5", 64, der::printable_string},
     {"C", "2.5.4.6", 2, der::printable_string},
     {"L", "2.5.4.7", 128, der::utf8_string},
@@ -26,7 +26,7 @@ constexpr AttributeType types[] = {
     {"organizationIdentifier", "2.5.4.97", 256, der::utf8_string},
     {"postalCode", "2.5.4.17", 40, der::utf8_string},
     {"businessCategory", "2.5.4.15", 128, der::utf8_string},
-    {"GN", "2.5.4.42", 16, der::utf8_string},
+    {"GN", "2.5.4.42", 32768, der::utf8_string},
     {"dnQualifier", "2.5.4.46", 64, der::printable_string},
     {"UID", "0.9.2342.19200300.100.1.1", 256, der::utf8_string},
     {"DC", "0.9.2342.19200300.100.1.25", 63, der::ia5_string},
