@@ -4,6 +4,8 @@
 
 #include <lint.hpp>
 
+#include <hanaper/testing/fake_host.hpp>
+
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -15,42 +17,6 @@ namespace {
 using testing::Case;
 using testing::Form;
 using testing::Good;
-
-// A host that remembers what it was told.
-class FakeHost final : public Host, public Log, public Metrics {
- public:
-  void write(LogLevel level, std::string_view, std::initializer_list<LogField> fields) override {
-    if (level != LogLevel::warning) return;
-    std::string line;
-    for (const LogField& field : fields) line += std::string(field.name) + "=" + field.value + " ";
-    lines.push_back(line);
-  }
-  Counter& counter(std::string_view name, std::string_view, std::vector<Label> labels) override {
-    return counters[std::string(name) + " " + labels.at(0).value];
-  }
-  Gauge& gauge(std::string_view, std::string_view, std::vector<Label>) override { return gauge_; }
-  Histogram& histogram(std::string_view, std::string_view, std::vector<Label>) override { return histogram_; }
-
-  Log& log() override { return *this; }
-  Metrics& metrics() override { return *this; }
-  const Clock& clock() override { throw std::logic_error("the linter asks for no time"); }
-  Scheduler& scheduler() override { throw std::logic_error("the linter schedules nothing"); }
-  Health& health() override { throw std::logic_error("the linter is always well"); }
-  Outbound& outbound() override { throw std::logic_error("the linter goes nowhere"); }
-  Collection& collection(std::string_view) override { throw std::logic_error("the linter stores nothing"); }
-  Issuer& issuer(std::string_view) override { throw std::logic_error("the linter issues nothing"); }
-  const std::string& state_folder() const override { return empty_; }
-  const std::string& public_url() const override { return empty_; }
-  void* service(std::string_view) override { return nullptr; }
-
-  std::vector<std::string> lines;
-  std::map<std::string, Counter> counters;
-
- private:
-  Gauge gauge_;
-  Histogram histogram_;
-  std::string empty_;
-};
 
 // A linter as the host makes one, with the given settings.
 class Linted {
@@ -70,7 +36,7 @@ class Linted {
     return lint_.validate(draft, call);
   }
 
-  FakeHost host;
+  fakes::FakeHost host;
   Status configured;
 
  private:
@@ -103,7 +69,7 @@ TEST_P(GoodCertificate, PassesEveryRule) {
   Linted linted(true);
   const Status valid = linted.validate(tbs);
   EXPECT_TRUE(valid) << valid.error().detail;
-  EXPECT_TRUE(linted.host.counters.empty());
+  EXPECT_EQ(linted.host.fake_metrics.counters(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lint, GoodCertificate, ::testing::ValuesIn(testing::good_forms),
@@ -134,7 +100,7 @@ TEST_P(Violation, IsRefusedByItsRule) {
   const std::string start = "lint " + std::string(rule->name) + " (" + std::string(rule->citation) + "): ";
   EXPECT_TRUE(valid.error().detail.starts_with(start)) << valid.error().detail;
   EXPECT_NE(valid.error().detail.find(violation.finding), std::string::npos) << valid.error().detail;
-  EXPECT_EQ(linted.host.counters["hanaper_lint_refusals_total " + std::string(violation.rule)].value(), 1u);
+  EXPECT_EQ(linted.host.fake_metrics.value("hanaper_lint_refusals_total", {std::string(violation.rule)}), 1u);
 }
 
 TEST_P(Violation, IsRefusedWithoutStrictOnlyForErrors) {
@@ -145,7 +111,7 @@ TEST_P(Violation, IsRefusedWithoutStrictOnlyForErrors) {
   const bool refused = !linted.validate(violation.form().encode()).has_value();
   const std::string rule = violation.rule;
   EXPECT_EQ(refused, find_rule(rule)->severity == Severity::error);
-  EXPECT_EQ(linted.host.counters["hanaper_lint_warnings_total " + rule].value(), refused ? 0u : 1u);
+  EXPECT_EQ(linted.host.fake_metrics.value("hanaper_lint_warnings_total", {rule}), refused ? 0u : 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lint, Violation, ::testing::ValuesIn(all_cases()),
@@ -207,12 +173,15 @@ TEST(LintWarnings, AreLoggedOnceForEachProfileAndCountedAlways) {
   const Bytes tbs = Form(testing::server().drop(oid::subject_key_identifier)).encode();
   for (const char* profile : {"server", "server", "client", "server"})
     EXPECT_TRUE(linted.validate(tbs, profile));
-  EXPECT_EQ(linted.host.lines,
-            (std::vector<std::string>{"profile=server rule=subject-key-identifier-in-leaf citation=RFC 5280 "
-                                      "4.2.1.2 finding=there is no subjectKeyIdentifier ",
-                                      "profile=client rule=subject-key-identifier-in-leaf citation=RFC 5280 "
-                                      "4.2.1.2 finding=there is no subjectKeyIdentifier "}));
-  EXPECT_EQ(linted.host.counters["hanaper_lint_warnings_total subject-key-identifier-in-leaf"].value(), 4u);
+  const std::string finding =
+      " rule=subject-key-identifier-in-leaf citation=RFC 5280 4.2.1.2 finding=there is no "
+      "subjectKeyIdentifier";
+  const std::vector<std::string> lines = linted.host.recording_log.lines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].starts_with("warning ") && lines[0].ends_with("profile=server" + finding)) << lines[0];
+  EXPECT_TRUE(lines[1].starts_with("warning ") && lines[1].ends_with("profile=client" + finding)) << lines[1];
+  EXPECT_EQ(linted.host.fake_metrics.value("hanaper_lint_warnings_total", {"subject-key-identifier-in-leaf"}),
+            4u);
 }
 
 TEST(LintInput, IsRefusedWhenThereIsNone) {

@@ -1,0 +1,207 @@
+#include <hanaper/testing/fake_host.hpp>
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <algorithm>
+
+namespace hanaper::fakes {
+
+void RecordingLog::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  constexpr std::string_view levels[] = {"debug", "info", "warning", "error"};
+  std::string line = std::string(levels[static_cast<std::size_t>(level)]) + " " + std::string(message);
+  for (const LogField& field : fields) line += " " + std::string(field.name) + "=" + field.value;
+  const std::lock_guard lock(mutex_);
+  lines_.push_back(std::move(line));
+}
+
+std::vector<std::string> RecordingLog::lines() const {
+  const std::lock_guard lock(mutex_);
+  return lines_;
+}
+
+FakeMetrics::Key FakeMetrics::key(std::string_view name, const std::vector<Label>& labels) {
+  std::vector<std::string> values;
+  for (const Label& label : labels) values.push_back(label.value);
+  return {std::string(name), std::move(values)};
+}
+Counter& FakeMetrics::counter(std::string_view name, std::string_view, std::vector<Label> labels) {
+  return counters_[key(name, labels)];
+}
+Gauge& FakeMetrics::gauge(std::string_view name, std::string_view, std::vector<Label> labels) {
+  return gauges_[key(name, labels)];
+}
+Histogram& FakeMetrics::histogram(std::string_view name, std::string_view, std::vector<Label> labels) {
+  return histograms_[key(name, labels)];
+}
+std::uint64_t FakeMetrics::value(std::string_view name, std::vector<std::string> labels) const {
+  const auto found = counters_.find({std::string(name), std::move(labels)});
+  return found == counters_.end() ? 0 : found->second.value();
+}
+
+Status FakeScheduler::run_waiting() {
+  Status first;
+  while (!waiting.empty()) {
+    const Job job = std::move(waiting.front().second);
+    waiting.pop_front();
+    Call call = test_call();
+    if (Status status = job(call); !status && first) first = std::move(status);
+  }
+  return first;
+}
+
+Result<OutboundAnswer> FakeOutbound::get(const OutboundRequest& request, Call&) {
+  asked.push_back(request);
+  if (!answer) return unavailable(request.host + ": connection refused");
+  return answer(request);
+}
+
+Status commit_one(Storage& storage, Write& write) {
+  HANAPER_TRY(const WriterState state, storage.ledger().writer("test"));
+  Write* writes[] = {&write};
+  Batch batch;
+  batch.node = "test";
+  batch.number = state.number + 1;
+  batch.writes = writes;
+  return storage.commit(batch);
+}
+
+FakeIssuer::FakeIssuer(MemoryStorage& storage, const Clock& clock)
+    : storage_(storage), clock_(clock), key_(*crypto::SoftKey::generate({KeyType::ec_p256, 0})) {}
+
+Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
+
+Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
+  HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
+  HANAPER_CHECK(x509::verify_csr(csr));
+  std::vector<Identifier> names;
+  if (const auto* extension = csr.find(oid::subject_alt_name)) {
+    HANAPER_TRY(x509::GeneralNames parsed, x509::parse_general_names(extension->value));
+    names = std::move(parsed.names);
+  }
+  if (request.names) {
+    std::vector<Identifier> wanted = *request.names;
+    std::ranges::sort(wanted);
+    std::ranges::sort(names);
+    if (wanted != names) return bad_csr("the request names something else");
+  }
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(csr.spki));
+  std::array<std::uint8_t, 16> octets;
+  crypto::random(octets);
+  octets[0] = 0x01;
+  HANAPER_TRY(const Serial serial, Serial::from_magnitude(octets));
+  const x509::CertificateTemplate form({.scheme = SignatureScheme::ecdsa_sha256,
+                                        .issuer = x509::encode_name({{"2.5.4.3", "Fake"}}),
+                                        .authority_key_identifier = {},
+                                        .extensions = {}});
+  const auto identifier = x509::key_identifier(key);
+  const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
+  der::Writer writer;
+  form.render({.serial = serial,
+               .not_before = now,
+               .not_after = now + std::chrono::days{90},
+               .subject = x509::encode_name({}),
+               .spki = csr.spki,
+               .key_identifier = identifier,
+               .key_usage = x509::digital_signature,
+               .names = names,
+               .extensions = {}},
+              writer);
+  const Bytes tbs = writer.bytes();
+
+  Write intent;
+  intent.records = request.with_intent;
+  intent.reservation = Reservation{.authority = 1,
+                                   .serial = serial,
+                                   .profile = "default",
+                                   .requester = request.requester,
+                                   .not_before = now,
+                                   .not_after = now + std::chrono::days{90},
+                                   .shard = 0,
+                                   .tbs = tbs};
+  HANAPER_CHECK(commit(intent));
+  if (fail_with) return *fail_with;
+  HANAPER_TRY(const Bytes signature, key_->sign(SignatureScheme::ecdsa_sha256, tbs));
+  Issued issued{.authority = 1,
+                .serial = serial,
+                .certificate = x509::assemble_certificate(tbs, signature),
+                .chain = {},
+                .not_before = now,
+                .not_after = now + std::chrono::days{90}};
+  Write record;
+  if (request.with_record) record.records = request.with_record(issued);
+  record.recording = Recording{1, serial, signature, now};
+  HANAPER_CHECK(commit(record));
+  return issued;
+}
+
+Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&) {
+  HANAPER_TRY(const CertificateRow row, storage_.certificate(id.authority, id.serial));
+  Write write;
+  write.revocation = Revocation{.authority = id.authority,
+                                .serial = id.serial,
+                                .shard = 0,
+                                .reason = reason,
+                                .at = clock_.now(),
+                                .invalidity = {},
+                                .not_after = row.not_after,
+                                .block_key = {}};
+  return commit(write);
+}
+
+Result<CertificateStatus> FakeIssuer::status(const CertificateId& id) {
+  HANAPER_TRY(CertificateRow row, storage_.certificate(id.authority, id.serial));
+  Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
+  return CertificateStatus{std::move(row), std::move(certificate)};
+}
+
+Result<CertificateId> FakeIssuer::identify(ByteView certificate) {
+  HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
+  const CertificateId id{1, view.serial};
+  const auto known = status(id);
+  if (!known || !equal(known->certificate, certificate))
+    return not_found("the certificate was not issued here");
+  return id;
+}
+
+Status FakeIssuer::permits(std::string_view, const std::vector<Identifier>& names, std::string_view, Call&) {
+  for (const Identifier& name : names)
+    if (forbidden_names.contains(name.value)) return rejected("\"" + name.value + "\" is forbidden");
+  return {};
+}
+
+class FakeHost::MemoryCollection final : public Collection {
+ public:
+  MemoryCollection(MemoryStorage& storage, std::string name) : storage_(storage), name_(std::move(name)) {}
+  Result<Record> get(std::string_view key) override { return storage_.get(name_, key); }
+  Result<std::vector<Record>> find(std::string_view field, std::string_view value, std::string_view after,
+                                   std::uint32_t limit) override {
+    return storage_.find(name_, field, value, after, limit);
+  }
+  RecordWrite bind(RecordWrite write) const override {
+    write.collection = name_;
+    return write;
+  }
+
+ private:
+  MemoryStorage& storage_;
+  const std::string name_;
+};
+
+FakeHost::FakeHost(std::string public_url) : url_(std::move(public_url)) {}
+
+Collection& FakeHost::collection(std::string_view name) {
+  auto& collection = collections_[std::string(name)];
+  if (!collection) collection = std::make_shared<MemoryCollection>(memory_storage, std::string(name));
+  return *collection;
+}
+
+Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {
+  Write write;
+  write.records = std::move(writes);
+  return commit_one(memory_storage, write);
+}
+
+}  // namespace hanaper::fakes

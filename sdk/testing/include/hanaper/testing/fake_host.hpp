@@ -1,0 +1,153 @@
+// A host for plugin tests: no network, no disk, no clock but the one the test moves.
+#pragma once
+
+#include <hanaper/testing/memory_storage.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
+
+#include <list>
+#include <set>
+
+namespace hanaper::fakes {
+
+// Stands still until the test moves it. Thread-safe.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(Time now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21})
+      : now_(now.time_since_epoch().count()) {}
+  Time now() const noexcept override { return Time{std::chrono::milliseconds{now_.load()}}; }
+  void set(Time now) { now_ = now.time_since_epoch().count(); }
+  void advance(std::chrono::milliseconds by) { now_ += by.count(); }
+
+ private:
+  std::atomic<std::int64_t> now_;
+};
+
+// Keeps every line. Thread-safe.
+class RecordingLog final : public Log {
+ public:
+  void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override;
+  // "warning message name=value name=value"
+  std::vector<std::string> lines() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+class FakeMetrics final : public Metrics {
+ public:
+  Counter& counter(std::string_view name, std::string_view help, std::vector<Label> labels) override;
+  Gauge& gauge(std::string_view name, std::string_view help, std::vector<Label> labels) override;
+  Histogram& histogram(std::string_view name, std::string_view help, std::vector<Label> labels) override;
+  // The counter of that name and label values, e.g. value("x_total", {"valid"}); 0 when nobody made it.
+  std::uint64_t value(std::string_view name, std::vector<std::string> labels = {}) const;
+  std::size_t counters() const { return counters_.size(); }
+
+ private:
+  using Key = std::pair<std::string, std::vector<std::string>>;
+  static Key key(std::string_view name, const std::vector<Label>& labels);
+  std::map<Key, Counter> counters_;
+  std::map<Key, Gauge> gauges_;
+  std::map<Key, Histogram> histograms_;
+};
+
+// Holds jobs until the test runs them.
+class FakeScheduler final : public Scheduler {
+ public:
+  void every(std::string_view name, std::chrono::milliseconds, Job job) override {
+    recurring[std::string(name)] = std::move(job);
+  }
+  Status soon(std::string_view name, Job job) override {
+    waiting.emplace_back(std::string(name), std::move(job));
+    return {};
+  }
+  // Runs what waits, and what that makes wait; the first failure.
+  Status run_waiting();
+
+  std::map<std::string, Job> recurring;
+  std::list<std::pair<std::string, Job>> waiting;
+};
+
+class FakeHealth final : public Health {
+ public:
+  void check(std::string_view name, std::function<Status()> check) override {
+    checks[std::string(name)] = std::move(check);
+  }
+  std::map<std::string, std::function<Status()>> checks;
+};
+
+// Answers outbound requests as the test says; unavailable without an answer.
+class FakeOutbound final : public Outbound {
+ public:
+  Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
+  std::function<Result<OutboundAnswer>(const OutboundRequest&)> answer;
+  std::vector<OutboundRequest> asked;
+};
+
+// Signs what it is asked with a key of its own, under a one-level chain, without any policy; keeps what it
+// issued.
+class FakeIssuer final : public Issuer {
+ public:
+  FakeIssuer(MemoryStorage& storage, const Clock& clock);
+  Result<Issued> issue(const IssueRequest& request, Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
+                Call& call) override;
+  Result<CertificateStatus> status(const CertificateId& id) override;
+  Result<CertificateId> identify(ByteView certificate) override;
+  Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
+                 Call& call) override;
+  std::vector<Bytes> chain() const override { return {}; }
+  std::vector<std::string> profiles() const override { return {"default"}; }
+
+  std::set<std::string> forbidden_names;
+  std::optional<Error> fail_with;
+
+ private:
+  Status commit(Write& write);
+
+  MemoryStorage& storage_;
+  const Clock& clock_;
+  std::shared_ptr<crypto::SoftKey> key_;
+};
+
+// The Host of one plugin instance.
+class FakeHost final : public Host {
+ public:
+  explicit FakeHost(std::string public_url = "https://pki.example.test/plugin");
+
+  Log& log() override { return recording_log; }
+  const Clock& clock() override { return manual_clock; }
+  Metrics& metrics() override { return fake_metrics; }
+  Scheduler& scheduler() override { return fake_scheduler; }
+  Health& health() override { return fake_health; }
+  Outbound& outbound() override { return fake_outbound; }
+  Collection& collection(std::string_view name) override;
+  Status commit(std::vector<RecordWrite> writes, Call& call) override;
+  Issuer& issuer(std::string_view) override { return fake_issuer; }
+  const std::string& state_folder() const override { return folder_; }
+  const std::string& public_url() const override { return url_; }
+  void* service(std::string_view) override { return nullptr; }
+
+  ManualClock manual_clock;
+  RecordingLog recording_log;
+  FakeMetrics fake_metrics;
+  FakeScheduler fake_scheduler;
+  FakeHealth fake_health;
+  FakeOutbound fake_outbound;
+  MemoryStorage memory_storage{manual_clock};
+  FakeIssuer fake_issuer{memory_storage, manual_clock};
+
+ private:
+  class MemoryCollection;
+  const std::string url_;
+  const std::string folder_ = "/nonexistent";
+  std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_;
+};
+
+// A call with ten seconds left.
+inline Call test_call() { return {"test", std::chrono::steady_clock::now() + std::chrono::seconds{10}}; }
+
+// Commits one write as the only writer of "test" would.
+Status commit_one(Storage& storage, Write& write);
+
+}  // namespace hanaper::fakes

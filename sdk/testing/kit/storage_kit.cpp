@@ -1,0 +1,573 @@
+// What every storage must do.
+#include "subject.hpp"
+
+#include <gtest/gtest.h>
+
+#include <barrier>
+#include <thread>
+
+namespace hanaper::kit {
+namespace {
+
+using fakes::commit_one;
+
+class StorageKit : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(subject.status()) << subject.status().error().detail; }
+  Storage& storage() { return dynamic_cast<Storage&>(subject.plugin()); }
+  Ledger& ledger() { return storage().ledger(); }
+  Records& records() { return storage().records(); }
+  Time now() { return subject.host().manual_clock.now(); }
+
+  static Serial serial(std::uint64_t number) {
+    std::array<std::uint8_t, 9> octets{0x01};
+    for (std::size_t i = 0; i < 8; ++i) octets[8 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+    return *Serial::from_magnitude(octets);
+  }
+
+  Status put(std::string collection, std::string key, std::uint64_t expected, std::string data,
+             std::vector<RecordIndex> indexes = {}, std::optional<Time> expires = {}) {
+    Write write;
+    write.records.push_back({std::move(collection), std::move(key), expected, false, expires,
+                             std::move(indexes), std::move(data)});
+    return commit_one(storage(), write);
+  }
+
+  Status reserve(AuthorityId authority, const Serial& number, ByteView tbs,
+                 std::chrono::days life = std::chrono::days{90}) {
+    Write write;
+    write.reservation = Reservation{.authority = authority,
+                                    .serial = number,
+                                    .profile = "web",
+                                    .requester = "kit",
+                                    .not_before = now(),
+                                    .not_after = now() + life,
+                                    .shard = 0,
+                                    .tbs = tbs};
+    return commit_one(storage(), write);
+  }
+
+  Status record(AuthorityId authority, const Serial& number, ByteView signature) {
+    Write write;
+    write.recording = Recording{authority, number, signature, now()};
+    return commit_one(storage(), write);
+  }
+
+  Status revoke(AuthorityId authority, const Serial& number, std::optional<Fingerprint> block = {}) {
+    Write write;
+    write.revocation = Revocation{.authority = authority,
+                                  .serial = number,
+                                  .shard = 0,
+                                  .reason = RevocationReason::superseded,
+                                  .at = now(),
+                                  .invalidity = {},
+                                  .not_after = now() + std::chrono::days{90},
+                                  .block_key = block};
+    return commit_one(storage(), write);
+  }
+
+  Subject subject;
+  const Bytes octets{0x30, 0x03, 0x00, 0xff, 0x0a};
+};
+
+TEST_F(StorageKit, GivesBackEveryOctetOfACertificate) {
+  Bytes tbs(2000);
+  for (std::size_t i = 0; i < tbs.size(); ++i) tbs[i] = static_cast<std::uint8_t>(i);
+  const Bytes signature(72, 0);
+  ASSERT_TRUE(reserve(7, serial(1), tbs));
+  auto row = ledger().certificate(7, serial(1));
+  ASSERT_TRUE(row) << row.error().detail;
+  EXPECT_EQ(row->tbs, tbs);
+  EXPECT_TRUE(row->signature.empty());
+  EXPECT_FALSE(row->issued_at);
+  ASSERT_TRUE(record(7, serial(1), signature));
+  row = ledger().certificate(7, serial(1));
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->signature, signature);
+  EXPECT_EQ(row->authority, 7u);
+  EXPECT_EQ(row->serial, serial(1));
+  EXPECT_EQ(row->profile, "web");
+  EXPECT_EQ(row->requester, "kit");
+  EXPECT_EQ(row->not_before, now());
+  EXPECT_EQ(row->not_after, now() + std::chrono::days{90});
+  EXPECT_EQ(row->issued_at, now());
+}
+
+TEST_F(StorageKit, RemembersAfterAReopen) {
+  ASSERT_TRUE(reserve(1, serial(1), octets));
+  ASSERT_TRUE(record(1, serial(1), octets));
+  ASSERT_TRUE(put("orders", "a", 0, "document"));
+  const auto before = ledger().writer("test");
+  subject.reopen();
+  ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+  EXPECT_TRUE(ledger().certificate(1, serial(1)));
+  EXPECT_EQ(records().get("orders", "a")->data, "document");
+  EXPECT_EQ(ledger().writer("test")->number, before->number);
+}
+
+TEST_F(StorageKit, RefusesASerialNumberTwiceAndKeepsTheFirst) {
+  ASSERT_TRUE(reserve(1, serial(1), octets));
+  const Status second = reserve(1, serial(1), Bytes{1});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::conflict);
+  EXPECT_EQ(ledger().certificate(1, serial(1))->tbs, octets);
+  EXPECT_TRUE(reserve(2, serial(1), octets)) << "another authority has numbers of its own";
+}
+
+TEST_F(StorageKit, TellsSerialNumbersApartThatDifferInLengthOnly) {
+  const Serial small = *Serial::from_text("7f"), large = *Serial::from_text("7f00");
+  ASSERT_TRUE(reserve(1, small, octets));
+  ASSERT_TRUE(reserve(1, large, octets));
+  EXPECT_EQ(ledger().certificate(1, small)->serial, small);
+  EXPECT_EQ(ledger().certificate(1, large)->serial, large);
+  EXPECT_EQ(ledger().certificate(1, *Serial::from_text("7f0000")).error().code, Code::not_found);
+}
+
+TEST_F(StorageKit, WritesABatchWholeOrNotAtAll) {
+  ASSERT_TRUE(put("orders", "taken", 0, "x"));
+  Write good, bad;
+  good.records.push_back({"orders", "fresh", 0, false, {}, {}, "y"});
+  bad.records.push_back({"orders", "other", 0, false, {}, {}, "z"});
+  bad.records.push_back({"orders", "taken", 0, false, {}, {}, "z"});
+  Write* writes[] = {&good, &bad};
+  Batch batch;
+  batch.node = "test";
+  batch.number = ledger().writer("test")->number + 1;
+  batch.writes = writes;
+  const Status committed = storage().commit(batch);
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, Code::conflict);
+  EXPECT_TRUE(good.outcome) << "only what stood in the way is marked";
+  EXPECT_FALSE(bad.outcome);
+  EXPECT_EQ(records().get("orders", "fresh").error().code, Code::not_found);
+  EXPECT_EQ(records().get("orders", "other").error().code, Code::not_found);
+  EXPECT_EQ(ledger().writer("test")->number, batch.number - 1);
+}
+
+TEST_F(StorageKit, RefusesABatchNumberThatDoesNotFollow) {
+  ASSERT_TRUE(put("orders", "a", 0, "1"));
+  const std::uint64_t number = ledger().writer("test")->number;
+  for (std::uint64_t wrong : {number, number + 2, std::uint64_t{1}}) {
+    Write write;
+    write.records.push_back({"orders", "b" + std::to_string(wrong), 0, false, {}, {}, "1"});
+    Write* writes[] = {&write};
+    Batch batch;
+    batch.node = "test";
+    batch.number = wrong;
+    batch.writes = writes;
+    const Status committed = storage().commit(batch);
+    ASSERT_FALSE(committed) << wrong;
+    EXPECT_EQ(committed.error().code, Code::conflict);
+    EXPECT_TRUE(write.outcome) << "the write itself is not to blame";
+  }
+  EXPECT_EQ(ledger().writer("another")->number, 0u) << "every node counts for itself";
+}
+
+TEST_F(StorageKit, KeepsTheVersionOfADocument) {
+  ASSERT_TRUE(put("orders", "a", 0, "one"));
+  EXPECT_EQ(records().get("orders", "a")->version, 1u);
+  ASSERT_TRUE(put("orders", "a", 1, "two"));
+  EXPECT_EQ(records().get("orders", "a")->version, 2u);
+  for (std::uint64_t stale : {0u, 1u, 3u}) {
+    const Status status = put("orders", "a", stale, "stale");
+    ASSERT_FALSE(status) << stale;
+    EXPECT_EQ(status.error().code, Code::conflict);
+  }
+  EXPECT_EQ(records().get("orders", "a")->data, "two");
+  EXPECT_EQ(put("orders", "absent", 1, "x").error().code, Code::conflict);
+}
+
+TEST_F(StorageKit, ErasesADocumentOfTheRightVersionOnly) {
+  ASSERT_TRUE(put("orders", "a", 0, "one", {{"account", "1"}}));
+  Write write;
+  write.records.push_back({"orders", "a", 2, true, {}, {}, {}});
+  EXPECT_FALSE(commit_one(storage(), write));
+  write.records[0].expected = 1;
+  EXPECT_TRUE(commit_one(storage(), write));
+  EXPECT_EQ(records().get("orders", "a").error().code, Code::not_found);
+  EXPECT_TRUE(records().find("orders", "account", "1", "", 10)->empty());
+  EXPECT_TRUE(put("orders", "a", 0, "again"));
+}
+
+TEST_F(StorageKit, KeepsEveryKindOfText) {
+  const std::pair<const char*, std::string> table[] = {
+      {"empty", ""},
+      {"quotes", "a'b\"c\\d%_?:x"},
+      {"unicode", "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x94\x91"},
+      {"lines", "a\nb\r\nc\t"},
+      {"blanks", "  trailing  "},
+      {"large", std::string(1000 * 1000, 'x')}};
+  for (const auto& [key, data] : table) {
+    ASSERT_TRUE(put("text", key, 0, data)) << key;
+    const auto stored = records().get("text", key);
+    ASSERT_TRUE(stored) << key;
+    EXPECT_EQ(stored->data, data) << key;
+  }
+}
+
+TEST_F(StorageKit, ComparesKeysOctetByOctet) {
+  for (const char* key : {"a", "A", "a ", "a-", "a_", "-a"})
+    ASSERT_TRUE(put("keys", key, 0, key)) << '"' << key << '"';
+  for (const char* key : {"a", "A", "a ", "a-", "a_", "-a"}) EXPECT_EQ(records().get("keys", key)->data, key);
+  EXPECT_EQ(records().get("Keys", "a").error().code, Code::not_found);
+  EXPECT_EQ(records().get("keys", "a%").error().code, Code::not_found);
+}
+
+TEST_F(StorageKit, FindsDocumentsByIndexInPagesWithoutPhantoms) {
+  for (int i = 0; i < 50; ++i) {
+    std::string key = "k" + std::to_string(100 + i);
+    ASSERT_TRUE(put("orders", key, 0, key, {{"account", i % 2 == 0 ? "even" : "odd"}, {"state", "open"}}));
+  }
+  std::vector<std::string> seen;
+  for (std::string after;;) {
+    const auto page = records().find("orders", "account", "even", after, 7);
+    ASSERT_TRUE(page);
+    for (const Record& record : *page) seen.push_back(record.key);
+    if (page->size() < 7) break;
+    after = page->back().key;
+    // Others write meanwhile: before, between and behind the page.
+    ASSERT_TRUE(put("orders", "a" + after, 0, "", {{"account", "even"}}));
+    ASSERT_TRUE(put("orders", after + "x", 0, "", {{"account", "odd"}}));
+  }
+  EXPECT_EQ(seen.size(), 25u);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_EQ(records().find("orders", "state", "open", "", 1000)->size(), 50u);
+  EXPECT_TRUE(records().find("orders", "state", "closed", "", 10)->empty());
+  EXPECT_EQ(records().get("orders", "k100")->indexes.size(), 2u);
+}
+
+TEST_F(StorageKit, ReplacesTheIndexesWithTheDocument) {
+  ASSERT_TRUE(put("orders", "a", 0, "1", {{"state", "pending"}}));
+  ASSERT_TRUE(put("orders", "a", 1, "2", {{"state", "valid"}}));
+  EXPECT_TRUE(records().find("orders", "state", "pending", "", 10)->empty());
+  EXPECT_EQ(records().find("orders", "state", "valid", "", 10)->size(), 1u);
+}
+
+TEST_F(StorageKit, TreatsExpiredDocumentsAsAbsentAndPurgesThem) {
+  ASSERT_TRUE(put("orders", "short", 0, "1", {{"account", "x"}}, now() + std::chrono::seconds{10}));
+  ASSERT_TRUE(put("orders", "long", 0, "2", {{"account", "x"}}, now() + std::chrono::hours{1}));
+  ASSERT_TRUE(put("orders", "forever", 0, "3", {{"account", "x"}}));
+  EXPECT_EQ(records().find("orders", "", "", "", 10)->size(), 3u);
+  subject.host().manual_clock.advance(std::chrono::seconds{10});
+  EXPECT_EQ(records().get("orders", "short").error().code, Code::not_found);
+  EXPECT_EQ(records().find("orders", "account", "x", "", 10)->size(), 2u);
+  Write write;
+  write.purge = now() + std::chrono::milliseconds{1};
+  ASSERT_TRUE(commit_one(storage(), write));
+  EXPECT_TRUE(put("orders", "short", 0, "fresh")) << "a purged key is free again";
+  EXPECT_EQ(records().get("orders", "long")->data, "2");
+}
+
+TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
+  ASSERT_TRUE(put("counter", "n", 0, "0"));
+  constexpr int threads = 4, each = 25;
+  std::mutex one_writer;  // commit has one caller at a time
+  std::atomic<int> conflicts{0};
+  std::vector<std::thread> workers;
+  for (int t = 0; t < threads; ++t)
+    workers.emplace_back([&] {
+      for (int done = 0; done < each;) {
+        const auto record = records().get("counter", "n");
+        if (!record) continue;
+        const std::lock_guard lock(one_writer);
+        if (put("counter", "n", record->version, std::to_string(std::stoi(record->data) + 1)))
+          ++done;
+        else
+          ++conflicts;
+      }
+    });
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(records().get("counter", "n")->data, std::to_string(threads * each));
+  EXPECT_EQ(records().get("counter", "n")->version, 1u + threads * each);
+}
+
+TEST_F(StorageKit, ReadsWhatIsCommittedWhileOthersWrite) {
+  ASSERT_TRUE(reserve(1, serial(0), octets));
+  std::atomic<bool> done{false};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 4; ++t)
+    readers.emplace_back([&] {
+      while (!done) {
+        if (!ledger().certificate(1, serial(0))) ++failures;
+        CertificateQuery query;
+        if (!ledger().search(query)) ++failures;
+      }
+    });
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    ASSERT_TRUE(reserve(1, serial(i), octets));
+    ASSERT_TRUE(record(1, serial(i), octets));
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(failures, 0);
+}
+
+TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
+  std::mutex one_writer;
+  std::set<std::uint64_t> taken;
+  std::atomic<bool> overlap{false};
+  std::vector<std::thread> workers;
+  for (int t = 0; t < 4; ++t)
+    workers.emplace_back([&] {
+      for (int got = 0; got < 10;) {
+        const auto record = records().get("serial", "lane");
+        const std::uint64_t head = record ? std::stoull(record->data) : 0,
+                            version = record ? record->version : 0;
+        const std::lock_guard lock(one_writer);
+        if (!put("serial", "lane", version, std::to_string(head + 100))) continue;
+        ++got;
+        if (!taken.insert(head).second) overlap = true;
+      }
+    });
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_FALSE(overlap);
+  EXPECT_EQ(taken.size(), 40u);
+}
+
+TEST_F(StorageKit, ListsCertificatesInPagesByExpiry) {
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    ASSERT_TRUE(reserve(1, serial(i), octets, std::chrono::days{10 + static_cast<int>(i % 3)}));
+    if (i % 2 == 0) {
+      ASSERT_TRUE(record(1, serial(i), octets));
+    }
+    if (i % 4 == 0) {
+      ASSERT_TRUE(revoke(1, serial(i)));
+    }
+  }
+  std::vector<CertificateRow> all;
+  CertificateQuery query;
+  query.limit = 4;
+  for (;;) {
+    const auto page = ledger().search(query);
+    ASSERT_TRUE(page) << page.error().detail;
+    all.insert(all.end(), page->begin(), page->end());
+    if (page->size() < query.limit) break;
+    query.after = CertificateCursor{page->back().not_after, page->back().authority, page->back().serial};
+  }
+  EXPECT_EQ(all.size(), 30u);
+  EXPECT_TRUE(std::ranges::is_sorted(all, {}, &CertificateRow::not_after));
+  std::set<std::string> serials;
+  for (const CertificateRow& row : all) serials.insert(row.serial.hex());
+  EXPECT_EQ(serials.size(), 30u);
+
+  const auto count = [&](CertificateQuery::State state) {
+    CertificateQuery by_state;
+    by_state.state = state;
+    return ledger().search(by_state)->size();
+  };
+  EXPECT_EQ(count(CertificateQuery::State::reserved), 15u);
+  EXPECT_EQ(count(CertificateQuery::State::issued), 7u);
+  EXPECT_EQ(count(CertificateQuery::State::revoked), 8u);
+  CertificateQuery soon;
+  soon.expires_from = now();
+  soon.expires_before = now() + std::chrono::days{11};
+  EXPECT_EQ(ledger().search(soon)->size(), 10u);
+  CertificateQuery foreign;
+  foreign.authority = 2;
+  EXPECT_TRUE(ledger().search(foreign)->empty());
+}
+
+TEST_F(StorageKit, FindsCertificatesByName) {
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(reserve(1, serial(i), octets));
+    ASSERT_TRUE(record(1, serial(i), octets));
+  }
+  Write write;
+  write.names = {{"dns:test.example.a.", 1, serial(0)},
+                 {"dns:test.example.b.", 1, serial(1)},
+                 {"dns:test.examples.", 1, serial(2)},
+                 {"dns:test.example.a.", 1, serial(1)}};
+  ASSERT_TRUE(commit_one(storage(), write));
+  ASSERT_TRUE(commit_one(storage(), write)) << "a name that is there already is no error";
+  CertificateQuery query;
+  query.name = "dns:test.example.a.";
+  EXPECT_EQ(ledger().search(query)->size(), 2u);
+  query.name = "dns:test.example.";
+  EXPECT_TRUE(ledger().search(query)->empty());
+  query.name_is_prefix = true;
+  EXPECT_EQ(ledger().search(query)->size(), 2u) << "each certificate once";
+}
+
+TEST_F(StorageKit, FeedsWhatWasIssuedSinceTheCursor) {
+  std::string cursor;
+  EXPECT_TRUE(ledger().issued_since(cursor, 10)->empty());
+  for (std::uint64_t i = 0; i < 25; ++i) {
+    ASSERT_TRUE(reserve(1, serial(i), octets));
+    if (i != 3) {
+      ASSERT_TRUE(record(1, serial(i), octets));
+    }
+  }
+  std::set<std::string> seen;
+  for (;;) {
+    const auto rows = ledger().issued_since(cursor, 10);
+    ASSERT_TRUE(rows);
+    if (rows->empty()) break;
+    for (const CertificateRow& row : *rows) seen.insert(row.serial.hex());
+  }
+  EXPECT_EQ(seen.size(), 24u);
+  ASSERT_TRUE(record(1, serial(3), octets));
+  const auto late = ledger().issued_since(cursor, 10);
+  EXPECT_TRUE(std::ranges::any_of(*late, [](const CertificateRow& row) { return row.serial == serial(3); }));
+}
+
+TEST_F(StorageKit, RevokesOnceAndBlocksTheKey) {
+  ASSERT_TRUE(reserve(1, serial(1), octets));
+  ASSERT_TRUE(record(1, serial(1), octets));
+  Fingerprint key{};
+  key[0] = 0xab;
+  ASSERT_TRUE(revoke(1, serial(1), key));
+  const auto row = ledger().certificate(1, serial(1));
+  EXPECT_EQ(row->revoked, RevocationReason::superseded);
+  EXPECT_EQ(row->revoked_at, now());
+  EXPECT_EQ(revoke(1, serial(1)).error().code, Code::conflict);
+  const auto blocked = ledger().blocked_keys({}, 10);
+  ASSERT_EQ(blocked->size(), 1u);
+  EXPECT_EQ(blocked->front(), key);
+  EXPECT_TRUE(ledger().blocked_keys(key, 10)->empty());
+}
+
+TEST_F(StorageKit, NumbersAuthoritiesAndNeverReplacesACertificate) {
+  for (const char* name : {"root", "issuing"}) {
+    Write write;
+    write.authority = AuthorityRow{.id = 0,
+                                   .name = name,
+                                   .generation = 1,
+                                   .key = "soft:" + std::string(name),
+                                   .certificate = {},
+                                   .chain = {}};
+    ASSERT_TRUE(commit_one(storage(), write));
+    EXPECT_EQ(commit_one(storage(), write).error().code, Code::conflict);
+  }
+  auto rows = ledger().authorities();
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_NE((*rows)[0].id, (*rows)[1].id);
+  EXPECT_NE((*rows)[0].id, 0u);
+  Write write;
+  write.authority = (*rows)[1];
+  write.authority->certificate = octets;
+  write.authority->chain = octets;
+  ASSERT_TRUE(commit_one(storage(), write));
+  rows = ledger().authorities();
+  EXPECT_EQ((*rows)[1].certificate, octets);
+  EXPECT_EQ((*rows)[1].chain, octets);
+  EXPECT_EQ((*rows)[1].key, "soft:issuing");
+  write.authority->certificate = Bytes{1};
+  EXPECT_EQ(commit_one(storage(), write).error().code, Code::conflict);
+}
+
+TEST_F(StorageKit, KeepsTheAuditInOrderForEachNode) {
+  for (const char* node : {"a", "b"}) {
+    for (std::uint64_t i = 1; i <= 5; ++i) {
+      Batch batch;
+      batch.node = node;
+      batch.number = i;
+      batch.audit = AuditPage{.sequence = i,
+                              .at = now() + std::chrono::seconds{i},
+                              .text = "{\"line\":\"Gr\xc3\xbc\xc3\x9f\x65 '" + std::to_string(i) + "'\"}\n",
+                              .previous = {},
+                              .hash = {static_cast<std::uint8_t>(i)}};
+      ASSERT_TRUE(storage().commit(batch));
+    }
+  }
+  EXPECT_EQ(*ledger().audit_nodes(), (std::vector<std::string>{"a", "b"}));
+  const auto pages = ledger().audit("a", 2, 2);
+  ASSERT_EQ(pages->size(), 2u);
+  EXPECT_EQ((*pages)[0].sequence, 3u);
+  EXPECT_EQ((*pages)[0].text, "{\"line\":\"Gr\xc3\xbc\xc3\x9f\x65 '3'\"}\n");
+  EXPECT_EQ((*pages)[0].at, now() + std::chrono::seconds{3});
+  const auto state = ledger().writer("b");
+  EXPECT_EQ(state->audit_sequence, 5u);
+  EXPECT_EQ(state->audit_hash[0], 5);
+  EXPECT_EQ(state->audit_at, now() + std::chrono::seconds{5});
+}
+
+TEST_F(StorageKit, SumsExpiriesOverNodes) {
+  for (const char* node : {"a", "b"}) {
+    Batch batch;
+    batch.node = node;
+    batch.number = 1;
+    batch.expiries = {{20000, 3}, {20001, 1}};
+    ASSERT_TRUE(storage().commit(batch));
+    batch.number = 2;
+    batch.expiries = {{20000, -1}};
+    ASSERT_TRUE(storage().commit(batch));
+  }
+  const auto days = ledger().expiries();
+  ASSERT_EQ(days->size(), 2u);
+  EXPECT_EQ((*days)[0].day, 20000);
+  EXPECT_EQ((*days)[0].change, 4);
+  EXPECT_EQ((*days)[1].change, 2);
+}
+
+TEST_F(StorageKit, GrantsALeaseToOneHolderAndFencesTheOther) {
+  Leases& leases = storage().leases();
+  const auto first = leases.acquire("crl", "a", std::chrono::seconds{30});
+  ASSERT_TRUE(first) << first.error().detail;
+  EXPECT_EQ(leases.acquire("crl", "b", std::chrono::seconds{30}).error().code, Code::conflict);
+  EXPECT_EQ(*leases.acquire("crl", "a", std::chrono::seconds{30}), *first) << "renewal keeps the epoch";
+  subject.host().manual_clock.advance(std::chrono::seconds{31});
+  const auto second = leases.acquire("crl", "b", std::chrono::seconds{30});
+  ASSERT_TRUE(second);
+  EXPECT_GT(*second, *first);
+
+  Write stale;
+  stale.fence = Fence{"crl", *first};
+  stale.records.push_back({"crl", "1", 0, false, {}, {}, "stale"});
+  EXPECT_EQ(commit_one(storage(), stale).error().code, Code::conflict);
+  EXPECT_EQ(records().get("crl", "1").error().code, Code::not_found);
+  Write current;
+  current.fence = Fence{"crl", *second};
+  current.records.push_back({"crl", "1", 0, false, {}, {}, "current"});
+  EXPECT_TRUE(commit_one(storage(), current));
+
+  EXPECT_TRUE(leases.release("crl", "a")) << "releasing what one does not hold is no error";
+  EXPECT_EQ(leases.acquire("crl", "c", std::chrono::seconds{30}).error().code, Code::conflict);
+  EXPECT_TRUE(leases.release("crl", "b"));
+  EXPECT_TRUE(leases.acquire("crl", "c", std::chrono::seconds{30}));
+}
+
+TEST_F(StorageKit, GrantsALeaseOnceWhenManyAskAtOnce) {
+  constexpr int threads = 8;
+  std::barrier start(threads);
+  std::atomic<int> granted{0};
+  std::vector<std::thread> workers;
+  for (int t = 0; t < threads; ++t)
+    workers.emplace_back([&, t] {
+      start.arrive_and_wait();
+      if (storage().leases().acquire("job", "holder" + std::to_string(t), std::chrono::seconds{30}))
+        ++granted;
+    });
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(granted, 1);
+}
+
+TEST_F(StorageKit, CommitsBatchesOfHundreds) {
+  std::vector<Write> writes(256);
+  std::vector<Write*> pointers;
+  for (std::uint64_t i = 0; i < writes.size(); ++i) {
+    writes[i].reservation = Reservation{.authority = 1,
+                                        .serial = serial(i),
+                                        .profile = "web",
+                                        .requester = "kit",
+                                        .not_before = now(),
+                                        .not_after = now() + std::chrono::days{90},
+                                        .shard = 0,
+                                        .tbs = octets};
+    writes[i].records.push_back({"orders", std::to_string(i), 0, false, {}, {}, "x"});
+    pointers.push_back(&writes[i]);
+  }
+  Batch batch;
+  batch.node = "test";
+  batch.number = 1;
+  batch.writes = pointers;
+  ASSERT_TRUE(storage().commit(batch));
+  CertificateQuery query;
+  query.limit = 1000;
+  EXPECT_EQ(ledger().search(query)->size(), 256u);
+}
+
+TEST_F(StorageKit, SaysThatItIsWell) { EXPECT_TRUE(storage().health()); }
+
+}  // namespace
+}  // namespace hanaper::kit

@@ -1,0 +1,47 @@
+// The plugin under test, opened as a host would.
+#pragma once
+
+#include <hanaper/testing/fake_host.hpp>
+
+#include <filesystem>
+#include <memory>
+
+namespace hanaper::kit {
+
+// What the command line named.
+struct Target {
+  std::string file;
+  std::vector<std::pair<std::string, std::string>>
+      settings;  // values may hold {folder}, a fresh one for each test
+};
+Target& target();
+
+// A started instance in a fresh folder; stopped and removed with the object. `reopen` is a restart of the
+// process as far as one process can show it.
+class Subject {
+ public:
+  Subject();
+  ~Subject();
+
+  // What went wrong, if anything did.
+  const Status& status() const noexcept { return status_; }
+  fakes::FakeHost& host() noexcept { return host_; }
+  Plugin& plugin() noexcept { return *plugin_; }
+  void reopen();
+
+  // Another instance over the same folder, as a second node would be.
+  std::unique_ptr<Plugin> second_instance();
+
+ private:
+  std::unique_ptr<Plugin> open(Status& status);
+
+  fakes::FakeHost host_;
+  std::filesystem::path folder_;
+  std::unique_ptr<Plugin> plugin_;
+  Status status_;
+};
+
+// The manifest of the target; the program ends with a message when it is no plugin that fits.
+const Manifest& manifest();
+
+}  // namespace hanaper::kit

@@ -1,0 +1,269 @@
+#include <hanaper/testing/memory_storage.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace hanaper::fakes {
+
+void MemoryStorage::fail_next(int count, Error error) {
+  const std::lock_guard lock(mutex_);
+  failures_ = count;
+  failure_ = std::move(error);
+}
+
+Status MemoryStorage::commit(Batch& batch) {
+  const std::lock_guard lock(mutex_);
+  if (failures_ > 0) {
+    --failures_;
+    return failure_;
+  }
+  if (state_.writers[batch.node] + 1 != batch.number)
+    return conflict("another process writes under the node name \"" + batch.node + "\"");
+  State next = state_;
+  for (Write* write : batch.writes) {
+    write->outcome = apply(next, *write);
+    if (!write->outcome) return write->outcome.error();
+  }
+  next.writers[batch.node] = batch.number;
+  for (const ExpiryChange& change : batch.expiries) next.expiries[batch.node][change.day] += change.change;
+  if (batch.audit) next.audit[batch.node].push_back(*batch.audit);
+  state_ = std::move(next);
+  return {};
+}
+
+Status MemoryStorage::apply(State& state, Write& write) {
+  if (write.fence) {
+    const auto lease = state.leases.find(write.fence->lease);
+    if (lease == state.leases.end() || lease->second.epoch != write.fence->epoch)
+      return conflict("lease " + write.fence->lease + " has moved on");
+  }
+  for (const RecordWrite& record : write.records) HANAPER_CHECK(apply_record(state, record));
+  return apply_ledger(state, write);
+}
+
+Status MemoryStorage::apply_record(State& state, const RecordWrite& write) {
+  const std::pair key{write.collection, write.key};
+  const auto found = state.records.find(key);
+  const std::uint64_t stored = found == state.records.end() ? 0 : found->second.version;
+  if (stored != write.expected)
+    return conflict(write.collection + " \"" + write.key + "\" has changed meanwhile");
+  if (write.erase) {
+    state.records.erase(key);
+    return {};
+  }
+  std::vector<RecordIndex> indexes = write.indexes;
+  std::ranges::sort(indexes);
+  state.records[key] = Record{write.key, stored + 1, write.expires, std::move(indexes), write.data};
+  return {};
+}
+
+Status MemoryStorage::apply_ledger(State& state, const Write& write) {
+  if (write.authority) {
+    AuthorityRow row = *write.authority;
+    if (row.id == 0) {
+      for (const AuthorityRow& other : state.authorities)
+        if (other.name == row.name && other.generation == row.generation)
+          return conflict("authority " + row.name + " exists already");
+      row.id = static_cast<AuthorityId>(state.authorities.size() + 1);
+      state.authorities.push_back(std::move(row));
+    } else {
+      const auto known = std::ranges::find(state.authorities, row.id, &AuthorityRow::id);
+      if (known == state.authorities.end() || !known->certificate.empty())
+        return conflict("authority " + row.name + " has a certificate already");
+      known->certificate = row.certificate;
+      known->chain = row.chain;
+    }
+  }
+  if (write.reservation) {
+    const Reservation& from = *write.reservation;
+    CertificateRow row{.authority = from.authority,
+                       .serial = from.serial,
+                       .profile = std::string(from.profile),
+                       .requester = std::string(from.requester),
+                       .not_before = from.not_before,
+                       .not_after = from.not_after,
+                       .shard = from.shard,
+                       .tbs = to_bytes(from.tbs),
+                       .signature = {},
+                       .issued_at = {},
+                       .revoked = {},
+                       .revoked_at = {}};
+    if (!state.certificates.emplace(std::pair{from.authority, from.serial}, std::move(row)).second)
+      return conflict("the serial number is taken");
+  }
+  if (write.recording) {
+    const std::pair id{write.recording->authority, write.recording->serial};
+    CertificateRow& row = state.certificates[id];
+    if (!row.signature.empty()) return conflict("the certificate is signed already");
+    row.authority = id.first;
+    row.serial = id.second;
+    row.signature = to_bytes(write.recording->signature);
+    row.issued_at = write.recording->at;
+    state.issued.push_back(id);
+  }
+  if (write.revocation) {
+    CertificateRow& row = state.certificates[{write.revocation->authority, write.revocation->serial}];
+    if (row.revoked) return conflict("the certificate is revoked already");
+    row.revoked = write.revocation->reason;
+    row.revoked_at = write.revocation->at;
+    if (write.revocation->block_key) state.blocked[*write.revocation->block_key] = true;
+  }
+  for (const NameRow& name : write.names) {
+    auto& bearers = state.names[name.name];
+    const std::pair id{name.authority, name.serial};
+    if (std::ranges::find(bearers, id) == bearers.end()) bearers.push_back(id);
+  }
+  if (write.purge)
+    std::erase_if(state.records, [&](const auto& entry) {
+      return entry.second.expires && *entry.second.expires < *write.purge;
+    });
+  return {};
+}
+
+Result<std::vector<AuthorityRow>> MemoryStorage::authorities() {
+  const std::lock_guard lock(mutex_);
+  return state_.authorities;
+}
+
+Result<CertificateRow> MemoryStorage::certificate(AuthorityId authority, const Serial& serial) {
+  const std::lock_guard lock(mutex_);
+  const auto found = state_.certificates.find({authority, serial});
+  if (found == state_.certificates.end())
+    return not_found("no certificate with serial number " + serial.hex());
+  return found->second;
+}
+
+Result<std::vector<CertificateRow>> MemoryStorage::search(const CertificateQuery& query) {
+  const std::lock_guard lock(mutex_);
+  const auto order = [](const CertificateRow& row) {
+    return std::tuple(row.not_after, row.authority, row.serial.hex());
+  };
+  std::vector<CertificateRow> rows;
+  for (const auto& [id, row] : state_.certificates) {
+    const bool named = query.name.empty() || std::ranges::any_of(state_.names, [&](const auto& entry) {
+                         const bool fits = query.name_is_prefix ? entry.first.starts_with(query.name)
+                                                                : entry.first == query.name;
+                         return fits && std::ranges::find(entry.second, id) != entry.second.end();
+                       });
+    using Wanted = CertificateQuery::State;
+    const Wanted state = row.revoked             ? Wanted::revoked
+                         : row.signature.empty() ? Wanted::reserved
+                                                 : Wanted::issued;
+    if (!named || (query.state != Wanted::any && query.state != state) ||
+        (query.authority && *query.authority != row.authority) ||
+        (query.expires_from && row.not_after < *query.expires_from) ||
+        (query.expires_before && row.not_after >= *query.expires_before) ||
+        (query.after &&
+         order(row) <= std::tuple(query.after->not_after, query.after->authority, query.after->serial.hex())))
+      continue;
+    rows.push_back(row);
+  }
+  std::ranges::sort(rows, {}, order);
+  if (rows.size() > query.limit) rows.resize(query.limit);
+  return rows;
+}
+
+Result<std::vector<CertificateRow>> MemoryStorage::issued_since(std::string& cursor, std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::size_t position = 0;
+  std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
+  std::vector<CertificateRow> rows;
+  for (; position < state_.issued.size() && rows.size() < limit; ++position)
+    rows.push_back(state_.certificates.at(state_.issued[position]));
+  cursor = std::to_string(position);
+  return rows;
+}
+
+Result<std::vector<Fingerprint>> MemoryStorage::blocked_keys(const Fingerprint& after, std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Fingerprint> hashes;
+  for (auto at = state_.blocked.upper_bound(after); at != state_.blocked.end() && hashes.size() < limit; ++at)
+    hashes.push_back(at->first);
+  return hashes;
+}
+
+Result<std::vector<ExpiryChange>> MemoryStorage::expiries() {
+  const std::lock_guard lock(mutex_);
+  std::map<std::int64_t, std::int64_t> sums;
+  for (const auto& [node, days] : state_.expiries)
+    for (const auto& [day, count] : days) sums[day] += count;
+  std::vector<ExpiryChange> result;
+  for (const auto& [day, count] : sums) result.push_back({day, count});
+  return result;
+}
+
+Result<WriterState> MemoryStorage::writer(std::string_view node) {
+  const std::lock_guard lock(mutex_);
+  WriterState writer;
+  writer.number = state_.writers[std::string(node)];
+  const std::vector<AuditPage>& pages = state_.audit[std::string(node)];
+  if (!pages.empty()) {
+    writer.audit_sequence = pages.back().sequence;
+    writer.audit_hash = pages.back().hash;
+    writer.audit_at = pages.back().at;
+  }
+  return writer;
+}
+
+Result<std::vector<std::string>> MemoryStorage::audit_nodes() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> nodes;
+  for (const auto& [node, pages] : state_.audit)
+    if (!pages.empty()) nodes.push_back(node);
+  return nodes;
+}
+
+Result<std::vector<AuditPage>> MemoryStorage::audit(std::string_view node, std::uint64_t after,
+                                                    std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<AuditPage> pages;
+  for (const AuditPage& page : state_.audit[std::string(node)])
+    if (page.sequence > after && pages.size() < limit) pages.push_back(page);
+  return pages;
+}
+
+Result<Record> MemoryStorage::get(std::string_view collection, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = state_.records.find({std::string(collection), std::string(key)});
+  if (found == state_.records.end() || (found->second.expires && *found->second.expires <= clock_.now()))
+    return not_found("no " + std::string(collection) + " \"" + std::string(key) + "\"");
+  return found->second;
+}
+
+Result<std::vector<Record>> MemoryStorage::find(std::string_view collection, std::string_view field,
+                                                std::string_view value, std::string_view after,
+                                                std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Record> records;
+  for (const auto& [key, record] : state_.records) {
+    const RecordIndex wanted{std::string(field), std::string(value)};
+    if (key.first != collection || key.second <= after || records.size() >= limit ||
+        (record.expires && *record.expires <= clock_.now()) ||
+        (!field.empty() && std::ranges::find(record.indexes, wanted) == record.indexes.end()))
+      continue;
+    records.push_back(record);
+  }
+  return records;
+}
+
+Result<std::uint64_t> MemoryStorage::acquire(std::string_view name, std::string_view holder,
+                                             std::chrono::milliseconds ttl) {
+  const std::lock_guard lock(mutex_);
+  Lease& lease = state_.leases[std::string(name)];
+  const Time now = clock_.now();
+  if (lease.holder != holder && lease.expires > now)
+    return conflict("lease " + std::string(name) + " is held by " + lease.holder);
+  if (lease.holder != holder) ++lease.epoch;
+  lease.holder = holder;
+  lease.expires = now + ttl;
+  return lease.epoch;
+}
+
+Status MemoryStorage::release(std::string_view name, std::string_view holder) {
+  const std::lock_guard lock(mutex_);
+  Lease& lease = state_.leases[std::string(name)];
+  if (lease.holder == holder) lease.expires = Time{};
+  return {};
+}
+
+}  // namespace hanaper::fakes
