@@ -239,8 +239,11 @@ void Session::consume(std::string_view octets) {
     continue_sent_ = false;
     wanted_ = 0;
     if (close_after_write_) thread_.request.keep_alive = false;  // winding down
-    if (const Mount* mount = door_->door.router.find(thread_.request.path); mount != nullptr && !answer())
-      if (hand_to_worker(octets, result.consumed, mount->endpoint)) return flush();
+    const Mount* mount = door_->door.router.find(thread_.request.path);
+    if (!answer(mount)) {
+      hand_to_worker(octets, result.consumed, mount->endpoint);
+      return flush();
+    }
     octets.remove_prefix(result.consumed);
     phase_ = Phase::idle;
     if (close_after_write_) {
@@ -262,9 +265,8 @@ void Session::keep(std::string_view octets) {
   }
 }
 
-bool Session::answer() {
+bool Session::answer(const Mount* mount) {
   const ReadRequest& read = thread_.request;
-  const Mount* mount = door_->door.router.find(read.path);
   if (mount == nullptr) {
     door_->refused.add();
     write_response(plain(404), read.keep_alive, read.method == Method::head);
@@ -277,7 +279,7 @@ bool Session::answer() {
   return true;
 }
 
-bool Session::hand_to_worker(std::string_view octets, std::size_t consumed,
+void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
                              std::shared_ptr<Endpoint> endpoint) {
   request_ = std::make_unique<ReadRequest>(std::move(thread_.request));
   thread_.request = {};
@@ -299,12 +301,11 @@ bool Session::hand_to_worker(std::string_view octets, std::size_t consumed,
         self->work(endpoint, deadline);
       })) {
     door_->worker.add();
-    return true;
+    return;
   }
   door_->shed.add();
   write_response(plain(503), request_->keep_alive, request_->method == Method::head);
   phase_ = Phase::idle;
-  return true;
 }
 
 // On a worker thread: touches nothing but what hand_to_worker left for it.

@@ -34,9 +34,9 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   // scratch memory or kept_ itself.
   void consume(std::string_view octets);
   void keep(std::string_view octets);
-  // One complete request, in the thread's `request`. False when a worker has it, or when it was the last.
-  bool answer();
-  bool hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
+  // Answers the thread's `request` from memory; false when a worker must.
+  bool answer(const Mount* mount);
+  void hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
   void work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline);
   void finish(const Response& response);
   void write_response(const Response& response, bool keep_alive, bool head);

@@ -1,0 +1,195 @@
+"""A small ACME client that can also do everything wrong."""
+import hashlib
+import http.client
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+
+from harness import b64
+
+
+def integer(number, size=None):
+    return b64(number.to_bytes(size or (number.bit_length() + 7) // 8, "big"))
+
+
+class AccountKey:
+    """A key with its JWK; signs by the alg of its kind."""
+
+    def __init__(self, kind="ES256"):
+        self.alg = kind
+        curves = {"ES256": (ec.SECP256R1(), 32, "P-256"), "ES384": (ec.SECP384R1(), 48, "P-384"), "ES512": (ec.SECP521R1(), 66, "P-521")}
+        if kind in curves:
+            curve, self.size, name = curves[kind]
+            self.key = ec.generate_private_key(curve)
+            numbers = self.key.public_key().public_numbers()
+            self.jwk = {"kty": "EC", "crv": name, "x": integer(numbers.x, self.size), "y": integer(numbers.y, self.size)}
+        elif kind == "EdDSA":
+            self.key = ed25519.Ed25519PrivateKey.generate()
+            from cryptography.hazmat.primitives import serialization
+            raw = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            self.jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64(raw)}
+        else:
+            self.key = rsa.generate_private_key(65537, 2048)
+            numbers = self.key.public_key().public_numbers()
+            self.jwk = {"kty": "RSA", "n": integer(numbers.n), "e": integer(numbers.e)}
+
+    def thumbprint(self):
+        return b64(hashlib.sha256(json.dumps(self.jwk, sort_keys=True, separators=(",", ":")).encode()).digest())
+
+    def sign(self, data):
+        if self.alg.startswith("ES"):
+            digest = {"ES256": hashes.SHA256(), "ES384": hashes.SHA384(), "ES512": hashes.SHA512()}[self.alg]
+            r, s = utils.decode_dss_signature(self.key.sign(data, ec.ECDSA(digest)))
+            return r.to_bytes(self.size, "big") + s.to_bytes(self.size, "big")
+        if self.alg == "EdDSA":
+            return self.key.sign(data)
+        if self.alg == "PS256":
+            return self.key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+        return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def type(self):
+        """The problem type without its URN."""
+        return self.json.get("type", "").removeprefix("urn:ietf:params:acme:error:")
+
+
+class Client:
+    def __init__(self, node, kind="ES256"):
+        self.node = node
+        self.key = AccountKey(kind)
+        self.kid = None
+        self.nonce = None
+        self.context = node.tls()
+        self.connection = http.client.HTTPSConnection("localhost", node.https, timeout=30, context=self.context)
+        self.directory = self.request("GET", "/acme/directory").json
+
+    def close(self):
+        self.connection.close()
+
+    def request(self, method, path, body=None, headers={}):
+        self.connection.request(method, path, body, headers)
+        answer = Answer(self.connection.getresponse())
+        self.nonce = answer.headers.get("Replay-Nonce") or self.nonce
+        return answer
+
+    def path(self, url):
+        return "/" + url.split("/", 3)[3]
+
+    def fresh_nonce(self):
+        if self.nonce is None:
+            self.request("HEAD", self.path(self.directory["newNonce"]))
+        nonce, self.nonce = self.nonce, None
+        return nonce
+
+    def jws(self, url, payload, header=None, key=None, by_key=False, **changes):
+        """The flattened JWS as text; `header` changes the protected one (None takes a member out), `changes` the JWS."""
+        key = key or self.key
+        protected = {"alg": key.alg, "nonce": self.fresh_nonce(), "url": url}
+        if by_key or self.kid is None:
+            protected["jwk"] = key.jwk
+        else:
+            protected["kid"] = self.kid
+        for name, value in (header or {}).items():
+            if value is None:
+                protected.pop(name, None)
+            else:
+                protected[name] = value
+        encoded = b64(json.dumps(protected).encode())
+        text = "" if payload is None else b64(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+        signature = b64(key.sign(f"{encoded}.{text}".encode()))
+        whole = {"protected": encoded, "payload": text, "signature": signature}
+        for name, value in changes.items():
+            if value is None:
+                whole.pop(name, None)
+            else:
+                whole[name] = value
+        return json.dumps(whole)
+
+    def post(self, url, payload=None, content_type="application/jose+json", method="POST", **options):
+        """`payload` None is POST-as-GET."""
+        return self.request(method, self.path(url), self.jws(url, payload, **options), {"Content-Type": content_type} if content_type else {})
+
+    def register(self, **payload):
+        answer = self.post(self.directory["newAccount"], {"termsOfServiceAgreed": True, **payload}, by_key=True)
+        if answer.status in (200, 201):
+            self.kid = answer.headers["Location"]
+        return answer
+
+    def order(self, *names, **more):
+        identifiers = [{"type": "ip" if n.replace(".", "").isdigit() or ":" in n else "dns", "value": n} for n in names]
+        return self.post(self.directory["newOrder"], {"identifiers": identifiers, **more})
+
+    def wait(self, url, *states, seconds=20):
+        import time
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.post(url)
+            if answer.json["status"] in states or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.05)
+
+    def authorize(self, order, responder):
+        """Meets every http-01 challenge of the order; the order's URL afterwards ready."""
+        for url in order.json["authorizations"]:
+            authorization = self.post(url).json
+            challenge = next(c for c in authorization["challenges"] if c["type"] == "http-01")
+            responder.answers[challenge["token"]] = f"{challenge['token']}.{self.key.thumbprint()}"
+            self.post(challenge["url"], {})
+            self.wait(url, "valid", "invalid")
+        return self.post(order.headers["Location"])
+
+    def certificate(self, *names, responder, csr):
+        order = self.order(*names)
+        ready = self.authorize(order, responder)
+        finalized = self.post(ready.json["finalize"], {"csr": b64(csr)})
+        return order, finalized
+
+
+class Responder:
+    """What stands at the port where http-01 asks."""
+
+    def __init__(self, port):
+        self.answers = {}
+        self.asked = []
+        self.redirects = {}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append((self.headers.get("Host"), self.path))
+                token = self.path.rsplit("/", 1)[1]
+                if token in outer.redirects:
+                    self.send_response(302)
+                    self.send_header("Location", outer.redirects[token])
+                    self.end_headers()
+                    return
+                body = outer.answers.get(token, "").encode()
+                self.send_response(200 if token in outer.answers else 404)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

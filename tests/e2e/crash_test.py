@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""kill -9 in the middle of everything: what a client was given is in the ledger, and nothing else has a signature."""
+import base64
+import json
+import random
+import sqlite3
+import threading
+import time
+import unittest
+
+from harness import Control, Failed, Node, main, make_csr, openssl
+
+ROUNDS = 20
+CLIENTS = 200
+
+
+class Crash(unittest.TestCase):
+    def test_twenty_kills_lose_nothing_that_was_acknowledged(self):
+        random.seed(20261121)
+        with Node().init() as node:
+            _, csr = make_csr(node.folder, ["crash.example.test"])
+            openssl("req", "-in", csr, "-outform", "DER", "-out", node.folder / "csr.der")
+            request = base64.b64encode((node.folder / "csr.der").read_bytes()).decode()
+            received, revoked, lock = {}, set(), threading.Lock()
+
+            def client(start):
+                try:
+                    control = Control(node)
+                except OSError:
+                    return
+                try:
+                    start.wait()
+                    while True:
+                        result = control.run("issue", pipeline="web", csr=request)
+                        with lock:
+                            self.assertNotIn(result["serial"], received)
+                            received[result["serial"]] = result["certificate"]
+                        if random.random() < 0.2:
+                            control.run("revoke", serial=result["serial"], reason="superseded")
+                            with lock:
+                                revoked.add(result["serial"])
+                except (OSError, Failed, ValueError):
+                    pass  # the daemon is gone
+                finally:
+                    control.close()
+
+            for round_number in range(ROUNDS):
+                node.start()
+                start = threading.Barrier(CLIENTS + 1)
+                threads = [threading.Thread(target=client, args=(start,)) for _ in range(CLIENTS)]
+                for thread in threads:
+                    thread.start()
+                start.wait(60)
+                time.sleep(0.05 + random.random() * 0.4)
+                node.kill()
+                for thread in threads:
+                    thread.join()
+                self.check(node, received, revoked, round_number)
+            print(f"{len(received)} certificates acknowledged, {len(revoked)} revocations, {ROUNDS} kills")
+            self.assertGreater(len(received), ROUNDS * 20)
+            # And the next start is clean.
+            node.start()
+            self.assertIn("unbroken", node.out("audit", "verify"))
+            self.assertEqual(node.stop(), 0)
+
+    def check(self, node, received, revoked, round_number):
+        database = sqlite3.connect(f"file:{node.state}/hanaper.db?mode=ro", uri=True)
+        try:
+            signed = dict(database.execute("SELECT c.serial, s.octets FROM certificate c JOIN signature s ON s.authority = c.authority AND s.serial = c.serial"))
+            reserved = {row[0] for row in database.execute("SELECT serial FROM certificate")}
+            orphans = database.execute("SELECT COUNT(*) FROM signature s LEFT JOIN certificate c ON c.authority = s.authority AND c.serial = s.serial WHERE c.serial IS NULL").fetchone()[0]
+            gone = {row[0] for row in database.execute("SELECT serial FROM revocation")}
+            intents, signatures = set(), set()
+            for (lines,) in database.execute("SELECT lines FROM audit ORDER BY node, sequence"):
+                for line in lines.strip().split("\n"):
+                    event = json.loads(line)
+                    if event["event"] == "sign.intent":
+                        intents.add(event["serial"])
+                    if event["event"] == "signed":
+                        self.assertIn(event["serial"], intents, "signed before its intent was audited")
+                        signatures.add(event["serial"])
+        finally:
+            database.close()
+        self.assertEqual(orphans, 0, "a signature without intent")
+        self.assertEqual(set(received) - set(signed), set(), f"round {round_number}: acknowledged and lost")
+        self.assertEqual(revoked - gone, set(), f"round {round_number}: a revocation acknowledged and lost")
+        self.assertEqual(set(signed), signatures, "ledger and audit tell different stories")
+        self.assertTrue(signatures <= intents <= reserved)
+        for serial in random.sample(sorted(received), min(20, len(received))):
+            pem = received[serial]
+            der = base64.b64decode("".join(pem.split("\n")[1:-2]))
+            self.assertTrue(der.endswith(signed[serial]), "the certificate given out is the one in the ledger")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""What the end-to-end tests share: a node in a folder of its own, its command line, raw sockets, an ACME client.
+
+Standard library only, but for python3-cryptography, which certbot brings along.
+"""
+import base64
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("HANAPER_BUILD", ROOT / "build" / "release"))
+HANAPER = BUILD / "bin" / "hanaper"
+HANAPERD = BUILD / "bin" / "hanaperd"
+SKIPPED = 77
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+BASE = """
+[node]
+state = "{state}"
+drain = "5s"
+
+[listener.public]
+bind = "127.0.0.1:{https}"
+certificate = {{ issue = "web", names = ["localhost", "127.0.0.1"] }}
+
+[listener.plain]
+bind = "127.0.0.1:{http}"
+status = true
+
+[outbound]
+permit = ["127.0.0.0/8", "::1/128"]
+
+[storage.main]
+plugin = "sqlite"
+
+[keys.soft]
+plugin = "softtoken"
+pin = {{ file = "pin" }}
+
+[authority.root]
+key = "soft:root"
+subject = "CN=Test Root CA"
+
+[authority.issuing]
+issuer = "root"
+key = "soft:issuing"
+subject = "CN=Test Issuing CA"
+
+[profile.web]
+lifetime = "90d"
+usages = ["server-auth", "client-auth"]
+
+[validator.lint]
+
+[pipeline.web]
+authority = "issuing"
+profiles = ["web"]
+validate = ["lint"]
+
+[protocol.acme]
+listener = "public"
+path = "/acme"
+pipeline = "web"
+http_01_port = {challenge}
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+class Node:
+    """A state folder, a configuration, and a daemon that may or may not run."""
+
+    def __init__(self, config=BASE, **extra):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hanaper-e2e-"))
+        self.state = self.folder / "state"
+        self.https, self.http, self.challenge = free_port(), free_port(), free_port()
+        self.config = self.folder / "pki.toml"
+        self.process = None
+        self.write_config(config, **extra)
+
+    def write_config(self, config, **extra):
+        self.config.write_text(config.format(state=self.state, https=self.https, http=self.http, challenge=self.challenge, **extra))
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # The command line.
+    def run(self, *words, status=0, text=True, **options):
+        done = subprocess.run([HANAPER, *words, "-c", self.config], capture_output=True, text=text, timeout=120, **options)
+        if status is not None and done.returncode != status:
+            raise Failed(f"hanaper {' '.join(map(str, words))}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def out(self, *words, **options):
+        return self.run(*words, **options).stdout
+
+    def error(self, *words, status=1):
+        """The one line that a failing command says."""
+        done = self.run(*words, status=status)
+        lines = done.stderr.strip().split("\n")
+        if len(lines) != 1:
+            raise Failed(f"more than one line: {done.stderr}")
+        return lines[0].removeprefix("hanaper: ")
+
+    def json(self, *words):
+        return json.loads(self.out(*words, "--json"))
+
+    def init(self):
+        self.out("init")
+        return self
+
+    # The daemon.
+    def spawn(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log)
+        return self
+
+    def start(self, seconds=60):
+        self.spawn()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise Failed(f"hanaperd ended with {self.process.returncode}: {self.log_text()}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.get("/health/ready")[0] == 200:
+                    return self
+            time.sleep(0.05)
+        raise Failed("hanaperd is not ready: " + self.log_text())
+
+    def failed_start(self, status=1):
+        """What a daemon says that does not come up: its last line."""
+        done = subprocess.run([HANAPERD, "-c", self.config], capture_output=True, text=True, timeout=60)
+        if done.returncode != status:
+            raise Failed(f"hanaperd: status {done.returncode}\n{done.stderr}")
+        return done.stderr.strip().split("\n")[-1].removeprefix("hanaperd: ")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=30):
+        self.signal(signal.SIGTERM)
+        status = self.process.wait(seconds)
+        self.process = None
+        return status
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def log_text(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    # HTTP, plain.
+    def get(self, path, headers={}):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer
+        finally:
+            connection.close()
+
+    def metric(self, line):
+        for text in self.get("/metrics")[1].split("\n"):
+            if text.startswith(line + " "):
+                return float(text.rsplit(" ", 1)[1])
+        return None
+
+    def root_file(self):
+        path = self.folder / "root.pem"
+        if not path.exists():
+            path.write_text(self.out("show", "--authority", "root", "--pem"))
+        return path
+
+    def tls(self, **options):
+        context = ssl.create_default_context(cafile=str(self.root_file()))
+        for key, value in options.items():
+            setattr(context, key, value)
+        return context
+
+    def directory(self):
+        return f"https://localhost:{self.https}/acme/directory"
+
+
+class Control:
+    """The control socket as the command line uses it, kept open."""
+
+    def __init__(self, node):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(str(node.state / "control.sock"))
+        self.file = self.socket.makefile("rb")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def run(self, command, **arguments):
+        body = json.dumps({"command": command, "arguments": arguments}).encode()
+        self.socket.sendall(b"POST / HTTP/1.1\r\nHost: control\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        status = self.file.readline()
+        if not status:
+            raise ConnectionError("closed")
+        length = 0
+        while (line := self.file.readline().strip()):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        text = self.file.read(length)
+        if len(text) != length:
+            raise ConnectionError("cut off")
+        answer = json.loads(text)
+        if "error" in answer:
+            raise Failed(f"{answer['error']['code']}: {answer['error']['detail']}")
+        return answer["result"]
+
+
+def openssl(*words, **options):
+    done = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, timeout=60, **options)
+    if done.returncode != 0:
+        raise Failed(f"openssl {' '.join(map(str, words))}: {done.stderr}")
+    return done.stdout
+
+
+def make_csr(folder, names, key_type="ec", name="csr"):
+    """A key and a request for the names, made by OpenSSL; their paths."""
+    key, csr = folder / f"{name}.key", folder / f"{name}.pem"
+    algorithm = {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "ed25519": ["ED25519"]}[key_type]
+    openssl("genpkey", "-algorithm", *algorithm, "-out", key)
+    alternative = ",".join(("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n for n in names)
+    openssl("req", "-new", "-key", key, "-subj", "/", "-addext", f"subjectAltName={alternative}", "-out", csr)
+    return key, csr
+
+
+def b64(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def main():
+    """Runs the tests of the calling file; says loudly what was skipped, and ends with 77 when nothing else was run."""
+    program = unittest.main(exit=False, verbosity=2, module="__main__")
+    result = program.result
+    for test, reason in result.skipped:
+        print(f"SKIP {test}: {reason}")
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if result.testsRun and len(result.skipped) == result.testsRun else 0)

@@ -1,0 +1,44 @@
+# What the project needs from Debian; sourced by tests/run.sh and examples/quickstart/run.sh.
+#
+#   install_packages PACKAGE...   installs those that are missing; as root, or with sudo
+
+boost_package() {
+  # Debian 12 has 1.81 beside its default of 1.74; later ones have it, or newer, as the default.
+  if apt-cache show libboost1.81-dev >/dev/null 2>&1; then echo libboost1.81-dev; else echo libboost-dev; fi
+}
+
+build_packages() {
+  echo g++ cmake ninja-build pkg-config ccache "$(boost_package)" libssl-dev libsoci-dev libsqlite3-dev \
+    libtomlplusplus-dev libspdlog-dev libunbound-dev openssl ca-certificates
+}
+
+quickstart_packages() {
+  echo certbot curl
+}
+
+test_packages() {
+  echo libgtest-dev libgmock-dev python3 python3-cryptography certbot curl sqlite3 gnutls-bin man-db groff-base \
+    clang-14 libclang-rt-14-dev nginx-light wrk iproute2
+}
+
+install_packages() {
+  local missing=() package run=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  [ "$(id -u)" -eq 0 ] || run=(sudo)
+  echo "installing: ${missing[*]}"
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+  # Policy 101: nothing that is installed here starts a service of its own.
+  printf '#!/bin/sh\nexit 101\n' > "${TMPDIR:-/tmp}/hanaper-policy.$$"
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    "${run[@]}" install -m 755 "${TMPDIR:-/tmp}/hanaper-policy.$$" /usr/sbin/policy-rc.d
+    trap_policy=1
+  fi
+  rm -f "${TMPDIR:-/tmp}/hanaper-policy.$$"
+  local status=0
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null || status=$?
+  [ -z "${trap_policy:-}" ] || "${run[@]}" rm -f /usr/sbin/policy-rc.d
+  return $status
+}
