@@ -1,0 +1,145 @@
+// issue: the whole spine with durable commits at 64 requesters, against a loop that verifies and signs.
+#include "measure.hpp"
+
+#include "../../host/cli/session.hpp"
+
+#include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
+
+#include <openssl/evp.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+namespace {
+
+using namespace hanaper;
+
+constexpr int requesters = 64;
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "issue_bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+constexpr std::string_view configuration = R"(
+[node]
+state = "."
+[storage.main]
+plugin = "sqlite"
+[keys.soft]
+plugin = "softtoken"
+pin = { file = "pin" }
+[authority.root]
+key = "soft:root"
+subject = "CN=Bench Root"
+[authority.issuing]
+issuer = "root"
+key = "soft:issuing"
+subject = "CN=Bench Issuing CA"
+[profile.web]
+lifetime = "90d"
+usages = ["server-auth"]
+[policy.names]
+permit = [".example.test"]
+[validator.lint]
+[pipeline.web]
+authority = "issuing"
+profiles = ["web"]
+policy = ["names"]
+validate = ["lint"]
+)";
+
+struct Verifier {
+  explicit Verifier(EVP_PKEY* key) : signer(EVP_PKEY_CTX_new(key, nullptr)), verifier(EVP_PKEY_CTX_new(key, nullptr)) {
+    EVP_PKEY_sign_init(signer);
+    EVP_PKEY_verify_init(verifier);
+  }
+  void once() {
+    unsigned char digest[32] = {7}, signature[128];
+    std::size_t size = sizeof signature;
+    if (EVP_PKEY_sign(signer, signature, &size, digest, 32) != 1 || EVP_PKEY_verify(verifier, signature, size, digest, 32) != 1)
+      give_up("reference failed");
+  }
+  EVP_PKEY_CTX* signer;
+  EVP_PKEY_CTX* verifier;
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count < 2) give_up("usage: issue_bench PLUGINS [SECONDS]");
+  const double seconds = count > 2 ? std::atof(words[2]) : 1.0;
+  ::umask(0077);
+  std::string folder = (std::filesystem::temp_directory_path() / "hanaper-bench-XXXXXX").string();
+  if (::mkdtemp(folder.data()) == nullptr) give_up(folder);
+  if (!files::create(folder + "/pki.toml", configuration, 0600) || !files::create(folder + "/pin", "a pin for the bench", 0600)) give_up("files");
+
+  services::Logger logger;
+  static_cast<void>(logger.apply({"error", "text", "", {}}));
+  loader::Catalog catalog(words[1]);
+  const auto started = [&] {
+    config::Messages messages;
+    config::Model model = config::make_model(
+        config::read(folder + "/pki.toml", {}, messages),
+        [&](std::string_view kind, std::string_view name) { return catalog.find(kind, name); }, true, messages);
+    if (!messages.empty()) give_up(messages.lines().front());
+    auto node = std::make_unique<Node>(std::move(model), catalog, logger);
+    if (!node->configure().empty()) give_up("configure");
+    if (Status up = node->start(); !up) give_up(up.error().detail);
+    return node;
+  };
+  if (const auto made = started()->authorities().init(); !made) give_up(made.error().detail);
+  // Again, now that there is an authority to wire the pipeline with.
+  const auto node = started();
+  const auto pipeline = node->pipeline("web");
+  if (!pipeline) give_up(pipeline.error().detail);
+
+  std::vector<Bytes> requests;
+  const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  for (int i = 0; i < requesters; ++i) {
+    const auto subject = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+    x509::CsrContent content;
+    content.names = {{Identifier::Kind::dns, "host" + std::to_string(i) + ".example.test"}};
+    requests.push_back(*x509::build_csr(*subject, content));
+  }
+
+  const auto issue_for = [&](double duration) {
+    std::atomic<bool> stop{false};
+    std::atomic<std::size_t> done{0};
+    const double start = bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < requesters; ++i)
+      threads.emplace_back([&, i] {
+        while (!stop) {
+          IssueRequest request;
+          request.requester = "bench";
+          request.csr = requests[static_cast<std::size_t>(i)];
+          Call call{"bench", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+          if (const auto issued = (*pipeline)->issue(request, call); !issued) give_up(issued.error().detail);
+          ++done;
+        }
+      });
+    std::this_thread::sleep_for(std::chrono::duration<double>(duration));
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    return (bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - start) * 1e6 / static_cast<double>(done);
+  };
+
+  Verifier verifier(key->pkey());
+  std::vector<double> ours, reference;
+  issue_for(0.3);
+  for (int round = 0; round < 5; ++round) {
+    reference.push_back(bench::loop(seconds / 2, [&] { verifier.once(); }));
+    ours.push_back(issue_for(seconds));
+  }
+  bench::print("issue", ours, reference, 0.75);
+  node->stop();
+  std::filesystem::remove_all(folder);
+}

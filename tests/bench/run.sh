@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Every bench, one line each: bench NAME ours=... ref=... ratio=...
+#
+# ratio is the reference's cost divided by ours: 1 means as cheap, more means cheaper. References ship beside the
+# benches and run interleaved with ours; absolute figures are context only. --short halves what is not worth waiting
+# for in continuous integration.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+short=
+[ "${1:-}" != --short ] || short=--short
+build=${HANAPER_BUILD:-$PWD/build/release}
+"$build/bin/crypto_bench" ${short:+0.1}
+"$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
+HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
