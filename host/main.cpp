@@ -1,6 +1,7 @@
 // hanaperd: the daemon. Reads the configuration, runs a node, ends it on SIGTERM, reads again on SIGHUP.
 #include "cli/node_commands.hpp"
 #include "node/node.hpp"
+#include "services/memory.hpp"
 #include "services/notify_socket.hpp"
 
 #include <sys/stat.h>
@@ -118,6 +119,7 @@ int run(const CommandLine& line) {
 
 int main(int count, char** words) {
   ::umask(0077);
+  services::tune_allocator();
   CommandLine line;
   int status = done;
   if (!parse(count, words, line, status)) return status;

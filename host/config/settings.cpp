@@ -204,7 +204,9 @@ class ValueReader {
                                                      Settings::Value& out) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0)
-      return path.string() + (errno == ENOENT ? ": there is no such file; hanaper init makes up pins that are missing" : std::string(": ") + std::strerror(errno));
+      return path.string() + (errno == ENOENT
+                                  ? ": there is no such file; hanaper init makes up pins that are missing"
+                                  : std::string(": ") + std::strerror(errno));
     if (check_mode && (status.st_mode & 077) != 0)
       return path.string() + ": others may read or write it; only its owner should (chmod 600)";
     if (status.st_size > 64 * 1024) return path.string() + ": larger than 64 KiB";

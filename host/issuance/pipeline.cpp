@@ -1,15 +1,12 @@
-// The second half of the spine: store the intent, sign, store the signature; and what comes after.
+// A request's way through both halves of the spine, and what comes after: revocation, status.
 #include "pipeline.hpp"
 
 #include "../services/audit.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
-#include <hanaper/toolkit/csr_builder.hpp>
 
 namespace hanaper::issuance {
 namespace {
-
-constexpr int serial_attempts = 3;
 
 bool is_refusal(Code code) { return code != Code::internal && code != Code::unavailable; }
 
@@ -52,85 +49,9 @@ Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
 Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
   HANAPER_TRY(Admitted admitted, admit(request, call));
   HANAPER_TRY(Cleared cleared, clear(std::move(admitted), call));
-  HANAPER_TRY(Reserved reserved, reserve(std::move(cleared), request, call));
-  HANAPER_TRY(Signed signed_, sign(std::move(reserved), call));
-  return record(std::move(signed_), request, call);
-}
-
-Result<Reserved> Pipeline::reserve(Cleared cleared, const IssueRequest& request, Call& call) {
-  Reserved reserved(std::move(cleared.work_));
-  Work& work = *reserved;
-  const Authority& authority = work.profile->authority();
-  for (int attempt = 1;; ++attempt) {
-    Write write;
-    write.records = request.with_intent;
-    write.reservation = Reservation{.authority = authority.id(),
-                                    .serial = work.serial,
-                                    .profile = work.draft.profile,
-                                    .requester = work.draft.requester,
-                                    .not_before = work.draft.not_before,
-                                    .not_after = work.draft.not_after,
-                                    .shard = 0,
-                                    .tbs = work.tbs};
-    write.audit = services::audit_line(spine_.clock.now(), "sign.intent",
-                                       {{"authority", authority.config().name},
-                                        {"serial", work.serial.hex()},
-                                        {"profile", std::string(work.draft.profile)},
-                                        {"requester", request.requester},
-                                        {"tbs", to_hex(crypto::sha256(work.tbs))},
-                                        {"call", call.id}});
-    const Status stored = spine_.writer.commit(write, call.deadline);
-    if (stored) return reserved;
-    // A taken serial is the one conflict that is ours to resolve; records that moved are the caller's.
-    const bool taken = stored.error().code == Code::conflict &&
-                       spine_.ledger.certificate(authority.id(), work.serial).has_value();
-    if (!taken || attempt == serial_attempts) return stored.error();
-    HANAPER_CHECK(draw_up(work, call));
-  }
-}
-
-Result<Signed> Pipeline::sign(Reserved reserved, Call& call) {
-  Signed signed_(std::move(reserved.work_));
-  auto signature = signed_->profile->authority().sign(signed_->profile->scheme(), signed_->tbs);
-  if (!signature) {
-    audit_failure(*signed_, "sign.failed", signature.error(), call);
-    return std::move(signature).error();
-  }
-  signed_->signature = *std::move(signature);
-  return signed_;
-}
-
-Result<Issued> Pipeline::record(Signed signed_, const IssueRequest& request, Call& call) {
-  Work& work = *signed_;
-  const Authority& authority = work.profile->authority();
-  Issued issued{.authority = authority.id(),
-                .serial = work.serial,
-                .certificate = x509::assemble_certificate(work.tbs, work.signature),
-                .chain = authority.chain(),
-                .not_before = work.draft.not_before,
-                .not_after = work.draft.not_after};
-  Write write;
-  if (request.with_record) write.records = request.with_record(issued);
-  write.recording = Recording{authority.id(), work.serial, work.signature, spine_.clock.now()};
-  write.audit = services::audit_line(spine_.clock.now(), "signed",
-                                     {{"authority", authority.config().name},
-                                      {"serial", work.serial.hex()},
-                                      {"certificate", to_hex(crypto::sha256(issued.certificate))},
-                                      {"call", call.id}});
-  HANAPER_CHECK(spine_.writer.commit(write, call.deadline, ExpiryChange{expiry_day(issued.not_after), 1}));
-  return issued;
-}
-
-void Pipeline::audit_failure(const Work& work, std::string_view event, const Error& error, Call& call) {
-  Write write;
-  write.audit = services::audit_line(spine_.clock.now(), event,
-                                     {{"authority", work.profile->authority().config().name},
-                                      {"serial", work.serial.hex()},
-                                      {"error", error.detail},
-                                      {"call", call.id}});
-  if (Status stored = spine_.writer.commit(write, call.deadline); !stored)
-    spine_.log.error("a failed signature could not be audited",
-                     {{"serial", work.serial.hex()}, {"error", stored.error().detail}});
+  Journey journey({spine_.ledger, spine_.writer, spine_.signers, spine_.clock, spine_.log},
+                  std::move(cleared), request, call, [&](Work& work) { return draw_up(work, call); });
+  return journey.run();
 }
 
 Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,

@@ -1,9 +1,8 @@
 // The issuing spine: from a request to a certificate on disk.
 #pragma once
 
-#include "../services/writer.hpp"
 #include "blocked_keys.hpp"
-#include "steps.hpp"
+#include "journey.hpp"
 
 #include <hanaper/host.hpp>
 
@@ -15,6 +14,7 @@ namespace hanaper::issuance {
 struct Spine {
   Ledger& ledger;
   services::Writer& writer;
+  Signers& signers;
   BlockedKeys& blocked;
   const Clock& clock;
   Log& log;
@@ -56,16 +56,11 @@ class Pipeline final : public Issuer {
  private:
   Result<Admitted> admit(const IssueRequest& request, Call& call);
   Result<Cleared> clear(Admitted admitted, Call& call);
-  Result<Reserved> reserve(Cleared cleared, const IssueRequest& request, Call& call);
-  Result<Signed> sign(Reserved reserved, Call& call);
-  Result<Issued> record(Signed signed_, const IssueRequest& request, Call& call);
-
   Result<Issued> run(const IssueRequest& request, Call& call);
   Status draw_up(Work& work, Call& call);
   Result<const Profile*> find_profile(const Wiring& wiring, std::string_view name) const;
   Status run_policies(const Wiring& wiring, Draft& draft, Call& call) const;
   Status run_validators(const Wiring& wiring, const Draft& draft, Call& call) const;
-  void audit_failure(const Work& work, std::string_view event, const Error& error, Call& call);
 
   const std::string name_;
   Spine spine_;
@@ -76,10 +71,5 @@ class Pipeline final : public Issuer {
   Counter& revoked_;
   Histogram& time_;
 };
-
-// The days since 1970 under which an expiry is counted.
-inline std::int64_t expiry_day(Time not_after) {
-  return std::chrono::floor<std::chrono::days>(not_after).time_since_epoch().count();
-}
 
 }  // namespace hanaper::issuance

@@ -2,7 +2,7 @@
 //
 //   Admitted -> Cleared -> Reserved -> Signed -> Issued
 //
-// Each step consumes the one before. Only the pipeline can make them, and it makes each from its predecessor
+// Each step consumes the one before. Only the spine can make them, and it makes each from its predecessor
 // alone: what reaches a key has been stored as intent, and what was stored has been cleared.
 #pragma once
 
@@ -27,6 +27,11 @@ struct Work {
   Bytes signature;
 };
 
+// The days since 1970 under which an expiry is counted.
+inline std::int64_t expiry_day(Time not_after) {
+  return std::chrono::floor<std::chrono::days>(not_after).time_since_epoch().count();
+}
+
 template <class State>
 class Step {
  public:
@@ -34,7 +39,9 @@ class Step {
   Step& operator=(Step&&) noexcept = default;
 
  private:
+  // The two halves of the spine.
   friend class Pipeline;
+  friend class Journey;
   explicit Step(std::unique_ptr<Work> work) : work_(std::move(work)) {}
 
   Work& operator*() const noexcept { return *work_; }

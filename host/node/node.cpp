@@ -73,12 +73,14 @@ std::vector<std::string> Node::configure() {
       failures.push_back("storage." + model_.storage().name + ": the plugin is no storage");
     return failures;
   }
+  signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
   for (const auto& [name, config] : model_.pipelines)
-    pipelines_.emplace(name, std::make_unique<issuance::Pipeline>(
-                                 name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, blocked_,
-                                                       shared_.clock, shared_.logger, shared_.metrics}));
+    pipelines_.emplace(
+        name, std::make_unique<issuance::Pipeline>(
+                  name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
+                                        shared_.clock, shared_.logger, shared_.metrics}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);

@@ -67,6 +67,7 @@ class Node {
   std::vector<std::unique_ptr<Instance>> instances_;
   std::vector<std::unique_ptr<Instance>>
       retired_;  // replaced by a reload; requests under way may still use them
+  std::unique_ptr<issuance::Signers> signers_;
   issuance::BlockedKeys blocked_;
   Authorities authorities_;
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;

@@ -16,15 +16,15 @@ constexpr std::size_t max_waiting = 4096;
 // What a time service may correct without anybody noticing.
 constexpr auto clock_tolerance = std::chrono::seconds{5};
 
-std::vector<ExpiryChange> sum_by_day(const auto& group) {
+std::vector<ExpiryChange> sum_by_day(const std::vector<Submission*>& group) {
   std::vector<ExpiryChange> changes;
-  for (const auto* waiting : group) {
-    if (!waiting->expiry) continue;
-    const auto found = std::ranges::find(changes, waiting->expiry->day, &ExpiryChange::day);
+  for (const Submission* submission : group) {
+    if (!submission->expiry) continue;
+    const auto found = std::ranges::find(changes, submission->expiry->day, &ExpiryChange::day);
     if (found == changes.end())
-      changes.push_back(*waiting->expiry);
+      changes.push_back(*submission->expiry);
     else
-      found->change += waiting->expiry->change;
+      found->change += submission->expiry->change;
   }
   std::erase_if(changes, [](const ExpiryChange& change) { return change.change == 0; });
   return changes;
@@ -94,27 +94,56 @@ Status Writer::health() const {
   return health_;
 }
 
-Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry) {
-  Waiting waiting{&write, expiry, {}};
+Status Writer::submit(Submission& submission) {
   {
     const std::lock_guard lock(mutex_);
     if (quit_) return unavailable("shutting down");
     if (queue_.size() >= max_waiting) return unavailable("too many writes are waiting");
-    queue_.push_back(&waiting);
+    queue_.push_back(&submission);
+    if (queue_.size() > 1) return {};  // it knows already
   }
   work_.notify_one();
-  if (!waiting.done.try_acquire_until(deadline)) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (std::erase(queue_, &waiting) != 0) return unavailable("storage did not get to this write in time");
-    }
-    waiting.done.acquire();  // its group is being committed: that ends soon, and the outcome matters
+  return {};
+}
+
+bool Writer::withdraw(Submission& submission) {
+  const std::lock_guard lock(mutex_);
+  return std::erase(queue_, &submission) != 0;
+}
+
+namespace {
+
+// Somebody who waits on his own stack.
+class Waiting final : public Submission {
+ public:
+  void committed(Status status) noexcept override {
+    result = std::move(status);
+    done.set();
   }
+  Status result;
+  Completion done;
+};
+
+}  // namespace
+
+Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry) {
+  Waiting waiting;
+  waiting.write = std::move(write);
+  waiting.expiry = expiry;
+  waiting.deadline = deadline;
+  HANAPER_CHECK(submit(waiting));
+  if (!waiting.done.wait_until(deadline)) {
+    if (withdraw(waiting))
+      waiting.result = unavailable("storage did not get to this write in time");
+    else
+      waiting.done.wait();  // its group is being committed: that ends soon, and the outcome matters
+  }
+  write = std::move(waiting.write);
   return std::move(waiting.result);
 }
 
 void Writer::run() {
-  std::vector<Waiting*> group;
+  Group group;
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
@@ -136,7 +165,13 @@ Status Writer::refresh() {
   return {};
 }
 
-void Writer::commit_group(std::vector<Waiting*>& group) {
+void Writer::commit_group(Group& group) {
+  const Deadline now = std::chrono::steady_clock::now();
+  const auto late =
+      std::ranges::stable_partition(group, [&](const Submission* each) { return each->deadline > now; });
+  for (Submission* submission : late)
+    submission->committed(unavailable("storage did not get to this write in time"));
+  group.erase(late.begin(), late.end());
   while (!group.empty()) {
     if (!state_known_) {
       if (Status refreshed = refresh(); !refreshed) return fail_all(group, refreshed.error());
@@ -145,33 +180,30 @@ void Writer::commit_group(std::vector<Waiting*>& group) {
     if (committed) break;
     state_known_ = false;
     // Those that stood in the way learn so; the rest tries again without them.
-    std::vector<Waiting*> refused;
-    for (Waiting* waiting : group)
-      if (committed.error().code == Code::conflict && !waiting->write->outcome) refused.push_back(waiting);
-    if (refused.empty()) return fail_all(group, committed.error());
-    std::erase_if(group, [](const Waiting* waiting) { return !waiting->write->outcome; });
-    for (Waiting* waiting : refused) {
-      waiting->result = waiting->write->outcome;
-      waiting->done.release();
-    }
+    const auto good = [](const Submission* each) { return each->write.outcome.has_value(); };
+    const auto refused = std::ranges::stable_partition(group, good);
+    if (committed.error().code != Code::conflict || refused.empty())
+      return fail_all(group, committed.error());
+    for (Submission* submission : refused) submission->committed(submission->write.outcome);
+    group.erase(refused.begin(), refused.end());
   }
   {
     const std::lock_guard lock(mutex_);
     health_ = {};
   }
-  for (Waiting* waiting : group) waiting->done.release();
+  for (Submission* submission : group) submission->committed({});
 }
 
-Status Writer::attempt(const std::vector<Waiting*>& group) {
+Status Writer::attempt(const Group& group) {
   Batch batch;
   batch.node = node_;
   batch.number = state_.number + 1;
   std::vector<Write*> writes;
   std::string lines;
-  for (Waiting* waiting : group) {
-    writes.push_back(waiting->write);
-    lines += waiting->write->audit;
-    waiting->write->outcome = {};
+  for (Submission* submission : group) {
+    writes.push_back(&submission->write);
+    lines += submission->write.audit;
+    submission->write.outcome = {};
   }
   batch.writes = writes;
   batch.expiries = sum_by_day(group);
@@ -200,7 +232,7 @@ Status Writer::attempt(const std::vector<Waiting*>& group) {
   return {};
 }
 
-void Writer::fail_all(std::vector<Waiting*>& group, const Error& error) {
+void Writer::fail_all(const Group& group, const Error& error) {
   // Whatever it was, to the caller it is a storage that could not take the write.
   const Error seen = unavailable(error.detail);
   bool first = false;
@@ -210,10 +242,7 @@ void Writer::fail_all(std::vector<Waiting*>& group, const Error& error) {
     health_ = seen;
   }
   if (first) log_.error("writing has failed; issuance stops until it works again", {{"error", error.detail}});
-  for (Waiting* waiting : group) {
-    waiting->result = seen;
-    waiting->done.release();
-  }
+  for (Submission* submission : group) submission->committed(seen);
 }
 
 }  // namespace hanaper::services

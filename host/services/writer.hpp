@@ -1,20 +1,23 @@
 // Group commit: one thread writes for everybody.
 //
-// A caller hands in a Write and waits. The writer takes what has gathered, up to 256 writes, commits it as
-// one transaction with one audit page, and lets everybody go; while it commits, the next group gathers. An
-// idle writer starts at once, so a lone caller pays for one commit and nothing else.
+// Writes gather while the writer commits the group before; then it takes up to 256 of them, commits them as
+// one transaction with one audit page, and tells everybody. An idle writer starts at once, so a lone caller
+// pays for one commit and nothing else.
 #pragma once
+
+#include "completion.hpp"
 
 #include <hanaper/host.hpp>
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
-#include <semaphore>
 #include <thread>
 
 namespace hanaper::services {
 
 // Certificates by the day they expire, kept in memory, so that a scrape costs the same whatever there is.
+// Thread-safe.
 class ExpiryCounts {
  public:
   void load(const std::vector<ExpiryChange>& days);
@@ -32,6 +35,22 @@ class ExpiryCounts {
   std::map<std::int64_t, std::int64_t> days_;  // guarded by mutex_
 };
 
+// Something to be written, and who wants to know how that went. Lives until `committed` is called or it has
+// been withdrawn.
+class Submission {
+ public:
+  Write write;
+  std::optional<ExpiryChange> expiry;  // goes into the counts with it
+  Deadline deadline{};                 // not begun after it
+
+  // On the writer's thread, once: quick, and never another wait. Success means durable. conflict and
+  // not_found are the write's own outcome; unavailable when storage is, or when the deadline came first.
+  virtual void committed(Status status) noexcept = 0;
+
+ protected:
+  ~Submission() = default;
+};
+
 // The only caller of Storage::commit. Thread-safe.
 class Writer {
  public:
@@ -46,27 +65,27 @@ class Writer {
   // [main] Commits what waits, then ends the thread.
   void stop();
 
-  // [worker] Durable when it returns success. conflict and not_found are the write's own outcome; unavailable
-  // when storage is, when more than 4,096 writes wait, or when the deadline came before its turn. `expiry`
-  // goes into the counts with it.
+  // [any] Queues. When it fails (unavailable: 4,096 writes wait, or the writer stops) `committed` is not
+  // called.
+  Status submit(Submission& submission);
+
+  // [any] True when it was still waiting: then `committed` is not called any more.
+  bool withdraw(Submission& submission);
+
+  // [worker] Submits and waits.
   Status commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry = {});
 
   // [any] Whether the last commit went well and the clock is sane.
   Status health() const;
 
  private:
-  struct Waiting {
-    Write* write;
-    std::optional<ExpiryChange> expiry;
-    Status result;
-    std::binary_semaphore done{0};
-  };
+  using Group = std::vector<Submission*>;
 
   void run();
-  void commit_group(std::vector<Waiting*>& group);
-  Status attempt(const std::vector<Waiting*>& group);
+  void commit_group(Group& group);
+  Status attempt(const Group& group);
   Status refresh();
-  void fail_all(std::vector<Waiting*>& group, const Error& error);
+  void fail_all(const Group& group, const Error& error);
 
   Storage& storage_;
   const std::string node_;
@@ -83,7 +102,7 @@ class Writer {
 
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::vector<Waiting*> queue_;  // guarded by mutex_, as all below
+  Group queue_;  // guarded by mutex_, as all below
   bool quit_ = false;
   Status health_;
   std::thread thread_;

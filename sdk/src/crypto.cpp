@@ -78,9 +78,9 @@ void ThreadContext::digest(Hash hash, std::span<const ByteView> parts, std::uint
     throw std::runtime_error("openssl: digest failed");
 }
 
-EVP_PKEY* ThreadContext::curve(KeyType type) {
-  PkeyPtr& key = curves_[static_cast<std::size_t>(type) - static_cast<std::size_t>(KeyType::ec_p256)];
-  if (key) return key.get();
+ThreadContext::Curve& ThreadContext::curve(KeyType type) {
+  Curve& curve = curves_[static_cast<std::size_t>(type) - static_cast<std::size_t>(KeyType::ec_p256)];
+  if (curve.key) return curve;
   const PkeyContextPtr context(need(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr)));
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve_name(type)), 0),
@@ -90,8 +90,9 @@ EVP_PKEY* ThreadContext::curve(KeyType type) {
       EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_KEY_PARAMETERS, const_cast<OSSL_PARAM*>(parameters)) !=
           1)
     throw std::runtime_error("openssl: curve not available");
-  key.reset(made);
-  return made;
+  curve.key.reset(made);
+  curve.context.reset(need(EVP_PKEY_CTX_new_from_pkey(nullptr, made, nullptr)));
+  return curve;
 }
 
 Bytes digest(Hash hash, ByteView message) {

@@ -32,8 +32,13 @@ class ThreadContext {
   // Digest of `parts` into `out`, with a kept context.
   void digest(Hash hash, std::span<const ByteView> parts, std::uint8_t* out);
 
-  // A kept EC key of that curve, to be given a point with EVP_PKEY_set1_encoded_public_key.
-  EVP_PKEY* curve(KeyType type);
+  // A kept EC key of that curve, to be given a point with EVP_PKEY_set1_encoded_public_key, and a context
+  // over it, to be initialised for each use: that is when OpenSSL looks at the key again.
+  struct Curve {
+    PkeyPtr key;
+    PkeyContextPtr context;
+  };
+  Curve& curve(KeyType type);
 
   std::array<std::uint8_t, 4096> pool{};
   std::size_t pool_used = 4096;
@@ -41,7 +46,7 @@ class ThreadContext {
  private:
   std::array<MdPtr, 4> mds_;
   MdContextPtr md_context_;
-  std::array<PkeyPtr, 3> curves_;
+  std::array<Curve, 3> curves_;
 };
 
 const char* curve_name(KeyType type) noexcept;

@@ -216,7 +216,7 @@ Status check_rsa(const PublicKey& key) {
 
 // y^2 = x^3 + ax + b is OpenSSL's to compute; it refuses coordinates beyond the field as well.
 Status check_ec(const PublicKey& key) {
-  EVP_PKEY* curve = crypto::ThreadContext::local().curve(key.spec.type);
+  EVP_PKEY* curve = crypto::ThreadContext::local().curve(key.spec.type).key.get();
   if (EVP_PKEY_set1_encoded_public_key(curve, key.point.data(), key.point.size()) == 1) return {};
   ERR_clear_error();
   return bad_key("the public key is not a point of its curve");

@@ -24,18 +24,16 @@ Status verify_ecdsa(KeyType curve, Hash hash, const x509::PublicKey& key, ByteVi
   // Any digest may meet any of the curves (RFC 5758 3.2 names no pairs).
   if (key.spec.type != curve) return misfit();
   ThreadContext& context = ThreadContext::local();
-  EVP_PKEY* pkey = context.curve(curve);
-  if (EVP_PKEY_set1_encoded_public_key(pkey, key.point.data(), key.point.size()) != 1) {
+  const ThreadContext::Curve& kept = context.curve(curve);
+  if (EVP_PKEY_set1_encoded_public_key(kept.key.get(), key.point.data(), key.point.size()) != 1) {
     ERR_clear_error();
     return bad_key("the public key is not a point of its curve");
   }
   std::uint8_t digest[64];
   context.digest(hash, {&message, 1}, digest);
-  const PkeyContextPtr verifier(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
-  if (!verifier || EVP_PKEY_verify_init(verifier.get()) != 1)
-    return internal("openssl: cannot verify with this key");
+  if (EVP_PKEY_verify_init(kept.context.get()) != 1) return internal("openssl: cannot verify with this key");
   return outcome(
-      EVP_PKEY_verify(verifier.get(), signature.data(), signature.size(), digest, digest_size(hash)));
+      EVP_PKEY_verify(kept.context.get(), signature.data(), signature.size(), digest, digest_size(hash)));
 }
 
 PkeyPtr rsa_key(const x509::PublicKey& key) {

@@ -25,7 +25,8 @@ using namespace hanaper;
 // The reference: EVP_PKEY_sign and EVP_PKEY_verify over a digest that is given, with contexts that are kept.
 class Bare {
  public:
-  explicit Bare(EVP_PKEY* key) : signer_(EVP_PKEY_CTX_new(key, nullptr)), verifier_(EVP_PKEY_CTX_new(key, nullptr)) {
+  explicit Bare(EVP_PKEY* key)
+      : signer_(EVP_PKEY_CTX_new(key, nullptr)), verifier_(EVP_PKEY_CTX_new(key, nullptr)) {
     EVP_PKEY_sign_init(signer_);
     EVP_PKEY_verify_init(verifier_);
     sign();
@@ -36,10 +37,12 @@ class Bare {
   }
   void sign() {
     size_ = sizeof signature_;
-    if (EVP_PKEY_sign(signer_, signature_, &size_, digest_, sizeof digest_) != 1) give_up("reference cannot sign");
+    if (EVP_PKEY_sign(signer_, signature_, &size_, digest_, sizeof digest_) != 1)
+      give_up("reference cannot sign");
   }
   void verify() {
-    if (EVP_PKEY_verify(verifier_, signature_, size_, digest_, sizeof digest_) != 1) give_up("reference cannot verify");
+    if (EVP_PKEY_verify(verifier_, signature_, size_, digest_, sizeof digest_) != 1)
+      give_up("reference cannot verify");
   }
 
  private:
@@ -55,11 +58,17 @@ x509::CertificateTemplate nine_extensions(ByteView key_identifier) {
       {.scheme = SignatureScheme::ecdsa_sha256,
        .issuer = x509::encode_name(*x509::parse_name_text("CN=Bench Issuing CA 1,O=Example,C=DE")),
        .authority_key_identifier = to_bytes(key_identifier),
-       .extensions = {{to_bytes(oid::extended_key_usage), false, x509::extended_key_usage({to_bytes(oid::server_auth), to_bytes(oid::client_auth)})},
-                      {to_bytes(oid::basic_constraints), true, x509::basic_constraints(false, {})},
-                      {to_bytes(oid::authority_info_access), false, x509::authority_info_access({"http://ocsp.example.test"}, {"http://ca.example.test/ca.cer"})},
-                      {to_bytes(oid::crl_distribution_points), false, x509::crl_distribution_points({"http://crl.example.test/ca.crl"})},
-                      {to_bytes(oid::certificate_policies), false, x509::certificate_policies({{to_bytes(der::oid_from_text("2.23.140.1.2.1").value_or({})), {}}})}}});
+       .extensions = {
+           {to_bytes(oid::extended_key_usage), false,
+            x509::extended_key_usage({to_bytes(oid::server_auth), to_bytes(oid::client_auth)})},
+           {to_bytes(oid::basic_constraints), true, x509::basic_constraints(false, {})},
+           {to_bytes(oid::authority_info_access), false,
+            x509::authority_info_access({"http://ocsp.example.test"}, {"http://ca.example.test/ca.cer"})},
+           {to_bytes(oid::crl_distribution_points), false,
+            x509::crl_distribution_points({"http://crl.example.test/ca.crl"})},
+           {to_bytes(oid::certificate_policies), false,
+            x509::certificate_policies(
+                {{to_bytes(der::oid_from_text("2.23.140.1.2.1").value_or({})), {}}})}}});
 }
 
 void check_with_openssl(const Bytes& certificate, EVP_PKEY* issuer) {
@@ -73,11 +82,13 @@ void check_with_openssl(const Bytes& certificate, EVP_PKEY* issuer) {
 
 int main(int count, char** words) {
   const double seconds = count > 1 ? std::atof(words[1]) : 0.3;
-  const auto authority = *crypto::SoftKey::generate({KeyType::ec_p256, 0}), subject = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  const auto authority = *crypto::SoftKey::generate({KeyType::ec_p256, 0}),
+             subject = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
   const auto public_key = x509::parse_public_key(subject->spki());
   const auto identifier = x509::key_identifier(*public_key);
   const x509::CertificateTemplate form = nine_extensions(identifier);
-  const std::vector<Identifier> names = {{Identifier::Kind::dns, "www.example.test"}, {Identifier::Kind::dns, "example.test"}};
+  const std::vector<Identifier> names = {{Identifier::Kind::dns, "www.example.test"},
+                                         {Identifier::Kind::dns, "example.test"}};
   const Bytes name = x509::encode_name({{"2.5.4.3", "www.example.test"}});
   der::Writer writer(2048);
   Bytes certificate;
@@ -86,7 +97,16 @@ int main(int count, char** words) {
     crypto::random(serial);
     serial[0] = 0x10;
     const Time now{std::chrono::milliseconds{1'795'000'000'000}};
-    form.render({.serial = *Serial::from_magnitude(serial), .not_before = now, .not_after = now + std::chrono::days{90}, .subject = name, .spki = subject->spki(), .key_identifier = identifier, .key_usage = x509::digital_signature, .names = names, .extensions = {}}, writer);
+    form.render({.serial = *Serial::from_magnitude(serial),
+                 .not_before = now,
+                 .not_after = now + std::chrono::days{90},
+                 .subject = name,
+                 .spki = subject->spki(),
+                 .key_identifier = identifier,
+                 .key_usage = x509::digital_signature,
+                 .names = names,
+                 .extensions = {}},
+                writer);
     const auto signature = authority->sign(SignatureScheme::ecdsa_sha256, writer.view());
     certificate = x509::assemble_certificate(writer.view(), *signature);
   };

@@ -2,6 +2,7 @@
 #include "measure.hpp"
 
 #include "../../host/cli/session.hpp"
+#include "../../host/services/memory.hpp"
 
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -57,14 +58,16 @@ validate = ["lint"]
 )";
 
 struct Verifier {
-  explicit Verifier(EVP_PKEY* key) : signer(EVP_PKEY_CTX_new(key, nullptr)), verifier(EVP_PKEY_CTX_new(key, nullptr)) {
+  explicit Verifier(EVP_PKEY* key)
+      : signer(EVP_PKEY_CTX_new(key, nullptr)), verifier(EVP_PKEY_CTX_new(key, nullptr)) {
     EVP_PKEY_sign_init(signer);
     EVP_PKEY_verify_init(verifier);
   }
   void once() {
     unsigned char digest[32] = {7}, signature[128];
     std::size_t size = sizeof signature;
-    if (EVP_PKEY_sign(signer, signature, &size, digest, 32) != 1 || EVP_PKEY_verify(verifier, signature, size, digest, 32) != 1)
+    if (EVP_PKEY_sign(signer, signature, &size, digest, 32) != 1 ||
+        EVP_PKEY_verify(verifier, signature, size, digest, 32) != 1)
       give_up("reference failed");
   }
   EVP_PKEY_CTX* signer;
@@ -77,9 +80,12 @@ int main(int count, char** words) {
   if (count < 2) give_up("usage: issue_bench PLUGINS [SECONDS]");
   const double seconds = count > 2 ? std::atof(words[2]) : 1.0;
   ::umask(0077);
+  services::tune_allocator();
   std::string folder = (std::filesystem::temp_directory_path() / "hanaper-bench-XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) give_up(folder);
-  if (!files::create(folder + "/pki.toml", configuration, 0600) || !files::create(folder + "/pin", "a pin for the bench", 0600)) give_up("files");
+  if (!files::create(folder + "/pki.toml", configuration, 0600) ||
+      !files::create(folder + "/pin", "a pin for the bench", 0600))
+    give_up("files");
 
   services::Logger logger;
   static_cast<void>(logger.apply({"error", "text", "", {}}));
@@ -88,7 +94,8 @@ int main(int count, char** words) {
     config::Messages messages;
     config::Model model = config::make_model(
         config::read(folder + "/pki.toml", {}, messages),
-        [&](std::string_view kind, std::string_view name) { return catalog.find(kind, name); }, true, messages);
+        [&](std::string_view kind, std::string_view name) { return catalog.find(kind, name); }, true,
+        messages);
     if (!messages.empty()) give_up(messages.lines().front());
     auto node = std::make_unique<Node>(std::move(model), catalog, logger);
     if (!node->configure().empty()) give_up("configure");
@@ -117,6 +124,7 @@ int main(int count, char** words) {
     std::vector<std::thread> threads;
     for (int i = 0; i < requesters; ++i)
       threads.emplace_back([&, i] {
+        pthread_setname_np(pthread_self(), "requester");
         while (!stop) {
           IssueRequest request;
           request.requester = "bench";

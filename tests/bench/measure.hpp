@@ -27,15 +27,17 @@ inline double spread(const std::vector<double>& values) {
   return high / low;
 }
 
-// One line: microseconds of CPU for each operation of both, and how much of the reference's capacity ours has. A
-// reference that itself spreads more than 1.5 times gives no verdict.
-inline void print(const std::string& name, const std::vector<double>& ours, const std::vector<double>& reference, double goal,
-                  const std::string& unit = "us") {
+// One line: microseconds of CPU for each operation of both, and how much of the reference's capacity ours
+// has. A reference that itself spreads more than 1.5 times gives no verdict.
+inline void print(const std::string& name, const std::vector<double>& ours,
+                  const std::vector<double>& reference, double goal, const std::string& unit = "us") {
   const double ratio = median(reference) / median(ours);
   const bool steady = spread(reference) <= 1.5;
-  std::printf("bench %-13s ours=%.2f%s ref=%.2f%s ratio=%.3f goal=%.2f spread=%.2f %s\n", name.c_str(), median(ours), unit.c_str(),
-              median(reference), unit.c_str(), ratio, goal, spread(reference),
-              !steady ? "no-verdict" : ratio >= goal ? "met" : "missed");
+  std::printf("bench %-13s ours=%.2f%s ref=%.2f%s ratio=%.3f goal=%.2f spread=%.2f %s\n", name.c_str(),
+              median(ours), unit.c_str(), median(reference), unit.c_str(), ratio, goal, spread(reference),
+              !steady         ? "no-verdict"
+              : ratio >= goal ? "met"
+                              : "missed");
   std::fflush(stdout);
 }
 

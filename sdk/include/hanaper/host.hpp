@@ -266,8 +266,8 @@ class Host {
   // [main] The instance's documents of that name.
   virtual Collection& collection(std::string_view name) = 0;
 
-  // [worker] Writes documents of several collections, all or none, durable when it returns. `writes` come from
-  // Collection::bind. conflict when one of them has moved on.
+  // [worker] Writes documents of several collections, all or none, durable when it returns. `writes` come
+  // from Collection::bind. conflict when one of them has moved on.
   virtual Status commit(std::vector<RecordWrite> writes, Call& call) = 0;
 
   // [main] A pipeline that the settings name; usable from start on.

@@ -213,10 +213,10 @@ Plugin* create_plugin() {
 
 // The door: HANAPER_PLUGIN(.kind = "policy", .name = "names", ..., .create = hanaper::create_plugin<Names>);
 // once per shared object, at namespace scope.
-#define HANAPER_PLUGIN(...)                                                                          \
-  extern "C" __attribute__((visibility("default"))) const char HANAPER_ABI_SYMBOL[];                 \
-  __attribute__((used, section(".hanaper_abi"))) const char HANAPER_ABI_SYMBOL[] =                   \
-      HANAPER_TEXT(HANAPER_ABI_SYMBOL);                                                              \
-  extern "C" __attribute__((visibility("default"))) const ::hanaper::Manifest hanaper_manifest;      \
-  __attribute__((used)) const ::hanaper::Manifest hanaper_manifest = {.size = sizeof(::hanaper::Manifest), \
-                                                                      __VA_ARGS__}
+#define HANAPER_PLUGIN(...)                                                                     \
+  extern "C" __attribute__((visibility("default"))) const char HANAPER_ABI_SYMBOL[];            \
+  __attribute__((used, section(".hanaper_abi"))) const char HANAPER_ABI_SYMBOL[] =              \
+      HANAPER_TEXT(HANAPER_ABI_SYMBOL);                                                         \
+  extern "C" __attribute__((visibility("default"))) const ::hanaper::Manifest hanaper_manifest; \
+  __attribute__((used))                                                                         \
+  const ::hanaper::Manifest hanaper_manifest = {.size = sizeof(::hanaper::Manifest), __VA_ARGS__}

@@ -101,10 +101,12 @@ class Serial {
   static Result<Serial> from_magnitude(ByteView octets) {
     while (!octets.empty() && octets[0] == 0) octets = octets.subspan(1);
     if (octets.empty()) return malformed("serial number is zero");
-    Bytes der;
-    if (octets[0] & 0x80) der.push_back(0);
-    der.insert(der.end(), octets.begin(), octets.end());
-    return from_der(der);
+    const std::size_t sign = octets[0] & 0x80 ? 1 : 0;
+    if (octets.size() + sign > max_size) return malformed("serial number is not 1 to 20 octets");
+    Serial serial;
+    serial.size_ = static_cast<std::uint8_t>(octets.size() + sign);
+    std::ranges::copy(octets, serial.octets_.begin() + sign);
+    return serial;
   }
 
   // Reads hexadecimal, with or without "0x" and colons, as operators paste it.

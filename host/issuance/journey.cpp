@@ -1,0 +1,170 @@
+#include "journey.hpp"
+
+#include "../services/audit.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+
+#include <pthread.h>
+
+namespace hanaper::issuance {
+namespace {
+
+constexpr int serial_attempts = 3;
+
+}  // namespace
+
+Signers::Signers(std::size_t threads) {
+  for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { run(); });
+    pthread_setname_np(threads_.back().native_handle(), "hanaper-signer");
+  }
+}
+
+Signers::~Signers() {
+  {
+    const std::lock_guard lock(mutex_);
+    quit_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Signers::sign_soon(Journey& journey) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(&journey);
+    wake = sleeping_ != 0;
+  }
+  if (wake) work_.notify_one();
+}
+
+void Signers::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++sleeping_;
+    work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
+    --sleeping_;
+    if (queue_.empty()) return;
+    while (!queue_.empty()) {
+      Journey* journey = queue_.front();
+      queue_.pop_front();
+      lock.unlock();
+      journey->sign();
+      lock.lock();
+    }
+  }
+}
+
+Journey::Journey(Means means, Cleared cleared, const IssueRequest& request, Call& call, Redraw redraw)
+    : means_(means), request_(request), call_(call), redraw_(std::move(redraw)), state_(std::move(cleared)) {}
+
+Work& Journey::work() {
+  return std::visit([](auto& step) -> Work& { return *step; }, state_);
+}
+
+Result<Issued> Journey::run() {
+  for (int attempt = 1;; ++attempt) {
+    HANAPER_CHECK(reserve());
+    if (!done_.wait_until(call_.deadline)) {
+      if (means_.writer.withdraw(*this))
+        return unavailable("storage did not get to this certificate in time");
+      done_.wait();  // it is being committed or signed: that ends soon, and the outcome matters
+    }
+    if (result_) return std::move(issued_);
+    // A taken serial is the one conflict that is ours to resolve; records that moved are the caller's.
+    const bool reserving = std::holds_alternative<Cleared>(state_);
+    const bool taken = reserving && result_.error().code == Code::conflict &&
+                       means_.ledger.certificate(work().profile->authority().id(), work().serial).has_value();
+    if (!taken || attempt == serial_attempts) return std::move(result_).error();
+    HANAPER_CHECK(redraw_(work()));
+    done_.reset();
+  }
+}
+
+// The intent: what will be signed, before it is.
+Status Journey::reserve() {
+  const Work& of = work();
+  const Authority& authority = of.profile->authority();
+  write = {};
+  write.records = request_.with_intent;
+  write.reservation = Reservation{.authority = authority.id(),
+                                  .serial = of.serial,
+                                  .profile = of.draft.profile,
+                                  .requester = of.draft.requester,
+                                  .not_before = of.draft.not_before,
+                                  .not_after = of.draft.not_after,
+                                  .shard = 0,
+                                  .tbs = of.tbs};
+  write.audit = services::audit_line(means_.clock.now(), "sign.intent",
+                                     {{"authority", authority.config().name},
+                                      {"serial", of.serial.hex()},
+                                      {"profile", std::string(of.draft.profile)},
+                                      {"requester", request_.requester},
+                                      {"tbs", to_hex(crypto::sha256(of.tbs))},
+                                      {"call", call_.id}});
+  deadline = call_.deadline;
+  return means_.writer.submit(*this);
+}
+
+void Journey::committed(Status status) noexcept {
+  if (std::holds_alternative<Cleared>(state_)) return reserved(std::move(status));
+  recorded(std::move(status));
+}
+
+void Journey::reserved(Status status) {
+  if (!status) return arrive(std::move(status));
+  state_ = Reserved(std::move(std::get<Cleared>(state_).work_));
+  means_.signers.sign_soon(*this);
+}
+
+void Journey::sign() {
+  Work& of = work();
+  const Authority& authority = of.profile->authority();
+  auto signature = authority.sign(of.profile->scheme(), of.tbs);
+  if (!signature) return audit_failed_signature(signature.error());
+  of.signature = *std::move(signature);
+  state_ = Signed(std::move(std::get<Reserved>(state_).work_));
+  issued_ = Issued{.authority = authority.id(),
+                   .serial = of.serial,
+                   .certificate = x509::assemble_certificate(of.tbs, of.signature),
+                   .chain = authority.chain(),
+                   .not_before = of.draft.not_before,
+                   .not_after = of.draft.not_after};
+  write = {};
+  if (request_.with_record) write.records = request_.with_record(issued_);
+  write.recording = Recording{authority.id(), of.serial, of.signature, means_.clock.now()};
+  write.audit = services::audit_line(means_.clock.now(), "signed",
+                                     {{"authority", authority.config().name},
+                                      {"serial", of.serial.hex()},
+                                      {"certificate", to_hex(crypto::sha256(issued_.certificate))},
+                                      {"call", call_.id}});
+  expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
+  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+}
+
+void Journey::audit_failed_signature(const Error& error) {
+  signing_error_ = error;
+  write = {};
+  write.audit = services::audit_line(means_.clock.now(), "sign.failed",
+                                     {{"authority", work().profile->authority().config().name},
+                                      {"serial", work().serial.hex()},
+                                      {"error", error.detail},
+                                      {"call", call_.id}});
+  if (Status submitted = means_.writer.submit(*this); !submitted) recorded(std::move(submitted));
+}
+
+void Journey::recorded(Status status) {
+  if (!signing_error_) return arrive(std::move(status));
+  if (!status)
+    means_.log.error("a failed signature could not be audited",
+                     {{"serial", work().serial.hex()}, {"error", status.error().detail}});
+  arrive(*signing_error_);
+}
+
+void Journey::arrive(Status status) {
+  result_ = std::move(status);
+  done_.set();  // the caller may be gone with everything before this returns
+}
+
+}  // namespace hanaper::issuance

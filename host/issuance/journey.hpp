@@ -1,0 +1,80 @@
+// The second half of the spine, from a cleared certificate to one on disk, with one wait for the caller.
+//
+// The writer stores the intents of everybody as a group; signers, as many as there are cores, sign them; the
+// writer stores the signatures as a group; then the caller wakes. A blocking call for each step would wake
+// and sleep every caller twice, which costs as much as storing a row.
+#pragma once
+
+#include "../services/writer.hpp"
+#include "steps.hpp"
+
+#include <deque>
+#include <variant>
+
+namespace hanaper::issuance {
+
+class Journey;
+
+// The only threads that use an authority's key for certificates. Thread-safe.
+class Signers {
+ public:
+  explicit Signers(std::size_t threads);
+  ~Signers();
+
+  // [any] Queues; the journeys that can be under way are bounded by the callers that wait for them.
+  void sign_soon(Journey& journey);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Journey*> queue_;  // guarded by mutex_, as all below
+  std::size_t sleeping_ = 0;
+  bool quit_ = false;
+  std::vector<std::thread> threads_;
+};
+
+// One certificate's way. Belongs to the caller, who waits; in between to the writer and to a signer, never to
+// two at once.
+class Journey final : public services::Submission {
+ public:
+  struct Means {
+    Ledger& ledger;
+    services::Writer& writer;
+    Signers& signers;
+    const Clock& clock;
+    Log& log;
+  };
+  // Draws up the certificate again with another serial number.
+  using Redraw = std::function<Status(Work&)>;
+
+  Journey(Means means, Cleared cleared, const IssueRequest& request, Call& call, Redraw redraw);
+
+  // [worker] Runs it to the end. The failures of Issuer::issue.
+  Result<Issued> run();
+
+ private:
+  friend class Signers;
+
+  Status reserve();
+  void committed(Status status) noexcept override;
+  void reserved(Status status);
+  void sign();  // [signer]
+  void recorded(Status status);
+  void audit_failed_signature(const Error& error);
+  void arrive(Status status);
+  Work& work();
+
+  const Means means_;
+  const IssueRequest& request_;
+  Call& call_;
+  const Redraw redraw_;
+  std::variant<Cleared, Reserved, Signed> state_;
+  Issued issued_;
+  Status result_;
+  std::optional<Error> signing_error_;
+  services::Completion done_;
+};
+
+}  // namespace hanaper::issuance
