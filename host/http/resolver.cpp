@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -65,7 +66,7 @@ struct Resolver::State {
   ~State() {
     if (thread.joinable()) {
       const std::uint64_t one = 1;
-      static_cast<void>(::write(quit, &one, sizeof one));
+      if (::write(quit, &one, sizeof one) != sizeof one) std::terminate();  // an eventfd takes one always
       thread.join();
     }
     if (quit >= 0) ::close(quit);
