@@ -239,8 +239,8 @@ void Session::consume(std::string_view octets) {
     continue_sent_ = false;
     wanted_ = 0;
     if (close_after_write_) thread_.request.keep_alive = false;  // winding down
-    if (const Mount* mount = door_->door.router.find(thread_.request.path); mount != nullptr && !answer())
-      if (hand_to_worker(octets, result.consumed, mount->endpoint)) return flush();
+    const Mount* mount = door_->door.router.find(thread_.request.path);
+    if (!answer(mount) && hand_to_worker(octets, result.consumed, mount->endpoint)) return flush();
     octets.remove_prefix(result.consumed);
     phase_ = Phase::idle;
     if (close_after_write_) {
@@ -262,9 +262,8 @@ void Session::keep(std::string_view octets) {
   }
 }
 
-bool Session::answer() {
+bool Session::answer(const Mount* mount) {
   const ReadRequest& read = thread_.request;
-  const Mount* mount = door_->door.router.find(read.path);
   if (mount == nullptr) {
     door_->refused.add();
     write_response(plain(404), read.keep_alive, read.method == Method::head);
