@@ -54,6 +54,9 @@ class Writer {
   // [any] Whether the last commit went well and the clock is sane.
   Status health() const;
 
+  // [any] Writes that wait for the next group.
+  std::size_t waiting() const;
+
  private:
   struct Waiting {
     Write* write;
@@ -65,6 +68,7 @@ class Writer {
   void run();
   void commit_group(std::vector<Waiting*>& group);
   Status attempt(const std::vector<Waiting*>& group);
+  Status write(Batch& batch);
   Status refresh();
   void fail_all(std::vector<Waiting*>& group, const Error& error);
 

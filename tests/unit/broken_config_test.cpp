@@ -47,7 +47,7 @@ class BrokenConfig : public ::testing::TestWithParam<std::string> {
     scratch_.reset();
   }
 
-  // What `hanaper check` does: read, make the model, configure every plugin.
+  // What `hanaper check` does: read, make the model, configure every plugin, look into the files.
   static std::vector<std::string> check(const std::string& file) {
     config::Messages messages;
     const config::Table root = config::read(file, {}, messages);
@@ -59,7 +59,8 @@ class BrokenConfig : public ::testing::TestWithParam<std::string> {
     services::Logger logger;
     static_cast<void>(logger.apply({"error", "text", "", {}}));
     Node node(std::move(model), *catalog_, logger);
-    return node.configure();
+    if (std::vector<std::string> failures = node.configure(); !failures.empty()) return failures;
+    return node.check_files();
   }
 
   static inline std::unique_ptr<test::Scratch> scratch_;
