@@ -96,6 +96,8 @@ int run_init(Session& session) {
 
 int run_check(Session& session) {
   const auto node = session.configured_node();
+  if (std::vector<std::string> failures = node->check_files(); !failures.empty())
+    throw Failure{2, std::move(failures)};
   std::cout << session.config_file() << ": ok, " << node->model().pipelines.size() << " pipelines, "
             << node->model().authorities.size() << " authorities, " << node->model().listeners.size()
             << " listeners\n";

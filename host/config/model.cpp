@@ -274,8 +274,9 @@ ProfileConfig read_profile(const std::string& name, const Fields& fields) {
   profile.issuer_url = fields.text("issuer_url");
   if (!profile.ca && profile.path_length)
     fields.wrong("path_length", "only certificates of authorities have one; set ca = true");
-  if (!profile.ca && !(profile.constraints.permitted.empty() && profile.constraints.excluded.empty()))
-    fields.wrong("name_constraints.permit", "only certificates of authorities have them; set ca = true");
+  for (const char* key : {"name_constraints.permit", "name_constraints.exclude"})
+    if (!profile.ca && !fields.texts(key).empty())
+      fields.wrong(key, "only certificates of authorities have them; set ca = true");
   if (profile.ca && profile.subject == ProfileConfig::Subject::none)
     fields.wrong("subject", "an authority needs one (RFC 5280 4.1.2.6)");
   return profile;
@@ -321,7 +322,11 @@ std::string rendering(const Value& value) {
 class Builder {
  public:
   Builder(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages)
-      : root_(root), manifests_(manifests), messages_(messages), read_secrets_(read_secrets) {}
+      : root_(root),
+        manifests_(manifests),
+        messages_(messages),
+        read_secrets_(read_secrets),
+        whole_{root.empty() ? "configuration" : root.begin()->place.file} {}
 
   Model build() {
     check_top_level();
@@ -342,7 +347,8 @@ class Builder {
     check_single_storage();
     check_authorities();
     check_mounts();
-    check_unused();
+    // What is used can only be told once everything else is right.
+    if (messages_.empty()) check_unused();
     return std::move(model_);
   }
 
@@ -368,6 +374,15 @@ class Builder {
     });
   }
 
+  // A path that requests bring just so: RFC 3986 2.3's unreserved characters between single slashes.
+  static bool is_plain_path(std::string_view path) {
+    return path.size() >= 2 && path.starts_with('/') && !path.ends_with('/') &&
+           path.find("//") == std::string_view::npos && std::ranges::all_of(path, [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    std::string_view("/-._~").find(c) != std::string_view::npos;
+           });
+  }
+
   void check_top_level() {
     std::vector<std::string> single = {"node", "log", "outbound"},
                              grouped = {"listener", "authority", "profile", "pipeline"};
@@ -376,7 +391,10 @@ class Builder {
     known.insert(known.end(), grouped.begin(), grouped.end());
     for (const Entry& entry : root_) {
       if (std::ranges::find(known, entry.key) == known.end())
-        messages_.add(entry.place, "unknown table \"" + entry.key + "\"" + suggestion(entry.key, known));
+        messages_.add(entry.place,
+                      entry.value.table() != nullptr
+                          ? "unknown table \"" + entry.key + "\"" + suggestion(entry.key, known)
+                          : "\"" + entry.key + "\" stands in no table; write one above it, like [node]");
       else if (entry.value.table() == nullptr)
         messages_.add(entry.value.position, entry.key + ": a table is expected");
       else if (std::ranges::find(single, entry.key) != single.end())
@@ -388,7 +406,12 @@ class Builder {
 
   void check_group(const Entry& group) {
     for (const Entry& instance : *group.value.table()) {
-      if (instance.value.table() == nullptr)
+      const Array* items = std::get_if<Array>(&instance.value.content);
+      if (items != nullptr && !items->empty() && items->front().table() != nullptr)
+        messages_.add(instance.place, group.key + "." + instance.key +
+                                          ": one table is expected, no list; write [" + group.key + "." +
+                                          instance.key + "] in single brackets");
+      else if (instance.value.table() == nullptr)
         messages_.add(instance.place, group.key + ": \"" + instance.key + "\" is no table; write [" +
                                           group.key + ".NAME] above it");
       else if (!is_plain_name(instance.key))
@@ -401,7 +424,7 @@ class Builder {
   Fields fields(const std::string& name, const Entry* entry, std::string_view keys) {
     static const Table empty;
     const Table& table = entry && entry->value.table() ? *entry->value.table() : empty;
-    const Position position = entry ? entry->place : Position{"configuration"};
+    const Position position = entry ? entry->place : whole_;
     Settings settings = make_settings(name, table, position, host_keys(keys),
                                       {model_.node.state, read_secrets_, {}}, messages_);
     note_references(settings, host_keys(keys));
@@ -411,8 +434,7 @@ class Builder {
   void read_node_table() {
     const Entry* node = root_.find("node");
     if (node == nullptr)
-      messages_.add(Position{"configuration"},
-                    "no [node] table; it names the state folder: state = \"/var/lib/hanaper\"");
+      messages_.add(whole_, "no [node] table; it names the state folder: state = \"/var/lib/hanaper\"");
     // The state folder first: the paths of every other key start there.
     if (const Table* table = node ? node->value.table() : nullptr) {
       const Entry* state = table->find("state");
@@ -458,17 +480,15 @@ class Builder {
       instance.settings = make_settings(full_name, table, item.entry->place, keys,
                                         {model_.node.state, read_secrets_, {}}, messages_);
       note_references(instance.settings, keys);
-      for (const SettingKey& key : keys) {
-        if (key.bounds == nullptr || std::string_view(key.bounds) != "authority") continue;
-        for (const std::string& authority : referred(instance.settings, key))
-          instance.authorities.push_back(authority);
-      }
+      for (const SettingKey& key : keys)
+        for (const std::string& name : referred(instance.settings, key)) {
+          if (key.bounds == std::string_view("authority")) instance.authorities.push_back(name);
+          if (key.bounds == std::string_view("pipeline")) instance.pipelines.push_back(name);
+        }
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
-        if (!instance.path.empty() &&
-            (!instance.path.starts_with('/') || instance.path.size() < 2 || instance.path.ends_with('/') ||
-             instance.path.find("//") != std::string::npos))
+        if (!instance.path.empty() && !is_plain_path(instance.path))
           messages_.add(
               instance.settings.error("path", "\"" + instance.path + "\" must look like \"/acme\"").detail);
       }
@@ -494,10 +514,12 @@ class Builder {
     std::vector<std::string> candidates;
     for (const Named& item : named(kind)) candidates.push_back(item.name);
     if (std::ranges::find(candidates, name) == candidates.end())
-      messages_.add(settings
-                        .error(key, "no " + kind + (is_plugin_kind(kind) ? " instance" : "") + " \"" + name +
-                                        "\"" + suggestion(name, candidates))
-                        .detail);
+      messages_.add(
+          settings
+              .error(key, "no " + kind + (is_plugin_kind(kind) ? " instance" : "") + " \"" + name + "\"" +
+                              (candidates.empty() ? "; a table [" + kind + "." + name + "] makes one"
+                                                  : suggestion(name, candidates)))
+              .detail);
     used_.insert(kind + "." + name);
   }
 
@@ -508,7 +530,7 @@ class Builder {
   void check_single_storage() {
     const std::vector<Named> storages = named("storage");
     if (storages.empty())
-      messages_.add(Position{"configuration"},
+      messages_.add(whole_,
                     "no [storage.NAME] table; [storage.main] with plugin = \"sqlite\" is the usual one");
     for (std::size_t i = 1; i < storages.size(); ++i)
       messages_.add(storages[i].entry->place, "storage." + storages[i].name + ": a node has one storage; " +
@@ -527,6 +549,20 @@ class Builder {
     return {kind + "." + name, "configuration"};
   }
 
+  // "issuing -> root -> issuing", or nothing.
+  std::string circle_through(const AuthorityConfig& authority) const {
+    std::string way = authority.name;
+    std::set<std::string> seen;
+    for (const AuthorityConfig* at = &authority; !at->issuer.empty() && seen.insert(at->name).second;) {
+      way += " -> " + at->issuer;
+      if (at->issuer == authority.name) return way;
+      const auto next = model_.authorities.find(at->issuer);
+      if (next == model_.authorities.end()) break;
+      at = &next->second;
+    }
+    return {};
+  }
+
   void check_authorities() {
     for (const auto& [name, authority] : model_.authorities) {
       const Settings settings = settings_of("authority", name);
@@ -541,14 +577,9 @@ class Builder {
         continue;
       }
       refer(settings, "issuer", "authority", authority.issuer);
-      std::size_t depth = 0;
-      for (const AuthorityConfig* above = &authority; above != nullptr && !above->issuer.empty();) {
-        const auto next = model_.authorities.find(above->issuer);
-        above = next == model_.authorities.end() ? nullptr : &next->second;
-        if (++depth > model_.authorities.size()) {
-          messages_.add(settings.error("issuer", "the issuers form a circle").detail);
-          return;
-        }
+      if (const std::string circle = circle_through(authority); !circle.empty()) {
+        messages_.add(settings.error("issuer", "the issuers form a circle: " + circle).detail);
+        return;
       }
     }
     for (const auto& [name, pipeline] : model_.pipelines) {
@@ -570,14 +601,18 @@ class Builder {
 
   void check_mounts() {
     std::map<std::string, std::string> taken;
+    for (const auto& [name, listener] : model_.listeners)
+      if (listener.status)
+        for (const char* path : {" /health", " /metrics"}) taken.emplace(name + path, "the status");
     for (const InstanceConfig& instance : model_.instances) {
       if (instance.kind != "protocol" || instance.path.empty()) continue;
-      const auto [other, fresh] = taken.emplace(instance.listener + " " + instance.path, instance.name);
+      const auto [other, fresh] =
+          taken.emplace(instance.listener + " " + instance.path, "protocol." + instance.name);
       if (!fresh)
-        messages_.add(instance.settings
-                          .error("path", "protocol." + other->second + " is served at " + instance.path +
-                                             " of that listener already")
-                          .detail);
+        messages_.add(
+            instance.settings
+                .error("path", other->second + " is served at " + instance.path + " of that listener already")
+                .detail);
     }
     std::map<std::string, std::string> bound;
     for (const auto& [name, listener] : model_.listeners) {
@@ -615,6 +650,7 @@ class Builder {
   const FindManifest& manifests_;
   Messages& messages_;
   const bool read_secrets_;
+  const Position whole_;  // of what is missing altogether
   Model model_;
   std::set<std::string> used_;
 };

@@ -122,7 +122,7 @@ struct InstanceConfig {
   std::string listener;  // protocols
   std::string path;      // protocols
   Settings settings{"", ""};
-  std::vector<std::string> authorities;  // those its settings refer to
+  std::vector<std::string> authorities, pipelines;  // those its settings refer to
 };
 
 struct Model {

@@ -30,33 +30,23 @@ std::string bound_url(const ListenerConfig& listener, const std::string& path) {
 }  // namespace
 
 std::vector<std::string> plan(const Model& model) {
-  struct Line {
-    std::string name, way;
-  };
-  std::vector<Line> lines;
+  std::vector<std::string> lines;
   for (const InstanceConfig& instance : model.instances) {
     if (instance.kind != "protocol") continue;
     const auto listener = model.listeners.find(instance.listener);
     if (listener == model.listeners.end()) continue;
-    std::string way = bound_url(listener->second, instance.path) + " →";
-    const std::string pipeline = instance.settings.text_or("pipeline", {});
-    if (!pipeline.empty()) way += " " + pipeline_text(model, pipeline);
-    if (!instance.authorities.empty()) way += list("authorities", instance.authorities);
-    lines.push_back({instance.name, std::move(way)});
+    std::string line = instance.name + "  " + bound_url(listener->second, instance.path) + " →";
+    for (const std::string& pipeline : instance.pipelines) line += " " + pipeline_text(model, pipeline);
+    lines.push_back(line + list("authorities", instance.authorities));
   }
   for (const auto& [name, listener] : model.listeners) {
     if (!listener.issue.empty())
-      lines.push_back({"tls", bound_url(listener, "") + " → " + pipeline_text(model, listener.issue)});
-    if (listener.status) lines.push_back({"status", bound_url(listener, "") + " → health metrics"});
+      lines.push_back("tls  " + bound_url(listener, "") + " → " + pipeline_text(model, listener.issue));
+    if (listener.status) lines.push_back("status  " + bound_url(listener, "") + " → health metrics");
   }
   for (const auto& [name, pipeline] : model.pipelines)
-    lines.push_back({"command", model.node.socket + " → " + pipeline_text(model, name)});
-  std::size_t width = 0;
-  for (const Line& line : lines) width = std::max(width, line.name.size());
-  std::vector<std::string> texts;
-  for (const Line& line : lines)
-    texts.push_back(line.name + std::string(width - line.name.size() + 2, ' ') + line.way);
-  return texts;
+    lines.push_back("command  " + model.node.socket + " → " + pipeline_text(model, name));
+  return lines;
 }
 
 }  // namespace hanaper::config

@@ -29,7 +29,7 @@ class Reader {
       const toml::table parsed = toml::parse(text, name);
       return convert(parsed, name);
     } catch (const toml::parse_error& error) {
-      messages_.add(position(error.source(), name), lower(std::string(error.description())));
+      messages_.add(position(error.source(), name), in_plain_words(std::string(error.description())));
       return {};
     }
   }
@@ -117,6 +117,16 @@ class Reader {
     return text;
   }
 
+  // toml++ explains the commonest mistakes, a text without quotes and a quote too few, by what it tried.
+  static std::string in_plain_words(std::string description) {
+    const auto says = [&](std::string_view words) { return description.find(words) != std::string::npos; };
+    if (says("control characters other than TAB"))
+      return "a string must end on its line, and holds no control characters but tabs";
+    for (const char* kind : {" value: ", " boolean: ", " integer: expected", " floating-point: expected"})
+      if (says(kind)) return lower(std::move(description)) + "; a text stands in quotes";
+    return lower(std::move(description));
+  }
+
   static Position position(const toml::source_region& source, const std::string& name) {
     return {name, static_cast<std::uint32_t>(source.begin.line),
             static_cast<std::uint32_t>(source.begin.column)};
@@ -179,7 +189,7 @@ class Reader {
         messages_.add(item.position, "include: a file name is expected");
         continue;
       }
-      const fs::path path = fs::path(file).parent_path() / *item.text();
+      const fs::path path = (fs::path(file).parent_path() / *item.text()).lexically_normal();
       merge(table, load(path.string(), item.position.text(), depth + 1), "");
     }
   }
@@ -188,17 +198,17 @@ class Reader {
   std::set<std::string> seen_;
 };
 
-// Levenshtein distance, for words.
+// How many letters were left out, put in, mistaken or swapped with their neighbour.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = std::exchange(last, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];

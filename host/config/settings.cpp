@@ -129,7 +129,8 @@ class ValueReader {
   }
 
   std::optional<std::string> read_path(const Value& value, Settings::Value& out) const {
-    if (value.text() == nullptr || value.text()->empty()) return wrong_type();
+    if (value.text() == nullptr) return wrong_type();
+    if (value.text()->empty()) return "must not be empty";
     out = (fs::path(context_.state_folder) / *value.text()).lexically_normal().string();
     return {};
   }
@@ -139,7 +140,8 @@ class ValueReader {
     if (items == nullptr) return wrong_type();
     std::vector<std::string> texts;
     for (const Value& item : *items) {
-      if (item.text() == nullptr || item.text()->empty()) return wrong_type();
+      if (item.text() == nullptr) return wrong_type();
+      if (item.text()->empty()) return "an empty string is listed";
       if (auto wrong = check_choice(*item.text())) return wrong;
       if (std::ranges::find(texts, *item.text()) != texts.end())
         return "\"" + *item.text() + "\" is listed twice";
@@ -203,10 +205,13 @@ class ValueReader {
   static std::optional<std::string> read_secret_file(const fs::path& path, bool check_mode,
                                                      Settings::Value& out) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0)
-      return path.string() + (errno == ENOENT
+    if (::stat(path.c_str(), &status) != 0) {
+      if (errno != ENOENT) return path.string() + ": " + std::strerror(errno);
+      return path.string() + (check_mode
                                   ? ": there is no such file; hanaper init makes up pins that are missing"
-                                  : std::string(": ") + std::strerror(errno));
+                                  : ": there is no such credential");
+    }
+    if (!S_ISREG(status.st_mode)) return path.string() + ": is no file";
     if (check_mode && (status.st_mode & 077) != 0)
       return path.string() + ": others may read or write it; only its owner should (chmod 600)";
     if (status.st_size > 64 * 1024) return path.string() + ": larger than 64 KiB";
@@ -257,7 +262,9 @@ void check_unknown(const std::string& name, const Table& table, const std::strin
   for (const Entry& entry : table) {
     const std::string path = prefix + entry.key;
     if (std::ranges::find(known, entry.key) == known.end()) {
-      messages.add(entry.place, name + ": unknown key \"" + path + "\"" + suggestion(entry.key, known));
+      messages.add(entry.place, name + ": unknown key \"" + path + "\"" +
+                                    (entry.key == "include" ? "; it stands above all tables"
+                                                            : suggestion(entry.key, known)));
       continue;
     }
     const bool nested = std::ranges::any_of(

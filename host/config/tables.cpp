@@ -61,7 +61,7 @@ constexpr SettingKey authority_keys[] = {
     {"subject", text, nullptr, nullptr, "distinguished name, RFC 4514: \"CN=Example Root CA,O=Example\""},
     {"issuer", text, "", nullptr, "authority that signs it, or \"external\"; self-signed without"},
     {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
-    {"lifetime", duration, "10y", "1d..100y", "of its certificate"},
+    {"lifetime", duration, "10y", "1d..100y", "how long its certificate is valid"},
     {"path_length", integer, "", "0..10", "authorities that may follow below it"},
     {"signature", text, "", nullptr, "signature scheme; default by key type"},
     {"name_constraints.permit", texts, "[]", nullptr, "names it may issue for (RFC 5280 4.2.1.10)"},
@@ -73,7 +73,7 @@ constexpr SettingKey authority_keys[] = {
 };
 
 constexpr SettingKey profile_keys[] = {
-    {"lifetime", duration, nullptr, "1m..100y", "of the certificates"},
+    {"lifetime", duration, nullptr, "1m..100y", "how long certificates are valid"},
     {"backdate", duration, "5m", "0s..30d", "how far notBefore lies back, for clocks that are slow"},
     {"key_types", texts, "[\"ec-p256\", \"ec-p384\", \"rsa-2048\", \"rsa-3072\", \"rsa-4096\", \"ed25519\"]",
      nullptr, "keys accepted; rsa sizes are exact"},

@@ -82,7 +82,7 @@ Table read(const std::string& file, const std::vector<std::string>& overrides, M
 // The same from a text, without includes; for tests and fuzzing.
 Table read_text(std::string_view text, const std::string& name, Messages& messages);
 
-// " ; did you mean \"hsm\"?" when one of the candidates is close to `word`, else empty.
+// "; did you mean \"hsm\"?" when one of the candidates is close to `word`, else empty.
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace hanaper::config

@@ -82,9 +82,9 @@ class Parser final : public beast::http::basic_parser<true> {
                      error_code& ec) override {
     using beast::http::field;
     const std::string_view text = view(value);
-    // A folded value was joined elsewhere (RFC 9112 5.2: "MUST either reject the message ... or replace").
-    if (!text.empty() && (text.data() < octets_.data() || text.data() >= octets_.data() + octets_.size()))
-      return void(refuse(400, ec));
+    if (is_folded(view(name), text)) return void(refuse(400, ec));
+    // Trailers. RFC 9110 6.5.1: a recipient "MUST NOT merge" them unless it knows how for each field.
+    if (header_done_) return;
     if (request_.headers.size() >= max_fields) return void(refuse(431, ec));
     switch (id) {
       case field::host:
@@ -92,6 +92,8 @@ class Parser final : public beast::http::basic_parser<true> {
         break;
       case field::content_length:
         ++lengths_;
+        // Beast takes a list of equal numbers too.
+        if (text.find_first_not_of("0123456789") != std::string_view::npos) return void(refuse(400, ec));
         break;
       case field::transfer_encoding:
         ++encodings_;
@@ -103,7 +105,9 @@ class Parser final : public beast::http::basic_parser<true> {
         break;
       case field::expect:
         if (!equal_ignoring_case(text, "100-continue")) return void(refuse(417, ec));
-        request_.expects_continue = true;
+        // RFC 9110 10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST
+        // ignore that expectation."
+        request_.expects_continue = !request_.http10;
         break;
       default:
         break;
@@ -112,6 +116,7 @@ class Parser final : public beast::http::basic_parser<true> {
   }
 
   void on_header_impl(error_code& ec) override {
+    header_done_ = true;
     // RFC 9112 3.2: "A server MUST respond with a 400 ... to any HTTP/1.1 request message that lacks a Host
     // header field and to any request message that contains more than one Host header field line"
     if (hosts_ > 1 || (hosts_ == 0 && !request_.http10)) return void(refuse(400, ec));
@@ -122,8 +127,8 @@ class Parser final : public beast::http::basic_parser<true> {
     body_limit_ = mount ? mount->endpoint->body_limit().value : 0;
     const auto length = content_length();
     // Nobody would read the body of an unknown path; it is answered 404 and the connection ends.
-    if (length && *length > body_limit_ && (mount != nullptr || *length > 0))
-      return void(refuse(mount ? 413 : 404, ec));
+    if (mount == nullptr && (encodings_ != 0 || length.value_or(0) != 0)) return void(refuse(404, ec));
+    if (length && *length > body_limit_) return void(refuse(413, ec));
   }
 
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
@@ -146,15 +151,26 @@ class Parser final : public beast::http::basic_parser<true> {
     // RFC 9112 3.2.2: "a server MUST accept the absolute-form in requests"
     for (std::string_view scheme : {"http://", "https://"}) {
       if (!target.starts_with(scheme)) continue;
-      const std::size_t slash = target.find('/', scheme.size());
-      target = slash == std::string_view::npos ? std::string_view{} : target.substr(slash);
-      if (target.empty()) return void(refuse(400, ec));
+      // A host must stand there (RFC 9110 4.2.1), and a path that can be pointed at.
+      const std::size_t path = target.find_first_of("/?", scheme.size());
+      if (path == std::string_view::npos || path == scheme.size() || target[path] == '?')
+        return void(refuse(400, ec));
+      target = target.substr(path);
     }
     if (!target.starts_with('/')) return void(refuse(400, ec));
     request_.target = target;
     const std::size_t mark = target.find('?');
     request_.path = target.substr(0, mark);
     request_.query = mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+  }
+
+  // RFC 9112 5.2: a server that gets a folded line "MUST either reject the message ... or replace" the fold.
+  // Beast joins the lines elsewhere, or skips the first of them when it is empty.
+  bool is_folded(std::string_view name, std::string_view value) const {
+    const char* at = name.data() + name.size() + 1;
+    if (value.data() < at || value.data() > octets_.data() + octets_.size()) return true;
+    while (at != value.data() && (*at == ' ' || *at == '\t')) ++at;
+    return at != value.data();
   }
 
   std::size_t take(beast::string_view part, error_code& ec) {
@@ -173,14 +189,24 @@ class Parser final : public beast::http::basic_parser<true> {
   ReadRequest& request_;
   std::uint64_t body_limit_ = 0;
   int hosts_ = 0, lengths_ = 0, encodings_ = 0;
-  bool closes_ = false, keeps_ = false, chunked_ = false;
+  bool header_done_ = false, closes_ = false, keeps_ = false, chunked_ = false;
   int refusal_ = 0;
 };
 
-int status_of(const error_code& ec) {
+// Beast says bad_version of whatever stands behind the target; 505 is for a version, and another than ours.
+bool names_other_version(std::string_view message) {
+  const std::string_view line = message.substr(0, message.find("\r\n"));
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (line.size() < 9) return false;
+  const std::string_view version = line.substr(line.size() - 9);
+  return version.starts_with(" HTTP/") && digit(version[6]) && version[7] == '.' && digit(version[8]) &&
+         version != " HTTP/1.1" && version != " HTTP/1.0";
+}
+
+int status_of(const error_code& ec, std::string_view message) {
   if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow) return 431;
   if (ec == beast::http::error::body_limit) return 413;
-  if (ec == beast::http::error::bad_version) return 505;
+  if (ec == beast::http::error::bad_version && names_other_version(message)) return 505;
   return 400;
 }
 
@@ -228,8 +254,12 @@ ReadResult read_request(std::string_view octets, const ReadLimits& limits, ReadR
   error_code ec;
   const std::size_t consumed = parser.put(boost::asio::buffer(message.data(), message.size()), ec);
   if (ec && ec != beast::http::error::need_more)
-    return {ReadResult::State::refused, 0, parser.refusal() != 0 ? parser.refusal() : status_of(ec)};
+    return {ReadResult::State::refused, 0, parser.refusal() != 0 ? parser.refusal() : status_of(ec, message)};
   if (parser.is_done()) return {ReadResult::State::complete, skipped + consumed, 0};
+  // Chunk headers, extensions and trailers have no limit of their own; all together they have this one.
+  const std::size_t framing = message.size() - header_end - 4 - request.joined.size();
+  if (parser.chunked() && framing > limits.header + request.joined.size() / 16)
+    return {ReadResult::State::refused, 0, 413};
   ReadResult result;
   result.header_complete = true;
   if (const auto length = parser.content_length()) result.wanted = skipped + header_end + 4 + *length;

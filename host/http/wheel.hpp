@@ -67,7 +67,10 @@ class Wheel {
     while (due.next_ != &due) {
       Waiter* waiter = due.next_;
       waiter->unlink();
-      waiter->expired();
+      if (waiter->deadline_ > now_)
+        place(*waiter);  // put off by one that was due before it
+      else
+        waiter->expired();
     }
     due.next_ = due.previous_ = nullptr;
   }

@@ -4,22 +4,34 @@
 
 namespace hanaper::issuance {
 
-Status BlockedKeys::load(const std::string& file, Ledger& ledger) {
-  std::unordered_set<Fingerprint, FirstOctets> hashes;
-  if (!file.empty()) {
-    std::ifstream stream(file);
-    if (!stream) return unavailable(file + ": cannot be read");
-    std::string line;
-    for (int number = 1; std::getline(stream, line); ++number) {
-      if (line.empty() || line[0] == '#') continue;
-      const auto octets = from_hex(line);
-      Fingerprint hash;
-      if (!octets || octets->size() != hash.size())
-        return malformed(file + ":" + std::to_string(number) + ":1: not a SHA-256 in hexadecimal");
-      std::ranges::copy(*octets, hash.begin());
-      hashes.insert(hash);
-    }
+Result<BlockedKeys::Hashes> BlockedKeys::read(const std::string& file) {
+  Hashes hashes;
+  if (file.empty()) return hashes;
+  std::ifstream stream(file);
+  if (!stream) return unavailable(file + ": cannot be read");
+  std::string line;
+  for (int number = 1; std::getline(stream, line); ++number) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    const auto octets = from_hex(line);
+    Fingerprint hash;
+    if (!octets || octets->size() != hash.size())
+      return malformed(file + ":" + std::to_string(number) + ":1: not a SHA-256 in hexadecimal");
+    std::ranges::copy(*octets, hash.begin());
+    hashes.insert(hash);
   }
+  // Half a list, or a folder, would block half the keys or none.
+  if (stream.bad()) return unavailable(file + ": cannot be read");
+  return hashes;
+}
+
+Status BlockedKeys::check(const std::string& file) {
+  if (auto hashes = read(file); !hashes) return std::move(hashes).error();
+  return {};
+}
+
+Status BlockedKeys::load(const std::string& file, Ledger& ledger) {
+  HANAPER_TRY(Hashes hashes, read(file));
   constexpr std::uint32_t page = 1000;
   Fingerprint after{};
   for (;;) {

@@ -12,8 +12,11 @@ namespace hanaper::issuance {
 // SHA-256 hashes of SubjectPublicKeyInfo, in memory. Thread-safe.
 class BlockedKeys {
  public:
-  // [main] The operator's file (one hash in hex each line, '#' comments) and the ledger's own.
+  // [main] The operator's file (one hash in hex each line, '#' comments; "" for none) and the ledger's own.
   Status load(const std::string& file, Ledger& ledger);
+
+  // [main] What load would say of the file alone.
+  static Status check(const std::string& file);
 
   bool contains(const Fingerprint& hash) const {
     const std::shared_lock lock(mutex_);
@@ -34,8 +37,11 @@ class BlockedKeys {
     }
   };
 
+  using Hashes = std::unordered_set<Fingerprint, FirstOctets>;
+  static Result<Hashes> read(const std::string& file);
+
   mutable std::shared_mutex mutex_;
-  std::unordered_set<Fingerprint, FirstOctets> hashes_;  // guarded by mutex_
+  Hashes hashes_;  // guarded by mutex_
 };
 
 }  // namespace hanaper::issuance

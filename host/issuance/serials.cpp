@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/time_text.hpp>
 
 #include <charconv>
 
@@ -10,12 +11,24 @@ namespace {
 
 constexpr std::string_view collection = "host.serial";
 
+// The digits of a record or a mark file, maybe with a line end. Anything else is no number to go on from.
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 }  // namespace
 
 Result<Serial> RandomSerials::draw(Deadline) {
   constexpr auto epoch = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
+  const Time now = clock_.now();
+  if (now < epoch) return unavailable("the clock says " + time_text(now) + "; set the clock right");
+  // 31 bits: the number stays positive within its 20 octets; the count begins again in 2088.
   const auto seconds =
-      static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(clock_.now() - epoch).count());
+      static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now - epoch).count() & 0x7fffffff);
   std::array<std::uint8_t, 20> octets;
   for (int i = 0; i < 4; ++i)
     octets[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
@@ -70,8 +83,10 @@ Result<RangeSerials::Run> RangeSerials::take(Deadline deadline) {
     auto record = records_.get(collection, lane_);
     if (!record && record.error().code != Code::not_found) return std::move(record).error();
     if (record) {
+      const auto stored = number_in(record->data);
+      if (!stored) return internal("the serial range of lane " + lane_ + " in the database is no number");
       version = record->version;
-      std::from_chars(record->data.data(), record->data.data() + record->data.size(), head);
+      head = *stored;
     }
     HANAPER_TRY(const std::uint64_t mark, read_mark());
     if (mark > head) {
@@ -96,11 +111,9 @@ Result<std::uint64_t> RangeSerials::read_mark() const {
   auto text = files::read(mark_file_, 64);
   if (!text && text.error().code == Code::not_found) return std::uint64_t{0};
   if (!text) return std::move(text).error();
-  std::uint64_t mark = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mark);
-  if (error != std::errc{} || (end != text->data() + text->size() && *end != '\n'))
-    return unavailable(mark_file_ + ": is no number");
-  return mark;
+  const auto mark = number_in(*text);
+  if (!mark) return unavailable(mark_file_ + ": is no number");
+  return *mark;
 }
 
 Status RangeSerials::write_mark(std::uint64_t value) const {

@@ -26,8 +26,9 @@ Status check_owner(const fs::path& path, bool folder) {
   if (folder ? !S_ISDIR(status.st_mode) : !S_ISREG(status.st_mode))
     return forbidden(path.string() + (folder ? ": is no folder" : ": is no regular file"));
   if (status.st_uid != 0 && status.st_uid != ::geteuid())
-    return forbidden(path.string() + ": owned by user " + std::to_string(status.st_uid) + "; root or user " +
-                     std::to_string(::geteuid()) + " must own it");
+    return forbidden(path.string() + ": owned by user " + std::to_string(status.st_uid) + "; root " +
+                     (::geteuid() == 0 ? "" : "or user " + std::to_string(::geteuid()) + " ") +
+                     "must own it");
   if (status.st_mode & (S_IWGRP | S_IWOTH))
     return forbidden(path.string() + ": others may write it; take that right away (chmod go-w)");
   if (static_cast<std::size_t>(status.st_size) > max_library)
@@ -54,7 +55,10 @@ Status check_tag(const fs::path& path) {
     return unsupported(path.string() + ": not a shared object of this machine");
   }
   if (tags.empty()) return unsupported(path.string() + ": carries no ABI tag; it is no hanaper plugin");
-  if (tags.size() == 1 && tags[0] == host_abi()) return {};
+  if (tags.size() > 1)
+    return unsupported(path.string() + ": carries " + std::to_string(tags.size()) +
+                       " ABI tags; a plugin has one");
+  if (tags[0] == host_abi()) return {};
   return unsupported(path.string() + ": built for \"" + in_words(tags[0]) + "\", this host wants \"" +
                      in_words(host_abi()) + "\"; build it with this host's SDK");
 }
@@ -104,6 +108,8 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
   std::error_code ec;
   const fs::path real = fs::canonical(path, ec);
   if (ec) return not_found(path + ": " + ec.message());
+  // Of a link both ends count: who may change the link chooses what is loaded.
+  HANAPER_CHECK(check_owner(fs::path(path).parent_path(), true));
   HANAPER_CHECK(check_owner(real.parent_path(), true));
   HANAPER_CHECK(check_owner(real, false));
   HANAPER_CHECK(check_tag(real));
@@ -113,7 +119,8 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
     loaded->library.load(real, load_mode::rtld_now | load_mode::rtld_local);
     loaded->manifest = &loaded->library.get<const Manifest>("hanaper_manifest");
   } catch (const std::exception& error) {
-    return unsupported(path + ": " + loader_message(error));
+    const std::string message = loader_message(error);
+    return unsupported(message.starts_with(real.string()) ? message : path + ": " + message);
   }
   const Manifest& manifest = *loaded->manifest;
   if (manifest.size < sizeof(Manifest)) return unsupported(path + ": its manifest is of an older form");
@@ -154,7 +161,7 @@ std::vector<Found> Catalog::list() {
     const std::size_t dash = file.find('-');
     Found found{file, nullptr, {}};
     if (dash == std::string::npos) {
-      found.refusal = "is not called KIND-NAME.so";
+      found.refusal = (fs::path(folder_) / file).string() + ": is not called KIND-NAME.so";
     } else if (auto manifest = find(file.substr(0, dash), file.substr(dash + 1, file.size() - dash - 4))) {
       found.manifest = *manifest;
     } else {

@@ -28,7 +28,19 @@ std::vector<Identifier> names_of(const x509::CertificateView& certificate) {
   return names ? std::move(names->names) : std::vector<Identifier>{};
 }
 
+Result<http::TlsIdentity> identity_in_files(const config::ListenerConfig& listener) {
+  HANAPER_TRY(std::string chain, files::read(listener.certificate_file, max_file));
+  HANAPER_TRY(std::string key, files::read(listener.key_file, max_file));
+  return http::TlsIdentity{std::move(chain), Secret(std::move(key))};
+}
+
 }  // namespace
+
+Status ListenerCertificates::check(const config::ListenerConfig& listener) {
+  if (listener.certificate_file.empty()) return {};
+  HANAPER_TRY(const http::TlsIdentity identity, identity_in_files(listener));
+  return http::TlsContext(listener).install(identity);
+}
 
 Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const config::ListenerConfig& listener) {
   Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
@@ -67,9 +79,8 @@ Status ListenerCertificates::health() const {
 
 Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
   if (!held.config.certificate_file.empty()) {
-    HANAPER_TRY(const std::string chain, files::read(held.config.certificate_file, max_file));
-    HANAPER_TRY(std::string key, files::read(held.config.key_file, max_file));
-    return install(held, chain, Secret(std::move(key)));
+    HANAPER_TRY(http::TlsIdentity identity, identity_in_files(held.config));
+    return install(held, identity.chain, std::move(identity.key));
   }
   if (auto stored = files::read(stored_file(held), max_file)) {
     const auto blocks = pem::decode(*stored);

@@ -16,6 +16,9 @@ class ListenerCertificates {
   ListenerCertificates(Shared& shared, FindPipeline pipelines)
       : shared_(shared), pipelines_(std::move(pipelines)) {}
 
+  // [main] Whether the files that the listener names can be served with; nothing to say of one that issues.
+  static Status check(const config::ListenerConfig& listener);
+
   // [main] A context with a certificate in it: the stored one while it is good, else a new one.
   Result<std::shared_ptr<http::TlsContext>> open(const config::ListenerConfig& listener);
 

@@ -87,6 +87,16 @@ std::vector<std::string> Node::configure() {
   return failures;
 }
 
+std::vector<std::string> Node::check_files() const {
+  std::vector<std::string> failures;
+  if (Status blocked = issuance::BlockedKeys::check(model_.node.blocked_keys); !blocked)
+    failures.push_back("node.blocked_keys: " + blocked.error().detail);
+  for (const auto& [name, listener] : model_.listeners)
+    if (Status certificate = ListenerCertificates::check(listener); !certificate)
+      failures.push_back("listener." + name + ".certificate: " + certificate.error().detail);
+  return failures;
+}
+
 Status Node::start_kind(std::string_view kind) {
   for (const auto& instance : instances_)
     if (instance->config().kind == kind) HANAPER_CHECK(instance->start());

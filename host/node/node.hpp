@@ -21,6 +21,10 @@ class Node {
   // is a line; none means success.
   std::vector<std::string> configure();
 
+  // What start and serve will read beyond that: certificates of listeners, blocked keys. Each failure is a
+  // line.
+  std::vector<std::string> check_files() const;
+
   // Takes the state folder, opens storage and keys, starts the writer, finds the authorities. conflict when
   // another process has the state folder.
   Status start();

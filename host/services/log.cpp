@@ -26,6 +26,16 @@ std::shared_ptr<spdlog::logger> logger_over(spdlog::sink_ptr sink) {
   return logger;
 }
 
+// Messages are constant text; whoever put something else in must not get a line of his own out of it.
+void append_text_message(std::string& line, std::string_view message) {
+  const bool plain = std::ranges::none_of(
+      message, [](char c) { return (static_cast<unsigned char>(c) < 0x20) || c == 0x7f; });
+  if (plain)
+    line += message;
+  else
+    json::append_quoted(line, message);
+}
+
 void append_text_value(std::string& line, std::string_view value) {
   const bool plain = !value.empty() && std::ranges::all_of(value, [](char c) {
     return c > ' ' && c != '"' && c != '=' && c < 0x7f;
@@ -65,7 +75,7 @@ std::string format_line(bool json, Time at, LogLevel level, std::string_view ins
   }
   line.append(time_text_ms(at)).append(" ").append(level_name).append(8 - level_name.size(), ' ');
   if (!instance.empty()) line.append(instance).append(": ");
-  line += message;
+  append_text_message(line, message);
   for (const LogField& field : fields) {
     line.append(" ").append(field.name).push_back('=');
     append_text_value(line, field.value);

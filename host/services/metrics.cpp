@@ -28,8 +28,8 @@ std::string labels_text(const std::vector<Label>& labels, std::string_view extra
 }
 
 std::string number(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+  char text[64];  // "0.0001" and never "1e-04": bounds are labels, and labels are compared as text
+  return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr};
 }
 
 void append_histogram(std::string& out, std::string_view name, const std::vector<Label>& labels,

@@ -94,6 +94,11 @@ Status Writer::health() const {
   return health_;
 }
 
+std::size_t Writer::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 Status Writer::submit(Submission& submission) {
   {
     const std::lock_guard lock(mutex_);
@@ -218,7 +223,7 @@ Status Writer::attempt(const Group& group) {
     batch.audit = next_page(state_, at, std::move(lines));
   }
   const auto start = std::chrono::steady_clock::now();
-  HANAPER_CHECK(storage_.commit(batch));
+  HANAPER_CHECK(this->write(batch));
   commit_time_.observe(std::chrono::steady_clock::now() - start);
   commits_.add();
   writes_.add(group.size());
@@ -230,6 +235,16 @@ Status Writer::attempt(const Group& group) {
     state_.audit_at = batch.audit->at;
   }
   return {};
+}
+
+// An exception of the storage must not take the thread with it that everybody waits for.
+Status Writer::write(Batch& batch) {
+  try {
+    return storage_.commit(batch);
+  } catch (const std::exception& error) {
+    log_.error("exception left a plugin", {{"plugin", "storage"}, {"exception", error.what()}});
+    return internal("the storage has failed; its exception is in the log");
+  }
 }
 
 void Writer::fail_all(const Group& group, const Error& error) {

@@ -78,12 +78,16 @@ class Writer {
   // [any] Whether the last commit went well and the clock is sane.
   Status health() const;
 
+  // [any] Writes that wait for the next group.
+  std::size_t waiting() const;
+
  private:
   using Group = std::vector<Submission*>;
 
   void run();
   void commit_group(Group& group);
   Status attempt(const Group& group);
+  Status write(Batch& batch);
   Status refresh();
   void fail_all(const Group& group, const Error& error);
 

@@ -56,12 +56,10 @@ Result<std::string> normal_dns_name(std::string_view text, bool wildcard) {
 Result<Bytes> ip_octets(std::string_view text) {
   const std::string terminated(text);
   Bytes octets(16);
-  if (terminated.size() == text.size() && inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1)
-    return octets;
+  const bool whole = terminated.find('\0') == std::string::npos;
+  if (whole && inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1) return octets;
   octets.resize(4);
-  if (terminated.find('\0') == std::string::npos &&
-      inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1)
-    return octets;
+  if (whole && inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) return octets;
   return malformed("\"" + terminated.substr(0, 64) + "\" is no ip address");
 }
 

@@ -124,22 +124,17 @@ Status parse_subtrees(ByteView list, std::vector<Subtree>& subtrees, bool& other
 }  // namespace
 
 Result<Subtree> parse_subtree(std::string_view text) {
-  const auto host = [](std::string_view name) {
-    return normal_dns_name(name.starts_with('.') ? name.substr(1) : name, false);
+  // In normal form, as the names are that it will be compared with; ".example.test" keeps its dot.
+  const auto host = [](Identifier::Kind kind, std::string_view name) -> Result<Subtree> {
+    const bool below = name.starts_with('.');
+    HANAPER_TRY(const std::string base, normal_dns_name(below ? name.substr(1) : name, false));
+    return Subtree{kind, to_bytes(as_bytes((below ? "." : "") + base))};
   };
-  if (text.starts_with("uri:")) {
-    text.remove_prefix(4);
-    HANAPER_CHECK(host(text));
-    return Subtree{Identifier::Kind::uri, to_bytes(as_bytes(text))};
-  }
-  if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
-    if (at == 0) text.remove_prefix(1);
-    if (at != 0) {
-      HANAPER_CHECK(normal_email(text));
-    } else {
-      HANAPER_CHECK(host(text));
-    }
-    return Subtree{Identifier::Kind::email, to_bytes(as_bytes(text))};
+  if (text.starts_with("uri:")) return host(Identifier::Kind::uri, text.substr(4));
+  if (text.starts_with('@')) return host(Identifier::Kind::email, text.substr(1));
+  if (text.find('@') != std::string_view::npos) {
+    HANAPER_TRY(const std::string mailbox, normal_email(text));
+    return Subtree{Identifier::Kind::email, to_bytes(as_bytes(mailbox))};
   }
   if (text.find('/') != std::string_view::npos || ip_octets(text)) {
     HANAPER_TRY(Bytes range, parse_range(text));
@@ -147,10 +142,7 @@ Result<Subtree> parse_subtree(std::string_view text) {
   }
   if (text.starts_with('.')) text.remove_prefix(1);
   // A constraint may be a single label: everything below "test".
-  HANAPER_CHECK(normal_dns_name("x." + std::string(text), false));
-  std::string base(text);
-  for (char& c : base)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  HANAPER_TRY(const std::string base, normal_dns_name(text, false));
   return Subtree{Identifier::Kind::dns, to_bytes(as_bytes(base))};
 }
 

@@ -18,10 +18,10 @@ TEST(DnsNames, ThatNoResolverLooksUpAreRefused) {
   const std::string long_name = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                                 std::string(63, 'c') + "." + std::string(62, 'd') + ".test";
   for (const std::string& bad :
-       {std::string(""), std::string("a..test"), std::string(".a.test"),
-        std::string("a.test."), std::string("a_b.test"), std::string("-a.test"), std::string("a-.test"),
-        std::string("a b.test"), std::string("ab--c.test"), std::string("xn--.test"),
-        std::string("192.0.2.1"), std::string("a.1"), std::string("*.a.test"), std::string("a.*.test"),
+       {std::string(""), std::string("a..test"), std::string(".a.test"), std::string("a.test."),
+        std::string("a_b.test"), std::string("-a.test"), std::string("a-.test"), std::string("a b.test"),
+        std::string("ab--c.test"), std::string("xn--.test"), std::string("192.0.2.1"), std::string("a.1"),
+        std::string("*.a.test"), std::string("a.*.test"),
         std::string("b\xc3\xbc"
                     "cher.test"),
         label64 + ".test", long_name, std::string("a\0b.test", 8)})
@@ -35,6 +35,9 @@ TEST(Addresses, AreWrittenAsRfc5952Says) {
   EXPECT_EQ(normal_identifier(Identifier::Kind::ip, "192.0.2.1")->value, "192.0.2.1");
   for (const char* bad : {"192.0.2", "192.0.2.01", "192.0.2.256", "fe80::1%eth0", "::g", "192.0.2.1 "})
     EXPECT_FALSE(ip_octets(bad).has_value()) << bad;
+  using namespace std::string_view_literals;
+  for (std::string_view bad : {"192.0.2.1\0x"sv, "::1\0x"sv, "::1\0"sv})
+    EXPECT_FALSE(ip_octets(bad).has_value());
 }
 
 TEST(SearchKeys, ShareAPrefixBelowADomain) {
@@ -64,6 +67,23 @@ TEST(GeneralNames, NameTheirFaultsButKeepTheEntry) {
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->names, names);
   ASSERT_EQ(parsed->faults.size(), 1u);
+}
+
+// Names come in lower case; a constraint that did not would constrain nothing.
+TEST(Subtrees, AreBroughtIntoTheFormOfNames) {
+  using K = Identifier::Kind;
+  const auto excludes = [](const char* subtree, const Identifier& name) {
+    return !allows({{}, {*parse_subtree(subtree)}}, name);
+  };
+  EXPECT_TRUE(excludes("Example.TEST", {K::dns, "a.example.test"}));
+  EXPECT_TRUE(excludes("TEST", {K::dns, "a.example.test"}));
+  EXPECT_TRUE(excludes("@Example.test", {K::email, "op@example.test"}));
+  EXPECT_TRUE(excludes("@.Example.test", {K::email, "op@mail.example.test"}));
+  EXPECT_TRUE(excludes("Op@Example.test", {K::email, "Op@example.test"}));
+  EXPECT_FALSE(excludes("op@Example.test", {K::email, "Op@example.test"}));
+  EXPECT_TRUE(excludes("uri:.Example.TEST", {K::uri, "https://a.example.test/"}));
+  EXPECT_EQ(parse_subtree("exa mple.test").error().detail,
+            "dns name \"exa mple.test\": only letters, digits, '-' and '.' are allowed");
 }
 
 struct Constrained {

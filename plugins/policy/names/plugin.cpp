@@ -37,10 +37,7 @@ class Pattern {
       name.remove_prefix(1);
     }
     // A suffix may be a single label: ".test".
-    HANAPER_TRY(const std::string checked,
-                x509::normal_dns_name(
-                    pattern.depth_ == Depth::none ? std::string(name) : "x." + std::string(name), false));
-    pattern.base_ = pattern.depth_ == Depth::none ? checked : checked.substr(2);
+    HANAPER_TRY(pattern.base_, x509::normal_dns_name(name, false));
     return pattern;
   }
 

@@ -1,0 +1,102 @@
+#include "http/outbound.hpp"
+
+#include <hanaper/toolkit/identifiers.hpp>
+
+#include <gtest/gtest.h>
+
+namespace hanaper::http {
+namespace {
+
+std::vector<x509::Subtree> ranges(std::initializer_list<const char*> texts) {
+  std::vector<x509::Subtree> list;
+  for (const char* text : texts) list.push_back(*x509::parse_subtree(text));
+  return list;
+}
+
+EgressPolicy policy(std::initializer_list<const char*> permit = {},
+                    std::initializer_list<const char*> deny = {}) {
+  config::OutboundConfig config;
+  config.permit = ranges(permit);
+  config.deny = ranges(deny);
+  return EgressPolicy(config);
+}
+
+struct Address {
+  const char* text;
+  bool open;
+};
+
+TEST(EgressPolicy, ClosesWhatIsNoHostOfTheOutside) {
+  const EgressPolicy standard = policy();
+  const Address table[] = {
+      {"192.0.2.1", true},
+      {"10.0.0.1", true},  // private networks are what many a CA is for
+      {"172.16.0.1", true},
+      {"192.168.1.1", true},
+      {"2001:db8::1", true},
+      {"fd00::1", true},
+      {"126.255.255.255", true},
+      {"128.0.0.0", true},
+      {"127.0.0.1", false},
+      {"127.255.255.254", false},
+      {"0.0.0.0", false},
+      {"0.1.2.3", false},
+      {"169.254.169.254", false},  // where clouds keep metadata and credentials
+      {"169.254.0.1", false},
+      {"fd00:ec2::254", false},
+      {"192.0.0.8", false},
+      {"224.0.0.1", false},
+      {"239.255.255.255", false},
+      {"240.0.0.1", false},
+      {"255.255.255.255", false},
+      {"::", false},
+      {"::1", false},
+      {"fe80::1", false},
+      {"febf::1", false},
+      {"ff02::1", false},
+      {"2002:7f00:1::", false},     // 6to4 carries an address in it
+      {"64:ff9b::7f00:1", false},   // so does NAT64
+      {"::ffff:127.0.0.1", false},  // and the mapped form, which is judged by it
+      {"::ffff:169.254.169.254", false},
+      {"::ffff:192.0.2.1", true},
+  };
+  for (const Address& test : table) {
+    SCOPED_TRACE(test.text);
+    const auto octets = x509::ip_octets(test.text);
+    ASSERT_TRUE(octets.has_value());
+    EXPECT_EQ(standard.allows(*octets), test.open);
+  }
+}
+
+struct Case {
+  const char* name;
+  std::initializer_list<const char*> permit, deny;
+  const char* address;
+  bool open;
+};
+
+TEST(EgressPolicy, LetsDenyWinOverPermitAndPermitOverTheDefault) {
+  const Case table[] = {
+      {"a permit opens what is closed", {"127.0.0.0/8"}, {}, "127.0.0.1", true},
+      {"a permit closes nothing else", {"127.0.0.0/8"}, {}, "192.0.2.1", true},
+      {"a permit opens no more than it says", {"127.0.0.1/32"}, {}, "127.0.0.2", false},
+      {"a deny closes what is open", {}, {"10.0.0.0/8"}, "10.1.2.3", false},
+      {"a deny closes nothing else", {}, {"10.0.0.0/8"}, "11.0.0.0", true},
+      {"a deny wins over a permit", {"127.0.0.0/8"}, {"127.0.0.0/8"}, "127.0.0.1", false},
+      {"a wide deny wins over a narrow permit", {"10.0.0.1/32"}, {"10.0.0.0/8"}, "10.0.0.1", false},
+      {"everything denied", {}, {"0.0.0.0/0", "::/0"}, "192.0.2.1", false},
+      {"everything denied, IPv6", {}, {"0.0.0.0/0", "::/0"}, "2001:db8::1", false},
+      {"a permit of IPv4 reaches the mapped form", {"127.0.0.0/8"}, {}, "::ffff:127.0.0.1", true},
+      {"a deny of IPv4 reaches the mapped form", {}, {"10.0.0.0/8"}, "::ffff:10.0.0.1", false},
+      {"a range of one family says nothing about the other", {"::/0"}, {}, "127.0.0.1", false},
+      {"a prefix within an octet", {}, {"192.0.2.128/25"}, "192.0.2.127", true},
+      {"a prefix within an octet, above", {}, {"192.0.2.128/25"}, "192.0.2.128", false},
+  };
+  for (const Case& test : table) {
+    SCOPED_TRACE(test.name);
+    EXPECT_EQ(policy(test.permit, test.deny).allows(*x509::ip_octets(test.address)), test.open);
+  }
+}
+
+}  // namespace
+}  // namespace hanaper::http

@@ -1,0 +1,341 @@
+#include "services/audit.hpp"
+#include "writer_support.hpp"
+
+#include <numeric>
+
+namespace hanaper::services {
+namespace {
+
+using test::long_ago;
+using test::soon;
+
+class WriterTest : public test::WriterFixture {
+ protected:
+  void expect(const Status& status, Code code, const std::string& detail) {
+    ASSERT_FALSE(status.has_value());
+    EXPECT_EQ(status.error().code, code);
+    EXPECT_EQ(status.error().detail, detail);
+  }
+};
+
+TEST_F(WriterTest, CommitsALoneWriteAtOnce) {
+  start();
+  EXPECT_TRUE(commit(record("a")).has_value());
+  EXPECT_TRUE(stored("a"));
+  EXPECT_TRUE(commit(record("b")).has_value());
+  EXPECT_EQ(storage_.sizes, (std::vector<std::size_t>{1, 1}));
+  EXPECT_EQ(storage_.memory.writer("main")->number, 2u);
+}
+
+TEST_F(WriterTest, CommitsTogetherWhatGathersMeanwhile) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(600, Status(internal("never answered")));
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  for (std::size_t i = 1; i < outcomes.size(); ++i)
+    commit_aside(record("k" + std::to_string(i)), outcomes[i]);
+  wait_for_queue(outcomes.size() - 1);
+  storage_.release();
+  join();
+  for (const Status& outcome : outcomes) EXPECT_TRUE(outcome.has_value());
+  EXPECT_EQ(storage_.sizes, (std::vector<std::size_t>{1, 256, 256, 87}));
+  EXPECT_EQ(storage_.memory.writer("main")->number, 4u);
+  const std::string text = metrics_.text();
+  EXPECT_NE(text.find("\nhanaper_commits_total 4\n"), std::string::npos);
+  EXPECT_NE(text.find("\nhanaper_commit_writes_total 600\n"), std::string::npos);
+}
+
+TEST_F(WriterTest, LetsTheConflictOfOneHurtNobodyElse) {
+  start();
+  ASSERT_TRUE(commit(record("taken")).has_value());
+  storage_.hold();
+  std::vector<Status> outcomes(6, Status(internal("never answered")));
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(2);
+  commit_aside(record("a"), outcomes[1]);
+  wait_for_queue(1);
+  commit_aside(record("taken"), outcomes[2]);
+  wait_for_queue(2);
+  commit_aside(record("b"), outcomes[3]);
+  wait_for_queue(3);
+  commit_aside(record("b"), outcomes[4]);  // the same once more, in one group
+  wait_for_queue(4);
+  commit_aside(record("gone", 7), outcomes[5]);
+  wait_for_queue(5);
+  storage_.release();
+  join();
+  EXPECT_TRUE(outcomes[0].has_value());
+  EXPECT_TRUE(outcomes[1].has_value());
+  expect(outcomes[2], Code::conflict, "test \"taken\" has changed meanwhile");
+  EXPECT_TRUE(outcomes[3].has_value());
+  expect(outcomes[4], Code::conflict, "test \"b\" has changed meanwhile");
+  expect(outcomes[5], Code::conflict, "test \"gone\" has changed meanwhile");
+  EXPECT_EQ(storage_.memory.get("test", "b")->version, 1u);
+  EXPECT_TRUE(writer_.health().has_value());
+}
+
+TEST_F(WriterTest, AnswersUnavailableWhileStorageFailsAndRecovers) {
+  start();
+  storage_.memory.fail_next(2, internal("disk full"));
+  expect(commit(record("a")), Code::unavailable, "disk full");
+  expect(writer_.health(), Code::unavailable, "disk full");
+  expect(commit(record("a")), Code::unavailable, "disk full");
+  EXPECT_TRUE(commit(record("a")).has_value());
+  EXPECT_TRUE(writer_.health().has_value());
+  EXPECT_EQ(storage_.memory.writer("main")->number, 1u);
+  // Once when it began, not with each write.
+  EXPECT_EQ(log_.lines(),
+            std::vector<std::string>{
+                "error writing has failed; issuance stops until it works again error=disk full"});
+}
+
+TEST_F(WriterTest, FailsEverybodyOfAGroupThatStorageCannotTake) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(4);
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  for (std::size_t i = 1; i < outcomes.size(); ++i)
+    commit_aside(record("k" + std::to_string(i)), outcomes[i]);
+  wait_for_queue(3);
+  storage_.let_through(1);
+  storage_.wait_for_arrivals(2);
+  storage_.memory.fail_next(1, unavailable("quorum lost"));
+  storage_.release();
+  join();
+  EXPECT_TRUE(outcomes[0].has_value());
+  for (std::size_t i = 1; i < outcomes.size(); ++i) {
+    expect(outcomes[i], Code::unavailable, "quorum lost");
+    EXPECT_FALSE(stored("k" + std::to_string(i)));
+  }
+}
+
+TEST_F(WriterTest, SurvivesAStorageThatThrows) {
+  start();
+  storage_.before_commit = [](const Batch&) -> Status { throw std::runtime_error("out of everything"); };
+  expect(commit(record("a")), Code::unavailable, "the storage has failed; its exception is in the log");
+  storage_.before_commit = nullptr;
+  EXPECT_TRUE(commit(record("a")).has_value());
+  EXPECT_EQ(log_.lines().front(), "error exception left a plugin plugin=storage exception=out of everything");
+}
+
+TEST_F(WriterTest, NoticesAnotherProcessUnderItsName) {
+  start();
+  ASSERT_TRUE(commit(record("a")).has_value());
+  services::ExpiryCounts counts;
+  Writer other(storage_, "main", clock_, log_, metrics_, counts);
+  ASSERT_TRUE(other.start().has_value());
+  Write foreign = record("b");
+  ASSERT_TRUE(other.commit(foreign, soon()).has_value());
+  expect(commit(record("c")), Code::unavailable, "another process writes under the node name \"main\"");
+  EXPECT_FALSE(stored("c"));
+}
+
+TEST_F(WriterTest, ForgetsAWriteWhoseDeadlineCameBeforeItsTurn) {
+  start();
+  storage_.hold();
+  Status first, late;
+  commit_aside(record("first"), first);
+  storage_.wait_for_arrivals(1);
+  commit_aside(record("late"), late, long_ago());
+  threads_.back().join();
+  threads_.pop_back();
+  expect(late, Code::unavailable, "storage did not get to this write in time");
+  EXPECT_EQ(writer_.waiting(), 0u);
+  storage_.release();
+  join();
+  EXPECT_TRUE(first.has_value());
+  EXPECT_FALSE(stored("late"));
+}
+
+TEST_F(WriterTest, TellsTheOutcomeOfAWriteThatIsUnderWayWhateverTheDeadline) {
+  start();
+  storage_.hold();
+  Status first = internal("never answered");
+  commit_aside(record("first"), first, std::chrono::steady_clock::now() + std::chrono::milliseconds{1});
+  storage_.wait_for_arrivals(1);
+  while (std::chrono::steady_clock::now() < std::chrono::steady_clock::now() - std::chrono::milliseconds{1})
+    std::this_thread::yield();
+  storage_.release();
+  join();
+  EXPECT_TRUE(first.has_value() || !stored("first"));
+}
+
+TEST_F(WriterTest, BoundsItsQueue) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(4097, Status(internal("never answered")));
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  for (std::size_t i = 1; i < outcomes.size(); ++i)
+    commit_aside(record("k" + std::to_string(i)), outcomes[i]);
+  wait_for_queue(4096);
+  expect(commit(record("more")), Code::unavailable, "too many writes are waiting");
+  storage_.release();
+  join();
+  for (const Status& outcome : outcomes) EXPECT_TRUE(outcome.has_value());
+  EXPECT_FALSE(stored("more"));
+}
+
+TEST_F(WriterTest, CommitsWhatWaitsBeforeItStops) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(3, Status(internal("never answered")));
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  commit_aside(record("a"), outcomes[1]);
+  commit_aside(record("b"), outcomes[2]);
+  wait_for_queue(2);
+  std::thread stopper([&] { writer_.stop(); });
+  storage_.release();
+  stopper.join();
+  join();
+  for (const Status& outcome : outcomes) EXPECT_TRUE(outcome.has_value());
+  expect(commit(record("late")), Code::unavailable, "shutting down");
+}
+
+TEST_F(WriterTest, PutsTheLinesOfAGroupOnOnePage) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(4);
+  commit_aside(record("first", 0, "{\"n\":1}\n"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  commit_aside(record("a", 0, "{\"n\":2}\n"), outcomes[1]);
+  wait_for_queue(1);
+  commit_aside(record("b"), outcomes[2]);
+  wait_for_queue(2);
+  commit_aside(record("c", 0, "{\"n\":3}\n"), outcomes[3]);
+  wait_for_queue(3);
+  storage_.release();
+  join();
+  ASSERT_TRUE(commit(record("d")).has_value());  // nothing to tell: no page
+  const std::vector<AuditPage> pages = audit();
+  ASSERT_EQ(pages.size(), 2u);
+  EXPECT_EQ(pages[0].text, "{\"n\":1}\n");
+  EXPECT_EQ(pages[1].text, "{\"n\":2}\n{\"n\":3}\n");
+  const auto verdict = verify_audit(storage_.memory, "main");
+  ASSERT_TRUE(verdict.has_value()) << verdict.error().detail;
+  EXPECT_EQ(verdict->lines, 3u);
+}
+
+TEST_F(WriterTest, LeavesNoLineOfARefusedWriteInTheAudit) {
+  start();
+  ASSERT_TRUE(commit(record("taken", 0, "{\"n\":1}\n")).has_value());
+  EXPECT_FALSE(commit(record("taken", 0, "{\"n\":2}\n")).has_value());
+  ASSERT_TRUE(commit(record("free", 0, "{\"n\":3}\n")).has_value());
+  const std::vector<AuditPage> pages = audit();
+  ASSERT_EQ(pages.size(), 2u);
+  EXPECT_EQ(pages[1].text, "{\"n\":3}\n");
+  EXPECT_TRUE(verify_audit(storage_.memory, "main").has_value());
+}
+
+TEST_F(WriterTest, GoesOnWithTheChainOfItsPredecessor) {
+  start();
+  ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
+  writer_.stop();
+  services::ExpiryCounts counts;
+  Writer next(storage_, "main", clock_, log_, metrics_, counts);
+  ASSERT_TRUE(next.start().has_value());
+  Write write = record("b", 0, "{}\n");
+  ASSERT_TRUE(next.commit(write, soon()).has_value());
+  const auto verdict = verify_audit(storage_.memory, "main");
+  ASSERT_TRUE(verdict.has_value()) << verdict.error().detail;
+  EXPECT_EQ(verdict->pages, 2u);
+}
+
+TEST_F(WriterTest, DoesNotStartBeforeItsOwnAudit) {
+  start();
+  ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
+  writer_.stop();
+  services::ExpiryCounts counts;
+  Writer next(storage_, "main", clock_, log_, metrics_, counts);
+  clock_.advance(-std::chrono::hours{24});
+  expect(next.start(), Code::unavailable,
+         "the clock says 2026-11-20T00:00:00Z, before the last audit entry of 2026-11-21T00:00:00Z; set the "
+         "clock "
+         "right");
+  clock_.advance(std::chrono::hours{24} - std::chrono::seconds{5});  // what a time service may correct
+  EXPECT_TRUE(next.start().has_value());
+}
+
+TEST_F(WriterTest, StopsWritingWhileTheClockIsSetBack) {
+  start();
+  ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
+  clock_.advance(-std::chrono::seconds{6});
+  expect(commit(record("b", 0, "{}\n")), Code::unavailable,
+         "the clock has been set back to 2026-11-20T23:59:54Z, before the last audit entry of "
+         "2026-11-21T00:00:00Z");
+  EXPECT_FALSE(writer_.health().has_value());
+  EXPECT_FALSE(stored("b"));
+  clock_.advance(std::chrono::seconds{7});
+  EXPECT_TRUE(commit(record("b", 0, "{}\n")).has_value());
+  EXPECT_TRUE(writer_.health().has_value());
+  EXPECT_TRUE(verify_audit(storage_.memory, "main").has_value());
+}
+
+TEST_F(WriterTest, LetsASmallCorrectionOfTheClockPass) {
+  start();
+  ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
+  clock_.advance(-std::chrono::seconds{5});
+  ASSERT_TRUE(commit(record("b", 0, "{}\n")).has_value());
+  const std::vector<AuditPage> pages = audit();
+  ASSERT_EQ(pages.size(), 2u);
+  EXPECT_EQ(pages[1].at, pages[0].at);  // never before the page before
+  EXPECT_TRUE(verify_audit(storage_.memory, "main").has_value());
+}
+
+using Buckets = std::vector<std::pair<std::string_view, std::int64_t>>;
+
+Buckets buckets(const ExpiryCounts& counts, Time now) {
+  Buckets list;
+  for (const auto& bucket : counts.buckets(now))
+    if (bucket.count != 0) list.emplace_back(bucket.label, bucket.count);
+  return list;
+}
+
+TEST_F(WriterTest, CountsCertificatesByTheDayTheyExpire) {
+  const std::int64_t today = std::chrono::floor<std::chrono::days>(clock_.now()).time_since_epoch().count();
+  start();
+  Write first = record("a"), second = record("b"), third = record("c"), refused = record("a");
+  ASSERT_TRUE(writer_.commit(first, soon(), ExpiryChange{today + 10, 1}).has_value());
+  ASSERT_TRUE(writer_.commit(second, soon(), ExpiryChange{today + 10, 1}).has_value());
+  EXPECT_FALSE(writer_.commit(refused, soon(), ExpiryChange{today + 10, 1}).has_value());
+  ASSERT_TRUE(writer_.commit(third, soon(), ExpiryChange{today + 10, -1}).has_value());
+  EXPECT_EQ(buckets(expiries_, clock_.now()), (Buckets{{"30d", 1}}));
+  ExpiryCounts reloaded;
+  reloaded.load(*storage_.memory.expiries());
+  EXPECT_EQ(buckets(reloaded, clock_.now()), (Buckets{{"30d", 1}}));
+}
+
+struct Expiry {
+  std::int64_t days;
+  std::string_view label;
+};
+
+TEST(ExpiryBuckets, AreExclusiveAndMoveWithTheDay) {
+  const Time now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21} + std::chrono::hours{13};
+  const std::int64_t today = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
+  const Expiry table[] = {{-400, "expired"}, {-1, "expired"}, {0, "1d"},      {1, "7d"},   {6, "7d"},
+                          {7, "30d"},        {29, "30d"},     {30, "90d"},    {89, "90d"}, {90, "365d"},
+                          {364, "365d"},     {365, "later"},  {4000, "later"}};
+  for (const Expiry& test : table) {
+    SCOPED_TRACE(test.days);
+    ExpiryCounts counts;
+    counts.load({{today + test.days, 3}});
+    EXPECT_EQ(buckets(counts, now), (Buckets{{test.label, 3}}));
+    EXPECT_EQ(buckets(counts, now - std::chrono::days{500 + test.days}).front().first, "later");
+  }
+}
+
+// What a scrape walks is days, however many certificates there are.
+TEST(ExpiryBuckets, CostByTheDayNotByTheCertificate) {
+  const Time now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21};
+  const std::int64_t today = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
+  ExpiryCounts counts;
+  for (int round = 0; round < 1000; ++round) counts.apply({{today + 1, 1000}, {today + 400, 2000}});
+  EXPECT_EQ(buckets(counts, now), (Buckets{{"7d", 1'000'000}, {"later", 2'000'000}}));
+}
+
+}  // namespace
+}  // namespace hanaper::services
