@@ -125,6 +125,7 @@ Status parse_attribute(der::Reader attribute, CsrView& csr) {
     HANAPER_CHECK(values.finish());
     HANAPER_TRY(csr.extensions, parse_extensions(list));
   } else if (oid::challenge_password == type) {
+    if (csr.challenge_password.data() != nullptr) return malformed("challengePassword twice");
     HANAPER_TRY(const der::Element password, values.next());
     HANAPER_CHECK(values.finish());
     if (password.tag != der::utf8_string && password.tag != der::printable_string &&

@@ -27,7 +27,7 @@ constexpr AttributeType types[] = {
     {"postalCode", "2.5.4.17", 40, der::utf8_string},
     {"businessCategory", "2.5.4.15", 128, der::utf8_string},
     {"GN", "2.5.4.42", 32768, der::utf8_string},
-    {"dnQualifier", "2.5.4.46", 64, der::printable_string},
+    {"dnQualifier", "2.5.4.46", 64, der::utf8_string},
     {"UID", "0.9.2342.19200300.100.1.1", 256, der::utf8_string},
     {"DC", "0.9.2342.19200300.100.1.25", 63, der::ia5_string},
     {"emailAddress", "1.2.840.113549.1.9.1", 255, der::ia5_string},
@@ -113,6 +113,8 @@ Result<std::string> decode_string(const der::Element& element) {
       if (!printable(as_text(element.content))) return malformed("name: character outside PrintableString");
       text = as_text(element.content);
       break;
+    case der::numeric_string:  // no directory string, but what some national attributes are made of
+    case der::visible_string:
     case der::ia5_string:
       if (!ascii(as_text(element.content))) return malformed("name: character outside IA5String");
       text = as_text(element.content);
@@ -124,6 +126,15 @@ Result<std::string> decode_string(const der::Element& element) {
       if (element.content.size() % 2 != 0) return malformed("name: BMPString of odd length");
       for (std::size_t i = 0; i < element.content.size(); i += 2)
         append_utf8(text, static_cast<std::uint32_t>(element.content[i] << 8 | element.content[i + 1]));
+      break;
+    case der::universal_string:
+      if (element.content.size() % 4 != 0) return malformed("name: UniversalString of odd length");
+      for (std::size_t i = 0; i < element.content.size(); i += 4) {
+        if (element.content[i] != 0 || element.content[i + 1] > 0x10)
+          return malformed("name: UniversalString beyond Unicode");
+        append_utf8(text, static_cast<std::uint32_t>(element.content[i + 1] << 16 |
+                                                     element.content[i + 2] << 8 | element.content[i + 3]));
+      }
       break;
     default:
       return malformed("name: attribute value is no directory string");
@@ -172,6 +183,8 @@ Result<Name> parse_name_text(std::string_view text) {
     std::string value;
     std::size_t kept = 0;  // octets that trailing blanks must not eat
     for (i = equals + 1; i < text.size() && text[i] != ','; ++i) {
+      if (text[i] == '#' && value.empty())  // RFC 4514 2.4: the BER of a value, in hexadecimal
+        return bad("a value in hexadecimal ('#') is not supported; write \"\\#\" for the character");
       if (text[i] == '+')
         return bad("several attributes in one part ('+') are not supported; write \"\\+\" for the character");
       if (text[i] != '\\') {

@@ -29,10 +29,21 @@ Result<Bytes> parse_range(std::string_view text) {
   return octets;
 }
 
+// Names and bases are compared in lower case (RFC 5280 7.2, 7.5); the octets of certificates stay as they
+// are.
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return result;
+}
+
+// A leading dot is not in the RFC for dns names, but in the wild: everything below, without the domain
+// itself.
 bool within_domain(std::string_view name, std::string_view base) {
-  if (base.empty()) return true;
-  if (name.size() == base.size()) return name == base;
-  return name.size() > base.size() && name.ends_with(base) && name[name.size() - base.size() - 1] == '.';
+  if (base.empty() || name == base) return true;
+  return name.size() > base.size() && name.ends_with(base) &&
+         (base.starts_with('.') || name[name.size() - base.size() - 1] == '.');
 }
 
 // RFC 5280 4.2.1.10 for hosts of mail addresses and URIs: ".example.test" is everything below, without the
@@ -42,23 +53,30 @@ bool within_host(std::string_view host, std::string_view base) {
   return host == base;
 }
 
-std::string_view uri_host(std::string_view uri) {
+// The host of a URI as a fully qualified domain name; empty when it has none.
+std::string uri_host(std::string_view uri) {
   const std::size_t start = uri.find("://");
   if (start == std::string_view::npos) return {};
   std::string_view authority = uri.substr(start + 3);
   authority = authority.substr(0, authority.find_first_of("/?#"));
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
     authority.remove_prefix(at + 1);
-  return authority.substr(0, authority.find(':'));
+  return normal_dns_name(authority.substr(0, authority.find(':')), false).value_or({});
+}
+
+// RFC 5280 7.5: the local part is matched exactly, the host without case.
+bool within_mailbox(std::string_view address, std::string_view base) {
+  const std::size_t at = address.rfind('@'), base_at = base.rfind('@');
+  const std::string host = lower(at == std::string_view::npos ? address : address.substr(at + 1));
+  if (base_at == std::string_view::npos) return within_host(host, lower(base));
+  return address.substr(0, at) == base.substr(0, base_at) && host == lower(base.substr(base_at + 1));
 }
 
 bool within(const Subtree& subtree, const Identifier& name) {
   const std::string_view base = as_text(subtree.base);
   switch (name.kind) {
-    case Identifier::Kind::dns: {
-      const std::string_view value = name.value;
-      return within_domain(value.starts_with("*.") ? value.substr(2) : value, base);
-    }
+    case Identifier::Kind::dns:
+      return within_domain(lower(name.value), lower(base));
     case Identifier::Kind::ip: {
       const Bytes octets = ip_octets(name.value).value_or({});
       if (octets.size() * 2 != subtree.base.size()) return false;
@@ -66,23 +84,20 @@ bool within(const Subtree& subtree, const Identifier& name) {
         if ((octets[i] & subtree.base[octets.size() + i]) != subtree.base[i]) return false;
       return true;
     }
-    case Identifier::Kind::email: {
-      if (base.find('@') != std::string_view::npos) return name.value == base;
-      return within_host(std::string_view(name.value).substr(name.value.find('@') + 1), base);
-    }
+    case Identifier::Kind::email:
+      return within_mailbox(name.value, base);
     case Identifier::Kind::uri:
-      return within_host(uri_host(name.value), base);
+      return within_host(uri_host(name.value), lower(base));
   }
   return false;
 }
 
 // "*.example.test" stands for names that an exclusion of "a.example.test" forbids.
 bool wildcard_reaches(const Subtree& subtree, const Identifier& name) {
-  const std::string_view value = name.value;
-  if (name.kind != Identifier::Kind::dns || !value.starts_with("*.")) return false;
-  const std::string_view base = as_text(subtree.base);
+  if (name.kind != Identifier::Kind::dns || !name.value.starts_with("*.")) return false;
+  const std::string base = lower(as_text(subtree.base));
   const std::size_t dot = base.find('.');
-  return dot != std::string_view::npos && base.substr(dot + 1) == value.substr(2);
+  return dot != std::string::npos && base.substr(dot + 1) == lower(name.value).substr(2);
 }
 
 Status parse_subtrees(ByteView list, std::vector<Subtree>& subtrees, bool& others) {
@@ -114,8 +129,6 @@ Status parse_subtrees(ByteView list, std::vector<Subtree>& subtrees, bool& other
         others = true;
         continue;
     }
-    if (subtree.kind == Identifier::Kind::dns && !subtree.base.empty() && subtree.base[0] == '.')
-      subtree.base.erase(subtree.base.begin());  // not in the RFC, but in the wild
     subtrees.push_back(std::move(subtree));
   }
   return {};
@@ -200,6 +213,13 @@ Result<NameConstraints> parse_name_constraints(ByteView value) {
 }
 
 bool allows(const NameConstraints& constraints, const Identifier& name) {
+  // RFC 5280 4.2.1.10: a URI "that does not include an authority component with a host name specified as a
+  // fully qualified domain name" is rejected wherever URIs are constrained.
+  const auto of_that_kind = [&](const Subtree& subtree) { return subtree.kind == name.kind; };
+  if (name.kind == Identifier::Kind::uri && uri_host(name.value).empty() &&
+      (std::ranges::any_of(constraints.permitted, of_that_kind) ||
+       std::ranges::any_of(constraints.excluded, of_that_kind)))
+    return false;
   for (const Subtree& subtree : constraints.excluded)
     if (subtree.kind == name.kind && (within(subtree, name) || wildcard_reaches(subtree, name))) return false;
   bool constrained = false;

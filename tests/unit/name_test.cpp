@@ -43,6 +43,7 @@ TEST(Names, RefuseWhatTheyCannotHold) {
       {"C=DEU", "longer than 2"},
       {"C=D", "two letters"},
       {"CN=a+O=b", "several attributes in one part"},
+      {"CN=#0c0161", "a value in hexadecimal"},
       {"CN=a,", "nothing after the last"},
       {"CN=a\\", "at the end"},
       {"CN=\xff", "not UTF-8"},

@@ -24,6 +24,7 @@ enum Tag : std::uint8_t {
   utf8_string = 0x0c,
   sequence = 0x30,
   set = 0x31,
+  numeric_string = 0x12,
   printable_string = 0x13,
   teletex_string = 0x14,
   ia5_string = 0x16,
