@@ -240,7 +240,10 @@ void Session::consume(std::string_view octets) {
     wanted_ = 0;
     if (close_after_write_) thread_.request.keep_alive = false;  // winding down
     const Mount* mount = door_->door.router.find(thread_.request.path);
-    if (!answer(mount) && hand_to_worker(octets, result.consumed, mount->endpoint)) return flush();
+    if (!answer(mount)) {
+      hand_to_worker(octets, result.consumed, mount->endpoint);
+      return flush();
+    }
     octets.remove_prefix(result.consumed);
     phase_ = Phase::idle;
     if (close_after_write_) {

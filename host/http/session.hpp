@@ -37,7 +37,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   // One complete request, in the thread's `request`: nobody's, or one that memory answers. False when it is
   // for a worker.
   bool answer(const Mount* mount);
-  bool hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
+  void hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
   void work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline);
   void finish(const Response& response);
   void write_response(const Response& response, bool keep_alive, bool head);

@@ -27,7 +27,7 @@ constexpr AttributeType types[] = {
     {"postalCode", "2.5.4.17", 40, der::utf8_string},
     {"businessCategory", "2.5.4.15", 128, der::utf8_string},
     {"GN", "2.5.4.42", 32768, der::utf8_string},
-    {"dnQualifier", "2.5.4.46", 64, der::utf8_string},
+    {"dnQualifier", "2.5.4.46", 64, der::printable_string},
     {"UID", "0.9.2342.19200300.100.1.1", 256, der::utf8_string},
     {"DC", "0.9.2342.19200300.100.1.25", 63, der::ia5_string},
     {"emailAddress", "1.2.840.113549.1.9.1", 255, der::ia5_string},
