@@ -1,5 +1,6 @@
 // hanaperd: the daemon. Reads the configuration, runs a node, ends it on SIGTERM, reads again on SIGHUP.
 #include "cli/node_commands.hpp"
+#include "cli/options.hpp"
 #include "node/node.hpp"
 #include "services/memory.hpp"
 #include "services/notify_socket.hpp"
@@ -17,44 +18,13 @@ using namespace hanaper;
 constexpr int done = 0, failed = 1, misconfigured = 2;
 
 struct CommandLine {
-  std::string config = "/etc/hanaper/hanaper.toml";
-  std::string plugins = loader::default_plugin_folder();
+  std::string config, plugins;
   std::vector<std::string> settings;
 };
-
-constexpr const char* usage =
-    "usage: hanaperd [-c FILE] [--set KEY=VALUE]... [--plugins DIR]\n\n"
-    "  -c FILE           configuration; default /etc/hanaper/hanaper.toml\n"
-    "  --set KEY=VALUE   lay a value over the configuration, as in listener.public.bind=127.0.0.1:8443\n"
-    "  --plugins DIR     where plugins are\n"
-    "  --version, --help\n\n"
-    "SIGTERM and SIGINT end it after the running requests; SIGHUP reads the configuration again.\n"
-    "exit status: 0 done, 1 failed, 2 wrong use or configuration\n";
 
 int complain(const std::vector<std::string>& lines, int status) {
   for (const std::string& line : lines) std::cerr << "hanaperd: " << line << "\n";
   return status;
-}
-
-// False when the program is to end with `status`.
-bool parse(int count, char** words, CommandLine& line, int& status) {
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
-    status = done;
-    if (word == "--help" || word == "-h") return std::cout << usage, false;
-    if (word == "--version") return std::cout << "hanaperd " HANAPER_VERSION "\n", false;
-    status = misconfigured;
-    const bool takes_value = word == "-c" || word == "--config" || word == "--set" || word == "--plugins";
-    if (!takes_value) return complain({"unexpected \"" + word + "\"; see hanaperd --help"}, status), false;
-    if (i + 1 >= count)
-      return complain({"option " + word + " needs a value; see hanaperd --help"}, status), false;
-    const std::string value = words[++i];
-    if (word == "--set")
-      line.settings.push_back(value);
-    else
-      (word == "--plugins" ? line.plugins : line.config) = value;
-  }
-  return true;
 }
 
 config::Model read_model(const CommandLine& line, loader::Catalog& catalog, config::Messages& messages) {
@@ -120,11 +90,13 @@ int run(const CommandLine& line) {
 int main(int count, char** words) {
   ::umask(0077);
   services::tune_allocator();
-  CommandLine line;
-  int status = done;
-  if (!parse(count, words, line, status)) return status;
+  const auto arguments = cli::parse(cli::daemon(), std::vector<std::string>(words + 1, words + count));
+  if (!arguments) return complain({arguments.error().detail}, misconfigured);
+  if (arguments->has("--help")) return std::cout << cli::help(cli::daemon()), done;
+  if (arguments->has("--version")) return std::cout << "hanaperd " HANAPER_VERSION "\n", done;
   try {
-    return run(line);
+    return run({arguments->text("--config", "/etc/hanaper/hanaper.toml"),
+                arguments->text("--plugins", loader::default_plugin_folder()), arguments->texts("--set")});
   } catch (const std::exception& error) {
     return complain({error.what()}, failed);
   }

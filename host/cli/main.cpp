@@ -45,7 +45,11 @@ int run(const std::vector<std::string>& words) {
   if (!arguments) misuse(arguments.error().detail);
   if (arguments->has("--help")) return print(help(*command));
   if (name == "completion") return print(bash_completion());
-  if (name == "manual") return print(manual());
+  if (name == "manual") {
+    if (arguments->positional.empty()) return print(manual());
+    if (arguments->positional.front() == daemon().name) return print(daemon_manual());
+    misuse("no manual page \"" + arguments->positional.front() + "\"; see hanaper help manual");
+  }
   if (name == "help") {
     if (arguments->positional.empty()) return print(help());
     const CommandSpec* topic = find_command(arguments->positional.front());

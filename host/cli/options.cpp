@@ -72,19 +72,38 @@ constexpr CommandSpec table[] = {
     {"backup", "FILE", "write a consistent copy of ledger and keys, while the daemon runs", {}, 1, 1},
     {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1},
     {"completion", "", "print the completion for bash", {}, 0, 0},
-    {"manual", "", "print the manual page", {}, 0, 0},
+    {"manual", "[hanaperd]", "print the manual page, or the daemon's", {}, 0, 1},
     {"help", "[COMMAND]", "explain a command", {}, 0, 1},
 };
 
-const Option* find_option(const CommandSpec& command, std::string_view name) {
-  for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
-    for (const Option& option : options)
-      if (option.name == name) return &option;
-  return nullptr;
+constexpr Option daemon_options[] = {
+    {"--config", "FILE", "configuration; default /etc/hanaper/hanaper.toml (short: -c)", false, "file"},
+    {"--set", "KEY=VALUE", "lay a value over the configuration, as in listener.public.bind=127.0.0.1:8443",
+     true, ""},
+    {"--plugins", "DIR", "where plugins are", false, "file"},
+    {"--version", "", "print the version", false, ""},
+    {"--help", "", "explain the program", false, ""},
+};
+constexpr CommandSpec daemon_spec{
+    "hanaperd", "", "run the node that the configuration describes, in the foreground", daemon_options, 0, 0};
+constexpr std::string_view exit_status = "exit status: 0 done, 1 failed, 2 wrong use or configuration\n";
+constexpr std::string_view daemon_signals =
+    "SIGTERM and SIGINT end it after the running requests; SIGHUP reads the configuration again.\n";
+
+// The command's own and those every command takes.
+std::vector<Option> options_of(const CommandSpec& command) {
+  std::vector<Option> options(command.options.begin(), command.options.end());
+  if (&command != &daemon_spec) options.insert(options.end(), std::begin(common), std::end(common));
+  return options;
+}
+
+const Option* find_option(std::span<const Option> options, std::string_view name) {
+  const auto found = std::ranges::find(options, name, &Option::name);
+  return found == options.end() ? nullptr : &*found;
 }
 
 std::string synopsis(const CommandSpec& command) {
-  std::string text = "hanaper " + std::string(command.name);
+  std::string text = (&command == &daemon_spec ? "" : "hanaper ") + std::string(command.name);
   if (!command.options.empty()) text += " [OPTION...]";
   if (!command.arguments.empty()) text += " " + std::string(command.arguments);
   return text;
@@ -103,6 +122,7 @@ void append_options(std::string& text, std::span<const Option> options) {
 
 std::span<const CommandSpec> commands() { return table; }
 std::span<const Option> common_options() { return common; }
+const CommandSpec& daemon() { return daemon_spec; }
 
 const CommandSpec* find_command(std::string_view name) {
   const auto found = std::ranges::find(table, name, &CommandSpec::name);
@@ -111,8 +131,11 @@ const CommandSpec* find_command(std::string_view name) {
 
 Result<Arguments> parse(const CommandSpec& command, std::span<const std::string> words) {
   const auto wrong = [&](const std::string& what) {
-    return malformed(what + "; see hanaper help " + std::string(command.name));
+    return malformed(
+        what + "; see " +
+        (&command == &daemon_spec ? "hanaperd --help" : "hanaper help " + std::string(command.name)));
   };
+  const std::vector<Option> options = options_of(command);
   Arguments arguments;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string word = words[i];
@@ -129,14 +152,13 @@ Result<Arguments> parse(const CommandSpec& command, std::span<const std::string>
     }
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
-    const Option* option = find_option(command, name);
+    const Option* option = find_option(options, name);
     if (option == nullptr) {
       std::vector<std::string> known;
-      for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
-        for (const Option& other : options) known.emplace_back(other.name);
+      for (const Option& other : options) known.emplace_back(other.name);
       return wrong("unknown option " + name + config::suggestion(name, known));
     }
-    if (option->value.empty() != (equals == std::string::npos) && option->value.empty())
+    if (option->value.empty() && equals != std::string::npos)
       return wrong("option " + name + " takes no value");
     std::string value;
     if (equals != std::string::npos)
@@ -167,7 +189,7 @@ std::string help() {
   }
   text += "\nevery command takes:\n";
   append_options(text, common);
-  return text + "\nexit status: 0 done, 1 failed, 2 wrong use or configuration\n";
+  return text + "\n" + std::string(exit_status);
 }
 
 std::string help(const CommandSpec& command) {
@@ -176,6 +198,7 @@ std::string help(const CommandSpec& command) {
     text += "\n";
     append_options(text, command.options);
   }
+  if (&command == &daemon_spec) return text + "\n" + std::string(daemon_signals) + std::string(exit_status);
   text += "\nevery command takes:\n";
   append_options(text, common);
   return text;
@@ -186,8 +209,8 @@ std::string bash_completion() {
   for (const CommandSpec& command : table) {
     names += (names.empty() ? "" : " ") + std::string(command.name);
     std::string words;
-    for (std::span<const Option> options : {command.options, std::span<const Option>(common)})
-      for (const Option& option : options) words += (words.empty() ? "" : " ") + std::string(option.name);
+    for (const Option& option : options_of(command))
+      words += (words.empty() ? "" : " ") + std::string(option.name);
     if (command.name == "audit") words += " verify tail";
     cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
   }
@@ -250,6 +273,10 @@ void append_manual_options(std::string& page, std::span<const Option> options) {
   }
 }
 
+constexpr std::string_view manual_end =
+    ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed\n.TP\n.B 2\nwrong use or configuration\n"
+    ".SH FILES\n.TP\n.I /etc/hanaper/hanaper.toml\nconfiguration\n.TP\n.I /var/lib/hanaper\nstate folder\n";
+
 }  // namespace
 
 std::string manual() {
@@ -268,11 +295,18 @@ std::string manual() {
     page += ".SS \"" + troff(synopsis(command)) + "\"\n" + troff(command.summary) + ".\n";
     append_manual_options(page, command.options);
   }
-  return page +
-         ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed\n.TP\n.B 2\nwrong use or configuration\n"
-         ".SH FILES\n.TP\n.I /etc/hanaper/hanaper.toml\nconfiguration\n.TP\n.I /var/lib/hanaper\nstate "
-         "folder\n"
-         ".SH SEE ALSO\n.BR hanaperd (8)\n";
+  return page + std::string(manual_end) + ".SH SEE ALSO\n.BR hanaperd (8)\n";
+}
+
+std::string daemon_manual() {
+  std::string page = ".TH HANAPERD 8 \"\" \"hanaper " HANAPER_VERSION
+                     "\" \"System Administration\"\n"
+                     ".SH NAME\nhanaperd \\- the daemon of a hanaper PKI host\n"
+                     ".SH SYNOPSIS\n.B hanaperd\n[\\fIOPTION\\fR...]\n"
+                     ".SH DESCRIPTION\nIts duty is to " +
+                     troff(daemon_spec.summary) + ".\n" + troff(daemon_signals) + ".SH OPTIONS\n";
+  append_manual_options(page, daemon_options);
+  return page + std::string(manual_end) + ".SH SEE ALSO\n.BR hanaper (1)\n";
 }
 
 }  // namespace hanaper::cli

@@ -1,4 +1,5 @@
-// The command line's grammar: one table from which parsing, help, completion and manual are made.
+// The grammar of both programs' command lines: one table from which parsing, help, completion and manual are
+// made.
 #pragma once
 
 #include <hanaper/result.hpp>
@@ -29,6 +30,8 @@ struct CommandSpec {
 std::span<const CommandSpec> commands();
 // Those every command takes.
 std::span<const Option> common_options();
+// hanaperd itself, which takes no command.
+const CommandSpec& daemon();
 
 // What was written: options by name, and what is left.
 struct Arguments {
@@ -54,6 +57,7 @@ const CommandSpec* find_command(std::string_view name);
 std::string help();
 std::string help(const CommandSpec& command);
 std::string bash_completion();
-std::string manual();  // troff, hanaper(1)
+std::string manual();         // troff, hanaper(1)
+std::string daemon_manual();  // troff, hanaperd(8)
 
 }  // namespace hanaper::cli

@@ -1,7 +1,7 @@
 # hanaper_add_plugin(KIND NAME SOURCES ... [LIBRARIES ...])
 #
 # Builds <kind>-<name>.so the way the host's loader wants it: two exported symbols, nothing unresolved, bound at
-# load, never unloaded. Works the same inside this tree and from an installed HanaperSDK package.
+# load, never unloaded. `cmake --install` puts it where hanaperd of the same prefix looks. Works the same inside this tree and from an installed HanaperSDK package.
 
 function(hanaper_add_plugin kind name)
   cmake_parse_arguments(PLUGIN "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -22,4 +22,6 @@ function(hanaper_add_plugin kind name)
     target_compile_options(${target} PRIVATE -fno-gnu-unique)
     target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
+  # Not CMAKE_INSTALL_LIBDIR: the programs look beside themselves, in ../lib, whatever the machine calls its own.
+  install(TARGETS ${target} LIBRARY DESTINATION lib/hanaper/plugins)
 endfunction()
