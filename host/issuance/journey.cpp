@@ -118,12 +118,25 @@ void Journey::reserved(Status status) {
   means_.signers.sign_soon(*this);
 }
 
-void Journey::sign() {
+// Key and records are plugins' code; what it throws must not take the signers, and everybody, with it.
+void Journey::sign() noexcept {
+  Status prepared;
+  try {
+    prepared = prepare_recording();
+  } catch (const std::exception& error) {
+    prepared = internal(std::string("exception while signing: ") + error.what());
+  } catch (...) {
+    prepared = internal("exception while signing");
+  }
+  if (!prepared) return audit_failed_signature(prepared.error());
+  expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
+  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+}
+
+Status Journey::prepare_recording() {
   Work& of = work();
   const Authority& authority = of.profile->authority();
-  auto signature = authority.sign(of.profile->scheme(), of.tbs);
-  if (!signature) return audit_failed_signature(signature.error());
-  of.signature = *std::move(signature);
+  HANAPER_TRY(of.signature, authority.sign(of.profile->scheme(), of.tbs));
   state_ = Signed(std::move(std::get<Reserved>(state_).work_));
   issued_ = Issued{.authority = authority.id(),
                    .serial = of.serial,
@@ -139,8 +152,7 @@ void Journey::sign() {
                                       {"serial", of.serial.hex()},
                                       {"certificate", to_hex(crypto::sha256(issued_.certificate))},
                                       {"call", call_.id}});
-  expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
-  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+  return {};
 }
 
 void Journey::audit_failed_signature(const Error& error) {
