@@ -1,6 +1,7 @@
 #include "journey.hpp"
 
 #include "../services/audit.hpp"
+#include "../services/thread_tag.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 
@@ -40,6 +41,7 @@ void Signers::sign_soon(Journey& journey) {
 }
 
 void Signers::run() {
+  services::thread_is(services::ThreadKind::worker);
   std::unique_lock lock(mutex_);
   for (;;) {
     ++sleeping_;
@@ -64,6 +66,7 @@ Work& Journey::work() {
 }
 
 Result<Issued> Journey::run() {
+  HANAPER_ON(worker);
   for (int attempt = 1;; ++attempt) {
     HANAPER_CHECK(reserve());
     if (!done_.wait_until(call_.deadline)) {
@@ -134,6 +137,7 @@ void Journey::sign() noexcept {
 }
 
 Status Journey::prepare_recording() {
+  HANAPER_ON(worker);
   Work& of = work();
   const Authority& authority = of.profile->authority();
   HANAPER_TRY(of.signature, authority.sign(of.profile->scheme(), of.tbs));
