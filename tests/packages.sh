@@ -18,7 +18,12 @@ quickstart_packages() {
 
 test_packages() {
   echo libgtest-dev libgmock-dev python3 python3-cryptography certbot curl sqlite3 gnutls-bin man-db groff-base \
-    clang-14 libclang-rt-14-dev nginx-light wrk iproute2
+    clang-19 libclang-rt-19-dev nginx-light wrk iproute2
+}
+
+# The clang++ that comes with libFuzzer here: the one that is asked for above, or any.
+fuzz_compiler() {
+  command -v clang++-19 || command -v clang++
 }
 
 install_packages() {

@@ -33,12 +33,12 @@ class Table {
   Entry* find(std::string_view key) noexcept;
   Entry& add(Entry entry);
   void erase(std::string_view key);
-  bool empty() const noexcept { return entries_.empty(); }
-  std::size_t size() const noexcept { return entries_.size(); }
-  auto begin() const noexcept { return entries_.begin(); }
-  auto end() const noexcept { return entries_.end(); }
-  auto begin() noexcept { return entries_.begin(); }
-  auto end() noexcept { return entries_.end(); }
+  bool empty() const noexcept;
+  std::size_t size() const noexcept;
+  const Entry* begin() const noexcept;
+  const Entry* end() const noexcept;
+  Entry* begin() noexcept;
+  Entry* end() noexcept;
 
  private:
   std::vector<Entry> entries_;
@@ -59,6 +59,14 @@ struct Entry {
   Position place;  // where the key stands; of a table, where its header stands
   Value value;
 };
+
+// Behind Entry, whose size they need.
+inline bool Table::empty() const noexcept { return entries_.empty(); }
+inline std::size_t Table::size() const noexcept { return entries_.size(); }
+inline const Entry* Table::begin() const noexcept { return entries_.data(); }
+inline const Entry* Table::end() const noexcept { return entries_.data() + entries_.size(); }
+inline Entry* Table::begin() noexcept { return entries_.data(); }
+inline Entry* Table::end() noexcept { return entries_.data() + entries_.size(); }
 
 // What a user reads when something is wrong: each message one line, with its place.
 class Messages {

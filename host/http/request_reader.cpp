@@ -256,6 +256,9 @@ ReadResult read_request(std::string_view octets, const ReadLimits& limits, ReadR
   if (ec && ec != beast::http::error::need_more)
     return {ReadResult::State::refused, 0, parser.refusal() != 0 ? parser.refusal() : status_of(ec, message)};
   if (parser.is_done()) return {ReadResult::State::complete, skipped + consumed, 0};
+  // All of the header section is here, and Beast waits for more of it: for a character outside ASCII behind a
+  // target, for one.
+  if (!parser.is_header_done()) return {ReadResult::State::refused, 0, 400};
   // Chunk headers, extensions and trailers have no limit of their own; all together they have this one.
   const std::size_t framing = message.size() - header_end - 4 - request.joined.size();
   if (parser.chunked() && framing > limits.header + request.joined.size() / 16)

@@ -21,7 +21,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -DHANAPER_DEBUG")
 
 option(HANAPER_WERROR "Treat warnings as errors" OFF)
-set(HANAPER_SANITIZER "" CACHE STRING "address (with undefined), thread, or empty")
+set(HANAPER_SANITIZER "" CACHE STRING "address (with undefined), thread, fuzz (address and undefined under libFuzzer), or empty")
 option(HANAPER_COVERAGE "Instrument for gcov" OFF)
 
 add_library(hanaper_flags INTERFACE)
@@ -36,8 +36,13 @@ if(HANAPER_SANITIZER STREQUAL "address")
   # Without vptr: it wants type information that SOCI does not export.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+elseif(HANAPER_SANITIZER STREQUAL "fuzz")
+  add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
 elseif(HANAPER_SANITIZER STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  # Asio's fences are nothing that this sanitizer can follow; its mutexes order what has to be ordered.
+  add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
   add_link_options(-fsanitize=thread)
 else()
   add_compile_options(-fstack-protector-strong)

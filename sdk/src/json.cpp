@@ -87,6 +87,7 @@ struct Handler {
     text.append(part.data(), part.size());
     return add(Value(std::exchange(text, {})), ec);
   }
+  // The whole text is one buffer, so that a number never comes in parts.
   bool on_number_part(boost::json::string_view, error_code&) { return true; }
   bool on_int64(std::int64_t value, boost::json::string_view, error_code& ec) {
     return add(Value(value), ec);
@@ -94,8 +95,10 @@ struct Handler {
   bool on_uint64(std::uint64_t value, boost::json::string_view, error_code& ec) {
     return add(Value(static_cast<double>(value)), ec);
   }
-  bool on_double(double value, boost::json::string_view, error_code& ec) {
+  bool on_double(double value, boost::json::string_view part, error_code& ec) {
     if (!std::isfinite(value)) return fail("number out of range", ec);
+    // Boost's own value may be off by a little; the nearest double is what writes and reads back the same.
+    std::from_chars(part.data(), part.data() + part.size(), value);
     return add(Value(value), ec);
   }
   bool on_bool(bool value, error_code& ec) { return add(Value(value), ec); }
@@ -203,7 +206,10 @@ struct Printer {
   void print_content(double value, std::size_t) {
     char text[32];
     const auto end = std::to_chars(text, text + sizeof text, value);
-    out.append(text, end.ptr);
+    const std::string_view number(text, static_cast<std::size_t>(end.ptr - text));
+    out += number;
+    // What is no integer does not become one by being written.
+    if (number.find_first_of(".e") == std::string_view::npos) out += ".0";
   }
   void print_content(const std::string& value, std::size_t) { append_quoted(out, value); }
   void print_content(const Array& values, std::size_t depth) {

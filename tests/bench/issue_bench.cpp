@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <thread>
 
 namespace {
@@ -140,11 +141,23 @@ int main(int count, char** words) {
     return (bench::cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - start) * 1e6 / static_cast<double>(done);
   };
 
-  Verifier verifier(key->pkey());
+  // On every core at once, as ours: cores that share what they are made of make each other slower.
+  const auto verify_and_sign_for = [&](double duration) {
+    std::vector<double> each(std::thread::hardware_concurrency());
+    std::vector<std::thread> threads;
+    for (double& cost : each)
+      threads.emplace_back([&] {
+        Verifier verifier(key->pkey());
+        cost = bench::loop(duration, [&] { verifier.once(); });
+      });
+    for (std::thread& thread : threads) thread.join();
+    return std::accumulate(each.begin(), each.end(), 0.0) / static_cast<double>(each.size());
+  };
+
   std::vector<double> ours, reference;
   issue_for(0.3);
   for (int round = 0; round < 5; ++round) {
-    reference.push_back(bench::loop(seconds / 2, [&] { verifier.once(); }));
+    reference.push_back(verify_and_sign_for(seconds / 2));
     ours.push_back(issue_for(seconds));
   }
   bench::print("issue", ours, reference, 0.75);

@@ -6,9 +6,9 @@ namespace hanaper::json {
 namespace {
 
 TEST(Json, ReadsAndWritesTheSameText) {
-  for (const char* text :
-       {R"(null)", R"(true)", R"(-12)", R"("a\"b\\c\nd")", R"([])", R"({})", R"([1,[2,{"x":null}],"y"])",
-        R"({"b":1,"a":{"c":[true,false]}})", R"(1.5)", R"("Grüße")"}) {
+  for (const char* text : {R"(null)", R"(true)", R"(-12)", R"("a\"b\\c\nd")", R"([])", R"({})",
+                           R"([1,[2,{"x":null}],"y"])", R"({"b":1,"a":{"c":[true,false]}})", R"(1.5)",
+                           R"("Grüße")", R"([0.0,1.0,1e+30,5.555555555555556e+41])"}) {
     const auto value = parse(text);
     ASSERT_TRUE(value.has_value()) << text << ": " << value.error().detail;
     EXPECT_EQ(write(*value), text);

@@ -48,6 +48,7 @@ std::vector<Refusal> refusals() {
   return {
       // Who is asked: RFC 9112 3.2.
       {"no Host", "GET /a HTTP/1.1\r\n\r\n", 400},
+      {"a target outside ASCII that nothing follows", "GET /%\xd8\x9a\xd0Host: a\r\n\r\n", 400},
       {"two Hosts", "GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
       {"the same Host twice", "GET /a HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", 400},
       {"two Hosts in HTTP/1.0", "GET /a HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400},

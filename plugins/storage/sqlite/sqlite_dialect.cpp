@@ -17,7 +17,9 @@ class SqliteConnection final : public Connection {
       : session_(soci::sqlite3, "db=\"" + path + "\" timeout=5 shared_cache=false"),
         handle_(static_cast<soci::sqlite3_session_backend*>(session_.get_backend())->conn_) {
     sqlite3_extended_result_codes(handle_, 1);
-    // FULL: the WAL is synced at every commit. A checkpoint each 16 MiB keeps it out of most of them.
+    // FULL: the WAL is synced at every commit. A checkpoint each 32 MiB keeps it out of most of them, and
+    // larger pages halve the writes that a group of rows takes. (The page size counts when the file is made.)
+    execute("PRAGMA page_size = 8192");
     execute("PRAGMA journal_mode = WAL");
     execute("PRAGMA synchronous = FULL");
     execute("PRAGMA wal_autocheckpoint = 4096");

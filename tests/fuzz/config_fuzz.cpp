@@ -1,0 +1,31 @@
+// A configuration, up to the model: whatever is wrong is told, and nothing else happens.
+#include "config/model.hpp"
+
+#include "fuzz.hpp"
+
+namespace {
+
+constexpr hanaper::SettingKey file_keys[] = {
+    {"file", hanaper::SettingType::path, "hanaper.db", nullptr, "the database"},
+    {"size", hanaper::SettingType::integer, "4", nullptr, "a number"},
+};
+
+hanaper::Result<const hanaper::Manifest*> find(std::string_view kind, std::string_view name) {
+  static const hanaper::Manifest sqlite{
+      sizeof(hanaper::Manifest), "storage", "sqlite", "1", "Apache-2.0", "", file_keys,
+      std::size(file_keys),      "",        nullptr};
+  if (kind == "storage" && name == "sqlite") return &sqlite;
+  return hanaper::not_found("no such plugin");
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace hanaper;
+  config::Messages messages;
+  const config::Table table = config::read_text(fuzz::text_of(data, size), "fuzz.toml", messages);
+  if (messages.empty()) (void)config::make_model(table, find, false, messages);
+  for (const std::string& line : messages.lines())
+    fuzz::require(!line.empty() && line.find('\n') == std::string::npos);
+  return 0;
+}
