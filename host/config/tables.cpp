@@ -68,7 +68,7 @@ constexpr SettingKey authority_keys[] = {
     {"name_constraints.exclude", texts, "[]", nullptr, "names it may not issue for"},
     {"serial", text, "random", "random|range", "how serial numbers are made"},
     {"range.start", text, "1", nullptr,
-     "first number of this node's lane, hexadecimal; lanes of nodes must not overlap"},
+     "first number, hexadecimal; nodes of one storage either share it or stay far apart"},
     {"range.size", integer, "65536", "16..1000000000", "numbers taken from storage at once"},
 };
 

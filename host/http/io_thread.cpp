@@ -1,6 +1,7 @@
 #include "io_thread.hpp"
 
 #include "../services/clock.hpp"
+#include "../services/thread_tag.hpp"
 #include "session.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
@@ -67,6 +68,7 @@ void IoThread::start() {
 }
 
 void IoThread::run() {
+  services::thread_is(services::ThreadKind::io);
   for (;;) {
     try {
       context_.run();

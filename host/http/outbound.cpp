@@ -1,5 +1,7 @@
 #include "outbound.hpp"
 
+#include "../services/thread_tag.hpp"
+
 #include <hanaper/toolkit/identifiers.hpp>
 
 #include <boost/beast/http/parser.hpp>
@@ -206,6 +208,7 @@ Result<std::vector<Bytes>> OutboundClient::allowed_addresses(const std::string& 
 }
 
 Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call& call) {
+  HANAPER_ON(worker);
   const Deadline deadline = std::min(call.deadline, std::chrono::steady_clock::now() + timeout_);
   OutboundRequest current = request;
   for (int left = request.redirects;; --left) {

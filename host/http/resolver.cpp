@@ -1,5 +1,7 @@
 #include "resolver.hpp"
 
+#include "../services/thread_tag.hpp"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -73,6 +75,7 @@ struct Resolver::State {
   }
 
   void run() {
+    services::thread_is(services::ThreadKind::io);
     pollfd waits[] = {{ub_fd(context.get()), POLLIN, 0}, {quit, POLLIN, 0}};
     for (;;) {
       ::poll(waits, 2, -1);

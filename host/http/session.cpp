@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "../services/thread_tag.hpp"
+
 #include <hanaper/toolkit/crypto.hpp>
 
 #include <boost/asio/post.hpp>
@@ -266,6 +268,7 @@ void Session::keep(std::string_view octets) {
 }
 
 bool Session::answer(const Mount* mount) {
+  HANAPER_ON(io);
   const ReadRequest& read = thread_.request;
   if (mount == nullptr) {
     door_->refused.add();
@@ -310,6 +313,7 @@ void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
 
 // On a worker thread: touches nothing but what hand_to_worker left for it.
 void Session::work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline) {
+  HANAPER_ON(worker);
   const Mount* mount = door_->door.router.find(request_->path);
   Request request = view_of(*request_, *mount, address_);
   request.tls = peer_.get();

@@ -1,6 +1,7 @@
 #include "journey.hpp"
 
 #include "../services/audit.hpp"
+#include "../services/thread_tag.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 
@@ -40,6 +41,7 @@ void Signers::sign_soon(Journey& journey) {
 }
 
 void Signers::run() {
+  services::thread_is(services::ThreadKind::worker);
   std::unique_lock lock(mutex_);
   for (;;) {
     ++sleeping_;
@@ -64,6 +66,7 @@ Work& Journey::work() {
 }
 
 Result<Issued> Journey::run() {
+  HANAPER_ON(worker);
   for (int attempt = 1;; ++attempt) {
     HANAPER_CHECK(reserve());
     if (!done_.wait_until(call_.deadline)) {
@@ -118,12 +121,26 @@ void Journey::reserved(Status status) {
   means_.signers.sign_soon(*this);
 }
 
-void Journey::sign() {
+// Key and records are plugins' code; what it throws must not take the signers, and everybody, with it.
+void Journey::sign() noexcept {
+  Status prepared;
+  try {
+    prepared = prepare_recording();
+  } catch (const std::exception& error) {
+    prepared = internal(std::string("exception while signing: ") + error.what());
+  } catch (...) {
+    prepared = internal("exception while signing");
+  }
+  if (!prepared) return audit_failed_signature(prepared.error());
+  expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
+  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+}
+
+Status Journey::prepare_recording() {
+  HANAPER_ON(worker);
   Work& of = work();
   const Authority& authority = of.profile->authority();
-  auto signature = authority.sign(of.profile->scheme(), of.tbs);
-  if (!signature) return audit_failed_signature(signature.error());
-  of.signature = *std::move(signature);
+  HANAPER_TRY(of.signature, authority.sign(of.profile->scheme(), of.tbs));
   state_ = Signed(std::move(std::get<Reserved>(state_).work_));
   issued_ = Issued{.authority = authority.id(),
                    .serial = of.serial,
@@ -139,8 +156,7 @@ void Journey::sign() {
                                       {"serial", of.serial.hex()},
                                       {"certificate", to_hex(crypto::sha256(issued_.certificate))},
                                       {"call", call_.id}});
-  expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
-  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+  return {};
 }
 
 void Journey::audit_failed_signature(const Error& error) {

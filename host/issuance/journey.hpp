@@ -60,7 +60,8 @@ class Journey final : public services::Submission {
   Status reserve();
   void committed(Status status) noexcept override;
   void reserved(Status status);
-  void sign();  // [signer]
+  void sign() noexcept;  // [signer]
+  Status prepare_recording();
   void recorded(Status status);
   void audit_failed_signature(const Error& error);
   void arrive(Status status);

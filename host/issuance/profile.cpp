@@ -21,6 +21,12 @@ bool has_usage(const config::ProfileConfig& config, ByteView oid) {
   return std::ranges::any_of(config.extended_usages, [&](const Bytes& usage) { return equal(usage, oid); });
 }
 
+x509::Extension extended_usages(const config::ProfileConfig& config) {
+  // RFC 3161 2.3: "The extension MUST be critical" where time-stamping is the purpose.
+  return {to_bytes(oid::extended_key_usage), has_usage(config, oid::time_stamping),
+          x509::extended_key_usage(config.extended_usages)};
+}
+
 // Everything that is the same in each certificate of the profile. An extension that requests may bring
 // themselves is left to them.
 x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config,
@@ -34,9 +40,7 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
   };
   if (config.ca) add(oid::basic_constraints, true, x509::basic_constraints(true, config.path_length));
   if (!config.extended_usages.empty() && !honours(config, oid::extended_key_usage))
-    // RFC 3161 2.3: "The extension MUST be critical" where time-stamping is the purpose.
-    add(oid::extended_key_usage, has_usage(config, oid::time_stamping),
-        x509::extended_key_usage(config.extended_usages));
+    fixed.extensions.push_back(extended_usages(config));
   if (!config.policies.empty())
     add(oid::certificate_policies, false, x509::certificate_policies(config.policies));
   if (!config.constraints.permitted.empty() || !config.constraints.excluded.empty())
@@ -115,8 +119,12 @@ Result<Profile::Validity> Profile::validity(Time now, std::optional<Time> not_be
 std::vector<x509::Extension> Profile::honoured(const x509::CsrView& csr) const {
   std::vector<x509::Extension> extensions;
   for (const x509::ExtensionView& extension : csr.extensions)
-    if (honours(config_, extension.oid))
+    if (honours(config_, extension.oid) && !(config_.must_staple && oid::tls_feature == extension.oid))
       extensions.push_back({to_bytes(extension.oid), extension.critical, to_bytes(extension.value)});
+  // A request that does not say what its key is for gets the profile's purposes, not every purpose.
+  if (honours(config_, oid::extended_key_usage) && !config_.extended_usages.empty() &&
+      csr.find(oid::extended_key_usage) == nullptr)
+    extensions.push_back(extended_usages(config_));
   return extensions;
 }
 

@@ -29,7 +29,7 @@ class Profile {
   };
   Result<Validity> validity(Time now, std::optional<Time> not_before, std::optional<Time> not_after) const;
 
-  // Extensions of the request that the profile takes over as they are.
+  // Extensions of the request that the profile takes over as they are, and what stands in for a missing one.
   std::vector<x509::Extension> honoured(const x509::CsrView& csr) const;
 
  private:

@@ -45,17 +45,23 @@ RangeSerials::RangeSerials(config::SerialConfig config, std::string lane, std::s
       writer_(writer),
       log_(log) {}
 
-Serial RangeSerials::at(std::uint64_t offset) const {
+Result<Serial> RangeSerials::at(std::uint64_t offset) const {
   Bytes magnitude(Serial::max_size, 0);
   const ByteView start = config_.start.octets();
   std::ranges::copy(start, magnitude.end() - static_cast<std::ptrdiff_t>(start.size()));
-  std::uint64_t carry = offset;
-  for (std::size_t i = magnitude.size(); i-- > 0 && carry != 0;) {
-    carry += magnitude[i];
+  std::uint64_t rest = offset;
+  unsigned carry = 0;
+  for (std::size_t i = magnitude.size(); i-- > 0; rest >>= 8, carry >>= 8) {
+    carry += magnitude[i] + static_cast<unsigned>(rest & 0xff);
     magnitude[i] = static_cast<std::uint8_t>(carry);
-    carry >>= 8;
   }
-  return Serial::from_magnitude(magnitude).value_or(Serial{});
+  auto serial = Serial::from_magnitude(magnitude);
+  if (!serial || carry != 0) return used_up();
+  return serial;
+}
+
+Error RangeSerials::used_up() const {
+  return unavailable("the serial numbers of lane " + lane_ + " are used up; configure another range.start");
 }
 
 Result<Serial> RangeSerials::draw(Deadline deadline) {
@@ -95,6 +101,8 @@ Result<RangeSerials::Run> RangeSerials::take(Deadline deadline) {
       head = mark;
     }
     const Run run{head, head + config_.size};
+    if (run.end < run.next) return used_up();
+    HANAPER_CHECK(at(run.end - 1));
     Write write;
     write.records.push_back(
         {std::string(collection), lane_, version, false, {}, {}, std::to_string(run.end)});
@@ -122,13 +130,12 @@ Status RangeSerials::write_mark(std::uint64_t value) const {
 
 SerialSource::State RangeSerials::state() const {
   const std::lock_guard lock(mutex_);
-  State state{"range", {}, {}, {}};
-  if (current_.next != current_.end) {
-    state.next = at(current_.next);
-    state.current = SerialRange{at(current_.next), at(current_.end - 1)};
-  }
-  if (following_.next != following_.end)
-    state.following = SerialRange{at(following_.next), at(following_.end - 1)};
+  const auto range = [&](const Run& run) -> std::optional<SerialRange> {
+    if (run.next == run.end) return std::nullopt;
+    return SerialRange{*at(run.next), *at(run.end - 1)};  // take() has tried both
+  };
+  State state{"range", {}, range(current_), range(following_)};
+  if (state.current) state.next = state.current->begin;
   return state;
 }
 

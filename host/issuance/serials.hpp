@@ -20,7 +20,7 @@ class SerialSource {
   virtual ~SerialSource() = default;
 
   // [worker] A number that was never given out before, as far as this node can know; the ledger's unique key
-  // has the last word. unavailable when no range can be had.
+  // has the last word. unavailable when no range can be had, or the lane is used up.
   virtual Result<Serial> draw(Deadline deadline) = 0;
 
   struct State {
@@ -61,10 +61,12 @@ class RangeSerials final : public SerialSource {
   Result<Run> take(Deadline deadline);
   Result<std::uint64_t> read_mark() const;
   Status write_mark(std::uint64_t value) const;
-  Serial at(std::uint64_t offset) const;
+  // unavailable when that is beyond what a serial number can be.
+  Result<Serial> at(std::uint64_t offset) const;
+  Error used_up() const;
 
   const config::SerialConfig config_;
-  const std::string lane_;  // "issuing:main"
+  const std::string lane_;  // "issuing:01"; who shares it shares its ranges
   const std::string mark_file_;
   Records& records_;
   services::Writer& writer_;

@@ -71,7 +71,8 @@ Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::Autho
 
 std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::AuthorityConfig& config) const {
   if (!config.serial.range) return std::make_shared<issuance::RandomSerials>(shared_.clock);
-  const std::string lane = config.name + ":" + model_.node.name;
+  // Nodes that start at the same number share a lane and take turns in it; others must not overlap.
+  const std::string lane = config.name + ":" + config.serial.start.hex();
   return std::make_shared<issuance::RangeSerials>(
       config.serial, lane, shared_.state_folder + "/serial-" + config.name + ".mark",
       shared_.storage->records(), *shared_.writer, shared_.logger);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../http/router.hpp"
+#include "../services/thread_tag.hpp"
 #include "instance.hpp"
 
 namespace hanaper {
@@ -14,12 +15,14 @@ class ProtocolEndpoint final : public http::Endpoint {
 
   ByteCount body_limit() const override { return protocol_.body_limit(); }
   Response handle(const Request& request, Call& call) override {
+    HANAPER_ON(worker);
     auto response =
         guarded<Response>(log_, name_, [&] { return Result<Response>(protocol_.handle(request, call)); });
     if (response) return *std::move(response);
     return {500, {{"Content-Type", "text/plain"}}, "internal error, call " + call.id + "\n"};
   }
   bool answer_fast(const Request& request, FastReply& reply) override {
+    HANAPER_ON(io);
     const auto answered =
         guarded<bool>(log_, name_, [&] { return Result<bool>(protocol_.answer_fast(request, reply)); });
     return answered && *answered;

@@ -1,5 +1,7 @@
 #include "instance.hpp"
 
+#include "../services/thread_tag.hpp"
+
 namespace hanaper {
 
 Instance::Instance(Shared& shared, config::InstanceConfig& config, std::string public_url)
@@ -13,6 +15,7 @@ Instance::Instance(Shared& shared, config::InstanceConfig& config, std::string p
       health_(shared.readiness, name_) {}
 
 Status Instance::configure(loader::Catalog& catalog) {
+  HANAPER_ON(main);
   Status configured = guarded<void>(log_, name_, [&]() -> Status {
     HANAPER_TRY(plugin_, catalog.create(config_.kind, config_.plugin));
     return plugin_->configure(config_.settings, *this);
@@ -22,6 +25,7 @@ Status Instance::configure(loader::Catalog& catalog) {
 }
 
 Status Instance::start() {
+  HANAPER_ON(main);
   started_ = true;
   Status status = guarded<void>(log_, name_, [&] { return plugin_->start(); });
   if (!status) return std::move(status).error().within(name_);
@@ -29,6 +33,7 @@ Status Instance::start() {
 }
 
 void Instance::stop(Deadline deadline) {
+  HANAPER_ON(main);
   if (!std::exchange(started_, false)) return;
   shared_.timetable->end(name_, deadline);
   const Status stopped = guarded<void>(log_, name_, [&]() -> Status {

@@ -1,5 +1,7 @@
 #include "worker_pool.hpp"
 
+#include "thread_tag.hpp"
+
 #include <pthread.h>
 
 namespace hanaper::services {
@@ -43,6 +45,7 @@ std::size_t WorkerPool::waiting() const {
 }
 
 void WorkerPool::run() {
+  thread_is(ThreadKind::worker);
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [&] { return quit_ || !queue_.empty(); });

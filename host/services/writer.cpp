@@ -1,6 +1,7 @@
 #include "writer.hpp"
 
 #include "audit.hpp"
+#include "thread_tag.hpp"
 
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -69,6 +70,7 @@ Writer::Writer(Storage& storage, std::string node, const Clock& clock, Log& log,
 Writer::~Writer() { stop(); }
 
 Status Writer::start() {
+  HANAPER_ON(main);
   HANAPER_CHECK(refresh());
   if (state_.audit_at && clock_.now() + clock_tolerance < *state_.audit_at)
     return unavailable("the clock says " + time_text(clock_.now()) + ", before the last audit entry of " +
@@ -81,6 +83,7 @@ Status Writer::start() {
 }
 
 void Writer::stop() {
+  HANAPER_ON(main);
   {
     const std::lock_guard lock(mutex_);
     quit_ = true;
@@ -132,6 +135,7 @@ class Waiting final : public Submission {
 }  // namespace
 
 Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry) {
+  HANAPER_ON(worker);
   Waiting waiting;
   waiting.write = std::move(write);
   waiting.expiry = expiry;
@@ -148,6 +152,7 @@ Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChang
 }
 
 void Writer::run() {
+  thread_is(ThreadKind::writer);
   Group group;
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -8,8 +8,16 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
+// What somebody sent, fit to stand in a message of one line.
+std::string shown(std::string_view text) {
+  std::string line(text.substr(0, 255));
+  for (char& c : line)
+    if (c < ' ' || c > '~') c = '?';
+  return "\"" + line + "\"";
+}
+
 Error bad_name(std::string_view text, std::string_view why) {
-  return malformed("dns name \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+  return malformed("dns name " + shown(text) + ": " + std::string(why));
 }
 
 Status check_label(std::string_view whole, std::string_view label) {
@@ -60,7 +68,7 @@ Result<Bytes> ip_octets(std::string_view text) {
   if (whole && inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1) return octets;
   octets.resize(4);
   if (whole && inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) return octets;
-  return malformed("\"" + terminated.substr(0, 64) + "\" is no ip address");
+  return malformed(shown(text.substr(0, 64)) + " is no ip address");
 }
 
 std::string ip_text(ByteView octets) {
@@ -72,7 +80,7 @@ std::string ip_text(ByteView octets) {
 
 Result<std::string> normal_email(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return malformed("email address \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+    return malformed("email address " + shown(text) + ": " + std::string(why));
   };
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at > 64) return bad("no local part before an '@'");
@@ -88,7 +96,7 @@ namespace {
 
 Result<std::string> normal_uri(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return malformed("uri \"" + std::string(text.substr(0, 255)) + "\": " + std::string(why));
+    return malformed("uri " + shown(text) + ": " + std::string(why));
   };
   if (text.size() > 2048) return bad("longer than 2048 octets");
   const std::size_t colon = text.find(':');

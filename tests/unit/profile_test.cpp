@@ -1,0 +1,204 @@
+// What a profile makes of requests: the extensions of its certificates, seen from outside.
+#include "admission_support.hpp"
+
+namespace hanaper::test {
+namespace {
+
+class Profiles : public IssuanceFixture {
+ protected:
+  // The certificate for a request with these extensions; a new authority each time would cost a key.
+  x509::CertificateView issue_with(const Plan& plan, std::vector<x509::Extension> extensions = {},
+                                   KeySpec spec = {KeyType::ec_p256, 0}) {
+    open(plan);
+    csr_ = request_for(*new_key(spec), {{Kind::dns, "host.example.test"}}, {}, std::move(extensions));
+    auto issued = issue(csr_);
+    if (!issued) throw std::runtime_error(issued.error().detail);
+    certificate_ = issued->certificate;
+    return *x509::parse_certificate(certificate_);
+  }
+  static std::string usages(const x509::CertificateView& view) {
+    const auto* extension = view.find(oid::extended_key_usage);
+    if (extension == nullptr) return "any";
+    std::string text = extension->critical ? "critical" : "";
+    const auto listed = *x509::parse_extended_key_usage(extension->value);
+    for (ByteView usage : listed) text += (text.empty() ? "" : " ") + x509::extended_usage_name(usage);
+    return text;
+  }
+  static std::uint16_t key_usage(const x509::CertificateView& view) {
+    return *x509::parse_key_usage(view.find(oid::key_usage)->value);
+  }
+  static std::size_t times(const x509::CertificateView& view, ByteView oid) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        view.extensions, [&](const x509::ExtensionView& extension) { return equal(extension.oid, oid); }));
+  }
+
+  Bytes csr_, certificate_;
+};
+
+x509::Extension usage_extension(std::string_view usage) {
+  return {to_bytes(oid::extended_key_usage), false, x509::extended_key_usage({extended_usage(usage)})};
+}
+x509::Extension staple_extension() {
+  return {to_bytes(oid::tls_feature), false, x509::tls_feature_status_request()};
+}
+
+TEST_F(Profiles, GiveTheirOwnPurposesWhateverTheRequestSays) {
+  EXPECT_EQ(usages(issue_with({}, {usage_extension("code-signing")})), "server-auth");
+}
+
+TEST_F(Profiles, ThatHonourPurposesTakeThoseOfTheRequest) {
+  Plan plan;
+  plan.profile.honour = {to_bytes(oid::extended_key_usage)};
+  EXPECT_EQ(usages(issue_with(plan, {usage_extension("client-auth")})), "client-auth");
+}
+
+TEST_F(Profiles, ThatHonourPurposesFallBackOnTheirOwn) {
+  Plan plan;
+  plan.profile.honour = {to_bytes(oid::extended_key_usage)};
+  EXPECT_EQ(usages(issue_with(plan)), "server-auth");
+}
+
+TEST_F(Profiles, MarkTimeStampingCritical) {
+  Plan plan;
+  plan.profile.extended_usages = {extended_usage("time-stamping")};
+  EXPECT_EQ(usages(issue_with(plan)), "critical time-stamping");
+}
+
+TEST_F(Profiles, GiveEachKeyTypeWhatItCanDo) {
+  EXPECT_EQ(key_usage(issue_with({})), x509::digital_signature);
+}
+TEST_F(Profiles, GiveRsaKeysEnciphermentToo) {
+  EXPECT_EQ(key_usage(issue_with({}, {}, {KeyType::rsa, 2048})),
+            x509::digital_signature | x509::key_encipherment);
+}
+
+TEST_F(Profiles, ThatHonourKeyUsageTakeItOnce) {
+  Plan plan;
+  plan.profile.honour = {to_bytes(oid::key_usage)};
+  const auto view = issue_with(plan, {{to_bytes(oid::key_usage), true,
+                                       x509::key_usage(x509::digital_signature | x509::non_repudiation)}});
+  EXPECT_EQ(key_usage(view), x509::digital_signature | x509::non_repudiation);
+  EXPECT_EQ(times(view, oid::key_usage), 1u);
+}
+
+TEST_F(Profiles, ThatHonourKeyUsageFallBackOnTheirOwn) {
+  Plan plan;
+  plan.profile.honour = {to_bytes(oid::key_usage)};
+  EXPECT_EQ(key_usage(issue_with(plan)), x509::digital_signature);
+}
+
+TEST_F(Profiles, GiveMustStapleOnceThoughTheRequestBringsIt) {
+  Plan plan;
+  plan.profile.must_staple = true;
+  plan.profile.honour = {to_bytes(oid::tls_feature)};
+  EXPECT_EQ(times(issue_with(plan, {staple_extension()}), oid::tls_feature), 1u);
+}
+TEST_F(Profiles, ThatHonourMustStapleTakeItFromTheRequest) {
+  Plan plan;
+  plan.profile.honour = {to_bytes(oid::tls_feature)};
+  EXPECT_EQ(times(issue_with(plan, {staple_extension()}), oid::tls_feature), 1u);
+}
+TEST_F(Profiles, LeaveOutWhatTheyDoNotHonour) {
+  const auto view =
+      issue_with({}, {staple_extension(), {*der::oid_from_text("1.2.3.4"), true, Bytes{0x05, 0}}});
+  EXPECT_EQ(times(view, oid::tls_feature), 0u);
+  EXPECT_EQ(times(view, *der::oid_from_text("1.2.3.4")), 0u);
+}
+
+TEST_F(Profiles, WriteTheAddressesOfTheAuthority) {
+  Plan plan;
+  plan.urls = {
+      {"http://pki.example.test/ocsp"}, {"http://pki.example.test/a.crl"}, {"http://pki.example.test/a.cer"}};
+  const auto view = issue_with(plan);
+  const auto access = *x509::parse_info_access(view.find(oid::authority_info_access)->value);
+  ASSERT_EQ(access.size(), 2u);
+  EXPECT_EQ(as_text(access[0].location), "http://pki.example.test/ocsp");
+  EXPECT_EQ(as_text(access[1].location), "http://pki.example.test/a.cer");
+  EXPECT_NE(view.find(oid::crl_distribution_points), nullptr);
+}
+
+TEST_F(Profiles, OverrideOrLeaveOutAddresses) {
+  Plan plan;
+  plan.urls = {
+      {"http://pki.example.test/ocsp"}, {"http://pki.example.test/a.crl"}, {"http://pki.example.test/a.cer"}};
+  plan.profile.ocsp_url = "http://elsewhere.example.test/";
+  plan.profile.crl_url = "none";
+  plan.profile.issuer_url = "none";
+  const auto view = issue_with(plan);
+  const auto access = *x509::parse_info_access(view.find(oid::authority_info_access)->value);
+  ASSERT_EQ(access.size(), 1u);
+  EXPECT_EQ(as_text(access[0].location), "http://elsewhere.example.test/");
+  EXPECT_EQ(view.find(oid::crl_distribution_points), nullptr);
+}
+
+TEST_F(Profiles, WithoutSubjectMarkTheNamesCritical) {
+  Plan plan;
+  plan.profile.subject = config::ProfileConfig::Subject::none;
+  const auto view = issue_with(plan);
+  EXPECT_TRUE(x509::parse_name(view.subject)->empty());
+  EXPECT_TRUE(view.find(oid::subject_alt_name)->critical);
+}
+
+TEST_F(Profiles, NeverOutliveTheirAuthority) {
+  Plan plan;
+  plan.authority_lifetime = std::chrono::days{10};
+  const auto view = issue_with(plan);
+  EXPECT_EQ(view.not_after, authority_->not_after());
+}
+
+TEST_F(Profiles, LastAsLongAsTheySayCountingBothEnds) {
+  const auto view = issue_with({});
+  EXPECT_EQ(view.not_before, clock_.now() - std::chrono::minutes{5});
+  EXPECT_EQ(view.not_after - view.not_before, std::chrono::days{90} - std::chrono::seconds{1});
+}
+
+TEST_F(Profiles, OfAuthoritiesMakeAuthorities) {
+  Plan plan;
+  plan.profile.ca = true;
+  plan.profile.path_length = 0;
+  plan.profile.extended_usages.clear();
+  const auto view = issue_with(plan);
+  const auto constraints = *x509::parse_basic_constraints(view.find(oid::basic_constraints)->value);
+  EXPECT_TRUE(constraints.ca);
+  EXPECT_EQ(constraints.path_length, 0u);
+  EXPECT_EQ(key_usage(view), x509::key_cert_sign | x509::crl_sign);
+  EXPECT_EQ(usages(view), "any");
+}
+
+TEST_F(Profiles, AreTriedBeforeAnybodyNeedsThem) {
+  open();
+  EXPECT_TRUE(pipeline_.rehearse().has_value());
+  EXPECT_TRUE(ledger().empty());
+  validator_.judgement = [](const Draft& draft) -> Status {
+    return draft.key.type == KeyType::rsa ? Status(rejected("no rsa here")) : Status{};
+  };
+  const Status rehearsed = pipeline_.rehearse();
+  ASSERT_FALSE(rehearsed.has_value());
+  EXPECT_EQ(rehearsed.error().detail, "profile.web with a key of type rsa-2048: no rsa here");
+}
+
+TEST(Authorities, TakeOnlyTheKeyOfTheirCertificate) {
+  const Plan plan;
+  const fakes::ManualClock clock;
+  const auto key = new_key(), other = new_key();
+  const auto assembled = issuance::Authority::assemble(plan.authority, self_signed(plan, *key, clock.now()),
+                                                       other, std::make_shared<ListedSerials>(), {});
+  ASSERT_FALSE(assembled.has_value());
+  EXPECT_NE(assembled.error().detail.find("the key soft:issuing does not match"), std::string::npos)
+      << assembled.error().detail;
+}
+
+TEST(Authorities, CannotBeRenamed) {
+  Plan plan;
+  const fakes::ManualClock clock;
+  const auto key = new_key();
+  const AuthorityRow row = self_signed(plan, *key, clock.now());
+  plan.authority.subject.front().value = "Another Name";
+  const auto assembled =
+      issuance::Authority::assemble(plan.authority, row, key, std::make_shared<ListedSerials>(), {});
+  ASSERT_FALSE(assembled.has_value());
+  EXPECT_NE(assembled.error().detail.find("cannot be renamed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hanaper::test

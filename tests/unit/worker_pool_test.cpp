@@ -1,0 +1,86 @@
+#include "services/worker_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <semaphore>
+
+namespace hanaper::services {
+namespace {
+
+Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
+Deadline now() { return std::chrono::steady_clock::now(); }
+
+TEST(WorkerPools, RunEverythingTheyAccept) {
+  std::atomic<int> done{0};
+  {
+    WorkerPool pool("test", 4, 1000);
+    for (int i = 0; i < 1000; ++i) ASSERT_TRUE(pool.submit([&] { ++done; })) << i;
+  }
+  EXPECT_EQ(done, 1000);
+}
+
+TEST(WorkerPools, RefuseWhatDoesNotFitTheirQueue) {
+  std::counting_semaphore<> go(0);
+  std::latch busy(2);
+  WorkerPool pool("test", 2, 3);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(pool.submit([&] {
+      busy.count_down();
+      go.acquire();
+    }));
+  busy.wait();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(pool.submit([&] { go.acquire(); })) << i;
+  EXPECT_EQ(pool.waiting(), 3u);
+  EXPECT_FALSE(pool.submit([] { FAIL() << "was refused"; }));
+  go.release(5);
+}
+
+TEST(WorkerPools, TakeNewTasksOnceThereIsRoomAgain) {
+  std::counting_semaphore<> go(0);
+  std::latch busy(1);
+  std::latch done(1);
+  WorkerPool pool("test", 1, 1);
+  ASSERT_TRUE(pool.submit([&] {
+    busy.count_down();
+    go.acquire();
+  }));
+  busy.wait();
+  ASSERT_TRUE(pool.submit([] {}));
+  ASSERT_FALSE(pool.submit([] {}));
+  go.release();
+  while (!pool.submit([&] { done.count_down(); })) std::this_thread::yield();
+  done.wait();
+}
+
+TEST(WorkerPools, DrainByFinishingWhatTheyAccepted) {
+  std::atomic<int> done{0};
+  WorkerPool pool("test", 2, 100);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.submit([&] { ++done; }));
+  EXPECT_TRUE(pool.drain(soon()));
+  EXPECT_EQ(done, 100);
+  EXPECT_EQ(pool.waiting(), 0u);
+  EXPECT_FALSE(pool.submit([] {})) << "nothing new while draining";
+}
+
+TEST(WorkerPools, SayWhenTheDeadlineCameBeforeTheLastTask) {
+  std::counting_semaphore<> go(0);
+  WorkerPool pool("test", 1, 10);
+  ASSERT_TRUE(pool.submit([&] { go.acquire(); }));
+  EXPECT_FALSE(pool.drain(now()));
+  go.release();
+  EXPECT_TRUE(pool.drain(soon()));
+}
+
+TEST(WorkerPools, DropWhatATaskHoldsBeforeTheyAreDrained) {
+  auto held = std::make_shared<int>(7);
+  const std::weak_ptr<int> watch = held;
+  WorkerPool pool("test", 1, 10);
+  ASSERT_TRUE(pool.submit([held = std::move(held)] {}));
+  EXPECT_TRUE(pool.drain(soon()));
+  EXPECT_TRUE(watch.expired());
+}
+
+}  // namespace
+}  // namespace hanaper::services
