@@ -70,6 +70,17 @@ class SoftToken final : public Keys, public Archivable {
     return store(label, std::move(key));
   }
 
+  Status remove(std::string_view label) override {
+    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    const std::lock_guard lock(mutex_);
+    std::error_code error;
+    if (!fs::remove(path_of(label), error) && !error)
+      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
+    if (error) return unavailable(path_of(label).string() + ": " + error.message());
+    if (const auto opened = opened_.find(label); opened != opened_.end()) opened_.erase(opened);
+    return {};
+  }
+
   Result<std::vector<KeyInfo>> list() override {
     HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
     std::vector<KeyInfo> infos;

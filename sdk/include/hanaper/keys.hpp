@@ -107,11 +107,28 @@ class Keys : public Plugin {
   // bad_key when it is not one of the key types above.
   virtual Result<std::shared_ptr<Key>> import(std::string_view label, const Secret& pkcs8) = 0;
 
+  // [worker] Destroys the key for good; who holds it may find it gone at once or when he lets go. not_found;
+  // unavailable.
+  virtual Status remove(std::string_view label) = 0;
+
   // [worker] Every key, by label.
   virtual Result<std::vector<KeyInfo>> list() = 0;
 
   // [any] Whether a signature would succeed now; quick, from memory.
   virtual Status health() = 0;
+};
+
+// Optional: a provider that keeps the same keys in several places can bring a key to those that lack it.
+class Replication {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.replication/1";
+
+  // [worker] The names of the places that hold the key now, besides the first. forbidden when the key may not
+  // leave; conflict when a place has another key of that label; unavailable.
+  virtual Result<std::vector<std::string>> replicate(std::string_view label) = 0;
+
+ protected:
+  ~Replication() = default;
 };
 
 }  // namespace hanaper

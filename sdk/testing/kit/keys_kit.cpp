@@ -18,7 +18,20 @@ namespace {
 
 class KeysKit : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(subject.status()) << subject.status().error().detail; }
+  void SetUp() override {
+    ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+    const auto list = keys().list();
+    ASSERT_TRUE(list) << list.error().detail;
+    ASSERT_TRUE(list->empty()) << "the kit wants a place without keys, because it removes what it finds there";
+    ours = true;
+  }
+  // A token cannot be made anew for each test as a folder can.
+  void TearDown() override {
+    if (!ours) return;
+    const auto list = keys().list();
+    ASSERT_TRUE(list) << list.error().detail;
+    for (const KeyInfo& info : *list) EXPECT_TRUE(keys().remove(info.label)) << info.label;
+  }
   Keys& keys() { return dynamic_cast<Keys&>(subject.plugin()); }
 
   // A key of that kind, or nothing when the provider says that it cannot make one.
@@ -30,6 +43,7 @@ class KeysKit : public ::testing::Test {
   }
 
   Subject subject;
+  bool ours = false;
   const Bytes message{'m', 'e', 's', 's', 'a', 'g', 'e'};
   const std::vector<KeySpec> specs = {{KeyType::ec_p256, 0}, {KeyType::ec_p384, 0}, {KeyType::ec_p521, 0},
                                       {KeyType::ed25519, 0}, {KeyType::rsa, 2048},  {KeyType::rsa, 3072}};
@@ -102,6 +116,21 @@ TEST_F(KeysKit, NeverReplacesAKey) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::conflict);
   EXPECT_TRUE(equal((*keys().find("taken"))->spki(), key->spki()));
+}
+
+TEST_F(KeysKit, RemovesAKeyForGood) {
+  ASSERT_TRUE(make("short-lived", {KeyType::ec_p256, 0}));
+  ASSERT_TRUE(make("other", {KeyType::ec_p256, 0}));
+  const Status removed = keys().remove("short-lived");
+  ASSERT_TRUE(removed) << removed.error().detail;
+  EXPECT_EQ(keys().find("short-lived").error().code, Code::not_found);
+  EXPECT_EQ(keys().remove("short-lived").error().code, Code::not_found);
+  EXPECT_FALSE(keys().remove("../other"));
+  subject.reopen();
+  ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+  EXPECT_EQ(keys().find("short-lived").error().code, Code::not_found);
+  EXPECT_TRUE(keys().find("other"));
+  EXPECT_TRUE(make("short-lived", {KeyType::ec_p256, 0})) << "its label is free again";
 }
 
 TEST_F(KeysKit, MakesDifferentKeys) {

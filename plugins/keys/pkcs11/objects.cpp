@@ -1,0 +1,219 @@
+#include "objects.hpp"
+
+#include "attributes.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/public_key.hpp>
+
+namespace hanaper::pkcs11 {
+namespace {
+
+constexpr std::size_t max_keys = 10'000;
+
+std::optional<Bytes> id_of(std::string_view label) {
+  if (!label.starts_with("id-") || label.size() == 3) return std::nullopt;
+  auto id = from_hex(label.substr(3));
+  return id ? std::optional(*std::move(id)) : std::nullopt;
+}
+
+CK_RV find_halves(const Token::Session& session, CK_OBJECT_CLASS half, std::string_view label,
+                  std::vector<CK_OBJECT_HANDLE>& found) {
+  Template by_label;
+  by_label.number(CKA_CLASS, half);
+  if (!label.empty()) by_label.text(CKA_LABEL, label);
+  const CK_RV code = find_objects(session, by_label, max_keys, found);
+  const auto id = id_of(label);
+  if (code != CKR_OK || !found.empty() || !id) return code;
+  Template by_id;
+  by_id.number(CKA_CLASS, half).octets(CKA_ID, *id);
+  return find_objects(session, by_id, max_keys, found);
+}
+
+// The public key object or certificate beside a private key: that of its CKA_ID.
+CK_RV find_public(const Token::Session& session, const Bytes& id, CK_OBJECT_HANDLE& handle) {
+  Template wanted;
+  wanted.number(CKA_CLASS, CKO_PUBLIC_KEY).octets(CKA_ID, id);
+  std::vector<CK_OBJECT_HANDLE> found;
+  const CK_RV code = find_objects(session, wanted, 1, found);
+  handle = found.empty() ? 0 : found.front();
+  return code;
+}
+
+std::optional<KeyType> type_of_curve(const Bytes& parameters) {
+  for (KeyType type : {KeyType::ec_p256, KeyType::ec_p384, KeyType::ec_p521, KeyType::ed25519})
+    if (parameters == curve_parameters(type)) return type;
+  // RFC 8410 3: id-Ed25519, as some modules spell the curve.
+  if (parameters == Bytes{0x06, 0x03, 0x2b, 0x65, 0x70}) return KeyType::ed25519;
+  return std::nullopt;
+}
+
+CK_RV describe_rsa(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
+  Bytes modulus, exponent;
+  CK_RV code = read_attribute(session, object, CKA_MODULUS, modulus);
+  if (code == CKR_OK) code = read_attribute(session, object, CKA_PUBLIC_EXPONENT, exponent);
+  if (code != CKR_OK || modulus.empty() || exponent.empty()) return code;
+  key.spki = x509::rsa_spki(modulus, exponent);
+  if (const auto parsed = x509::parse_public_key(key.spki)) key.spec = parsed->spec;
+  return CKR_OK;
+}
+
+CK_RV describe_ec(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
+  Bytes parameters, point;
+  CK_RV code = read_attribute(session, object, CKA_EC_PARAMS, parameters);
+  if (code == CKR_OK) code = read_attribute(session, object, CKA_EC_POINT, point);
+  const auto type = type_of_curve(parameters);
+  if (code != CKR_OK || !type || point.empty()) return code;
+  // PKCS#11 wants the point in an OCTET STRING; some modules leave the wrapping out.
+  ByteView raw = point;
+  if (const auto inner = der::only(point, der::octet_string)) raw = inner->content;
+  key.spec = {*type, 0};
+  key.spki = x509::ec_spki(*type, raw);
+  if (!x509::parse_public_key(key.spki)) key.spki.clear();
+  return CKR_OK;
+}
+
+// Answers CKR_OK with an empty spki for keys that we cannot use.
+CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
+  Bytes label;
+  CK_ULONG type = 0;
+  CK_RV code = read_attribute(session, object, CKA_LABEL, label);
+  if (code == CKR_OK) code = read_attribute(session, object, CKA_ID, key.id);
+  if (code == CKR_OK) code = read_number(session, object, CKA_KEY_TYPE, type);
+  if (code != CKR_OK) return code;
+  key.label = as_text(label);
+  if (key.label.empty()) key.label = "id-" + to_hex(key.id);
+  CK_OBJECT_HANDLE half = 0;
+  if (!key.id.empty()) code = find_public(session, key.id, half);
+  if (code != CKR_OK) return code;
+  // An RSA private key shows its modulus; only the point of a curve must come from the public half.
+  if (type == CKK_RSA) return describe_rsa(session, half != 0 ? half : object, key);
+  if ((type == CKK_EC || type == CKK_EC_EDWARDS) && half != 0) return describe_ec(session, half, key);
+  return CKR_OK;
+}
+
+Bytes new_id() {
+  Bytes id(16);
+  crypto::random(id);
+  return id;
+}
+
+CK_MECHANISM_TYPE generator_of(KeyType type) {
+  if (type == KeyType::rsa) return CKM_RSA_PKCS_KEY_PAIR_GEN;
+  return type == KeyType::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
+}
+
+Status refuse_taken(Token& token, std::string_view label) {
+  std::vector<CK_OBJECT_HANDLE> found;
+  HANAPER_CHECK(token.run(
+      [&](const Token::Session& session) { return find_halves(session, CKO_PRIVATE_KEY, label, found); }));
+  if (found.empty()) return {};
+  return conflict("token " + token.name() + " has a key \"" + std::string(label) + "\" already");
+}
+
+}  // namespace
+
+// What the private half may do, and what may be done to it.
+void add_private_duties(Template& target, const NewKey& key) {
+  target.flag(CKA_TOKEN, true)
+      .flag(CKA_PRIVATE, true)
+      .flag(CKA_SENSITIVE, true)
+      .flag(CKA_EXTRACTABLE, key.wrappable)
+      .flag(CKA_SIGN, true);
+  if (key.spec.type == KeyType::rsa) target.flag(CKA_DECRYPT, true);
+}
+
+void add_name(Template& target, std::string_view label, ByteView id) {
+  target.text(CKA_LABEL, label).octets(CKA_ID, id);
+}
+
+Status explain(Token& token, Status status, CK_RV answer, const std::string& what) {
+  if (status || status.error().code != Code::internal) return status;
+  if (answer == CKR_MECHANISM_INVALID || answer == CKR_FUNCTION_NOT_SUPPORTED ||
+      answer == CKR_MECHANISM_PARAM_INVALID)
+    return unsupported("token " + token.name() + " cannot " + what + ": " + name_of(answer));
+  return unavailable("token " + token.name() + " did not " + what + ": " + name_of(answer));
+}
+
+bool is_label(std::string_view label) {
+  return !label.empty() && label.size() <= 64 && label[0] != '.' && std::ranges::all_of(label, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle) {
+  std::vector<CK_OBJECT_HANDLE> found;
+  const CK_RV code = find_halves(session, CKO_PRIVATE_KEY, label, found);
+  handle = found.empty() ? 0 : found.front();
+  return code;
+}
+
+Result<std::vector<KeyObject>> describe_keys(Token& token, std::string_view label) {
+  std::vector<KeyObject> keys;
+  HANAPER_CHECK(token.run([&](const Token::Session& session) {
+    keys.clear();
+    std::vector<CK_OBJECT_HANDLE> found;
+    CK_RV code = find_halves(session, CKO_PRIVATE_KEY, label, found);
+    for (std::size_t i = 0; i < found.size() && code == CKR_OK; ++i)
+      code = describe(session, found[i], keys.emplace_back());
+    return code;
+  }));
+  return keys;
+}
+
+Result<KeyObject> describe_key(Token& token, std::string_view label) {
+  HANAPER_TRY(std::vector<KeyObject> keys, describe_keys(token, label));
+  const std::string place = "\"" + std::string(label) + "\" on token " + token.name();
+  if (keys.empty()) return not_found("no key " + place);
+  if (keys.size() > 1)
+    return conflict(std::to_string(keys.size()) + " keys are called " + place + "; name it by id-...");
+  if (keys.front().spki.empty())
+    return unsupported("key " + place +
+                       " has no public key object beside it, or is of a type we do not know");
+  return std::move(keys.front());
+}
+
+Status generate_key(Token& token, const NewKey& key) {
+  HANAPER_CHECK(refuse_taken(token, key.label));
+  const Bytes id = new_id();
+  Template open, closed;
+  add_name(open, key.label, id);
+  add_name(closed, key.label, id);
+  open.flag(CKA_TOKEN, true).flag(CKA_VERIFY, true);
+  if (key.spec.type == KeyType::rsa)
+    open.flag(CKA_ENCRYPT, true)
+        .number(CKA_MODULUS_BITS, key.spec.bits)
+        .octets(CKA_PUBLIC_EXPONENT, Bytes{1, 0, 1});
+  else
+    open.octets(CKA_EC_PARAMS, curve_parameters(key.spec.type));
+  add_private_duties(closed, key);
+  CK_RV answer = CKR_OK;
+  Status made = token.run(
+      [&](const Token::Session& session) {
+        CK_MECHANISM mechanism{generator_of(key.spec.type), nullptr, 0};
+        CK_OBJECT_HANDLE public_half = 0, private_half = 0;
+        return session.functions.C_GenerateKeyPair(session.handle, &mechanism, open.data(), open.size(),
+                                                   closed.data(), closed.size(), &public_half, &private_half);
+      },
+      &answer);
+  return explain(token, std::move(made), answer, "make a key of type " + to_string(key.spec));
+}
+
+Status delete_key(Token& token, std::string_view label) {
+  HANAPER_TRY(const KeyObject key, describe_key(token, label));
+  CK_RV answer = CKR_OK;
+  Status gone = token.run(
+      [&](const Token::Session& session) {
+        CK_OBJECT_HANDLE private_half = 0, public_half = 0;
+        CK_RV code = find_private(session, label, private_half);
+        if (code == CKR_OK && !key.id.empty()) code = find_public(session, key.id, public_half);
+        for (CK_OBJECT_HANDLE half : {public_half, private_half})
+          if (code == CKR_OK && half != 0) code = session.functions.C_DestroyObject(session.handle, half);
+        return code;
+      },
+      &answer);
+  return explain(token, std::move(gone), answer, "delete the key");
+}
+
+}  // namespace hanaper::pkcs11

@@ -1,0 +1,282 @@
+#include "token.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
+#include <openssl/evp.h>
+
+namespace hanaper::pkcs11 {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Between two attempts to reach a token that is away.
+constexpr auto pause = std::chrono::seconds{1};
+// A restart of the module disturbs its other tokens too.
+constexpr auto restart_pause = std::chrono::seconds{10};
+// For others to leave the module before it is mended.
+constexpr auto patience = std::chrono::seconds{2};
+
+// What stands for a PIN that was refused: it must not be found from it, nor the right one that resembles it.
+std::string digest_of(const Secret& pin, ByteView salt) {
+  Bytes derived(32);
+  if (EVP_PBE_scrypt(pin.reveal().data(), pin.reveal().size(), salt.data(), salt.size(), 1 << 14, 8, 1,
+                     64 * 1024 * 1024, derived.data(), derived.size()) != 1)
+    return {};
+  return base64::encode_url(derived);
+}
+
+}  // namespace
+
+bool TokenName::fits(const TokenInfo& info) const {
+  if (text.starts_with("serial:")) return text.substr(7) == info.serial;
+  if (text.starts_with("slot:")) return text.substr(5) == std::to_string(info.slot);
+  return text == info.label;
+}
+
+Token::Token(std::shared_ptr<Module> module, TokenOptions options, Log& log, Metrics& metrics)
+    : module_(std::move(module)),
+      options_(std::move(options)),
+      log_(log),
+      present_(metrics.gauge("hanaper_pkcs11_token_present", "1 while the token answers.",
+                             {{"token", options_.name.text}})),
+      mended_(metrics.counter("hanaper_pkcs11_token_mended_total", "Times a lost token was logged in again.",
+                              {{"token", options_.name.text}})),
+      since_(options_.sessions) {}
+
+Token::~Token() {
+  const Module::Visit visit(*module_, SteadyClock::now() + patience);
+  if (!visit || life_ == 0 || visit.life() != module_life_) return;
+  for (CK_SESSION_HANDLE session : idle_) visit.functions().C_CloseSession(session);
+  visit.functions().C_CloseSession(login_);
+}
+
+bool Token::lost(CK_RV code) noexcept {
+  switch (code) {
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_SESSION_CLOSED:
+    case CKR_USER_NOT_LOGGED_IN:
+    case CKR_OBJECT_HANDLE_INVALID:
+    case CKR_KEY_HANDLE_INVALID:
+    case CKR_TOKEN_NOT_PRESENT:
+    case CKR_TOKEN_NOT_RECOGNIZED:
+    case CKR_SLOT_ID_INVALID:
+    case CKR_DEVICE_REMOVED:
+    case CKR_DEVICE_ERROR:
+    case CKR_GENERAL_ERROR:
+    case CKR_FUNCTION_FAILED:
+    case CKR_CRYPTOKI_NOT_INITIALIZED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Status Token::connect() {
+  return run([](const Session&) -> CK_RV { return CKR_OK; });
+}
+
+Status Token::hanging_locked() const {
+  const auto now = SteadyClock::now();
+  for (const auto since : since_)
+    if (since != SteadyClock::time_point{} && now - since > options_.timeout)
+      return unavailable(
+          "token " + name() + " has not answered for " +
+          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now - since).count()) + " s");
+  return {};
+}
+
+Status Token::health() const {
+  const std::lock_guard lock(mutex_);
+  HANAPER_CHECK(hanging_locked());
+  return trouble_;
+}
+
+// A session from the pool or a new one. Nobody joins those who hang in a token that has stopped to answer.
+Status Token::Borrowed::open() {
+  std::unique_lock lock(token_.mutex_);
+  HANAPER_CHECK(token_.hanging_locked());
+  if (token_.life_ == 0 || token_.module_life_ != visit_.life()) return {};
+  const auto deadline = SteadyClock::now() + token_.options_.timeout;
+  if (!token_.returned_.wait_until(lock, deadline,
+                                   [&] { return token_.borrowed_ < token_.options_.sessions; }))
+    return unavailable("all " + std::to_string(token_.options_.sessions) + " sessions of token " +
+                       token_.name() + " are busy");
+  if (token_.life_ == 0) return {};
+  CK_SESSION_HANDLE session = 0;
+  if (!token_.idle_.empty()) {
+    session = token_.idle_.back();
+    token_.idle_.pop_back();
+  }
+  const std::uint64_t life = token_.life_;
+  const CK_SLOT_ID slot = token_.slot_;
+  while (token_.since_[place_] != SteadyClock::time_point{}) ++place_;
+  token_.since_[place_] = SteadyClock::now();
+  ++token_.borrowed_;
+  lock.unlock();
+  life_ = life;
+  handle_ = session;
+  if (session != 0) return {};
+  const CK_RV code =
+      visit_.functions().C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &handle_);
+  if (code == CKR_OK) return {};
+  handle_ = 0;
+  if (code == CKR_SESSION_COUNT)
+    return unavailable("token " + token_.name() + " has no more sessions to give; lower sessions");
+  // Lost: the caller mends what belongs to this life.
+  const std::lock_guard again(token_.mutex_);
+  token_.since_[place_] = {};
+  --token_.borrowed_;
+  token_.returned_.notify_all();
+  if (token_.life_ == life) token_.life_ = 0;
+  life_ = 0;
+  return {};
+}
+
+Token::Borrowed::~Borrowed() {
+  if (life_ == 0) return;
+  if (!good_ && handle_ != 0) visit_.functions().C_CloseSession(handle_);
+  const std::lock_guard lock(token_.mutex_);
+  if (good_ && token_.life_ == life_) token_.idle_.push_back(handle_);
+  token_.since_[place_] = {};
+  --token_.borrowed_;
+  token_.returned_.notify_all();
+}
+
+// `seen` is the life in which something was lost; 0 when there was none.
+Status Token::mend(std::uint64_t seen) {
+  {
+    std::unique_lock lock(mutex_);
+    if (!returned_.wait_until(lock, SteadyClock::now() + options_.timeout, [&] { return !mending_; }))
+      return unavailable("token " + name() + " takes too long to log in");
+    if (life_ != 0 && life_ != seen) return {};  // somebody else was quicker
+    HANAPER_CHECK(hanging_locked());
+    if (SteadyClock::now() < next_attempt_ && !trouble_) return trouble_;
+    mending_ = true;
+  }
+  Status mended;
+  {
+    Module::Alone module(*module_, SteadyClock::now() + patience);
+    mended =
+        module
+            ? mend_alone(module)
+            : Status(unavailable("token " + name() + ": a call into " + module_->path() + " does not end"));
+  }
+  note(mended);
+  const std::lock_guard lock(mutex_);
+  if (!mended) next_attempt_ = SteadyClock::now() + pause;
+  mending_ = false;
+  returned_.notify_all();
+  return mended;
+}
+
+Status Token::mend_alone(Module::Alone& module) {
+  {
+    const std::lock_guard lock(mutex_);
+    // Ours only: other tokens and other programs' parts share the module.
+    if (module_life_ == module.life()) {
+      for (CK_SESSION_HANDLE session : idle_) module.functions().C_CloseSession(session);
+      if (login_ != 0) module.functions().C_CloseSession(login_);
+    }
+    idle_.clear();
+    login_ = 0;
+    life_ = 0;
+  }
+  auto slot = find_slot(module);
+  if (!slot && SteadyClock::now() >= next_restart_) {
+    // Some modules see what was plugged in only when they start.
+    next_restart_ = SteadyClock::now() + restart_pause;
+    HANAPER_CHECK(module.restart());
+    slot = find_slot(module);
+  }
+  if (!slot) return std::move(slot).error();
+  return log_in(module, *slot);
+}
+
+Result<CK_SLOT_ID> Token::find_slot(Module::Alone& module) {
+  HANAPER_TRY(const std::vector<TokenInfo> tokens, module.tokens());
+  std::string others;
+  const TokenInfo* found = nullptr;
+  for (const TokenInfo& token : tokens) {
+    others += (others.empty() ? "" : ", ") + token.label + " (serial:" + token.serial + ")";
+    if (!options_.name.fits(token)) continue;
+    if (found != nullptr) return unavailable("two tokens are called " + name() + "; name one by serial:...");
+    found = &token;
+  }
+  if (found == nullptr)
+    return unavailable("token " + name() + " is not there; " + module_->path() + " has " +
+                       (others.empty() ? "none" : others));
+  if (found->pin_locked)
+    return unavailable("token " + name() + " has locked its pin; unlock it by its own tools");
+  return found->slot;
+}
+
+Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
+  if (pin_was_refused())
+    return unavailable("token " + name() +
+                       " has refused this pin before; it is not tried again, because tokens lock themselves: "
+                       "correct the pin, or remove " +
+                       options_.refused_pin_file);
+  const CK_FUNCTION_LIST& functions = module.functions();
+  CK_SESSION_HANDLE session = 0;
+  CK_RV code = functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
+  if (code != CKR_OK) return unavailable("token " + name() + ": no session: " + name_of(code));
+  std::string pin(options_.pin.reveal());
+  code = functions.C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()), pin.size());
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(pin.data()), pin.size()});
+  if (code != CKR_OK && code != CKR_USER_ALREADY_LOGGED_IN) {
+    functions.C_CloseSession(session);
+    if (code == CKR_PIN_INCORRECT || code == CKR_PIN_INVALID || code == CKR_PIN_LEN_RANGE ||
+        code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED)
+      return refuse_pin("token " + name() + " refuses the pin: " + name_of(code));
+    return unavailable("token " + name() + ": no login: " + name_of(code));
+  }
+  const std::lock_guard lock(mutex_);
+  slot_ = slot;
+  login_ = session;
+  module_life_ = module.life();
+  life_ = ++lives_;
+  return {};
+}
+
+Status Token::refuse_pin(std::string why) {
+  pin_refused_ = true;
+  Bytes salt(16);
+  crypto::random(salt);
+  const std::string text = base64::encode_url(salt) + "\n" + digest_of(options_.pin, salt) + "\n";
+  if (Status kept = files::replace(options_.refused_pin_file, text, 0600); !kept)
+    log_.warning("refused pin cannot be remembered",
+                 {{"token", name()}, {"file", options_.refused_pin_file}, {"why", kept.error().detail}});
+  return unavailable(std::move(why));
+}
+
+bool Token::pin_was_refused() const {
+  if (pin_refused_) return true;
+  const auto text = files::read(options_.refused_pin_file, 4096);
+  if (!text) return false;
+  const std::size_t end = text->find('\n');
+  if (end == std::string::npos) return false;
+  const auto salt = base64::decode_url(text->substr(0, end));
+  return salt && digest_of(options_.pin, *salt) + "\n" == text->substr(end + 1);
+}
+
+// Keeps the outcome for health(), and tells people once for each change.
+void Token::note(const Status& status) {
+  std::string before, after;
+  {
+    const std::lock_guard lock(mutex_);
+    before = trouble_ ? "" : trouble_.error().detail;
+    after = status ? "" : status.error().detail;
+    trouble_ = status;
+  }
+  present_.set(status ? 1 : 0);
+  if (status) {
+    mended_.add();
+    log_.info("token logged in", {{"token", name()}});
+  } else if (before != after) {
+    log_.error("token is away", {{"token", name()}, {"why", after}});
+  }
+}
+
+}  // namespace hanaper::pkcs11

@@ -1,0 +1,226 @@
+#include "token_key.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/der.hpp>
+#include <hanaper/toolkit/signature_algorithm.hpp>
+
+namespace hanaper::pkcs11 {
+namespace {
+
+// RFC 8017 9.2: what PKCS#1 v1.5 signs is DigestInfo, of which everything but the digest is constant.
+ByteView digest_info_prefix(crypto::Hash hash) {
+  static constexpr std::uint8_t sha256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                            0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+  static constexpr std::uint8_t sha384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                            0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30};
+  static constexpr std::uint8_t sha512[] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                            0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40};
+  if (hash == crypto::Hash::sha384) return sha384;
+  return hash == crypto::Hash::sha512 ? ByteView(sha512) : ByteView(sha256);
+}
+
+CK_RSA_PKCS_PSS_PARAMS pss_parameters(crypto::Hash hash) {
+  switch (hash) {
+    case crypto::Hash::sha384:
+      return {CKM_SHA384, CKG_MGF1_SHA384, 48};
+    case crypto::Hash::sha512:
+      return {CKM_SHA512, CKG_MGF1_SHA512, 64};
+    default:
+      return {CKM_SHA256, CKG_MGF1_SHA256, 32};
+  }
+}
+
+bool is_pss(SignatureScheme scheme) {
+  return scheme == SignatureScheme::rsa_pss_sha256 || scheme == SignatureScheme::rsa_pss_sha384 ||
+         scheme == SignatureScheme::rsa_pss_sha512;
+}
+
+// Tokens give r and s side by side; X.509 wants SEQUENCE { r, s } (RFC 3279 2.2.3).
+Bytes ecdsa_der(ByteView sides) {
+  der::Writer writer(160);
+  writer.sequence([&] {
+    writer.unsigned_integer(sides.subspan(sides.size() / 2));
+    writer.unsigned_integer(sides.first(sides.size() / 2));
+  });
+  return writer.bytes();
+}
+
+constexpr std::size_t max_signature = 1024;  // RSA-8192
+
+// Of the answers that mean a lost token those that no ciphertext brings about.
+bool is_away(CK_RV code) {
+  return code == CKR_SESSION_HANDLE_INVALID || code == CKR_SESSION_CLOSED || code == CKR_DEVICE_REMOVED ||
+         code == CKR_TOKEN_NOT_PRESENT || code == CKR_CRYPTOKI_NOT_INITIALIZED ||
+         code == CKR_USER_NOT_LOGGED_IN;
+}
+
+}  // namespace
+
+CK_RV TokenKey::handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handle) {
+  if (life_.load(std::memory_order_acquire) == session.life) {
+    handle = handle_.load(std::memory_order_relaxed);
+    return CKR_OK;
+  }
+  const std::lock_guard lock(finding_);
+  const CK_RV code = find_private(session, label_, handle);
+  if (code != CKR_OK || handle == 0) return code;
+  handle_.store(handle, std::memory_order_relaxed);
+  life_.store(session.life, std::memory_order_release);
+  return CKR_OK;
+}
+
+Result<Bytes> TokenKey::sign(CK_MECHANISM mechanism, ByteView input, std::size_t limit) {
+  Bytes signature(limit);
+  bool absent = false;
+  HANAPER_CHECK(token_.run([&](const Token::Session& session) {
+    CK_OBJECT_HANDLE handle = 0;
+    CK_RV code = handle_in(session, handle);
+    absent = code == CKR_OK && handle == 0;
+    if (code != CKR_OK || absent) return code;
+    code = session.functions.C_SignInit(session.handle, &mechanism, handle);
+    CK_ULONG size = signature.size();
+    if (code == CKR_OK)
+      code = session.functions.C_Sign(session.handle, const_cast<CK_BYTE*>(input.data()), input.size(),
+                                      signature.data(), &size);
+    if (code == CKR_OK) signature.resize(size);
+    // The handle may have been the lost thing; the next attempt looks for it again.
+    if (code == CKR_KEY_HANDLE_INVALID || code == CKR_OBJECT_HANDLE_INVALID) life_.store(0);
+    return code;
+  }));
+  if (absent) return unavailable("no key \"" + label_ + "\" on token " + token_.name());
+  return signature;
+}
+
+Result<Bytes> TokenKey::sign_digest(SignatureScheme scheme, ByteView digest) {
+  const crypto::Hash hash = *crypto::hash_of(scheme);
+  if (spec_.type != KeyType::rsa) {
+    HANAPER_TRY(const Bytes sides, sign({CKM_ECDSA, nullptr, 0}, digest, 132));
+    return ecdsa_der(sides);
+  }
+  if (is_pss(scheme)) {
+    CK_RSA_PKCS_PSS_PARAMS parameters = pss_parameters(hash);
+    return sign({CKM_RSA_PKCS_PSS, &parameters, sizeof parameters}, digest, max_signature);
+  }
+  Bytes info = to_bytes(digest_info_prefix(hash));
+  info.insert(info.end(), digest.begin(), digest.end());
+  return sign({CKM_RSA_PKCS, nullptr, 0}, info, max_signature);
+}
+
+Result<Bytes> TokenKey::sign_message(ByteView message) { return sign({CKM_EDDSA, nullptr, 0}, message, 64); }
+
+// Whatever the token says of a ciphertext, the answer is one: what is wrong with it is nobody's business
+// (RFC 8017 7.2.2, note). And no ciphertext looks like a lost token.
+Result<Secret> TokenKey::decrypt(ByteView ciphertext) {
+  std::string plain(ciphertext.size(), '\0');
+  CK_RV answer = CKR_OK;
+  Status done = token_.run(
+      [&](const Token::Session& session) {
+        CK_OBJECT_HANDLE handle = 0;
+        CK_RV code = handle_in(session, handle);
+        if (code == CKR_OK && handle == 0) return CK_RV{CKR_KEY_NEEDED};
+        CK_MECHANISM mechanism{CKM_RSA_PKCS, nullptr, 0};
+        if (code == CKR_OK) code = session.functions.C_DecryptInit(session.handle, &mechanism, handle);
+        if (code != CKR_OK) return code;
+        CK_ULONG size = plain.size();
+        code =
+            session.functions.C_Decrypt(session.handle, const_cast<CK_BYTE*>(ciphertext.data()),
+                                        ciphertext.size(), reinterpret_cast<CK_BYTE*>(plain.data()), &size);
+        if (code == CKR_OK) plain.resize(size);
+        return code == CKR_OK || is_away(code) ? code : CK_RV{CKR_ENCRYPTED_DATA_INVALID};
+      },
+      &answer);
+  Secret whole(std::move(plain));
+  if (done) return whole;
+  if (answer == CKR_ENCRYPTED_DATA_INVALID) return forbidden("decryption failed");
+  return std::move(done).error();
+}
+
+GroupKey::GroupKey(const std::vector<std::unique_ptr<Token>>& tokens, KeyObject object, Log& log,
+                   Metrics& metrics)
+    : object_(std::move(object)), log_(log) {
+  for (const std::unique_ptr<Token>& token : tokens) {
+    Member& member = *members_.emplace_back(std::make_unique<Member>(*token, object_));
+    member.used = &metrics.gauge("hanaper_pkcs11_key_usable", "1 while the token signs rightly with the key.",
+                                 {{"key", object_.label}, {"token", token->name()}});
+  }
+}
+
+template <class T, class Operation>
+Result<T> GroupKey::spread(Operation&& operation) {
+  const std::size_t first = members_.size() == 1 ? 0 : next_.fetch_add(1, std::memory_order_relaxed);
+  Error last = unavailable("no token has key \"" + object_.label + "\" as it should be");
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    Member& member = *members_[(first + i) % members_.size()];
+    if (!member.good.load(std::memory_order_relaxed)) continue;
+    auto result = operation(member.key);
+    if (result || (result.error().code != Code::unavailable && result.error().code != Code::internal))
+      return result;
+    last = std::move(result).error();
+  }
+  return last;
+}
+
+Result<Bytes> GroupKey::sign(SignatureScheme scheme, ByteView message) {
+  if (!x509::fits(object_.spec, scheme))
+    return unsupported("a key of type " + to_string(object_.spec) + " makes no " +
+                       std::string(to_string(scheme)) + " signatures");
+  if (const auto hash = crypto::hash_of(scheme)) return sign_digest(scheme, crypto::digest(*hash, message));
+  return spread<Bytes>([&](TokenKey& key) { return key.sign_message(message); });
+}
+
+Result<Bytes> GroupKey::sign_digest(SignatureScheme scheme, ByteView digest) {
+  const auto hash = crypto::hash_of(scheme);
+  if (!x509::fits(object_.spec, scheme) || !hash)
+    return unsupported("a key of type " + to_string(object_.spec) + " signs no digests by " +
+                       std::string(to_string(scheme)));
+  if (digest.size() != crypto::digest_size(*hash)) return malformed("a digest of the wrong size");
+  return spread<Bytes>([&](TokenKey& key) { return key.sign_digest(scheme, digest); });
+}
+
+Result<Secret> GroupKey::decrypt(ByteView ciphertext) {
+  if (object_.spec.type != KeyType::rsa)
+    return unsupported("a key of type " + to_string(object_.spec) + " cannot decrypt");
+  if (ciphertext.size() != (object_.spec.bits + 7u) / 8u) return forbidden("decryption failed");
+  return spread<Secret>([&](TokenKey& key) { return key.decrypt(ciphertext); });
+}
+
+Status GroupKey::check_member(Member& member) {
+  HANAPER_TRY(const KeyObject there, describe_key(member.key.token(), object_.label));
+  const std::string place = "key \"" + object_.label + "\" on token " + member.key.token().name();
+  if (there.spki != object_.spki) return conflict(place + " is another key than on the rest of the group");
+  const SignatureScheme scheme = x509::default_scheme(object_.spec);
+  Bytes probe(32);
+  crypto::random(probe);
+  const auto hash = crypto::hash_of(scheme);
+  HANAPER_TRY(const Bytes signature, hash ? member.key.sign_digest(scheme, crypto::digest(*hash, probe))
+                                          : member.key.sign_message(probe));
+  if (!crypto::verify(scheme, object_.spki, probe, signature))
+    return conflict(place + " makes signatures that its public key does not verify");
+  return {};
+}
+
+void GroupKey::check() {
+  for (const std::unique_ptr<Member>& member : members_) {
+    const Status checked = check_member(*member);
+    const std::string trouble = checked ? "" : checked.error().detail;
+    member->good.store(checked.has_value());
+    member->used->set(checked ? 1 : 0);
+    const std::lock_guard lock(mutex_);
+    if (trouble == member->trouble) continue;
+    member->trouble = trouble;
+    if (trouble.empty())
+      log_.info("key is used again", {{"key", object_.label}, {"token", member->key.token().name()}});
+    else
+      log_.error("key is not used on a token",
+                 {{"key", object_.label}, {"token", member->key.token().name()}, {"why", trouble}});
+  }
+}
+
+Status GroupKey::health() const {
+  const std::lock_guard lock(mutex_);
+  for (const std::unique_ptr<Member>& member : members_)
+    if (!member->trouble.empty()) return unavailable(member->trouble);
+  return {};
+}
+
+}  // namespace hanaper::pkcs11

@@ -1,0 +1,72 @@
+// A private key on one token, and one that several tokens hold.
+#pragma once
+
+#include "objects.hpp"
+
+namespace hanaper::pkcs11 {
+
+// A key on one token. Thread-safe.
+class TokenKey {
+ public:
+  TokenKey(Token& token, std::string label, KeySpec spec)
+      : token_(token), label_(std::move(label)), spec_(spec) {}
+
+  Token& token() const noexcept { return token_; }
+
+  // [worker] As Key's functions of the same names.
+  Result<Bytes> sign_digest(SignatureScheme scheme, ByteView digest);
+  Result<Bytes> sign_message(ByteView message);  // Ed25519
+  Result<Secret> decrypt(ByteView ciphertext);
+
+ private:
+  Result<Bytes> sign(CK_MECHANISM mechanism, ByteView input, std::size_t limit);
+  CK_RV handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handle);
+
+  Token& token_;
+  const std::string label_;
+  const KeySpec spec_;
+  // The handle and the life of the token that it belongs to: read without a lock by every signature.
+  std::atomic<std::uint64_t> life_{0};
+  std::atomic<CK_OBJECT_HANDLE> handle_{0};
+  std::mutex finding_;
+};
+
+// The same key on each of a group of tokens: signatures are spread over those that hold it, and go on while
+// one of them does. A token that has another key under that name, or none, is never used for it. Thread-safe.
+class GroupKey final : public Key {
+ public:
+  // The tokens live longer than the key.
+  GroupKey(const std::vector<std::unique_ptr<Token>>& tokens, KeyObject object, Log& log, Metrics& metrics);
+
+  KeySpec spec() const noexcept override { return object_.spec; }
+  ByteView spki() const noexcept override { return object_.spki; }
+  Result<Bytes> sign(SignatureScheme scheme, ByteView message) override;
+  Result<Bytes> sign_digest(SignatureScheme scheme, ByteView digest) override;
+  Result<Secret> decrypt(ByteView ciphertext) override;
+
+  // [worker] Lets every token make a signature, and judges it under the one public key.
+  void check();
+  // [any] Why a token is not used for this key, or that none is.
+  Status health() const;
+
+ private:
+  struct Member {
+    Member(Token& token, const KeyObject& object) : key(token, object.label, object.spec) {}
+    TokenKey key;
+    std::atomic<bool> good{false};
+    Gauge* used = nullptr;
+    std::string trouble;  // guarded by mutex_
+  };
+
+  template <class T, class Operation>
+  Result<T> spread(Operation&& operation);
+  Status check_member(Member& member);
+
+  const KeyObject object_;
+  Log& log_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::atomic<std::size_t> next_{0};
+  mutable std::mutex mutex_;
+};
+
+}  // namespace hanaper::pkcs11
