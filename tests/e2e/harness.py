@@ -142,14 +142,15 @@ class Node:
             self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log)
         return self
 
-    def start(self, seconds=60):
+    def start(self, seconds=60, ready=200):
+        """Until it says how ready it is: 200, or 503 where a test wants to see that."""
         self.spawn()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise Failed(f"hanaperd ended with {self.process.returncode}: {self.log_text()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/health/ready")[0] == 200:
+                if self.get("/health/ready")[0] == ready:
                     return self
             time.sleep(0.05)
         raise Failed("hanaperd is not ready: " + self.log_text())
