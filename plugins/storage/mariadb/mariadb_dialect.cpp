@@ -11,6 +11,16 @@ std::string name_of(const Access& access) {
   return "mariadb " + access.database + " at " + hosts;
 }
 
+// As SOCI reads connection strings.
+std::string quoted(std::string_view text) {
+  std::string result = "'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\') result.push_back('\\');
+    result.push_back(c);
+  }
+  return result + "'";
+}
+
 std::string parameters(const Access& access, const Place& place) {
   std::string text = "db=" + quoted(access.database) + " user=" + quoted(access.user) +
                      " charset=utf8mb4 connect_timeout=" + std::to_string(connect_timeout.count()) +

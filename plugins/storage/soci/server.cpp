@@ -67,13 +67,4 @@ Result<Access> read_access(const Settings& settings, std::uint16_t default_port)
   return access;
 }
 
-std::string quoted(std::string_view text) {
-  std::string result = "'";
-  for (char c : text) {
-    if (c == '\'' || c == '\\') result.push_back('\\');
-    result.push_back(c);
-  }
-  return result + "'";
-}
-
 }  // namespace hanaper::sql

@@ -35,7 +35,4 @@ Result<Place> parse_place(std::string_view text, std::uint16_t default_port);
 // From the keys that these dialects share.
 Result<Access> read_access(const Settings& settings, std::uint16_t default_port);
 
-// 'text' with quotes and backslashes escaped, as connection strings of SOCI and libpq have it.
-std::string quoted(std::string_view text);
-
 }  // namespace hanaper::sql
