@@ -101,12 +101,19 @@ class Server:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", **self.runs_as)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            if self.process.poll() is not None and self.ended_too_early():
+                self.process = None
+                return self.start(deadline - time.monotonic())
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.kind} ended with {self.process.returncode}: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
             if self.answers():
-                return
+                return None
             time.sleep(0.02)
         raise RuntimeError(f"{self.kind} is not up after {seconds} s")
+
+    def ended_too_early(self):
+        """Whether another attempt will do better."""
+        return False
 
     def kill(self):
         """As a power cut would."""
@@ -201,6 +208,10 @@ class PostgreSQL(Server):
 
     def answers(self):
         return subprocess.run([self.client, "-h", self.run_folder, "-p", str(self.port), "-U", "postgres", "-c", "SELECT 1", "postgres"], capture_output=True).returncode == 0
+
+    def ended_too_early(self):
+        # What a killed server leaves behind needs a moment to notice.
+        return "pre-existing shared memory block" in (self.folder / "log").read_text(errors="replace").rstrip().rpartition("FATAL")[2]
 
     def sql(self, text, database=DATABASE):
         return self.quiet([self.client, "-X", "-q", "-At", "-h", self.run_folder, "-p", str(self.port), "-U", "postgres", "-c", text, database or "postgres"]).strip()

@@ -66,9 +66,12 @@ constexpr std::array<int, most_fields> binary_formats = {1, 1, 1, 1, 1, 1, 1, 1}
 
 }  // namespace
 
-PostgresqlConnection::PostgresqlConnection(const std::string& parameters)
+PostgresqlConnection::PostgresqlConnection(const std::string& parameters, Watchdog& watchdog,
+                                           std::chrono::milliseconds limit)
     : session_(soci::postgresql, parameters),
-      handle_(static_cast<soci::postgresql_session_backend*>(session_.get_backend())->conn_) {}
+      handle_(static_cast<soci::postgresql_session_backend*>(session_.get_backend())->conn_),
+      watchdog_(watchdog),
+      limit_(limit) {}
 
 void PostgresqlConnection::execute(const char* sql) {
   const Answer answer(PQexec(handle_, sql));
@@ -84,6 +87,7 @@ void PostgresqlConnection::commit() {
 
 bool PostgresqlConnection::rollback() noexcept {
   if (PQpipelineStatus(handle_) != PQ_PIPELINE_OFF) return false;
+  const auto limited = guard();
   const Answer answer(PQexec(handle_, "ROLLBACK"));
   return answer && !answer.failed();
 }

@@ -55,7 +55,7 @@ std::string parameters(const Access& access, const Place& place) {
   add("dbname", access.database);
   add("user", access.user);
   add("password", access.password.reveal());
-  if (!access.ca.empty()) add("sslmode", "verify-full");
+  add("sslmode", access.ca.empty() ? "disable" : "verify-full");
   add("sslrootcert", access.ca);
   add("sslcert", access.certificate);
   add("sslkey", access.key);
@@ -94,10 +94,12 @@ std::unique_ptr<Connection> PostgresqlDialect::connect(bool) {
 std::unique_ptr<Connection> PostgresqlDialect::connect_to(const Place& place) const {
   std::unique_ptr<PostgresqlConnection> connection;
   try {
-    connection = std::make_unique<PostgresqlConnection>(parameters(access_, place));
+    connection = std::make_unique<PostgresqlConnection>(parameters(access_, place), watchdog_,
+                                                        access_.timeout + std::chrono::seconds{1});
   } catch (const soci::soci_error& error) {
     throw Failure{Failure::Kind::lost, first_line(error.get_error_message())};
   }
+  const auto guard = connection->guard();
   try {
     connection->execute(session_settings(access_).c_str());
     std::string encoding;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../soci/server.hpp"
+#include "../soci/watchdog.hpp"
 
 // SOCI includes libpq's header in its place; it must be the first to do so.
 #include <soci/postgresql/soci-postgresql.h>
@@ -28,17 +29,19 @@ class PostgresqlDialect final : public Dialect {
 
   const Access access_;
   const std::string name_;
+  mutable Watchdog watchdog_;
 };
 
 // One session and its prepared statements.
 class PostgresqlConnection final : public Connection {
  public:
-  explicit PostgresqlConnection(const std::string& parameters);
+  PostgresqlConnection(const std::string& parameters, Watchdog& watchdog, std::chrono::milliseconds limit);
 
   // Text without values.
   void execute(const char* sql);
 
   soci::session& session() override { return session_; }
+  std::shared_ptr<void> guard() override { return watchdog_.guard(PQsocket(handle_), limit_); }
   void begin() override { execute("BEGIN"); }
   void commit() override;
   bool rollback() noexcept override;
@@ -51,6 +54,8 @@ class PostgresqlConnection final : public Connection {
 
   soci::session session_;
   PGconn* handle_;
+  Watchdog& watchdog_;
+  const std::chrono::milliseconds limit_;
   std::array<bool, statement_count> prepared_{};
 };
 

@@ -11,6 +11,8 @@ struct Known {
   std::string_view what;
 };
 
+constexpr std::string_view no_right = "the user lacks a right; make it the owner of database and schema";
+
 constexpr Known known[] = {
     {"40001", Kind::retry, "transactions keep getting in each other's way"},
     {"40P01", Kind::retry, "transactions keep getting in each other's way"},
@@ -26,7 +28,8 @@ constexpr Known known[] = {
     {"53100", Kind::refused, "no space left on the server; free some, writing goes on by itself"},
     {"28", Kind::refused, "access denied; check user and password"},
     {"3D000", Kind::refused, "no database of that name; create it"},
-    {"42501", Kind::refused, "the user lacks a right; make it the owner of database and schema"},
+    {"3F000", Kind::refused, no_right},
+    {"42501", Kind::refused, no_right},
     {"42P01", Kind::refused, "a table is missing; has somebody dropped it?"},
 };
 

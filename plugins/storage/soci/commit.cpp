@@ -94,6 +94,7 @@ Result<bool> SqlStorage::try_commit(Attempt& attempt) {
   attempt.phase = Attempt::Phase::connecting;
   if (!writer_) writer_ = dialect_->connect(true);
   attempt.phase = Attempt::Phase::running;
+  const auto guard = writer_->guard();
   writer_->begin();
   // The lock on the writer's row makes a commit that is still under way end first, so the answer is final.
   if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) {
@@ -126,11 +127,10 @@ Result<bool> SqlStorage::try_commit(Attempt& attempt) {
 }
 
 void SqlStorage::abandon() {
-  if (!writer_->rollback()) writer_.reset();
+  if (!writer_->rollback()) throw Failure{Failure::Kind::lost, "connection lost"};
 }
 
 std::string SqlStorage::stored_token(const std::string& node) {
-  if (!writer_) writer_ = dialect_->connect(true);
   std::string token;
   writer_->session() << "SELECT token FROM writer WHERE node = :node" + dialect_->lock_suffix(),
       soci::use(node), soci::into(token);

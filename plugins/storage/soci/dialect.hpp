@@ -52,6 +52,9 @@ class Connection {
 
   virtual soci::session& session() = 0;
 
+  // While the result lives, nothing on this connection waits for ever: then the connection ends.
+  virtual std::shared_ptr<void> guard() { return nullptr; }
+
   // Throw Failure.
   virtual void begin() = 0;
   virtual void commit() = 0;

@@ -76,12 +76,15 @@ class SqlStorage final : public Ledger, public Records, public Leases {
 
 template <class Body>
 auto SqlStorage::read(Body&& body) -> Result<decltype(body(std::declval<soci::session&>()))> {
+  // A fresh connection may do better at once; one that took its time to fail is not tried again.
   constexpr int attempts = 3;
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
   for (int attempt = 1;; ++attempt) {
     Failure failure;
     try {
       Pool::Loan loan = pool_.borrow();
       try {
+        const auto guard = (*loan).guard();
         return body(loan.session());
       } catch (const Failure& thrown) {
         failure = thrown;
@@ -95,7 +98,8 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(body(std::declval<soci::se
     // Where one connection is gone, those that lie idle are too.
     if (failure.kind == Failure::Kind::lost) pool_.clear();
     const bool again = failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry;
-    if (!again || attempt == attempts) return unavailable(dialect_->place() + ": " + failure.what);
+    if (!again || attempt == attempts || std::chrono::steady_clock::now() > soon)
+      return unavailable(dialect_->place() + ": " + failure.what);
   }
 }
 
@@ -106,6 +110,7 @@ auto SqlStorage::write(Body&& body) -> decltype(body(std::declval<soci::session&
     Failure failure;
     try {
       const auto connection = dialect_->connect(true);
+      const auto guard = connection->guard();
       connection->begin();
       auto result = body(connection->session());
       if (result)
