@@ -22,6 +22,10 @@ class SqlPlugin : public Storage {
   Status commit(Batch& batch) final { return sql_->commit(batch); }
   Status health() final { return sql_->health(); }
 
+  void* ability(std::string_view id) override {
+    return id == Transferable::ability_id ? static_cast<Transferable*>(sql_.get()) : nullptr;
+  }
+
  protected:
   // Reads settings and files, connects to nothing.
   virtual Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host& host) = 0;

@@ -12,7 +12,7 @@ namespace hanaper::sql {
 
 // The rooms of one storage. A dialect's plugin owns one, opens it in start and closes it in stop. Thread-safe
 // between the two, except that commit has one caller at a time.
-class SqlStorage final : public Ledger, public Records, public Leases {
+class SqlStorage final : public Ledger, public Records, public Leases, public Transferable {
  public:
   SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers);
 
@@ -41,6 +41,11 @@ class SqlStorage final : public Ledger, public Records, public Leases {
   Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
                                 std::chrono::milliseconds ttl) override;
   Status release(std::string_view name, std::string_view holder) override;
+
+  std::vector<Table> tables() const override;
+  Result<std::vector<Row>> rows(const Table& table, const Row& after, std::uint32_t limit) override;
+  Result<Row> last(const Table& table) override;
+  Status add(const Table& table, const std::vector<Row>& rows) override;
 
  private:
   struct Attempt;

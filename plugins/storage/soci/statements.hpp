@@ -28,6 +28,9 @@ enum class Statement : std::size_t {
   insert_audit,
   purge_indexes,
   purge_records,
+  copy_authority,
+  copy_record,
+  copy_lease,
   count
 };
 
@@ -95,6 +98,10 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // purge_records
     "DELETE FROM record WHERE (collection, item) IN "
     "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires, collection, item LIMIT 1000)",
+    // copy_authority, copy_record, copy_lease: what is written by nobody but a move, whole rows
+    "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO lease (name, holder, epoch, expires, writes) VALUES (?, ?, ?, ?, ?)",
 };
 
 }  // namespace hanaper::sql

@@ -14,7 +14,7 @@ constexpr SettingKey keys[] = {
 class SqliteStorage final : public SqlPlugin, public Archivable {
  public:
   void* ability(std::string_view id) override {
-    return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
+    return id == Archivable::ability_id ? static_cast<Archivable*>(this) : SqlPlugin::ability(id);
   }
   Status save(Archive& archive) override { return save_database(path_, archive); }
   Status load(const ArchiveSource& source) override { return load_database(source, path_); }

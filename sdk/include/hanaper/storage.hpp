@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <span>
+#include <variant>
 
 namespace hanaper {
 
@@ -266,6 +267,36 @@ class Storage : public Plugin {
 
   // [any] Whether a commit would succeed now; quick, from memory.
   virtual Status health() = 0;
+};
+
+// Optional: what a storage holds, as plain rows, so that a CA can move into a storage of another kind. Both
+// sides must be at rest; what they hold compares equal row by row when the move is done.
+class Transferable {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.transferable/1";
+
+  using Cell = std::variant<std::monostate, std::int64_t, std::string>;  // null, number, octets
+  using Row = std::vector<Cell>;
+  struct Table {
+    std::string name;
+    std::size_t key = 1;  // how many cells, from the first, identify a row and order the table
+  };
+
+  // The tables of every storage, in the order in which they are moved. The last one holds what makes a
+  // storage one that somebody writes to: while it is empty, a move is unfinished.
+  virtual std::vector<Table> tables() const = 0;
+
+  // [worker] Rows whose key is greater than `after` (empty: all), in order, at most `limit`.
+  virtual Result<std::vector<Row>> rows(const Table& table, const Row& after, std::uint32_t limit) = 0;
+
+  // [worker] The key of the last row; empty when there is none.
+  virtual Result<Row> last(const Table& table) = 0;
+
+  // [worker] Adds rows durably, all or none. conflict when one is there already.
+  virtual Status add(const Table& table, const std::vector<Row>& rows) = 0;
+
+ protected:
+  ~Transferable() = default;
 };
 
 // Where a consistent copy goes. Names are relative, with '/' between folders.
