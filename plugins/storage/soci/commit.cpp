@@ -51,6 +51,7 @@ Status SqlStorage::commit(Batch& batch) {
   crypto::random(witness);
   const std::string token = to_hex(witness);
   const Plan plan(batch, token);
+  HANAPER_CHECK(plan.within_limits());
   Attempt attempt{plan, batch, token, !plan.may_be_grouped()};
   Clock::time_point give_up = Clock::now() + retry_budget;
   for (Backoff backoff;;) {

@@ -110,6 +110,16 @@ void Plan::add_ledger(Write& write) {
   }
 }
 
+Status Plan::within_limits() const {
+  for (Write* write : batch_.writes)
+    for (const RecordWrite& record : write->records)
+      if (Status fits = hanaper::within_limits(record); !fits) {
+        write->outcome = fits;
+        return fits;
+      }
+  return {};
+}
+
 void Plan::find_repeats() {
   std::unordered_set<std::string> seen;
   const auto is_new = [&](const RecordWrite& record) {

@@ -18,6 +18,9 @@ class Plan {
   // In the order of the statements: what is alike stands together.
   std::span<const Row* const> grouped() const { return grouped_; }
 
+  // malformed, with the outcome of the write set, when a document is beyond its limits.
+  Status within_limits() const;
+
   // False when two writes are about the same document: then only the order of the batch gives what it means.
   bool may_be_grouped() const { return !repeats_; }
 

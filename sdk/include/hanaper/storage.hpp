@@ -92,6 +92,24 @@ struct RecordWrite {
   std::string data;
 };
 
+inline constexpr std::size_t record_data_limit = 1024 * 1024;
+inline constexpr std::size_t record_key_limit = 200;
+
+// malformed when a document is beyond its limits. Every storage asks before it writes.
+inline Status within_limits(const RecordWrite& write) {
+  const auto is_key = [](std::string_view text) {
+    if (text.size() > record_key_limit) return false;
+    for (char c : text)
+      if (c < ' ' || c > '~') return false;
+    return true;
+  };
+  bool keys = is_key(write.collection) && is_key(write.key) && !write.key.empty();
+  for (const RecordIndex& index : write.indexes) keys = keys && is_key(index.field) && is_key(index.value);
+  if (!keys) return malformed("keys of documents are at most 200 octets of printable ASCII");
+  if (write.data.size() > record_data_limit) return malformed("a document is larger than 1 MiB");
+  return {};
+}
+
 // A singleton job's right to write: refused by the database when the lease has moved on.
 struct Fence {
   std::string lease;
@@ -111,7 +129,8 @@ struct Write {
   std::string audit;           // lines for the audit, each ended by '\n'; may be empty
 
   // Out. Set by commit when this write is why the batch was refused: conflict (the serial is taken, a
-  // version has moved, the certificate is revoked already, the lease is lost) or not_found.
+  // version has moved, the certificate is revoked already, the lease is lost) or malformed (a value that is
+  // beyond its limits, or that the database does not take).
   Status outcome;
 };
 
@@ -259,8 +278,9 @@ class Storage : public Plugin {
   virtual Leases& leases() = 0;    // [any]
 
   // [worker] Writes the whole batch durably or nothing of it. Called by one thread at a time.
-  // conflict: nothing was written, and every write that stood in the way has its outcome set; a batch
-  //   number that does not follow leaves all outcomes alone: another process writes under this node's name.
+  // conflict or malformed: nothing was written, and every write that stood in the way has its outcome set; a
+  //   batch number that does not follow leaves all outcomes alone: another process writes under this node's
+  //   name.
   // unavailable: nothing was written, as far as reading back could tell.
   // Retries what the database calls transient, and resolves an unknown outcome by reading back the number.
   virtual Status commit(Batch& batch) = 0;
