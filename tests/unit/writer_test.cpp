@@ -75,6 +75,24 @@ TEST_F(WriterTest, LetsTheConflictOfOneHurtNobodyElse) {
   EXPECT_TRUE(writer_.health().has_value());
 }
 
+TEST_F(WriterTest, LetsAWriteBeyondItsLimitsHurtNobodyElse) {
+  start();
+  storage_.hold();
+  std::vector<Status> outcomes(3);
+  commit_aside(record("first"), outcomes[0]);
+  storage_.wait_for_arrivals(1);
+  commit_aside(record(std::string(201, 'k')), outcomes[1]);
+  wait_for_queue(1);
+  commit_aside(record("good"), outcomes[2]);
+  wait_for_queue(2);
+  storage_.release();
+  join();
+  EXPECT_TRUE(outcomes[0].has_value());
+  expect(outcomes[1], Code::malformed, "keys of documents are at most 200 octets of printable ASCII");
+  EXPECT_TRUE(outcomes[2].has_value());
+  EXPECT_TRUE(writer_.health().has_value());
+}
+
 TEST_F(WriterTest, AnswersUnavailableWhileStorageFailsAndRecovers) {
   start();
   storage_.memory.fail_next(2, internal("disk full"));
