@@ -231,6 +231,32 @@ class Faults(unittest.TestCase):
         self.proxy.rule = None
         self.assertEqual(driver.ask("get first"), "ok 1")
 
+    def test_a_server_that_hangs_is_not_well_after_a_while_and_well_again_by_itself(self):
+        driver = self.started()
+        self.assertEqual(driver.ask("probe"), "ok")
+        self.proxy.rule = lambda link, piece: True
+        start = time.monotonic()
+        self.assertEqual(driver.ask("probe-aside"), "ok")
+        self.assertEqual(driver.ask("health"), "ok", "a cluster that throws out a dead member stands still no longer")
+        self.assertTrue(wait_until(lambda: driver.ask("health") != "ok", 10))
+        self.assertRegex(driver.ask("health"), "unavailable: .*does not answer")
+        self.assertTrue(2 < time.monotonic() - start < 5)
+        self.proxy.rule = None
+        self.assertTrue(wait_until(lambda: driver.ask("probe") == "ok" and driver.ask("health") == "ok", 20))
+
+    def test_a_user_that_may_only_write_rows_can_start_once_the_tables_are_there(self):
+        self.started()
+        if KIND == "mariadb":
+            self.server.sql("CREATE USER clerk IDENTIFIED BY 'clerk'; GRANT SELECT, INSERT, UPDATE, DELETE ON hanaper.* TO clerk")
+            self.addCleanup(lambda: self.server.sql("DROP USER clerk"))
+        else:
+            self.server.sql("CREATE ROLE clerk LOGIN PASSWORD 'clerk'; GRANT USAGE ON SCHEMA public TO clerk; "
+                            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk")
+            self.addCleanup(lambda: self.server.sql("DROP OWNED BY clerk; DROP ROLE clerk"))
+        driver = self.drive(user="clerk", password="clerk")
+        self.assertEqual(driver.started, "ok")
+        self.assertEqual(driver.ask("put second 2"), "ok")
+
     def test_kills_in_the_middle_of_load_lose_nothing(self):
         driver = self.started(f"127.0.0.1:{self.server.port}")
         self.assertEqual(driver.ask("load"), "ok")

@@ -75,6 +75,10 @@ class Driver {
       Call call = fakes::test_call();
       return text(subject_.host().fake_scheduler.recurring.at("probe")(call));
     }
+    if (command == "probe-aside") {
+      aside_ = std::jthread([this] { obey("probe"); });
+      return "ok";
+    }
     if (command == "lease") {
       const auto epoch = storage_.leases().acquire(key, value, std::chrono::seconds{30});
       return epoch ? "ok " + std::to_string(*epoch) : text(epoch.error());
@@ -109,7 +113,7 @@ class Driver {
   std::mutex mutex_;  // of standard output
   std::uint64_t number_ = 0;
   bool known_ = false;
-  std::jthread load_;
+  std::jthread load_, aside_;
 };
 
 }  // namespace

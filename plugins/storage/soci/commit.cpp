@@ -41,8 +41,9 @@ struct SqlStorage::Attempt {
   const Plan& plan;
   const Batch& batch;
   const std::string& token;
-  bool in_order;          // row by row, to learn which one stands in the way
-  bool doubtful = false;  // a commit was sent and not answered: it may have happened
+  bool in_order;                   // row by row, to learn which one stands in the way
+  bool doubtful = false;           // a commit was sent and not answered: it may have happened
+  std::optional<Failure> refusal;  // or it was answered, with this: run again, it would be once more
   enum class Phase { connecting, running, committing } phase = Phase::connecting;
 };
 
@@ -75,6 +76,7 @@ Status SqlStorage::commit(Batch& batch) {
     if (writer_ && !(conflicted && writer_->rollback())) writer_.reset();
     if (!conflicted && attempt.phase == Attempt::Phase::committing && !attempt.doubtful) {
       attempt.doubtful = true;
+      if (failure.kind == Failure::Kind::refused) attempt.refusal = failure;
       give_up = Clock::now() + doubt_budget;
     }
     const bool nobody_there = attempt.phase == Attempt::Phase::connecting;
@@ -101,6 +103,10 @@ Result<bool> SqlStorage::try_commit(Attempt& attempt) {
   if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) {
     abandon();
     return true;
+  }
+  if (attempt.refusal) {
+    attempt.doubtful = false;
+    throw Failure(*attempt.refusal);
   }
   if (attempt.in_order) {
     if (Status run = attempt.plan.run_in_order(*writer_, dialect_->place()); !run) {
