@@ -87,7 +87,7 @@ class Copy(unittest.TestCase):
         target = self.configuration(storage(server))
         self.copy(target)
         # As far as a copy came that ended in the middle of the certificates.
-        server.sql("DELETE FROM writer; DELETE FROM audit; DELETE FROM signature; DELETE FROM certificate ORDER BY serial DESC LIMIT 2")
+        server.sql("DELETE FROM writer; DELETE FROM audit; DELETE FROM signature; DELETE FROM certificate ORDER BY authority DESC, serial DESC LIMIT 2")
         kept = int(server.sql("SELECT COUNT(*) FROM certificate"))
         self.assertGreater(kept, 0)
         self.copy(target)

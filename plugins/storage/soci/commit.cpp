@@ -41,9 +41,10 @@ struct SqlStorage::Attempt {
   const Plan& plan;
   const Batch& batch;
   const std::string& token;
-  bool in_order;                   // row by row, to learn which one stands in the way
-  bool doubtful = false;           // a commit was sent and not answered: it may have happened
-  std::optional<Failure> refusal;  // or it was answered, with this: run again, it would be once more
+  bool in_order;          // row by row, to learn which one stands in the way
+  bool doubtful = false;  // a commit was sent and not answered: it may have happened
+  // Or it was answered, with this: run again, it would be once more.
+  std::optional<Failure> refusal = std::nullopt;
   enum class Phase { connecting, running, committing } phase = Phase::connecting;
 };
 
