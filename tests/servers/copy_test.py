@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
@@ -50,6 +51,14 @@ class Copy(unittest.TestCase):
     def copy(self, target, **options):
         return self.node.run("storage", "copy", target, **options)
 
+    def is_ready(self, seconds=20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.node.get("/health/ready")[0] == 200:
+                return True
+            time.sleep(0.05)
+        return False
+
     def contents(self):
         return self.node.out("list", "--json"), self.node.out("audit", "verify"), self.node.json("storage", "check")
 
@@ -73,11 +82,13 @@ class Copy(unittest.TestCase):
                 target = self.configuration(storage(server), f"{server.kind}.toml")
                 self.copy(target)
                 old, self.node.config = self.node.config, target
+                self.addCleanup(self.node.kill)
                 self.node.start()
                 server.stop()
                 _, csr = make_csr(self.node.folder, ["down.example.test"])
                 self.assertRegex(self.node.error("issue", "--csr", csr, "--out", self.node.folder / "down.pem"), server.kind)
                 server.start()
+                self.assertTrue(self.is_ready(), self.node.log_text())
                 self.node.out("issue", "--csr", csr, "--out", self.node.folder / "up.pem")
                 self.assertEqual(self.node.stop(), 0)
                 self.node.config = old
