@@ -28,6 +28,7 @@ class Authority {
   const config::AuthorityConfig& config() const noexcept { return config_; }
   AuthorityId id() const noexcept { return row_.id; }
   const Bytes& certificate() const noexcept { return row_.certificate; }
+  ByteView spki() const noexcept { return view_.spki; }
   // What clients need beside the leaf: this certificate and those above it, a self-signed root left out.
   const std::vector<Bytes>& chain() const noexcept { return chain_; }
   ByteView subject() const noexcept { return view_.subject; }
@@ -41,6 +42,12 @@ class Authority {
 
   // [worker] The signature over to-be-signed octets whose own algorithm field says `scheme`.
   Result<Bytes> sign(SignatureScheme scheme, ByteView tbs) const { return key_->sign(scheme, tbs); }
+  // [worker] The signature of a CRL by the digest of its to-be-signed octets; for Ed25519 by those
+  // themselves.
+  Result<Bytes> sign_crl(ByteView digest) const {
+    return scheme_ == SignatureScheme::ed25519 ? key_->sign(scheme_, digest)
+                                               : key_->sign_digest(scheme_, digest);
+  }
 
  private:
   Authority(const config::AuthorityConfig& config, AuthorityRow row, std::shared_ptr<Key> key,

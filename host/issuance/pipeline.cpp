@@ -1,10 +1,6 @@
 // A request's way through both halves of the spine, and what comes after: revocation, status.
 #include "pipeline.hpp"
 
-#include "../services/audit.hpp"
-
-#include <hanaper/toolkit/crypto.hpp>
-
 namespace hanaper::issuance {
 namespace {
 
@@ -57,33 +53,14 @@ Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
 Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                         Call& call) {
   HANAPER_TRY(const CertificateRow row, spine_.ledger.certificate(id.authority, id.serial));
-  if (row.signature.empty())
-    return not_found("serial number " + id.serial.hex() + " was reserved but never signed");
-  if (row.revoked) return conflict("the certificate is revoked already");
-  const Time now = spine_.clock.now();
-  if (row.not_after < now) return conflict("the certificate has expired");
-  Write write;
-  write.revocation = Revocation{.authority = id.authority,
-                                .serial = id.serial,
-                                .shard = row.shard,
-                                .reason = reason,
-                                .at = now,
-                                .invalidity = {},
-                                .not_after = row.not_after,
-                                .block_key = {}};
-  if (reason == RevocationReason::key_compromise) {
-    HANAPER_TRY(const x509::TbsView tbs, x509::parse_tbs(row.tbs));
-    write.revocation->block_key = crypto::sha256(tbs.spki);
-  }
-  write.audit = services::audit_line(now, "revoked",
-                                     {{"authority", authority()->config().name},
-                                      {"serial", id.serial.hex()},
-                                      {"reason", std::string(to_string(reason))},
-                                      {"requester", std::string(requester)},
-                                      {"call", call.id}});
-  HANAPER_CHECK(spine_.writer.commit(write, call.deadline, ExpiryChange{expiry_day(row.not_after), -1}));
-  if (write.revocation->block_key) spine_.blocked.add(*write.revocation->block_key);
-  revoked_.add();
+  if (reason == RevocationReason::remove_from_crl) return malformed("removeFromCRL is no reason to revoke");
+  return revoke(row, {reason, {}, std::string(requester)}, call);
+}
+
+Status Pipeline::revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call) {
+  const Revoker revoker{spine_.writer, spine_.blocked, spine_.clock, spine_.revoked};
+  HANAPER_CHECK(revoker.revoke(authority()->config().name, row, order, call));
+  if (order.reason != RevocationReason::remove_from_crl) revoked_.add();
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include "blocked_keys.hpp"
 #include "journey.hpp"
+#include "revocation.hpp"
 
 #include <hanaper/host.hpp>
 
@@ -19,6 +20,7 @@ struct Spine {
   const Clock& clock;
   Log& log;
   Metrics& metrics;
+  std::function<void(const RevocationRow&)> revoked = {};  // hears of changes that are durable
 };
 
 // What the configuration fills in; replaced as a whole by a reload.
@@ -43,6 +45,8 @@ class Pipeline final : public Issuer {
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
+  // [worker] The same for whoever knows more about it, release from hold included.
+  Status revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call);
   Result<CertificateStatus> status(const CertificateId& id) override;
   Result<CertificateId> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,

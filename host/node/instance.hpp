@@ -31,6 +31,7 @@ struct Shared {
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
   std::function<Issuer&(std::string_view pipeline)> issuer;
+  std::function<StatusAuthority&(std::string_view name)> authority;
 };
 
 // One named set of documents of one instance.
@@ -83,6 +84,7 @@ class Instance final : public Host {
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
+  StatusAuthority& authority(std::string_view name) override { return shared_.authority(name); }
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }
   void* service(std::string_view) override { return nullptr; }

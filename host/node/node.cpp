@@ -42,6 +42,10 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
             return found ? found->as<Keys>() : nullptr;
           }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
+  for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
+  shared_.authority = [this](std::string_view name) -> StatusAuthority& {
+    return status_authorities_.find(name)->second;
+  };
   shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
 }
 
@@ -86,7 +90,8 @@ std::vector<std::string> Node::configure() {
     pipelines_.emplace(
         name, std::make_unique<issuance::Pipeline>(
                   name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
-                                        shared_.clock, shared_.logger, shared_.metrics}));
+                                        shared_.clock, shared_.logger, shared_.metrics,
+                                        [this](const RevocationRow& row) { changes_.publish(row); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);
@@ -120,6 +125,9 @@ Status Node::start() {
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
+  for (auto& [name, authority] : status_authorities_)
+    authority.attach({*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name},
+                     authorities_.find(name));
   names_ = std::make_unique<NameIndex>(*shared_.storage, *shared_.writer);
   return wire_pipelines();
 }
@@ -258,7 +266,15 @@ void Node::add_checks() {
   }
 }
 
+issuance::Revoker Node::revoker() {
+  return {*shared_.writer, blocked_, shared_.clock,
+          [this](const RevocationRow& row) { changes_.publish(row); }};
+}
+
 void Node::schedule_housekeeping() {
+  // Half of the second in which every node's answers have to follow a revocation on any of them.
+  shared_.timetable->every("host", "revocations", std::chrono::milliseconds{500},
+                           [this](Call&) { return changes_.poll(shared_.storage->ledger()); });
   shared_.timetable->every("host", "names", std::chrono::seconds{5},
                            [this](Call& call) { return names_->catch_up(call); });
   shared_.timetable->every("host", "listener-certificates", std::chrono::seconds{30},

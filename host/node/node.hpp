@@ -3,6 +3,7 @@
 
 #include "../http/server.hpp"
 #include "../issuance/pipeline.hpp"
+#include "../validity/status_authority.hpp"
 #include "authorities.hpp"
 #include "instance.hpp"
 #include "listener_certificates.hpp"
@@ -45,6 +46,10 @@ class Node {
   services::Writer& writer() noexcept { return *shared_.writer; }
   Authorities& authorities() noexcept { return authorities_; }
   NameIndex& names() noexcept { return *names_; }
+  // Whether the plugin behind it says so in its manifest.
+  bool offers(const config::InstanceConfig& instance, std::string_view ability) const;
+  // [any] For revocations that no pipeline is asked for.
+  issuance::Revoker revoker();
   const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
 
   // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
@@ -62,7 +67,6 @@ class Node {
   void add_checks();
   void schedule_housekeeping();
   Status open_listeners();
-  bool offers(const config::InstanceConfig& instance, std::string_view ability) const;
 
   config::Model model_;
   loader::Catalog& catalog_;
@@ -73,6 +77,8 @@ class Node {
       retired_;  // replaced by a reload; requests under way may still use them
   std::unique_ptr<issuance::Signers> signers_;
   issuance::BlockedKeys blocked_;
+  validity::ChangeFeed changes_;
+  std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
   std::set<std::string, std::less<>> wired_;

@@ -199,6 +199,14 @@ Collection& FakeHost::collection(std::string_view name) {
   return *collection;
 }
 
+FakeAuthority& FakeHost::authority(std::string_view name) {
+  auto& authority = authorities_[std::string(name)];
+  if (!authority)
+    authority = std::make_unique<FakeAuthority>(
+        memory_storage, manual_clock, static_cast<AuthorityId>(authorities_.size()), std::string(name));
+  return *authority;
+}
+
 Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {
   Write write;
   write.records = std::move(writes);

@@ -88,7 +88,8 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
                        .signature = {},
                        .issued_at = {},
                        .revoked = {},
-                       .revoked_at = {}};
+                       .revoked_at = {},
+                       .invalidity = {}};
     if (!state.certificates.emplace(std::pair{from.authority, from.serial}, std::move(row)).second)
       return conflict("the serial number is taken");
   }
@@ -102,13 +103,8 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
     row.issued_at = write.recording->at;
     state.issued.push_back(id);
   }
-  if (write.revocation) {
-    CertificateRow& row = state.certificates[{write.revocation->authority, write.revocation->serial}];
-    if (row.revoked) return conflict("the certificate is revoked already");
-    row.revoked = write.revocation->reason;
-    row.revoked_at = write.revocation->at;
-    if (write.revocation->block_key) state.blocked[*write.revocation->block_key] = true;
-  }
+  if (write.revocation) HANAPER_CHECK(apply_revocation(state, *write.revocation));
+  if (write.crl) HANAPER_CHECK(apply_crl(state, *write.crl));
   for (const NameRow& name : write.names) {
     auto& bearers = state.names[name.name];
     const std::pair id{name.authority, name.serial};
@@ -119,6 +115,76 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
       return entry.second.expires && *entry.second.expires < *write.purge;
     });
   return {};
+}
+
+Status MemoryStorage::apply_revocation(State& state, const Revocation& from) {
+  const std::pair id{from.authority, from.serial.hex()};
+  const auto stored = state.revocations.find(id);
+  const bool fits = from.replaces
+                        ? stored != state.revocations.end() && stored->second.reason == *from.replaces
+                        : stored == state.revocations.end();
+  if (!fits) return conflict("the certificate is revoked already");
+  const RevocationRow now{from.authority, from.serial,     from.shard,    from.reason,
+                          from.at,        from.invalidity, from.not_after};
+  state.revocations[id] = now;
+  state.changes.push_back(now);
+  CertificateRow& row = state.certificates[{from.authority, from.serial}];
+  row.released = from.reason == RevocationReason::remove_from_crl;
+  row.revoked = row.released ? std::nullopt : std::optional(from.reason);
+  row.revoked_at = row.released ? std::nullopt : std::optional(from.at);
+  row.invalidity = row.released ? std::nullopt : from.invalidity;
+  if (from.block_key) state.blocked[*from.block_key] = true;
+  return {};
+}
+
+Status MemoryStorage::apply_crl(State& state, const CrlRow& crl) {
+  const std::tuple id{crl.authority, crl.shard, crl.number};
+  const auto stored = state.crls.find(id);
+  const bool fits =
+      crl.hash ? stored != state.crls.end() && !stored->second.hash : stored == state.crls.end();
+  if (!fits) return conflict("another CRL has the number " + std::to_string(crl.number));
+  if (!crl.hash) {
+    state.crls[id] = crl;
+  } else {
+    stored->second.size = crl.size;
+    stored->second.hash = crl.hash;
+  }
+  return {};
+}
+
+Result<std::vector<RevocationRow>> MemoryStorage::revocations(AuthorityId authority, std::uint32_t shard,
+                                                              const Serial& after, std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<RevocationRow> rows;
+  for (auto at = state_.revocations.upper_bound({authority, after.hex()});
+       at != state_.revocations.end() && at->first.first == authority && rows.size() < limit; ++at)
+    if (at->second.shard == shard) rows.push_back(at->second);
+  return rows;
+}
+
+Result<std::vector<RevocationRow>> MemoryStorage::revoked_since(std::string& cursor, std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::size_t position = 0;
+  std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
+  std::vector<RevocationRow> rows;
+  for (; position < state_.changes.size() && rows.size() < limit; ++position)
+    rows.push_back(state_.changes[position]);
+  cursor = std::to_string(position);
+  return rows;
+}
+
+Result<std::string> MemoryStorage::revocation_cursor() {
+  const std::lock_guard lock(mutex_);
+  return std::to_string(state_.changes.size());
+}
+
+Result<std::vector<CrlRow>> MemoryStorage::crls(AuthorityId authority, std::uint32_t shard,
+                                                std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<CrlRow> rows;
+  for (auto at = state_.crls.rbegin(); at != state_.crls.rend() && rows.size() < limit; ++at)
+    if (std::get<0>(at->first) == authority && std::get<1>(at->first) == shard) rows.push_back(at->second);
+  return rows;
 }
 
 Result<std::vector<AuthorityRow>> MemoryStorage::authorities() {

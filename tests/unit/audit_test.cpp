@@ -24,6 +24,13 @@ class Pages final : public Ledger {
   Result<CertificateRow> certificate(AuthorityId, const Serial&) override { return none(); }
   Result<std::vector<CertificateRow>> search(const CertificateQuery&) override { return none(); }
   Result<std::vector<CertificateRow>> issued_since(std::string&, std::uint32_t) override { return none(); }
+  Result<std::vector<RevocationRow>> revocations(AuthorityId, std::uint32_t, const Serial&,
+                                                 std::uint32_t) override {
+    return none();
+  }
+  Result<std::vector<RevocationRow>> revoked_since(std::string&, std::uint32_t) override { return none(); }
+  Result<std::string> revocation_cursor() override { return none(); }
+  Result<std::vector<CrlRow>> crls(AuthorityId, std::uint32_t, std::uint32_t) override { return none(); }
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint&, std::uint32_t) override { return none(); }
   Result<std::vector<ExpiryChange>> expiries() override { return none(); }
   Result<WriterState> writer(std::string_view) override { return none(); }

@@ -1,16 +1,13 @@
 // The reading half of the ledger.
+#include "cursor.hpp"
 #include "sql_storage.hpp"
 
-#include <charconv>
 #include <iterator>
-#include <map>
 
 namespace hanaper::sql {
 
 std::int64_t milliseconds(Time time) noexcept { return time.time_since_epoch().count(); }
 Time from_milliseconds(long long count) noexcept { return Time{std::chrono::milliseconds{count}}; }
-
-namespace {
 
 Fingerprint fingerprint(const std::string& hex) {
   Fingerprint result{};
@@ -23,17 +20,19 @@ Serial serial_of(const std::string& hex) {
   return Serial::from_der(from_hex(hex).value_or({})).value_or(Serial{});
 }
 
+namespace {
+
 // A certificate with what has become of it. SOCI fills the fields of one object again and again.
 struct Wide {
   long long authority = 0, not_before = 0, not_after = 0, shard = 0;
-  long long position = 0, signed_at = 0, reason = 0, revoked_at = 0;
+  long long position = 0, signed_at = 0, reason = 0, revoked_at = 0, invalid_at = 0;
   std::string serial, profile, requester, tbs, octets;
   soci::indicator has_position = soci::i_null, has_signature = soci::i_null, has_signed_at = soci::i_null;
-  soci::indicator has_reason = soci::i_null, has_revoked_at = soci::i_null;
+  soci::indicator has_reason = soci::i_null, has_revoked_at = soci::i_null, has_invalid_at = soci::i_null;
 
   static constexpr std::string_view columns =
       "SELECT c.authority, c.serial, c.profile, c.requester, c.not_before, c.not_after, c.shard, c.tbs, "
-      "s.position, s.octets, s.signed_at, r.reason, r.revoked_at FROM certificate c "
+      "s.position, s.octets, s.signed_at, r.reason, r.revoked_at, r.invalid_at FROM certificate c "
       "LEFT JOIN signature s ON s.authority = c.authority AND s.serial = c.serial "
       "LEFT JOIN revocation r ON r.authority = c.authority AND r.shard = c.shard AND r.serial = c.serial ";
 
@@ -47,6 +46,7 @@ struct Wide {
     statement.exchange(soci::into(signed_at, has_signed_at));
     statement.exchange(soci::into(reason, has_reason));
     statement.exchange(soci::into(revoked_at, has_revoked_at));
+    statement.exchange(soci::into(invalid_at, has_invalid_at));
   }
 
   CertificateRow value(const Dialect& dialect) const {
@@ -61,8 +61,12 @@ struct Wide {
     row.tbs = dialect.decode(tbs);
     if (has_signature == soci::i_ok) row.signature = dialect.decode(octets);
     if (has_signed_at == soci::i_ok) row.issued_at = from_milliseconds(signed_at);
-    if (has_reason == soci::i_ok) row.revoked = static_cast<RevocationReason>(reason);
-    if (has_revoked_at == soci::i_ok) row.revoked_at = from_milliseconds(revoked_at);
+    if (has_reason != soci::i_ok) return row;
+    row.released = static_cast<RevocationReason>(reason) == RevocationReason::remove_from_crl;
+    if (row.released) return row;
+    row.revoked = static_cast<RevocationReason>(reason);
+    row.revoked_at = from_milliseconds(revoked_at);
+    if (has_invalid_at == soci::i_ok) row.invalidity = from_milliseconds(invalid_at);
     return row;
   }
 };
@@ -88,16 +92,6 @@ std::vector<CertificateRow> select(soci::session& session, const Dialect& dialec
 }
 
 std::string number(std::int64_t value) { return std::to_string(value); }
-
-// One column.
-std::vector<std::string> texts(soci::session& session, const char* sql) {
-  std::string text;
-  soci::statement statement = (session.prepare << sql, soci::into(text));
-  statement.execute();
-  std::vector<std::string> rows;
-  while (statement.fetch()) rows.push_back(text);
-  return rows;
-}
 
 }  // namespace
 
@@ -154,10 +148,10 @@ Result<std::vector<CertificateRow>> SqlStorage::search(const CertificateQuery& q
       rest += " AND s.position IS NULL";
       break;
     case CertificateQuery::State::issued:
-      rest += " AND s.position IS NOT NULL AND r.reason IS NULL";
+      rest += " AND s.position IS NOT NULL AND (r.reason IS NULL OR r.reason = 8)";
       break;
     case CertificateQuery::State::revoked:
-      rest += " AND r.reason IS NOT NULL";
+      rest += " AND r.reason IS NOT NULL AND r.reason <> 8";
       break;
   }
   if (query.after) {
@@ -172,35 +166,8 @@ Result<std::vector<CertificateRow>> SqlStorage::search(const CertificateQuery& q
   return read([&](soci::session& session) { return select(session, *dialect_, rest, parameters); });
 }
 
-namespace {
-
-// A node's signatures become visible in the order of their positions, those of two nodes in none: a cursor
-// is a position for each node, "6e6f6465=65537 ...", names in hexadecimal.
-std::map<std::string, long long> read_cursor(std::string_view text) {
-  std::map<std::string, long long> positions;
-  while (!text.empty()) {
-    const std::string_view word = text.substr(0, text.find(' '));
-    text.remove_prefix(std::min(text.size(), word.size() + 1));
-    const std::size_t equals = word.find('=');
-    if (equals == std::string_view::npos) continue;
-    const Bytes name = from_hex(word.substr(0, equals)).value_or({});
-    std::from_chars(word.data() + equals + 1, word.data() + word.size(),
-                    positions[std::string(as_text(name))]);
-  }
-  return positions;
-}
-
-std::string write_cursor(const std::map<std::string, long long>& positions) {
-  std::string text;
-  for (const auto& [node, position] : positions)
-    text += (text.empty() ? "" : " ") + to_hex(as_bytes(node)) + "=" + std::to_string(position);
-  return text;
-}
-
-}  // namespace
-
 Result<std::vector<CertificateRow>> SqlStorage::issued_since(std::string& cursor, std::uint32_t limit) {
-  std::map<std::string, long long> positions;
+  Positions positions;
   auto rows = read([&](soci::session& session) {
     positions = read_cursor(cursor);
     for (const std::string& node : texts(session, "SELECT node FROM writer ORDER BY node"))

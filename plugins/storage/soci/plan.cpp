@@ -6,8 +6,8 @@
 namespace hanaper::sql {
 namespace {
 
-// Signatures are numbered by their node as they are committed: number of the batch, then place within it.
-// That order is the order of becoming visible, which a database's own counter is not.
+// Signatures and revocations are numbered by their node as they are committed: number of the batch, then
+// place within it. That order is the order of becoming visible, which a database's own counter is not.
 constexpr std::int64_t signatures_in_a_batch = 1 << 16;
 
 Field expiry_field(const std::optional<Time>& expires) {
@@ -95,19 +95,43 @@ void Plan::add_ledger(Write& write) {
   }
   if (write.revocation) {
     const Revocation& row = *write.revocation;
-    add({Statement::insert_revocation,
-         {std::int64_t{row.authority}, std::int64_t{row.shard}, keep(row.serial.hex()),
-          static_cast<std::int64_t>(row.reason), milliseconds(row.at), expiry_field(row.invalidity),
-          milliseconds(row.not_after)}},
-        &write);
+    const auto reason = static_cast<std::int64_t>(row.reason);
+    if (row.replaces)
+      add({Statement::replace_revocation,
+           {reason, milliseconds(row.at), expiry_field(row.invalidity), batch_.node, position_++,
+            std::int64_t{row.authority}, std::int64_t{row.shard}, keep(row.serial.hex()),
+            static_cast<std::int64_t>(*row.replaces)}},
+          &write);
+    else
+      add({Statement::insert_revocation,
+           {std::int64_t{row.authority}, std::int64_t{row.shard}, keep(row.serial.hex()), reason,
+            milliseconds(row.at), expiry_field(row.invalidity), milliseconds(row.not_after), batch_.node,
+            position_++}},
+          &write);
     if (row.block_key) add({Statement::insert_blocked_key, {keep(to_hex(*row.block_key))}}, &write);
   }
+  if (write.crl) add_crl(write);
   for (const NameRow& name : write.names)
     add({Statement::insert_name, {name.name, std::int64_t{name.authority}, keep(name.serial.hex())}}, &write);
   if (write.purge) {
     add({Statement::purge_indexes, {milliseconds(*write.purge)}}, &write);
     add({Statement::purge_records, {milliseconds(*write.purge)}}, &write);
   }
+}
+
+void Plan::add_crl(Write& write) {
+  const CrlRow& row = *write.crl;
+  if (row.hash)
+    add({Statement::complete_crl,
+         {integer(row.size), keep(to_hex(*row.hash)), std::int64_t{row.authority}, std::int64_t{row.shard},
+          integer(row.number)}},
+        &write);
+  else
+    add({Statement::insert_crl,
+         {std::int64_t{row.authority}, std::int64_t{row.shard}, integer(row.number), integer(row.base),
+          milliseconds(row.this_update), milliseconds(row.next_update), integer(row.entries), std::int64_t{0},
+          std::string_view("")}},
+        &write);
 }
 
 Status Plan::within_limits() const {
@@ -165,7 +189,11 @@ Status Plan::refusal(const Step& step, std::string_view place) const {
     case Statement::update_authority:
       return conflict("authority " + write.authority->name + " has a certificate already");
     case Statement::insert_revocation:
+    case Statement::replace_revocation:
       return conflict("the certificate is revoked already");
+    case Statement::insert_crl:
+    case Statement::complete_crl:
+      return conflict("another CRL has the number " + std::to_string(write.crl->number));
     case Statement::insert_signature:
       return conflict("the certificate is signed already");
     default:

@@ -38,6 +38,7 @@ class Plan {
   void add_write(Write& write);
   void add_record(Write& write, const RecordWrite& record);
   void add_ledger(Write& write);
+  void add_crl(Write& write);
   void add(Row row, Write* write = nullptr, const RecordWrite* record = nullptr) {
     steps_.push_back({row, write, record});
   }
@@ -49,7 +50,7 @@ class Plan {
   std::deque<std::string> kept_;  // texts that rows only view
   std::vector<Step> steps_;
   std::vector<const Row*> grouped_;
-  std::int64_t position_;  // of the next signature
+  std::int64_t position_;  // of the next signature or revocation
   bool repeats_ = false;
 };
 

@@ -34,8 +34,13 @@ const std::vector<std::vector<Step>>& migrations() {
            true},
           {"revocation",
            "authority BIGINT NOT NULL, shard BIGINT NOT NULL, serial {id} NOT NULL, reason BIGINT NOT NULL, "
-           "revoked_at BIGINT NOT NULL, invalid_at BIGINT, not_after BIGINT NOT NULL, PRIMARY KEY "
-           "(authority, shard, serial)",
+           "revoked_at BIGINT NOT NULL, invalid_at BIGINT, not_after BIGINT NOT NULL, node {id} NOT NULL, "
+           "position BIGINT NOT NULL, PRIMARY KEY (authority, shard, serial), UNIQUE (node, position)",
+           true},
+          {"crl",
+           "authority BIGINT NOT NULL, shard BIGINT NOT NULL, number BIGINT NOT NULL, base BIGINT NOT NULL, "
+           "this_update BIGINT NOT NULL, next_update BIGINT NOT NULL, entries BIGINT NOT NULL, octets BIGINT "
+           "NOT NULL, hash {id} NOT NULL, PRIMARY KEY (authority, shard, number)",
            true},
           {"certificate_name",
            "name {name} NOT NULL, authority BIGINT NOT NULL, serial {id} NOT NULL, PRIMARY KEY (name, "

@@ -26,6 +26,11 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   Result<CertificateRow> certificate(AuthorityId authority, const Serial& serial) override;
   Result<std::vector<CertificateRow>> search(const CertificateQuery& query) override;
   Result<std::vector<CertificateRow>> issued_since(std::string& cursor, std::uint32_t limit) override;
+  Result<std::vector<RevocationRow>> revocations(AuthorityId authority, std::uint32_t shard,
+                                                 const Serial& after, std::uint32_t limit) override;
+  Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) override;
+  Result<std::string> revocation_cursor() override;
+  Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard, std::uint32_t limit) override;
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) override;
   Result<std::vector<ExpiryChange>> expiries() override;
   Result<WriterState> writer(std::string_view node) override;

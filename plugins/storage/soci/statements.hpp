@@ -22,6 +22,9 @@ enum class Statement : std::size_t {
   insert_certificate,
   insert_signature,
   insert_revocation,
+  replace_revocation,
+  insert_crl,
+  complete_crl,
   insert_blocked_key,
   insert_name,
   change_expiry,
@@ -36,7 +39,7 @@ enum class Statement : std::size_t {
 
 inline constexpr std::size_t statement_count = static_cast<std::size_t>(Statement::count);
 // The most parameters that one of them has.
-inline constexpr std::size_t most_fields = 8;
+inline constexpr std::size_t most_fields = 9;
 
 // Statements that stand for a comparison: another number of rows than one means that it failed.
 constexpr bool must_change_one(Statement statement) noexcept {
@@ -46,6 +49,8 @@ constexpr bool must_change_one(Statement statement) noexcept {
     case Statement::update_record:
     case Statement::delete_record:
     case Statement::update_authority:
+    case Statement::replace_revocation:
+    case Statement::complete_crl:
       return true;
     default:
       return false;
@@ -81,8 +86,16 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // insert_signature
     "INSERT INTO signature (node, position, authority, serial, signed_at, octets) VALUES (?, ?, ?, ?, ?, ?)",
     // insert_revocation
-    "INSERT INTO revocation (authority, shard, serial, reason, revoked_at, invalid_at, not_after) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO revocation (authority, shard, serial, reason, revoked_at, invalid_at, not_after, node, "
+    "position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    // replace_revocation
+    "UPDATE revocation SET reason = ?, revoked_at = ?, invalid_at = ?, node = ?, position = ? "
+    "WHERE authority = ? AND shard = ? AND serial = ? AND reason = ?",
+    // insert_crl
+    "INSERT INTO crl (authority, shard, number, base, this_update, next_update, entries, octets, hash) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    // complete_crl
+    "UPDATE crl SET octets = ?, hash = ? WHERE authority = ? AND shard = ? AND number = ? AND hash = ''",
     // insert_blocked_key
     "INSERT INTO blocked_key (hash) VALUES (?) ON CONFLICT DO NOTHING",
     // insert_name

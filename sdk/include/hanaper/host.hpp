@@ -6,6 +6,7 @@
 #include <hanaper/protocol.hpp>
 #include <hanaper/stages.hpp>
 #include <hanaper/storage.hpp>
+#include <hanaper/validity.hpp>
 
 #include <atomic>
 #include <functional>
@@ -203,7 +204,8 @@ class Issuer {
   // conflict (a record written with it has moved), unavailable.
   virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;
 
-  // [worker] conflict when it is revoked already; not_found when this pipeline's authority never issued it.
+  // [worker] conflict when it is revoked already, and its hold is no other; not_found when this pipeline's
+  // authority never issued it. certificate_hold may be followed by another reason, or by a release.
   virtual Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                         Call& call) = 0;
 
@@ -272,6 +274,9 @@ class Host {
 
   // [main] A pipeline that the settings name; usable from start on.
   virtual Issuer& issuer(std::string_view pipeline) = 0;
+
+  // [main] An authority that the settings name; it has a certificate, if at all, from start on.
+  virtual StatusAuthority& authority(std::string_view name) = 0;
 
   // [any] Where relative paths of this installation start.
   virtual const std::string& state_folder() const = 0;

@@ -48,15 +48,33 @@ struct Recording {
   Time at;
 };
 
+// What shall be known of a certificate's revocation. A hold that is released stays, as remove_from_crl, for
+// the delta CRLs that have to say so.
 struct Revocation {
   AuthorityId authority = 0;
   Serial serial;
   std::uint32_t shard = 0;
   RevocationReason reason = RevocationReason::unspecified;
+  // Empty: there must be none yet. Else what is stored must have this reason, and is replaced.
+  std::optional<RevocationReason> replaces = std::nullopt;
   Time at;
   std::optional<Time> invalidity;        // RFC 5280 5.3.2
   Time not_after;                        // of the certificate
   std::optional<Fingerprint> block_key;  // refuse this key from now on
+};
+
+// A CRL: inserted before it is signed, so that its number is spent whatever happens, completed with its hash
+// once it is. Unique by (authority, shard, number).
+struct CrlRow {
+  AuthorityId authority = 0;
+  std::uint32_t shard = 0;
+  std::uint64_t number = 0;
+  std::uint64_t base = 0;  // of a delta: the complete CRL it adds to; 0: complete itself
+  Time this_update;
+  Time next_update;
+  std::uint64_t entries = 0;
+  std::uint64_t size = 0;           // octets; 0 until completed
+  std::optional<Fingerprint> hash;  // SHA-256 of the DER; none until completed
 };
 
 // One searchable name of a certificate, in the form of search_key().
@@ -124,13 +142,14 @@ struct Write {
   std::optional<Reservation> reservation;
   std::optional<Recording> recording;
   std::optional<Revocation> revocation;
+  std::optional<CrlRow> crl;   // without hash: a number not yet spent; with: completes that one
   std::vector<NameRow> names;  // adding one that is there already is not an error
   std::optional<Time> purge;   // drop up to 1,000 documents that expired before
   std::string audit;           // lines for the audit, each ended by '\n'; may be empty
 
-  // Out. Set by commit when this write is why the batch was refused: conflict (the serial is taken, a
-  // version has moved, the certificate is revoked already, the lease is lost) or malformed (a value that is
-  // beyond its limits, or that the database does not take).
+  // Out. Set by commit when this write is why the batch was refused: conflict (the serial or CRL
+  // number is taken, a version has moved, the certificate is revoked already, the lease is lost) or malformed
+  // (a value that is beyond its limits, or that the database does not take).
   Status outcome;
 };
 
@@ -182,6 +201,19 @@ struct CertificateRow {
   std::optional<Time> issued_at;  // set with the signature
   std::optional<RevocationReason> revoked;
   std::optional<Time> revoked_at;
+  std::optional<Time> invalidity;
+  bool released = false;  // was on hold, and is no longer: what is stored has the reason remove_from_crl
+};
+
+// A line of a CRL, or a change to be told.
+struct RevocationRow {
+  AuthorityId authority = 0;
+  Serial serial;
+  std::uint32_t shard = 0;
+  RevocationReason reason = RevocationReason::unspecified;  // remove_from_crl: released from hold
+  Time at;
+  std::optional<Time> invalidity;
+  Time not_after;
 };
 
 // Keyset position: pages neither skip nor repeat rows when others write meanwhile.
@@ -219,6 +251,22 @@ class Ledger {
   // Certificates recorded after `cursor` ("" for the first), oldest first, at most `limit`; `cursor` moves
   // behind the last. A row may come twice, never not at all.
   virtual Result<std::vector<CertificateRow>> issued_since(std::string& cursor, std::uint32_t limit) = 0;
+
+  // Revocations of one shard in an order of the storage's own, behind the one of serial `after` (empty: from
+  // the first), at most `limit` and 10,000.
+  virtual Result<std::vector<RevocationRow>> revocations(AuthorityId authority, std::uint32_t shard,
+                                                         const Serial& after, std::uint32_t limit) = 0;
+
+  // Revocations made, changed or released after `cursor` ("" for the first), those of one node in their
+  // order, at most `limit`; `cursor` moves behind the last. A row may come twice; a change never not at all.
+  virtual Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) = 0;
+
+  // A cursor behind everything that is committed now, for whoever wants only what follows.
+  virtual Result<std::string> revocation_cursor() = 0;
+
+  // CRLs of one shard, the newest first, those without a hash too; at most `limit`.
+  virtual Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard,
+                                           std::uint32_t limit) = 0;
 
   // Key hashes blocked by revocations, in order, after `after`, at most `limit`.
   virtual Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) = 0;

@@ -1,6 +1,7 @@
 // A host for plugin tests: no network, no disk, no clock but the one the test moves.
 #pragma once
 
+#include <hanaper/testing/fake_authority.hpp>
 #include <hanaper/testing/memory_storage.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
@@ -126,6 +127,8 @@ class FakeHost final : public Host {
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view) override { return fake_issuer; }
+  // An authority of that name, made when it is first asked for.
+  FakeAuthority& authority(std::string_view name) override;
   const std::string& state_folder() const override { return folder_; }
   const std::string& public_url() const override { return url_; }
   void* service(std::string_view) override { return nullptr; }
@@ -144,6 +147,7 @@ class FakeHost final : public Host {
   const std::string url_;
   const std::string folder_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_;
+  std::map<std::string, std::unique_ptr<FakeAuthority>, std::less<>> authorities_;
 };
 
 // A call with ten seconds left.

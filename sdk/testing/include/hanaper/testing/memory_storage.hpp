@@ -27,6 +27,11 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   Result<CertificateRow> certificate(AuthorityId authority, const Serial& serial) override;
   Result<std::vector<CertificateRow>> search(const CertificateQuery& query) override;
   Result<std::vector<CertificateRow>> issued_since(std::string& cursor, std::uint32_t limit) override;
+  Result<std::vector<RevocationRow>> revocations(AuthorityId authority, std::uint32_t shard,
+                                                 const Serial& after, std::uint32_t limit) override;
+  Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) override;
+  Result<std::string> revocation_cursor() override;
+  Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard, std::uint32_t limit) override;
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) override;
   Result<std::vector<ExpiryChange>> expiries() override;
   Result<WriterState> writer(std::string_view node) override;
@@ -53,7 +58,10 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   struct State {
     std::vector<AuthorityRow> authorities;
     std::map<std::pair<AuthorityId, Serial>, CertificateRow> certificates;
-    std::vector<std::pair<AuthorityId, Serial>> issued;  // in the order of recording
+    std::vector<std::pair<AuthorityId, Serial>> issued;                        // in the order of recording
+    std::map<std::pair<AuthorityId, std::string>, RevocationRow> revocations;  // by serial number's hex
+    std::vector<RevocationRow> changes;                                        // in the order of writing
+    std::map<std::tuple<AuthorityId, std::uint32_t, std::uint64_t>, CrlRow> crls;
     std::map<Fingerprint, bool> blocked;
     std::map<std::string, std::vector<std::pair<AuthorityId, Serial>>> names;
     std::map<std::pair<std::string, std::string>, Record> records;  // by collection and key
@@ -65,6 +73,8 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   static Status apply(State& state, Write& write);
   static Status apply_record(State& state, const RecordWrite& write);
   static Status apply_ledger(State& state, const Write& write);
+  static Status apply_revocation(State& state, const Revocation& revocation);
+  static Status apply_crl(State& state, const CrlRow& crl);
 
   const Clock& clock_;
   std::mutex mutex_;

@@ -1,0 +1,173 @@
+#include "responders.hpp"
+
+#include "../issuance/steps.hpp"
+#include "../services/audit.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
+
+namespace hanaper::validity {
+namespace {
+
+using issuance::Authority;
+
+constexpr auto lifetime = std::chrono::days{30};
+// For clients whose clocks are behind.
+constexpr auto backdate = std::chrono::minutes{5};
+
+// RFC 6960 4.2.1: "KeyHash ::= OCTET STRING -- SHA-1 hash of responder's public key (excluding the tag and
+// length fields)".
+Bytes key_hash_of(ByteView spki) {
+  const auto key = x509::parse_public_key(spki);
+  return key ? crypto::digest(crypto::Hash::sha1, key->key_bits) : Bytes{};
+}
+
+// ResponseData begins with its version or with the responder's name or key; a TBSCertificate, which the same
+// key signs elsewhere, with neither.
+Status check_response_data(ByteView octets) {
+  HANAPER_TRY(der::Reader reader, der::open(octets, der::sequence));
+  if (reader.peek() != der::context(1) && reader.peek() != der::context(2))
+    return malformed("a responder signs ResponseData and nothing else");
+  return {};
+}
+
+class Delegate final : public Responder {
+ public:
+  Delegate(Bytes certificate, std::shared_ptr<Key> key, Time not_after)
+      : certificate_(std::move(certificate)),
+        key_(std::move(key)),
+        key_hash_(key_hash_of(key_->spki())),
+        not_after_(not_after),
+        scheme_(x509::default_scheme(key_->spec())) {}
+
+  ByteView certificate() const noexcept override { return certificate_; }
+  bool delegated() const noexcept override { return true; }
+  ByteView key_hash() const noexcept override { return key_hash_; }
+  Time not_after() const noexcept override { return not_after_; }
+  SignatureScheme scheme() const noexcept override { return scheme_; }
+  Result<Bytes> sign(ByteView response_data) override {
+    HANAPER_CHECK(check_response_data(response_data));
+    return key_->sign(scheme_, response_data);
+  }
+
+ private:
+  const Bytes certificate_;
+  const std::shared_ptr<Key> key_;
+  const Bytes key_hash_;
+  const Time not_after_;
+  const SignatureScheme scheme_;
+};
+
+class Itself final : public Responder {
+ public:
+  explicit Itself(std::shared_ptr<const Authority> authority)
+      : authority_(std::move(authority)), key_hash_(key_hash_of(authority_->spki())) {}
+
+  ByteView certificate() const noexcept override { return authority_->certificate(); }
+  bool delegated() const noexcept override { return false; }
+  ByteView key_hash() const noexcept override { return key_hash_; }
+  Time not_after() const noexcept override { return authority_->not_after(); }
+  SignatureScheme scheme() const noexcept override { return authority_->scheme(); }
+  Result<Bytes> sign(ByteView response_data) override {
+    HANAPER_CHECK(check_response_data(response_data));
+    return authority_->sign(scheme(), response_data);
+  }
+
+ private:
+  const std::shared_ptr<const Authority> authority_;
+  const Bytes key_hash_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> delegate, Call& call) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Responder>& known = known_[delegate];
+  if (!delegate) {
+    if (!known) known = std::make_shared<Itself>(authority_);
+    return known;
+  }
+  const Time now = means_.clock.now();
+  if (known && known->not_after() - now > lifetime / 2) return known;
+  // What is as long as the authority itself cannot be made longer.
+  if (known && known->not_after() == authority_->not_after() && known->not_after() > now) return known;
+  auto made = certify(*delegate, call);
+  if (made) {
+    known = *made;
+    return known;
+  }
+  means_.log.warning("no certificate for the OCSP responder",
+                     {{"authority", authority_->config().name}, {"error", made.error().detail}});
+  if (known && known->not_after() > now) return known;
+  return made;
+}
+
+Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call) const {
+  const auto bits = static_cast<std::uint16_t>(type == KeyType::rsa ? 2048 : 0);
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({type, bits}));
+  const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
+  const Time not_after = std::min<Time>(now + lifetime, authority_->not_after());
+  if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
+  HANAPER_TRY(Bytes certificate, issue(*key, not_after, call));
+  return std::shared_ptr<Responder>(std::make_shared<Delegate>(std::move(certificate), key, not_after));
+}
+
+Result<Bytes> Responders::issue(Key& key, Time not_after, Call& call) const {
+  const Authority& authority = *authority_;
+  const std::string& name = authority.config().name;
+  HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(key.spki()));
+  // RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck, NULL: who answers for the authority is not asked about.
+  const x509::CertificateTemplate form(
+      {.scheme = authority.scheme(),
+       .issuer = to_bytes(authority.subject()),
+       .authority_key_identifier = to_bytes(authority.key_identifier()),
+       .extensions = {{to_bytes(oid::extended_key_usage), false,
+                       x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
+                      {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}}});
+  const auto identifier = x509::key_identifier(public_key);
+  const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
+  HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
+  const Bytes subject =
+      x509::encode_name({{std::string(x509::common_name_oid), "OCSP responder " + means_.node}});
+  der::Writer writer(1024);
+  form.render({.serial = serial,
+               .not_before = now - backdate,
+               .not_after = not_after,
+               .subject = subject,
+               .spki = key.spki(),
+               .key_identifier = identifier,
+               .key_usage = x509::digital_signature,
+               .names = {},
+               .extensions = {}},
+              writer);
+  const Bytes tbs = writer.bytes();
+  Write intent;
+  intent.reservation = Reservation{.authority = authority.id(),
+                                   .serial = serial,
+                                   .profile = "ocsp-responder",
+                                   .requester = "host",
+                                   .not_before = now - backdate,
+                                   .not_after = not_after,
+                                   .shard = 0,
+                                   .tbs = tbs};
+  intent.audit = services::audit_line(now, "sign.intent",
+                                      {{"authority", name},
+                                       {"serial", serial.hex()},
+                                       {"for", "ocsp-responder"},
+                                       {"tbs", to_hex(crypto::sha256(tbs))}});
+  HANAPER_CHECK(means_.writer.commit(intent, call.deadline));
+  HANAPER_TRY(const Bytes signature, authority.sign(authority.scheme(), tbs));
+  Bytes certificate = x509::assemble_certificate(tbs, signature);
+  Write record;
+  record.recording = Recording{authority.id(), serial, signature, means_.clock.now()};
+  record.audit = services::audit_line(
+      means_.clock.now(), "signed",
+      {{"authority", name}, {"serial", serial.hex()}, {"certificate", to_hex(crypto::sha256(certificate))}});
+  HANAPER_CHECK(
+      means_.writer.commit(record, call.deadline, ExpiryChange{issuance::expiry_day(not_after), 1}));
+  return certificate;
+}
+
+}  // namespace hanaper::validity

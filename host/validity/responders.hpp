@@ -1,0 +1,44 @@
+// OCSP responders of an authority: the authority itself, and those that it certifies for the purpose.
+//
+// A delegated responder's key is made in memory, certified for a month and gone with the process: there is no
+// key to keep, to copy to another node or to revoke. Each is certified again when half of its time is over.
+#pragma once
+
+#include "../issuance/authority.hpp"
+#include "../services/writer.hpp"
+
+#include <hanaper/validity.hpp>
+
+#include <map>
+#include <mutex>
+
+namespace hanaper::validity {
+
+struct Means {
+  Storage& storage;
+  services::Writer& writer;
+  const Clock& clock;
+  Log& log;
+  std::string node;
+};
+
+// Thread-safe.
+class Responders {
+ public:
+  Responders(Means means, std::shared_ptr<const issuance::Authority> authority)
+      : means_(std::move(means)), authority_(std::move(authority)) {}
+
+  // [worker] unavailable when a certificate is needed and cannot be made now.
+  Result<std::shared_ptr<Responder>> find(std::optional<KeyType> delegate, Call& call);
+
+ private:
+  Result<std::shared_ptr<Responder>> certify(KeyType type, Call& call) const;
+  Result<Bytes> issue(Key& key, Time not_after, Call& call) const;
+
+  const Means means_;
+  const std::shared_ptr<const issuance::Authority> authority_;
+  std::mutex mutex_;
+  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> known_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::validity

@@ -1,0 +1,114 @@
+#include "status_authority.hpp"
+
+#include "../services/audit.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+namespace hanaper::validity {
+namespace {
+
+// Longer than the largest CRL takes; shorter than anybody wants to wait for the next when a node has died.
+constexpr auto lease_time = std::chrono::minutes{2};
+
+}  // namespace
+
+void NodeAuthority::attach(Means means, std::shared_ptr<const issuance::Authority> authority) {
+  means_.emplace(std::move(means));
+  authority_ = std::move(authority);
+  if (authority_) responders_ = std::make_unique<Responders>(*means_, authority_);
+}
+
+Status NodeAuthority::attached() const {
+  if (authority_) return {};
+  return unavailable("authority " + name_ + " has no certificate yet; run hanaper init");
+}
+
+std::vector<std::string> NodeAuthority::crl_urls() const {
+  return authority_ ? authority_->urls().crl : std::vector<std::string>{};
+}
+
+Result<CertificateRow> NodeAuthority::find(const Serial& serial) {
+  HANAPER_CHECK(attached());
+  return means_->storage.ledger().certificate(id(), serial);
+}
+
+Result<std::vector<CertificateRow>> NodeAuthority::search(CertificateQuery query) {
+  HANAPER_CHECK(attached());
+  query.authority = id();
+  return means_->storage.ledger().search(query);
+}
+
+Result<std::vector<RevocationRow>> NodeAuthority::revocations(std::uint32_t shard, const Serial& after,
+                                                              std::uint32_t limit) {
+  HANAPER_CHECK(attached());
+  return means_->storage.ledger().revocations(id(), shard, after, limit);
+}
+
+Result<std::vector<CrlRow>> NodeAuthority::crls(std::uint32_t shard, std::uint32_t limit) {
+  HANAPER_CHECK(attached());
+  return means_->storage.ledger().crls(id(), shard, limit);
+}
+
+void NodeAuthority::watch(Watcher watcher) {
+  feed_.subscribe([this, watcher = std::move(watcher)](const RevocationRow& row) {
+    if (row.authority == id()) watcher(row);
+  });
+}
+
+Result<std::shared_ptr<Responder>> NodeAuthority::responder(std::optional<KeyType> delegate, Call& call) {
+  HANAPER_CHECK(attached());
+  return responders_->find(delegate, call);
+}
+
+Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
+  HANAPER_CHECK(attached());
+  row.authority = id();
+  CrlTicket ticket{row, {"crl:" + name_ + ":" + std::to_string(row.shard), 0}};
+  HANAPER_TRY(ticket.fence.epoch,
+              means_->storage.leases().acquire(ticket.fence.lease, means_->node, lease_time));
+  // RFC 5280 5.2.3: complete CRLs and deltas "share one numbering sequence".
+  HANAPER_TRY(const std::vector<CrlRow> last, crls(row.shard, 1));
+  ticket.row.number = last.empty() ? 1 : last.front().number + 1;
+  Write write;
+  write.fence = ticket.fence;
+  write.crl = ticket.row;
+  write.audit = services::audit_line(means_->clock.now(), "crl.intent",
+                                     {{"authority", name_},
+                                      {"shard", row.shard == 0 ? "" : std::to_string(row.shard)},
+                                      {"number", std::to_string(ticket.row.number)},
+                                      {"base", row.base == 0 ? "" : std::to_string(row.base)},
+                                      {"entries", std::to_string(row.entries)},
+                                      {"this_update", time_text(row.this_update)},
+                                      {"next_update", time_text(row.next_update)},
+                                      {"call", call.id}});
+  HANAPER_CHECK(means_->writer.commit(write, call.deadline));
+  return ticket;
+}
+
+Result<Bytes> NodeAuthority::sign_crl(const CrlTicket& ticket, ByteView digest, Call&) {
+  HANAPER_CHECK(attached());
+  if (ticket.row.authority != id() || ticket.row.number == 0)
+    return internal("the ticket is not for a CRL of authority " + name_);
+  return authority_->sign_crl(digest);
+}
+
+Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
+                                 Call& call) {
+  HANAPER_CHECK(attached());
+  Write write;
+  write.fence = ticket.fence;
+  write.crl = ticket.row;
+  write.crl->hash = hash;
+  write.crl->size = size;
+  write.audit =
+      services::audit_line(means_->clock.now(), "crl.signed",
+                           {{"authority", name_},
+                            {"shard", ticket.row.shard == 0 ? "" : std::to_string(ticket.row.shard)},
+                            {"number", std::to_string(ticket.row.number)},
+                            {"crl", to_hex(hash)},
+                            {"call", call.id}});
+  return means_->writer.commit(write, call.deadline);
+}
+
+}  // namespace hanaper::validity

@@ -1,0 +1,51 @@
+// An authority as CRL and OCSP plugins see it.
+#pragma once
+
+#include "change_feed.hpp"
+#include "responders.hpp"
+
+#include <atomic>
+
+namespace hanaper::validity {
+
+// Thread-safe once attached.
+class NodeAuthority final : public StatusAuthority {
+ public:
+  NodeAuthority(std::string name, ChangeFeed& feed) : name_(std::move(name)), feed_(feed) {}
+
+  // [main] Before any other call but name and watch.
+  void attach(Means means, std::shared_ptr<const issuance::Authority> authority);
+
+  const std::string& name() const override { return name_; }
+  AuthorityId id() const override { return authority_ ? authority_->id() : 0; }
+  ByteView certificate() const override {
+    return authority_ ? ByteView(authority_->certificate()) : ByteView{};
+  }
+  ByteView key_identifier() const override { return authority_ ? authority_->key_identifier() : ByteView{}; }
+  std::vector<std::string> crl_urls() const override;
+
+  Result<CertificateRow> find(const Serial& serial) override;
+  Result<std::vector<CertificateRow>> search(CertificateQuery query) override;
+  Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
+                                                 std::uint32_t limit) override;
+  Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
+  void watch(Watcher watcher) override;
+  Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
+
+  SignatureScheme crl_scheme() const override { return authority_->scheme(); }
+  Result<CrlTicket> begin_crl(CrlRow row, Call& call) override;
+  Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
+  Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
+                    Call& call) override;
+
+ private:
+  Status attached() const;
+
+  const std::string name_;
+  ChangeFeed& feed_;
+  std::optional<Means> means_;                            // constant once attached, as all below
+  std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
+  std::unique_ptr<Responders> responders_;
+};
+
+}  // namespace hanaper::validity

@@ -1,0 +1,105 @@
+// Validity: what whoever publishes the status of certificates needs of the authority that issued them.
+#pragma once
+
+#include <hanaper/keys.hpp>
+#include <hanaper/protocol.hpp>
+#include <hanaper/storage.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace hanaper {
+
+// Who signs OCSP responses: a certificate and the one thing its key does here. Thread-safe.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+
+  // [any] DER; the authority's own when it signs itself, and then delegated() is false.
+  virtual ByteView certificate() const noexcept = 0;
+  virtual bool delegated() const noexcept = 0;
+  // [any] RFC 6960 4.2.1 KeyHash: SHA-1 of the certificate's key bits.
+  virtual ByteView key_hash() const noexcept = 0;
+  // [any] No response may be valid for longer.
+  virtual Time not_after() const noexcept = 0;
+  virtual SignatureScheme scheme() const noexcept = 0;  // [any]
+
+  // [worker] The signature over DER ResponseData (RFC 6960 4.2.1); malformed for anything else.
+  virtual Result<Bytes> sign(ByteView response_data) = 0;
+
+ protected:
+  Responder() = default;
+};
+
+// A number that was given out, and with it the right to sign one CRL and store it.
+struct CrlTicket {
+  CrlRow row;  // with its number
+  Fence fence;
+};
+
+// One authority as those see it who publish what became of its certificates. Its key signs CRLs and OCSP
+// responses for them, and nothing else. Thread-safe.
+class StatusAuthority {
+ public:
+  using Watcher = std::function<void(const RevocationRow&)>;
+
+  virtual const std::string& name() const = 0;  // [any] as configured
+
+  // [any] 0 and empty while it has no certificate; the same for ever once it has. DER.
+  virtual AuthorityId id() const = 0;
+  virtual ByteView certificate() const = 0;
+  virtual ByteView key_identifier() const = 0;
+
+  // [any] Where its certificates say that its complete CRL is to be found; empty: nowhere.
+  virtual std::vector<std::string> crl_urls() const = 0;
+
+  // [worker] The ledger's answers about this authority's certificates; see Ledger.
+  virtual Result<CertificateRow> find(const Serial& serial) = 0;
+  virtual Result<std::vector<CertificateRow>> search(CertificateQuery query) = 0;
+  virtual Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
+                                                         std::uint32_t limit) = 0;
+  virtual Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) = 0;
+
+  // [main] `watcher` is told of every revocation, hold and release: of this node's before its caller hears of
+  // success, of other nodes' within a second. It may be told twice. [worker], quick.
+  virtual void watch(Watcher watcher) = 0;
+
+  // [worker] Who signs its OCSP responses. With a key type: a responder that the host has certified with a
+  // key of that kind, and certifies again in time; without: the authority itself. unavailable.
+  virtual Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) = 0;
+
+  // How its CRLs are signed. [any]
+  virtual SignatureScheme crl_scheme() const = 0;
+
+  // [worker] Spends the next number on the CRL that `row` describes; authority and number are filled in.
+  // conflict while another node has the right to make CRLs of that shard.
+  virtual Result<CrlTicket> begin_crl(CrlRow row, Call& call) = 0;
+
+  // [worker] The signature of the TBSCertList with that digest; for Ed25519, which has no such form, the
+  // TBSCertList itself.
+  virtual Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) = 0;
+
+  // [worker] Remembers a CRL that is whole and signed. conflict when the right to make it was lost meanwhile:
+  // then it must not be published.
+  virtual Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
+                            Call& call) = 0;
+
+ protected:
+  ~StatusAuthority() = default;
+};
+
+// Optional: what an operator can have an instance do, as in `hanaper crl generate`.
+class Operable {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.operable/1";
+
+  // [worker] Runs a command and answers a JSON text. The instance is configured; it may not be started.
+  // unsupported for a command it does not know.
+  virtual Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+                                      Call& call) = 0;
+
+ protected:
+  ~Operable() = default;
+};
+
+}  // namespace hanaper

@@ -1,0 +1,64 @@
+// An authority for tests of what publishes its certificates' status: real keys and signatures over the
+// storage in memory, and certificates that the test reserves, signs and revokes as it likes.
+#pragma once
+
+#include <hanaper/host.hpp>
+#include <hanaper/testing/memory_storage.hpp>
+#include <hanaper/toolkit/soft_key.hpp>
+
+namespace hanaper::fakes {
+
+// The promises of StatusAuthority, and one thread at a time for what a test does to it.
+class FakeAuthority final : public StatusAuthority {
+ public:
+  FakeAuthority(MemoryStorage& storage, const Clock& clock, AuthorityId id, std::string name,
+                KeySpec key = {KeyType::ec_p256, 0});
+
+  // Writes a certificate: reserved only, or signed too. The serial number is given back.
+  Serial add(std::uint64_t number, bool sign = true, std::uint32_t shard = 0,
+             std::chrono::days life = std::chrono::days{90});
+  // Revokes, holds, or releases (remove_from_crl), whatever there is now, and tells the watchers.
+  void revoke(const Serial& serial, RevocationReason reason, std::optional<Time> invalidity = {},
+              bool tell = true);
+
+  const std::string& name() const override { return name_; }
+  AuthorityId id() const override { return id_; }
+  ByteView certificate() const override { return certificate_; }
+  ByteView key_identifier() const override { return key_identifier_; }
+  std::vector<std::string> crl_urls() const override { return urls; }
+  Result<CertificateRow> find(const Serial& serial) override;
+  Result<std::vector<CertificateRow>> search(CertificateQuery query) override;
+  Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
+                                                 std::uint32_t limit) override;
+  Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
+  void watch(Watcher watcher) override { watchers_.push_back(std::move(watcher)); }
+  Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
+  SignatureScheme crl_scheme() const override;
+  Result<CrlTicket> begin_crl(CrlRow row, Call& call) override;
+  Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
+  Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
+                    Call& call) override;
+
+  // What the fake does wrong on demand.
+  bool ledger_is_away = false, key_is_away = false;
+  std::string node = "test";        // who asks for the right to make CRLs
+  std::vector<std::string> urls;    // of its CRL
+  std::atomic<int> signatures = 0;  // of responders
+
+ private:
+  Bytes certify(ByteView subject, ByteView spki, std::uint16_t usage, bool authority, Time not_after,
+                const Serial& serial);
+
+  MemoryStorage& storage_;
+  const Clock& clock_;
+  const AuthorityId id_;
+  const std::string name_;
+  const std::shared_ptr<crypto::SoftKey> key_;
+  Bytes key_identifier_;
+  Bytes certificate_;
+  std::vector<Watcher> watchers_;
+  std::mutex mutex_;
+  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::fakes
