@@ -1,4 +1,4 @@
-// issue, revoke, show, list.
+// issue, show, list.
 #include "node_commands.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
@@ -29,15 +29,9 @@ Result<issuance::Pipeline*> pipeline_for(Node& node, const json::Value& argument
 }
 
 std::string_view state_text(const CertificateRow& row) {
+  if (row.revoked == RevocationReason::certificate_hold) return "on hold";
   if (row.revoked) return "revoked";
   return row.signature.empty() ? "reserved" : "issued";
-}
-
-std::string authority_name(Node& node, AuthorityId id) {
-  if (const auto rows = node.storage().ledger().authorities())
-    for (const AuthorityRow& row : *rows)
-      if (row.id == id) return row.name;
-  return std::to_string(id);
 }
 
 json::Value describe(const CertificateRow& row, const std::string& authority) {
@@ -66,7 +60,15 @@ json::Value describe(const CertificateRow& row, const std::string& authority) {
   return object;
 }
 
-// The row that the arguments name, by serial number or by the certificate itself.
+}  // namespace
+
+std::string authority_name(Node& node, AuthorityId id) {
+  if (const auto rows = node.storage().ledger().authorities())
+    for (const AuthorityRow& row : *rows)
+      if (row.id == id) return row.name;
+  return std::to_string(id);
+}
+
 Result<CertificateRow> find_row(Node& node, const json::Value& arguments) {
   HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
   if (const std::string_view encoded = arguments.text_at("certificate"); !encoded.empty()) {
@@ -95,20 +97,6 @@ Result<CertificateRow> find_row(Node& node, const json::Value& arguments) {
   return *std::move(found);
 }
 
-Result<RevocationReason> parse_reason(std::string_view text) {
-  using enum RevocationReason;
-  if (text.empty()) return unspecified;
-  for (RevocationReason reason : {unspecified, key_compromise, ca_compromise, affiliation_changed, superseded,
-                                  cessation_of_operation, privilege_withdrawn})
-    if (to_string(reason) == text) return reason;
-  return malformed("\"" + std::string(text.substr(0, 40)) +
-                   "\" is no reason; there are unspecified, keyCompromise, cACompromise, affiliationChanged, "
-                   "superseded, cessationOfOperation "
-                   "and privilegeWithdrawn");
-}
-
-}  // namespace
-
 Result<json::Value> issue(Node& node, const json::Value& arguments, Call& call) {
   HANAPER_TRY(issuance::Pipeline * pipeline, pipeline_for(node, arguments));
   HANAPER_TRY(const Bytes csr, base64::decode(arguments.text_at("csr")));
@@ -122,16 +110,6 @@ Result<json::Value> issue(Node& node, const json::Value& arguments, Call& call) 
                                   {"not_after", time_text(issued.not_after)},
                                   {"certificate", pem::encode("CERTIFICATE", issued.certificate)},
                                   {"chain", pem_chain(issued.certificate, issued.chain)}});
-}
-
-Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call) {
-  HANAPER_TRY(const RevocationReason reason, parse_reason(arguments.text_at("reason")));
-  HANAPER_TRY(const CertificateRow row, find_row(node, arguments));
-  HANAPER_TRY(issuance::Pipeline * pipeline, node.pipeline_of(row.authority));
-  HANAPER_CHECK(pipeline->revoke({row.authority, row.serial}, reason,
-                                 "command:" + std::string(arguments.text_at("user")), call));
-  return json::Value(
-      json::Object{{"serial", row.serial.hex()}, {"state", "revoked"}, {"reason", to_string(reason)}});
 }
 
 Result<json::Value> show(Node& node, const json::Value& arguments, Call&) {

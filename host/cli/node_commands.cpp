@@ -16,6 +16,8 @@ struct NamedCommand {
 constexpr NamedCommand node_commands[] = {
     {"issue", issue},
     {"revoke", revoke},
+    {"revoke_many", revoke_many},
+    {"operate", operate},
     {"show", show},
     {"list", list},
     {"serials", serials},

@@ -16,6 +16,8 @@ NodeCommand find_node_command(std::string_view name);
 // certificates
 Result<json::Value> issue(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call);
+Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& call);
+Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> show(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> list(Node& node, const json::Value& arguments, Call& call);
 // keys
@@ -28,6 +30,11 @@ Result<json::Value> backup(Node& node, const json::Value& arguments, Call& call)
 Result<json::Value> init_authorities(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> install_authority(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> import_authority(Node& node, const json::Value& arguments, Call& call);
+
+// The name of an authority, or its number when the ledger does not know it.
+std::string authority_name(Node& node, AuthorityId id);
+// The row that the arguments name, by serial number or by the certificate itself.
+Result<CertificateRow> find_row(Node& node, const json::Value& arguments);
 
 // Puts a backup into the state folder of a node that is configured and not started.
 Result<json::Value> restore(Node& node, const std::string& file);

@@ -37,7 +37,15 @@ constexpr Option issue_options[] = {
 constexpr Option revoke_options[] = {
     {"--reason", "REASON", "RFC 5280 reason; default unspecified", false,
      "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|"
-     "privilegeWithdrawn"},
+     "privilegeWithdrawn|certificateHold|removeFromCRL"},
+    {"--invalidity", "TIME", "since when not to trust it, as in 2026-11-21T18:50:00Z", false, ""},
+    {"--from", "FILE", "those whose serial numbers are in the file, one on a line", false, "file"},
+};
+constexpr Option crl_options[] = {
+    {"--out", "FILE", "download: where it goes; default standard output", false, "file"},
+    {"--pem", "", "download: as PEM", false, ""},
+    {"--delta", "", "show, download: the delta CRL", false, ""},
+    {"--shard", "NUMBER", "show, download: which of several; default 0", false, ""},
 };
 constexpr Option show_options[] = {
     {"--authority", "NAME", "show an authority's certificate", false, ""},
@@ -72,7 +80,11 @@ constexpr CommandSpec table[] = {
     {"plugins", "", "list the plugins found and why others were refused", {}, 0, 0},
     {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1},
     {"issue", "", "issue a certificate", issue_options, 0, 0},
-    {"revoke", "FILE_OR_SERIAL...", "revoke certificates", revoke_options, 1, 10000},
+    {"revoke", "FILE_OR_SERIAL...", "revoke certificates, hold them, or release them", revoke_options, 0,
+     10000},
+    {"crl", "generate|list|show|download [AUTHORITY]", "make CRLs now, look at them, or get one", crl_options,
+     1, 2},
+    {"ocsp", "export DIR", "write all OCSP responses as files for a web server", {}, 2, 2},
     {"show", "[FILE_OR_SERIAL]", "show a certificate and what has become of it", show_options, 0, 1},
     {"list", "", "list certificates", list_options, 0, 0},
     {"serials", "", "show where serial numbers come from", {}, 0, 0},

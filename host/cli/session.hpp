@@ -48,6 +48,9 @@ class Session {
 // cannot.
 std::string read_input(const std::string& path);
 
+// A certificate by its file when there is one of that name, else by serial number.
+json::Object certificate_argument(const std::string& word);
+
 // Every command of the table, by name; each prints and returns the exit status.
 int run_init(Session& session);
 int run_check(Session& session);
@@ -56,6 +59,8 @@ int run_plugins(Session& session);
 int run_sample(Session& session);
 int run_issue(Session& session);
 int run_revoke(Session& session);
+int run_crl(Session& session);
+int run_ocsp(Session& session);
 int run_show(Session& session);
 int run_list(Session& session);
 int run_serials(Session& session);

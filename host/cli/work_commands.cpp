@@ -1,4 +1,4 @@
-// issue, revoke, show, list, serials, audit, backup: printing what node commands answer.
+// issue, show, list, serials, audit, backup: printing what node commands answer.
 #include "session.hpp"
 #include "terminal.hpp"
 
@@ -61,15 +61,6 @@ std::int64_t number_option(const Arguments& arguments, std::string_view name, st
   return value;
 }
 
-// By file when there is one of that name, else by serial number.
-json::Object certificate_argument(const std::string& word) {
-  if (fs::exists(word))
-    return {{"certificate", base64::encode(der_of(read_input(word), "CERTIFICATE", word))}};
-  if (const auto serial = Serial::from_text(word); !serial)
-    fail(not_found("\"" + word + "\" is neither a file nor a serial number in hexadecimal"));
-  return {{"serial", word}};
-}
-
 std::string joined_names(const json::Value& certificate) {
   std::string text;
   if (const json::Value* names = certificate.find("names"); names && names->array())
@@ -79,6 +70,14 @@ std::string joined_names(const json::Value& certificate) {
 }
 
 }  // namespace
+
+json::Object certificate_argument(const std::string& word) {
+  if (fs::exists(word))
+    return {{"certificate", base64::encode(der_of(read_input(word), "CERTIFICATE", word))}};
+  if (const auto serial = Serial::from_text(word); !serial)
+    fail(not_found("\"" + word + "\" is neither a file nor a serial number in hexadecimal"));
+  return {{"serial", word}};
+}
 
 int run_issue(Session& session) {
   const Arguments& arguments = session.arguments();
@@ -110,25 +109,6 @@ int run_issue(Session& session) {
   if (!arguments.has("--out")) std::cout << chain;
   (arguments.has("--out") ? std::cout : std::cerr)
       << "issued " << result.text_at("serial") << " until " << result.text_at("not_after") << "\n";
-  return 0;
-}
-
-int run_revoke(Session& session) {
-  const Arguments& arguments = session.arguments();
-  json::Array results;
-  std::size_t done = 0;
-  const std::size_t all = arguments.positional.size();
-  const Progress progress("revoking", [&] { return std::to_string(done) + " of " + std::to_string(all); });
-  for (const std::string& word : arguments.positional) {
-    json::Object request = certificate_argument(word);
-    request.emplace_back("reason", arguments.text("--reason"));
-    const json::Value result = session.run("revoke", std::move(request));
-    ++done;
-    if (!arguments.has("--json"))
-      std::cout << "revoked " << result.text_at("serial") << ", " << result.text_at("reason") << "\n";
-    results.push_back(result);
-  }
-  if (arguments.has("--json")) print(json::Value(std::move(results)));
   return 0;
 }
 

@@ -1,0 +1,207 @@
+#include "generator.hpp"
+
+#include "spool.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+namespace hanaper::crl {
+namespace {
+
+constexpr std::uint32_t page = 4096;
+
+// Content octets of the tag and length before `length` octets.
+Bytes header_of(std::uint8_t tag, std::uint64_t length) {
+  der::Writer writer(16);
+  writer.header(tag, length);
+  return writer.bytes();
+}
+
+void write_extension(der::Writer& writer, ByteView oid, bool critical, const std::function<void()>& value) {
+  writer.sequence([&] {
+    writer.constructed(der::octet_string, value);
+    if (critical) writer.boolean(true);
+    writer.oid(oid);
+  });
+}
+
+// Whether the CRL that `order` describes has a line for it.
+bool is_listed(const Order& order, const RevocationRow& row) {
+  if (order.expired_before && row.not_after < *order.expired_before) return false;
+  if (order.base != 0) return row.at >= order.changed_from;
+  // RFC 5280 5.3.1: "removeFromCRL ... may only appear in delta CRLs".
+  return row.reason != RevocationReason::remove_from_crl;
+}
+
+void write_entry(der::Writer& writer, const RevocationRow& row) {
+  writer.clear();
+  writer.sequence([&] {
+    // RFC 5280 5.3.1: "the reason code CRL entry extension SHOULD be absent instead of using the unspecified
+    // (0) reasonCode value".
+    const bool with_reason = row.reason != RevocationReason::unspecified;
+    if (with_reason || row.invalidity)
+      writer.sequence([&] {
+        if (row.invalidity)
+          write_extension(writer, oid::invalidity_date, false,
+                          [&] { writer.generalized_time(*row.invalidity); });
+        if (with_reason)
+          write_extension(writer, oid::reason_code, false, [&] {
+            const auto reason = static_cast<std::uint8_t>(row.reason);
+            writer.primitive(der::enumerated, ByteView(&reason, 1));
+          });
+      });
+    writer.time(row.at);
+    writer.integer(row.serial.octets());
+  });
+}
+
+Result<std::uint64_t> spool_entries(const Order& order, Spool& spool) {
+  std::uint64_t count = 0;
+  der::Writer writer(128);
+  Serial after;
+  for (;;) {
+    HANAPER_TRY(const std::vector<RevocationRow> rows, order.authority.revocations(order.shard, after, page));
+    for (const RevocationRow& row : rows) {
+      if (!is_listed(order, row)) continue;
+      write_entry(writer, row);
+      HANAPER_CHECK(spool.append(writer.view()));
+      ++count;
+    }
+    if (rows.size() < page) return count;
+    after = rows.back().serial;
+  }
+}
+
+void write_uri_name(der::Writer& writer, std::string_view url) {
+  writer.constructed(der::context(0), [&] {    // distributionPoint
+    writer.constructed(der::context(0), [&] {  // fullName
+      writer.primitive(der::context_primitive(6), as_bytes(url));
+    });
+  });
+}
+
+// [0] EXPLICIT Extensions.
+Bytes extensions_of(const Order& order, std::uint64_t number) {
+  der::Writer writer(512);
+  writer.constructed(der::context(0), [&] {
+    writer.sequence([&] {
+      if (!order.expired_before)  // X.509 9.5.2.8: from when on expired certificates stay
+        write_extension(writer, oid::expired_certs_on_crl, false, [&] { writer.generalized_time(Time{}); });
+      if (!order.freshest.empty() && order.base == 0)
+        write_extension(writer, oid::freshest_crl, false, [&] {
+          writer.sequence([&] { writer.sequence([&] { write_uri_name(writer, order.freshest); }); });
+        });
+      if (!order.distribution_point.empty())
+        write_extension(writer, oid::issuing_distribution_point, true,
+                        [&] { writer.sequence([&] { write_uri_name(writer, order.distribution_point); }); });
+      if (order.base != 0)
+        write_extension(writer, oid::delta_crl_indicator, true, [&] { writer.integer(order.base); });
+      write_extension(writer, oid::crl_number, false, [&] { writer.integer(number); });
+      write_extension(writer, oid::authority_key_identifier, false,
+                      [&] { writer.raw(x509::authority_key_identifier(order.authority.key_identifier())); });
+    });
+  });
+  return writer.bytes();
+}
+
+// From version to nextUpdate.
+Result<Bytes> beginning_of(const Order& order) {
+  HANAPER_TRY(const x509::CertificateView certificate,
+              x509::parse_certificate(order.authority.certificate()));
+  der::Writer writer(512);
+  writer.time(order.next_update);
+  writer.time(order.this_update);
+  writer.raw(certificate.subject);
+  writer.raw(x509::algorithm_identifier(order.authority.crl_scheme()));
+  writer.integer(std::uint64_t{1});
+  return writer.bytes();
+}
+
+// The TBSCertList but for its entries, which lie elsewhere.
+struct Frame {
+  Bytes before;  // headers and everything up to the first entry
+  Bytes after;
+  std::uint64_t size = 0;  // of the whole TBSCertList
+};
+
+Result<Frame> frame(const Order& order, std::uint64_t number, std::uint64_t entries_size) {
+  HANAPER_TRY(const Bytes beginning, beginning_of(order));
+  Frame made;
+  made.after = extensions_of(order, number);
+  // RFC 5280 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be absent."
+  const Bytes list = entries_size == 0 ? Bytes{} : header_of(der::sequence, entries_size);
+  const std::uint64_t content = beginning.size() + list.size() + entries_size + made.after.size();
+  made.before = header_of(der::sequence, content);
+  made.size = made.before.size() + content;
+  made.before.insert(made.before.end(), beginning.begin(), beginning.end());
+  made.before.insert(made.before.end(), list.begin(), list.end());
+  return made;
+}
+
+// Writes the TBSCertList behind `lead` octets left free.
+Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Spool& entries, crypto::Hasher* hasher) {
+  HANAPER_CHECK(file.append(Bytes(lead)));
+  HANAPER_CHECK(file.append(frame.before, hasher));
+  HANAPER_CHECK(file.append(entries, hasher));
+  return file.append(frame.after, hasher);
+}
+
+Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Spool& entries,
+                   Spool& file, std::size_t lead, Call& call) {
+  const auto hash = crypto::hash_of(order.authority.crl_scheme());
+  std::optional<crypto::Hasher> hasher;
+  if (hash) hasher.emplace(*hash);
+  HANAPER_CHECK(write_tbs(file, lead, frame, entries, hasher ? &*hasher : nullptr));
+  if (hasher) return order.authority.sign_crl(ticket, hasher->finish(), call);
+  HANAPER_TRY(const Bytes whole, file.read_all());
+  return order.authority.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+}
+
+}  // namespace
+
+Result<CrlRow> generate(const Order& order, const std::string& path, Call& call) {
+  HANAPER_TRY(Spool entries, Spool::create(path + ".entries"));
+  HANAPER_TRY(const std::uint64_t count, spool_entries(order, entries));
+  CrlRow row;
+  row.shard = order.shard;
+  row.base = order.base;
+  row.this_update = order.this_update;
+  row.next_update = order.next_update;
+  row.entries = count;
+  HANAPER_TRY(const CrlTicket ticket, order.authority.begin_crl(row, call));
+  HANAPER_TRY(const Frame frame, crl::frame(order, ticket.row.number, entries.size()));
+
+  const ByteView algorithm = x509::algorithm_identifier(order.authority.crl_scheme());
+  const auto tail_of = [&](ByteView signature) {
+    der::Writer writer(1024);
+    writer.bits(signature);
+    writer.raw(algorithm);
+    return writer.bytes();
+  };
+  // The outer length is known once there is a signature, and room for it is needed before. The size of ECDSA
+  // signatures varies by a few octets; where that changes the size of the length itself, there is another
+  // round with the room that was found to be needed.
+  std::size_t lead = header_of(der::sequence, frame.size + 90).size();
+  for (;;) {
+    HANAPER_TRY(Spool file, Spool::create(path + ".new"));
+    HANAPER_TRY(const Bytes signature, sign(order, ticket, frame, entries, file, lead, call));
+    const Bytes tail = tail_of(signature);
+    const Bytes header = header_of(der::sequence, frame.size + tail.size());
+    if (header.size() != lead) {
+      lead = header.size();
+      continue;
+    }
+    HANAPER_CHECK(file.append(tail));
+    HANAPER_CHECK(file.overwrite(0, header));
+    HANAPER_TRY(const Fingerprint hash, file.sha256());
+    HANAPER_CHECK(order.authority.finish_crl(ticket, hash, file.size(), call));
+    HANAPER_CHECK(file.publish(path));
+    row = ticket.row;
+    row.hash = hash;
+    row.size = file.size();
+    return row;
+  }
+}
+
+}  // namespace hanaper::crl

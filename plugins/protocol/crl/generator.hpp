@@ -1,0 +1,26 @@
+// Making a CRL: one scan of the revocations, one signature, and as little memory for ten million entries as
+// for ten.
+#pragma once
+
+#include <hanaper/validity.hpp>
+
+namespace hanaper::crl {
+
+struct Order {
+  StatusAuthority& authority;
+  std::uint32_t shard = 0;
+  std::uint64_t base = 0;  // of a delta: the number of the CRL it adds to
+  Time changed_from{};     // of a delta: what has not changed since then is left out
+  Time this_update{};
+  Time next_update{};
+  // Certificates that expired before are left out; none: everything is kept, and the CRL says since when.
+  std::optional<Time> expired_before = {};
+  std::string distribution_point = {};  // the URL that certificates give, byte for byte; empty: no IDP
+  std::string freshest = {};            // where the deltas are; empty: there are none
+};
+
+// [worker] Leaves the signed CRL in `path`, replacing what is there at once or not at all. conflict when
+// another node makes this CRL; unavailable when ledger, key or disk is.
+Result<CrlRow> generate(const Order& order, const std::string& path, Call& call);
+
+}  // namespace hanaper::crl

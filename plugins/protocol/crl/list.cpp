@@ -1,0 +1,137 @@
+#include "list.hpp"
+
+#include <hanaper/toolkit/time_text.hpp>
+
+namespace hanaper::crl {
+namespace {
+
+// Revocations that arrive together get one CRL together.
+constexpr auto settle = std::chrono::seconds{1};
+constexpr auto after_failure = std::chrono::seconds{5};
+// What a revocation's time and its commit may lie apart.
+constexpr auto commit_slack = std::chrono::minutes{5};
+
+Counter& counter(Host& host, const StatusAuthority& authority, const char* name, const char* help) {
+  return host.metrics().counter(name, help, {{"authority", authority.name()}});
+}
+
+}  // namespace
+
+List::List(const Options& options, Host& host, StatusAuthority& authority, std::uint32_t shard, bool delta,
+           Place place)
+    : options_(options),
+      host_(host),
+      authority_(authority),
+      shard_(shard),
+      delta_(delta),
+      place_(std::move(place)),
+      made_(counter(host, authority, "hanaper_crls_made_total", "CRLs made.")),
+      failed_(counter(host, authority, "hanaper_crls_failed_total", "CRLs that could not be made.")),
+      entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
+                                    {{"authority", authority.name()},
+                                     {"shard", std::to_string(shard)},
+                                     {"kind", delta ? "delta" : "complete"}})) {}
+
+// The newest one that was completed, when the file holds it: then it is served.
+Status List::adopt() {
+  HANAPER_TRY(const std::vector<CrlRow> rows, authority_.crls(shard_, 100));
+  for (const CrlRow& row : rows) {
+    if (!row.hash || (row.base != 0) != delta_) continue;
+    const auto served = current();
+    if (served && served->row().number == row.number) return {};
+    HANAPER_TRY(const std::shared_ptr<const Published> found, Published::open(place_.path, row));
+    current_ = found;
+    entries_.set(static_cast<std::int64_t>(row.entries));
+    return {};
+  }
+  return not_found("no CRL has been made yet");
+}
+
+bool List::is_due(Time now) const {
+  const auto served = current();
+  if (!served) return true;
+  const Time made = served->row().this_update;
+  // A clock that was put back must not keep what was made in its future.
+  if (made > now + commit_slack) return true;
+  if (touched_ && options_.on_revoke && now - made >= settle) return true;
+  return now - made >= (delta_ ? options_.delta : options_.every);
+}
+
+Status List::tend(Call& call) {
+  const std::lock_guard lock(making_);
+  if (!current())
+    if (Status adopted = adopt(); !adopted && adopted.error().code == Code::unavailable) return adopted;
+  const Time now = host_.clock().now();
+  if (!is_due(now) || now < not_before_) return {};
+  auto made = make_locked(call);
+  if (made) return {};
+  if (made.error().code == Code::conflict) return {};  // another node is at it
+  not_before_ = now + after_failure;
+  return std::move(made).error();
+}
+
+Result<CrlRow> List::make(Call& call) {
+  const std::lock_guard lock(making_);
+  return make_locked(call);
+}
+
+Status List::plan(Order& order) const {
+  const Time now = std::chrono::floor<std::chrono::seconds>(host_.clock().now());
+  order.shard = shard_;
+  order.this_update = now;
+  order.next_update = now + (delta_ ? 2 * options_.delta : options_.every + options_.overlap);
+  order.distribution_point = place_.distribution_point;
+  order.freshest = place_.freshest;
+  HANAPER_TRY(const std::vector<CrlRow> rows, authority_.crls(shard_, 1000));
+  const auto complete =
+      std::ranges::find_if(rows, [](const CrlRow& row) { return row.hash && row.base == 0; });
+  // RFC 5280 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL
+  // issued beyond the revoked certificate's validity period."
+  if (!options_.keep_expired) order.expired_before = complete == rows.end() ? Time{} : complete->this_update;
+  if (!delta_) return {};
+  if (complete == rows.end()) return unavailable("there is no complete CRL yet that a delta could add to");
+  order.base = complete->number;
+  order.changed_from = complete->this_update - commit_slack;
+  return {};
+}
+
+Result<CrlRow> List::make_locked(Call& call) {
+  touched_ = false;
+  Order order{.authority = authority_};
+  auto made = [&]() -> Result<CrlRow> {
+    HANAPER_CHECK(plan(order));
+    return generate(order, place_.path, call);
+  }();
+  if (made) {
+    if (auto opened = Published::open(place_.path, *made); !opened)
+      made = std::move(opened).error();
+    else
+      current_ = *std::move(opened);
+  }
+  const std::lock_guard lock(mutex_);
+  if (made) {
+    health_ = {};
+    made_.add();
+    entries_.set(static_cast<std::int64_t>(made->entries));
+    host_.log().info("CRL made", {{"authority", authority_.name()},
+                                  {"number", std::to_string(made->number)},
+                                  {"entries", std::to_string(made->entries)},
+                                  {"until", time_text(made->next_update)}});
+    return made;
+  }
+  touched_ = true;
+  if (made.error().code == Code::conflict) return made;
+  failed_.add();
+  const auto served = current();
+  health_ =
+      unavailable("the CRL of authority " + authority_.name() + " cannot be made: " + made.error().detail +
+                  (served ? "; the last one is valid until " + time_text(served->row().next_update) : ""));
+  return made;
+}
+
+Status List::health() const {
+  const std::lock_guard lock(mutex_);
+  return health_;
+}
+
+}  // namespace hanaper::crl

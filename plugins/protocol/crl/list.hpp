@@ -1,0 +1,73 @@
+// One CRL over its life: when it is due, who makes it, and what is served meanwhile.
+#pragma once
+
+#include "generator.hpp"
+#include "published.hpp"
+
+#include <atomic>
+#include <mutex>
+
+namespace hanaper::crl {
+
+struct Options {
+  std::chrono::milliseconds every{0};    // a new one at the latest
+  std::chrono::milliseconds overlap{0};  // how long the one before stays valid beyond that
+  std::chrono::milliseconds delta{0};    // a delta at the latest; 0: no deltas
+  bool on_revoke = true;
+  bool keep_expired = false;
+};
+
+// The complete CRL of one shard, or its deltas. Thread-safe.
+class List {
+ public:
+  struct Place {
+    std::string path;                // of the file
+    std::string distribution_point;  // written into it; empty: none
+    std::string freshest;            // of a complete one: where its deltas are; empty: none
+  };
+  List(const Options& options, Host& host, StatusAuthority& authority, std::uint32_t shard, bool delta,
+       Place place);
+
+  // [io] What is to be served; null when there is none yet.
+  std::shared_ptr<const Published> current() const { return current_.load(); }
+
+  // [any] A revocation belongs into the next one.
+  void touch() { touched_ = true; }
+
+  // [worker] Loads what is on disk, makes a new one if it is time.
+  Status tend(Call& call);
+  // [worker] Makes one now.
+  Result<CrlRow> make(Call& call);
+
+  // [any] Why the last one could not be made, if it was time for it.
+  Status health() const;
+
+  StatusAuthority& authority() const { return authority_; }
+  std::uint32_t shard() const { return shard_; }
+  bool is_delta() const { return delta_; }
+  const std::string& path() const { return place_.path; }
+
+ private:
+  Result<CrlRow> make_locked(Call& call);
+  Status adopt();
+  bool is_due(Time now) const;
+  Status plan(Order& order) const;
+
+  const Options& options_;
+  Host& host_;
+  StatusAuthority& authority_;
+  const std::uint32_t shard_;
+  const bool delta_;
+  const Place place_;
+  Counter& made_;
+  Counter& failed_;
+  Gauge& entries_;
+  std::atomic<bool> touched_{false};
+  std::atomic<std::shared_ptr<const Published>> current_;
+  std::mutex making_;
+  Time not_before_{};  // guarded by making_: after a failure
+  mutable std::mutex mutex_;
+  Status health_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::crl

@@ -1,0 +1,72 @@
+#include "cache.hpp"
+
+namespace hanaper::ocsp {
+
+// At most 4 octets and a serial number: no allocation for the usual ones would need more than a small string.
+std::string Cache::key_of(AuthorityId authority, ByteView serial) {
+  std::string key(reinterpret_cast<const char*>(&authority), sizeof authority);
+  key += as_text(serial);
+  return key;
+}
+
+AnswerPointer Cache::find(AuthorityId authority, ByteView serial, ByteView id, Wait wait) const {
+  const std::string key = key_of(authority, serial);
+  const Segment& place = segment(key);
+  std::shared_lock lock(place.mutex, std::defer_lock);
+  if (wait == Wait::shortly)
+    lock.lock();
+  else if (!lock.try_lock())
+    return nullptr;
+  const auto found = place.answers.find(key);
+  if (found == place.answers.end()) return nullptr;
+  for (const Entry& entry : found->second)
+    if (entry.id == as_text(id)) return entry.answer;
+  return nullptr;
+}
+
+std::uint64_t Cache::version(AuthorityId authority, ByteView serial) const {
+  const Segment& place = segment(key_of(authority, serial));
+  const std::shared_lock lock(place.mutex);
+  return place.version;
+}
+
+void Cache::keep(AuthorityId authority, ByteView serial, ByteView id, std::uint64_t version,
+                 AnswerPointer answer) {
+  if (capacity_of_segment_ == 0) return;
+  const std::string key = key_of(authority, serial);
+  Segment& place = segment(key);
+  const std::lock_guard lock(place.mutex);
+  if (place.version != version) return;
+  std::vector<Entry>& entries = place.answers[key];
+  for (Entry& entry : entries)
+    if (entry.id == as_text(id)) {
+      entry.answer = std::move(answer);
+      return;
+    }
+  if (entries.empty()) place.order.push_back(key);
+  if (entries.size() == spellings) entries.erase(entries.begin());
+  entries.push_back({std::string(as_text(id)), std::move(answer)});
+  while (place.answers.size() > capacity_of_segment_ || place.order.size() > 2 * capacity_of_segment_) {
+    place.answers.erase(place.order.front());
+    place.order.pop_front();
+  }
+}
+
+void Cache::forget(AuthorityId authority, ByteView serial) {
+  const std::string key = key_of(authority, serial);
+  Segment& place = segment(key);
+  const std::lock_guard lock(place.mutex);
+  ++place.version;
+  place.answers.erase(key);
+}
+
+std::size_t Cache::size() const {
+  std::size_t size = 0;
+  for (const Segment& place : all_) {
+    const std::shared_lock lock(place.mutex);
+    size += place.answers.size();
+  }
+  return size;
+}
+
+}  // namespace hanaper::ocsp

@@ -1,0 +1,74 @@
+// Signed responses, kept until they are half as old as they may get or their certificate's state changes.
+//
+// Network threads read it: they never wait for a lock, but decline when somebody holds it. Thread-safe.
+#pragma once
+
+#include <hanaper/storage.hpp>
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+namespace hanaper::ocsp {
+
+// A response to one certificate's request, and what HTTP says about it.
+struct Answer {
+  Bytes body;
+  std::string head;  // serialised, without Cache-Control
+  std::string etag;
+  Time this_update;
+  Time refresh_at;  // from then on another is signed
+  Time next_update;
+};
+using AnswerPointer = std::shared_ptr<const Answer>;  // owned by the cache and by who sends it
+
+class Cache {
+ public:
+  explicit Cache(std::size_t capacity) : capacity_of_segment_(capacity / segments) {}
+
+  enum class Wait : std::uint8_t { never, shortly };
+
+  // `id` is the DER CertID. [io] with Wait::never, [worker] else. Null when there is none.
+  AnswerPointer find(AuthorityId authority, ByteView serial, ByteView id, Wait wait) const;
+
+  // [worker] The state of the certificate's responses; taken before the ledger is asked.
+  std::uint64_t version(AuthorityId authority, ByteView serial) const;
+
+  // [worker] Keeps it, unless something has changed since `version`: what was signed then may be wrong.
+  void keep(AuthorityId authority, ByteView serial, ByteView id, std::uint64_t version, AnswerPointer answer);
+
+  // [worker] Forgets every response about that certificate.
+  void forget(AuthorityId authority, ByteView serial);
+
+  std::size_t size() const;
+
+ private:
+  static constexpr std::size_t segments = 64;
+  // Spellings of one CertID that are kept: digests, with and without parameters.
+  static constexpr std::size_t spellings = 8;
+
+  struct Entry {
+    std::string id;
+    AnswerPointer answer;
+  };
+  struct Segment {
+    mutable std::shared_mutex mutex;
+    std::unordered_map<std::string, std::vector<Entry>> answers;  // guarded by mutex, as all below
+    std::deque<std::string> order;                                // the oldest first
+    std::uint64_t version = 0;
+  };
+
+  static std::string key_of(AuthorityId authority, ByteView serial);
+  const Segment& segment(const std::string& key) const {
+    return all_[std::hash<std::string>{}(key) % segments];
+  }
+  Segment& segment(const std::string& key) { return all_[std::hash<std::string>{}(key) % segments]; }
+
+  const std::size_t capacity_of_segment_;
+  std::array<Segment, segments> all_;
+};
+
+}  // namespace hanaper::ocsp

@@ -1,0 +1,72 @@
+// The door of protocol/ocsp.
+#include "service.hpp"
+
+#include <hanaper/toolkit/json.hpp>
+
+namespace hanaper::ocsp {
+namespace {
+
+constexpr SettingKey keys[] = {
+    {"authorities", SettingType::references, nullptr, "authority", "whose certificates are answered for"},
+    {"signer", SettingType::text, "delegate", "delegate|authority",
+     "who signs: responders that the host certifies, or the authorities themselves"},
+    {"responder_id", SettingType::text, "key", "key|name", "how responses name who signed them"},
+    {"lifetime", SettingType::duration, "1d", "1m..14d", "how long a response is valid"},
+    {"nonce", SettingType::text, "on", "on|off",
+     "repeat nonces, or leave them out so that all may be cached"},
+    {"unissued", SettingType::text, "unknown", "unknown|revoked", "the state of numbers never issued"},
+    {"cache", SettingType::integer, "100000", "0..100000000", "how many certificates' responses are kept"},
+};
+
+class Ocsp final : public Protocol, public Operable {
+ public:
+  Status configure(const Settings& settings, Host& host) override {
+    Options options;
+    options.delegate = settings.text("signer") == "delegate";
+    options.by_name = settings.text("responder_id") == "name";
+    options.lifetime = settings.duration("lifetime");
+    options.nonces = settings.text("nonce") == "on";
+    options.unissued_are_revoked = settings.text("unissued") == "revoked";
+    options.cache = static_cast<std::size_t>(settings.integer("cache"));
+    const std::vector<std::string> names = settings.texts("authorities");
+    if (names.empty()) return settings.error("authorities", "at least one is needed");
+    std::vector<StatusAuthority*> authorities;
+    for (const std::string& name : names) authorities.push_back(&host.authority(name));
+    service_ = std::make_unique<Service>(options, host, std::move(authorities));
+    return {};
+  }
+  Status start() override { return service_->start(); }
+  void* ability(std::string_view id) override {
+    return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
+  }
+
+  ByteCount body_limit() const override { return ByteCount{request_limit}; }
+  Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
+  bool answer_fast(const Request& request, FastReply& reply) override {
+    return service_->answer_fast(request, reply);
+  }
+
+  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+                              Call& call) override {
+    if (command != "export" || words.size() != 1)
+      return unsupported("there is no command \"" + std::string(command) + "\"");
+    HANAPER_CHECK(service_->start());  // the instance may only be configured
+    HANAPER_TRY(const std::vector<Service::Exported> exported, service_->export_to(words.front(), call));
+    json::Array rows;
+    for (const Service::Exported& one : exported)
+      rows.emplace_back(json::Object{{"authority", one.authority},
+                                     {"responses", static_cast<std::int64_t>(one.responses)}});
+    return json::write(json::Value(std::move(rows)));
+  }
+
+ private:
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace
+}  // namespace hanaper::ocsp
+
+HANAPER_PLUGIN(.kind = "protocol", .name = "ocsp", .version = "0.1.0", .licence = "Apache-2.0",
+               .summary = "Online Certificate Status Protocol, RFC 6960", .keys = hanaper::ocsp::keys,
+               .key_count = std::size(hanaper::ocsp::keys), .capabilities = "ocsp",
+               .create = hanaper::create_plugin<hanaper::ocsp::Ocsp>);

@@ -1,0 +1,275 @@
+#include "service.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+namespace hanaper::ocsp {
+namespace {
+
+constexpr std::string_view content_type = "application/ocsp-response";
+// Requests beyond take the way that allocates.
+constexpr std::size_t fast_limit = 1024;
+
+Counter& counter(Host& host, const char* result) {
+  return host.metrics().counter("hanaper_ocsp_requests_total", "OCSP requests by how they were answered.",
+                                {{"result", result}});
+}
+
+// RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
+// 1970" and certificateHold (4.4.8).
+constexpr Revoked never_issued{Time{}, RevocationReason::certificate_hold, std::nullopt};
+
+bool is_plain_path(std::string_view tail) { return tail.find('%') == std::string_view::npos; }
+
+}  // namespace
+
+std::string cache_control(const Answer& answer, Time now) {
+  // RFC 9919 5 (RFC 5019 6.2): max-age "later than thisUpdate but earlier than nextUpdate".
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(
+      std::max(answer.refresh_at, std::min(answer.next_update, now + std::chrono::minutes{1})) - now);
+  return "max-age=" + std::to_string(std::max<std::int64_t>(left.count(), 0)) +
+         ", public, no-transform, must-revalidate";
+}
+
+Service::Service(Options options, Host& host, std::vector<StatusAuthority*> authorities)
+    : options_(options),
+      host_(host),
+      authorities_(std::move(authorities)),
+      cache_(options_.cache),
+      hits_(counter(host, "kept")),
+      signed_(counter(host, "signed")),
+      malformed_(counter(host, "malformed")),
+      unauthorized_(counter(host, "unauthorized")),
+      failed_(counter(host, "failed")) {
+  for (StatusAuthority* authority : authorities_)
+    authority->watch([this](const RevocationRow& row) { cache_.forget(row.authority, row.serial.octets()); });
+}
+
+Status Service::start() {
+  for (const StatusAuthority* authority : authorities_)
+    if (authority->certificate().empty())
+      return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
+  return name_authorities();
+}
+
+Status Service::name_authorities() {
+  if (!names_.empty()) return {};
+  for (StatusAuthority* authority : authorities_) {
+    HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(authority->certificate()));
+    HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(view.spki));
+    const auto add = [&](crypto::Hash hash, ByteView oid) {
+      names_.push_back(
+          {authority, to_bytes(oid), crypto::digest(hash, view.subject), crypto::digest(hash, key.key_bits)});
+    };
+    add(crypto::Hash::sha1, oid::sha1);
+    add(crypto::Hash::sha256, oid::sha256);
+    add(crypto::Hash::sha384, oid::sha384);
+    add(crypto::Hash::sha512, oid::sha512);
+  }
+  return {};
+}
+
+StatusAuthority* Service::authority_of(const CertId& id) const {
+  for (const Named& named : names_)
+    if (equal(named.key_hash, id.key_hash) && equal(named.name_hash, id.name_hash) &&
+        equal(named.hash, id.hash))
+      return named.authority;
+  return nullptr;
+}
+
+bool Service::answer_fast(const Request& request, FastReply& reply) {
+  Bytes decoded;
+  ByteView der = request.body;
+  if (request.method == Method::get || request.method == Method::head) {
+    if (request.tail.size() > fast_limit || !request.header("If-None-Match").empty() ||
+        !is_plain_path(request.tail))
+      return false;
+    auto octets = decode_path(request.tail);
+    if (!octets) return false;
+    decoded = *std::move(octets);
+    der = decoded;
+  } else if (request.method != Method::post) {
+    return false;
+  }
+  const auto id = parse_plain_request(der);
+  if (!id) return false;
+  const StatusAuthority* authority = authority_of(*id);
+  if (authority == nullptr) return false;
+  const AnswerPointer kept = cache_.find(authority->id(), id->serial, id->whole, Cache::Wait::never);
+  const Time now = host_.clock().now();
+  if (!kept || now >= kept->refresh_at || now < kept->this_update) return false;
+  hits_.add();
+  reply.send(kept->head + "Cache-Control: " + cache_control(*kept, now) + "\r\n", kept->body);
+  return true;
+}
+
+Response Service::handle(const Request& request, Call& call) {
+  Outcome outcome = ResponseStatus::malformed_request;
+  switch (request.method) {
+    case Method::post:
+      outcome = answer(request.body, call);
+      break;
+    case Method::get:
+    case Method::head:
+      if (const auto der = decode_path(request.tail)) {
+        outcome = answer(*der, call);
+      } else {
+        malformed_.add();
+      }
+      break;
+    default:
+      return Response{
+          405, {{"Content-Type", "text/plain"}, {"Allow", "GET, HEAD, POST"}}, "405 Method Not Allowed\n"};
+  }
+  return present(request, outcome, host_.clock().now());
+}
+
+Response Service::present(const Request& request, const Outcome& outcome, Time now) const {
+  if (const auto* status = std::get_if<ResponseStatus>(&outcome))
+    return {200,
+            {{"Content-Type", std::string(content_type)}, {"Cache-Control", "no-store"}},
+            error_response(*status)};
+  const Answer& answer = *std::get<AnswerPointer>(outcome);
+  Response response{200, {}, {}};
+  if (answer.etag.empty())  // holds a nonce: good for one client, once
+    return {200,
+            {{"Content-Type", std::string(content_type)}, {"Cache-Control", "no-store"}},
+            std::string(as_text(answer.body))};
+  response.with("Content-Type", std::string(content_type))
+      .with("Last-Modified", http_date(answer.this_update))
+      .with("Expires", http_date(answer.next_update))
+      .with("ETag", answer.etag)
+      .with("Cache-Control", cache_control(answer, now));
+  const std::string_view tags = request.header("If-None-Match");
+  if (request.method != Method::post && (tags == "*" || tags.find(answer.etag) != std::string_view::npos)) {
+    response.status = 304;
+    response.headers.erase(response.headers.begin());
+    return response;
+  }
+  response.body = as_text(answer.body);
+  return response;
+}
+
+Service::Outcome Service::answer(ByteView der, Call& call) {
+  const auto request = parse_request(der, options_.nonces);
+  if (!request) {
+    malformed_.add();
+    host_.log().debug("malformed OCSP request", {{"error", request.error().detail}, {"call", call.id}});
+    return ResponseStatus::malformed_request;
+  }
+  return answer_parsed(*request, call);
+}
+
+Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) {
+  StatusAuthority* authority = authority_of(request.ids.front());
+  for (const CertId& id : request.ids)
+    if (authority == nullptr || authority_of(id) != authority) {
+      // RFC 6960 2.3: "the server is not capable of responding authoritatively". One responder speaks for one
+      // authority, so that a request about several gets the same.
+      unauthorized_.add();
+      return ResponseStatus::unauthorized;
+    }
+  if (request.ids.size() == 1 && !request.nonce && signer_for(request) == signer_for({}))
+    return answer_one(*authority, request.ids.front(), call);
+  auto made = sign(*authority, request, call);
+  if (made) return *made;
+  failed_.add();
+  host_.log().warning("no OCSP response", {{"authority", authority->name()}, {"error", made.error().detail}});
+  return made.error().code == Code::unavailable ? ResponseStatus::try_later : ResponseStatus::internal_error;
+}
+
+Service::Outcome Service::answer_one(StatusAuthority& authority, const CertId& id, Call& call) {
+  const Time now = host_.clock().now();
+  const AnswerPointer kept = cache_.find(authority.id(), id.serial, id.whole, Cache::Wait::shortly);
+  if (kept && now >= kept->this_update && now < kept->refresh_at) {
+    hits_.add();
+    return kept;
+  }
+  const std::uint64_t version = cache_.version(authority.id(), id.serial);
+  OcspRequest request;
+  request.ids = {id};
+  auto made = sign(authority, request, call);
+  if (made) {
+    cache_.keep(authority.id(), id.serial, id.whole, version, *made);
+    return *made;
+  }
+  host_.log().warning("no OCSP response", {{"authority", authority.name()}, {"error", made.error().detail}});
+  // The last word stands until it expires.
+  if (kept && now >= kept->this_update && now < kept->next_update) return kept;
+  failed_.add();
+  return made.error().code == Code::unavailable ? ResponseStatus::try_later : ResponseStatus::internal_error;
+}
+
+// The client's best wish that we can fulfil, else the usual (RFC 6960 4.4.7.2).
+std::optional<KeyType> Service::signer_for(const OcspRequest& request) const {
+  if (!options_.delegate) return std::nullopt;
+  for (SignatureScheme scheme : request.preferred) {
+    if (scheme == SignatureScheme::ecdsa_sha256) return KeyType::ec_p256;
+    if (scheme == SignatureScheme::ecdsa_sha384) return KeyType::ec_p384;
+    if (scheme == SignatureScheme::rsa_pkcs1_sha256) return KeyType::rsa;
+    if (scheme == SignatureScheme::ed25519) return KeyType::ed25519;
+  }
+  return KeyType::ec_p256;
+}
+
+Result<Single> Service::look_up(StatusAuthority& authority, const CertId& id) const {
+  Single single;
+  single.id = id;
+  const auto nothing = [&] {
+    if (!options_.unissued_are_revoked) return single;
+    single.kind = Single::Kind::revoked;
+    single.revoked = never_issued;
+    return single;
+  };
+  const auto serial = Serial::from_der(id.serial);
+  if (!serial) return nothing();  // no certificate has such a number
+  const auto row = authority.find(*serial);
+  if (!row && row.error().code != Code::not_found) return row.error();
+  // Reserved is not issued: nobody may rely on a certificate that was never signed.
+  if (!row || row->signature.empty()) return nothing();
+  if (row->revoked) {
+    single.kind = Single::Kind::revoked;
+    single.revoked = {row->revoked_at.value_or(Time{}), *row->revoked, row->invalidity};
+  } else {
+    single.kind = Single::Kind::good;
+  }
+  return single;
+}
+
+Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspRequest& request, Call& call) {
+  std::vector<Single> singles;
+  Basic basic;
+  for (const CertId& id : request.ids) {
+    HANAPER_TRY(Single single, look_up(authority, id));
+    const bool invented = single.kind == Single::Kind::revoked && single.revoked.at == Time{};
+    // RFC 6960 4.4.8: there whenever the responder would say "revoked" of what was never issued.
+    basic.extended_revoke = basic.extended_revoke || invented;
+    singles.push_back(std::move(single));
+  }
+  HANAPER_TRY(const std::shared_ptr<Responder> responder, authority.responder(signer_for(request), call));
+  basic.singles = singles;
+  basic.this_update = std::chrono::floor<std::chrono::seconds>(host_.clock().now());
+  basic.next_update =
+      std::min<Time>(basic.this_update + std::chrono::floor<std::chrono::seconds>(options_.lifetime),
+                     responder->not_after());
+  basic.nonce = request.nonce;
+  basic.by_name = options_.by_name;
+  auto answer = std::make_shared<Answer>();
+  HANAPER_TRY(answer->body, make_response(basic, *responder));
+  signed_.add();
+  answer->this_update = basic.this_update;
+  answer->next_update = basic.next_update;
+  answer->refresh_at = basic.this_update + (basic.next_update - basic.this_update) / 2;
+  if (request.nonce) return AnswerPointer(std::move(answer));
+  answer->etag = '"' + to_hex(ByteView(crypto::sha256(answer->body)).first(16)) + '"';
+  answer->head = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(content_type) +
+                 "\r\nContent-Length: " + std::to_string(answer->body.size()) +
+                 "\r\nLast-Modified: " + http_date(answer->this_update) +
+                 "\r\nExpires: " + http_date(answer->next_update) + "\r\nETag: " + answer->etag + "\r\n";
+  return AnswerPointer(std::move(answer));
+}
+
+}  // namespace hanaper::ocsp

@@ -1,0 +1,74 @@
+// Answering: which authority is asked, what the ledger knows, who signs, and what is kept.
+#pragma once
+
+#include "cache.hpp"
+#include "response.hpp"
+
+#include <hanaper/host.hpp>
+
+namespace hanaper::ocsp {
+
+struct Options {
+  std::chrono::milliseconds lifetime{0};  // thisUpdate to nextUpdate
+  bool delegate = true;                   // else the authorities sign themselves
+  bool by_name = false;
+  bool nonces = true;
+  bool unissued_are_revoked = false;
+  std::size_t cache = 0;
+};
+
+// Thread-safe after start.
+class Service {
+ public:
+  Service(Options options, Host& host, std::vector<StatusAuthority*> authorities);
+
+  // [main] unavailable while one of the authorities has no certificate.
+  Status start();
+
+  Response handle(const Request& request, Call& call);
+  bool answer_fast(const Request& request, FastReply& reply);
+
+  // [worker] Writes a response for each certificate that has not expired, as files below `folder` that a web
+  // server can serve for GET.
+  struct Exported {
+    std::string authority;
+    std::size_t responses = 0;
+  };
+  Result<std::vector<Exported>> export_to(const std::string& folder, Call& call);
+
+ private:
+  // An authority as CertIDs name it.
+  struct Named {
+    StatusAuthority* authority;
+    Bytes hash;  // content octets of the digest's OID
+    Bytes name_hash, key_hash;
+  };
+  // What a request comes to: an HTTP answer, or an OCSP status in one.
+  using Outcome = std::variant<AnswerPointer, ResponseStatus>;
+
+  Status name_authorities();
+  StatusAuthority* authority_of(const CertId& id) const;
+  Outcome answer(ByteView der, Call& call);
+  Outcome answer_parsed(const OcspRequest& request, Call& call);
+  Outcome answer_one(StatusAuthority& authority, const CertId& id, Call& call);
+  Result<AnswerPointer> sign(StatusAuthority& authority, const OcspRequest& request, Call& call);
+  Result<Single> look_up(StatusAuthority& authority, const CertId& id) const;
+  Response present(const Request& request, const Outcome& outcome, Time now) const;
+  std::optional<KeyType> signer_for(const OcspRequest& request) const;
+
+  const Options options_;
+  Host& host_;
+  const std::vector<StatusAuthority*> authorities_;
+  std::vector<Named> names_;  // constant after start
+  Cache cache_;
+  Counter& hits_;
+  Counter& signed_;
+  Counter& malformed_;
+  Counter& unauthorized_;
+  Counter& failed_;
+};
+
+// "Cache-Control: ..." as RFC 9919 5 wants it, without line end.
+std::string cache_control(const Answer& answer, Time now);
+
+}  // namespace hanaper::ocsp

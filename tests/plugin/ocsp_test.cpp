@@ -1,0 +1,372 @@
+#include "ocsp_support.hpp"
+#include "validity_support.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <service.hpp>
+
+namespace hanaper::test {
+namespace {
+
+using ocsp::ResponseStatus;
+
+class Ocsp : public ::testing::Test {
+ protected:
+  explicit Ocsp(ocsp::Options options = {.lifetime = std::chrono::hours{24}, .cache = 10'000})
+      : service_(options, host_, {&authority_, &other_}) {}
+  void SetUp() override { ASSERT_TRUE(service_.start()); }
+
+  // A CertID's parts for one of the authority's certificates.
+  static RequestParts about(const fakes::FakeAuthority& authority, ByteView serial,
+                            crypto::Hash hash = crypto::Hash::sha1) {
+    const auto view = *x509::parse_certificate(authority.certificate());
+    const auto key = *x509::parse_public_key(view.spki);
+    RequestParts parts;
+    const der::Oid oids[] = {oid::sha1, oid::sha256, oid::sha384, oid::sha512};
+    parts.hash = to_bytes(oids[static_cast<std::size_t>(hash)]);
+    parts.name_hash = crypto::digest(hash, view.subject);
+    parts.key_hash = crypto::digest(hash, key.key_bits);
+    parts.serial = to_bytes(serial);
+    return parts;
+  }
+
+  Response post(const Bytes& der) {
+    const Asked asked(Method::post, "", der);
+    Call call = fakes::test_call();
+    return service_.handle(asked.request, call);
+  }
+  Response get(const std::string& path, std::vector<HeaderView> headers = {}) {
+    const Asked asked(Method::get, path, {}, std::move(headers));
+    Call call = fakes::test_call();
+    return service_.handle(asked.request, call);
+  }
+  // The body that the fast way gives; nothing when it declines.
+  std::optional<std::string> fast(const Bytes& der) {
+    const Asked asked(Method::post, "", der);
+    KeptReply reply;
+    if (!service_.answer_fast(asked.request, reply)) return std::nullopt;
+    return reply.body;
+  }
+
+  static int status_of(const std::string& body) {
+    const auto* data = reinterpret_cast<const unsigned char*>(body.data());
+    const ResponsePointer response(d2i_OCSP_RESPONSE(nullptr, &data, static_cast<long>(body.size())));
+    return response ? OCSP_response_status(response.get()) : -1;
+  }
+
+  // The basic response of a successful one, verified as a client does.
+  BasicPointer verified(const std::string& body, const fakes::FakeAuthority& authority) {
+    const auto* data = reinterpret_cast<const unsigned char*>(body.data());
+    const ResponsePointer response(d2i_OCSP_RESPONSE(nullptr, &data, static_cast<long>(body.size())));
+    EXPECT_TRUE(response && OCSP_response_status(response.get()) == OCSP_RESPONSE_STATUS_SUCCESSFUL);
+    BasicPointer basic(response ? OCSP_response_get1_basic(response.get()) : nullptr);
+    if (!basic) return nullptr;
+    const StorePointer store(X509_STORE_new());
+    const X509Pointer issuer = read_certificate(authority.certificate());
+    X509_STORE_add_cert(store.get(), issuer.get());
+    X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(store.get()), seconds_of(host_.manual_clock.now()));
+    STACK_OF(X509)* more = sk_X509_new_null();
+    sk_X509_push(more, issuer.get());
+    EXPECT_EQ(OCSP_basic_verify(basic.get(), more, store.get(), 0), 1);
+    sk_X509_free(more);
+    return basic;
+  }
+
+  struct State {
+    int status = -1, reason = -1;
+    std::int64_t revoked_at = 0, this_update = 0, next_update = 0;
+  };
+  State state_of(const std::string& body, const fakes::FakeAuthority& authority, const Serial& serial,
+                 const EVP_MD* digest = EVP_sha1()) {
+    State state;
+    const BasicPointer basic = verified(body, authority);
+    if (!basic) return state;
+    const X509Pointer issuer = read_certificate(authority.certificate());
+    BIGNUM* number = BN_bin2bn(serial.octets().data(), static_cast<int>(serial.octets().size()), nullptr);
+    ASN1_INTEGER* integer = BN_to_ASN1_INTEGER(number, nullptr);
+    OCSP_CERTID* id = OCSP_cert_id_new(digest, X509_get_subject_name(issuer.get()),
+                                       X509_get0_pubkey_bitstr(issuer.get()), integer);
+    ASN1_GENERALIZEDTIME *revoked = nullptr, *this_update = nullptr, *next_update = nullptr;
+    EXPECT_EQ(OCSP_resp_find_status(basic.get(), id, &state.status, &state.reason, &revoked, &this_update,
+                                    &next_update),
+              1);
+    if (revoked != nullptr) state.revoked_at = seconds_of(revoked);
+    if (this_update != nullptr) state.this_update = seconds_of(this_update);
+    if (next_update != nullptr) state.next_update = seconds_of(next_update);
+    OCSP_CERTID_free(id);
+    ASN1_INTEGER_free(integer);
+    BN_free(number);
+    return state;
+  }
+  int status_for(const Serial& serial) {
+    return state_of(post(make_request(about(authority_, serial.octets()))).body, authority_, serial).status;
+  }
+
+  fakes::FakeHost host_;
+  fakes::FakeAuthority& authority_ = host_.authority("issuing");
+  fakes::FakeAuthority& other_ = host_.authority("other");
+  ocsp::Service service_;
+
+};
+
+TEST_F(Ocsp, SaysGoodOnlyOfWhatWasSigned) {
+  const Serial issued = authority_.add(10), reserved = authority_.add(11, false);
+  EXPECT_EQ(status_for(issued), V_OCSP_CERTSTATUS_GOOD);
+  EXPECT_EQ(status_for(reserved), V_OCSP_CERTSTATUS_UNKNOWN);
+  EXPECT_EQ(status_for(*Serial::from_text("01aa")), V_OCSP_CERTSTATUS_UNKNOWN);
+}
+
+TEST_F(Ocsp, FollowsACertificateThroughHoldReleaseAndRevocation) {
+  const Serial serial = authority_.add(10);
+  EXPECT_EQ(status_for(serial), V_OCSP_CERTSTATUS_GOOD);
+  authority_.revoke(serial, RevocationReason::certificate_hold);
+  const auto request = make_request(about(authority_, serial.octets()));
+  auto state = state_of(post(request).body, authority_, serial);
+  EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_REVOKED);
+  EXPECT_EQ(state.reason, 6);
+  authority_.revoke(serial, RevocationReason::remove_from_crl);
+  EXPECT_EQ(status_for(serial), V_OCSP_CERTSTATUS_GOOD);
+  host_.manual_clock.advance(std::chrono::minutes{5});
+  authority_.revoke(serial, RevocationReason::key_compromise, host_.manual_clock.now() - std::chrono::hours{3});
+  state = state_of(post(request).body, authority_, serial);
+  EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_REVOKED);
+  EXPECT_EQ(state.reason, 1);
+  EXPECT_EQ(state.revoked_at, seconds_of(host_.manual_clock.now()));
+  EXPECT_EQ(state.this_update, seconds_of(host_.manual_clock.now()));
+  EXPECT_EQ(state.next_update, seconds_of(host_.manual_clock.now()) + 86400);
+}
+
+TEST_F(Ocsp, LeavesOutAReasonThatIsNone) {
+  const Serial serial = authority_.add(10);
+  authority_.revoke(serial, RevocationReason::unspecified);
+  const auto state =
+      state_of(post(make_request(about(authority_, serial.octets()))).body, authority_, serial);
+  EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_REVOKED);
+  EXPECT_EQ(state.reason, -1);
+}
+
+TEST_F(Ocsp, KnowsItsAuthoritiesByEveryDigest) {
+  const Serial serial = other_.add(10);
+  const std::pair<crypto::Hash, const EVP_MD*> digests[] = {{crypto::Hash::sha1, EVP_sha1()},
+                                                            {crypto::Hash::sha256, EVP_sha256()},
+                                                            {crypto::Hash::sha384, EVP_sha384()},
+                                                            {crypto::Hash::sha512, EVP_sha512()}};
+  for (const auto& [hash, digest] : digests) {
+    const std::string body = post(make_request(about(other_, serial.octets(), hash))).body;
+    EXPECT_EQ(state_of(body, other_, serial, digest).status, V_OCSP_CERTSTATUS_GOOD)
+        << EVP_MD_get0_name(digest);
+  }
+}
+
+TEST_F(Ocsp, AnswersSeveralCertificatesAtOnce) {
+  const Serial good = authority_.add(10);
+  RequestParts parts = about(authority_, good.octets());
+  parts.certificates = 3;
+  const BasicPointer basic = verified(post(make_request(parts)).body, authority_);
+  ASSERT_TRUE(basic);
+  EXPECT_EQ(OCSP_resp_count(basic.get()), 3);
+}
+
+TEST_F(Ocsp, IsNotAuthorisedForStrangers) {
+  for (auto change : {+[](RequestParts& p) { p.name_hash[0] ^= 1; }, +[](RequestParts& p) { p.key_hash[0] ^= 1; },
+                      +[](RequestParts& p) { p.hash = to_bytes(oid::sha256); },
+                      +[](RequestParts& p) { p.hash = {0x2a, 3, 4}; }}) {
+    RequestParts parts = about(authority_, authority_.certificate().first(1));
+    parts.serial = {5};
+    change(parts);
+    EXPECT_EQ(status_of(post(make_request(parts)).body), OCSP_RESPONSE_STATUS_UNAUTHORIZED);
+  }
+}
+
+TEST_F(Ocsp, RefusesEveryMalformedRequestOnBothMethods) {
+  for (const NamedRequest& test : malformed_requests()) {
+    const Response posted = post(test.der);
+    EXPECT_EQ(posted.status, 200) << test.name;
+    EXPECT_EQ(status_of(posted.body), OCSP_RESPONSE_STATUS_MALFORMEDREQUEST) << test.name;
+    EXPECT_FALSE(fast(test.der)) << test.name;
+    const Response got = get("/" + base64::encode(test.der));
+    EXPECT_EQ(status_of(got.body), OCSP_RESPONSE_STATUS_MALFORMEDREQUEST) << test.name;
+  }
+}
+
+TEST_F(Ocsp, RepeatsNoncesAndKeepsNothingWithThem) {
+  const Serial serial = authority_.add(10);
+  for (std::size_t octets : {1u, 32u, 128u}) {
+    RequestParts parts = about(authority_, serial.octets());
+    parts.after_list = extensions({{.value = nonce_value(octets)}});
+    const Bytes der = make_request(parts);
+    const Response response = post(der);
+    const BasicPointer basic = verified(response.body, authority_);
+    ASSERT_TRUE(basic);
+    const unsigned char* data = der.data();
+    OCSP_REQUEST* request = d2i_OCSP_REQUEST(nullptr, &data, static_cast<long>(der.size()));
+    EXPECT_EQ(OCSP_check_nonce(request, basic.get()), 1) << octets;
+    OCSP_REQUEST_free(request);
+    EXPECT_FALSE(fast(der));
+  }
+}
+
+TEST_F(Ocsp, KeepsAResponseOctetForOctetUntilItIsHalfAsOldAsItMayGet) {
+  const Serial serial = authority_.add(10);
+  const Bytes der = make_request(about(authority_, serial.octets()));
+  EXPECT_FALSE(fast(der)) << "nothing is kept yet";
+  const std::string first = post(der).body;
+  host_.manual_clock.advance(std::chrono::hours{11});
+  EXPECT_EQ(fast(der), first);
+  EXPECT_EQ(post(der).body, first);
+  EXPECT_EQ(get("/" + base64::encode(der)).body, first) << "both methods share";
+  EXPECT_EQ(authority_.signatures, 1);
+  host_.manual_clock.advance(std::chrono::hours{1});
+  EXPECT_FALSE(fast(der));
+  const std::string second = post(der).body;
+  EXPECT_NE(second, first);
+  EXPECT_EQ(fast(der), second);
+}
+
+TEST_F(Ocsp, ForgetsAResponseWhenItsCertificateIsRevokedAndNoOther) {
+  const Serial one = authority_.add(10), two = authority_.add(11);
+  const Bytes about_one = make_request(about(authority_, one.octets()));
+  const Bytes about_two = make_request(about(authority_, two.octets()));
+  post(about_one);
+  const std::string kept = post(about_two).body;
+  authority_.revoke(one, RevocationReason::superseded);
+  EXPECT_FALSE(fast(about_one));
+  EXPECT_EQ(status_for(one), V_OCSP_CERTSTATUS_REVOKED);
+  EXPECT_EQ(fast(about_two), kept);
+}
+
+TEST_F(Ocsp, NeverGuessesWhenTheLedgerIsAway) {
+  const Serial known = authority_.add(10), unknown = authority_.add(11);
+  const std::string kept = post(make_request(about(authority_, known.octets()))).body;
+  authority_.ledger_is_away = true;
+  EXPECT_EQ(status_of(post(make_request(about(authority_, unknown.octets()))).body),
+            OCSP_RESPONSE_STATUS_TRYLATER);
+  host_.manual_clock.advance(std::chrono::hours{13});
+  EXPECT_EQ(post(make_request(about(authority_, known.octets()))).body, kept)
+      << "the last word stands until it expires";
+  host_.manual_clock.advance(std::chrono::hours{11});
+  EXPECT_EQ(status_of(post(make_request(about(authority_, known.octets()))).body),
+            OCSP_RESPONSE_STATUS_TRYLATER);
+}
+
+TEST_F(Ocsp, SaysTryLaterWhileTheKeyIsAway) {
+  const Serial serial = authority_.add(10);
+  authority_.key_is_away = true;
+  EXPECT_EQ(status_of(post(make_request(about(authority_, serial.octets()))).body),
+            OCSP_RESPONSE_STATUS_TRYLATER);
+}
+
+TEST_F(Ocsp, SignsAsTheClientPrefersWhereItCan) {
+  const Serial serial = authority_.add(10);
+  RequestParts parts = about(authority_, serial.octets());
+  der::Writer value;
+  value.sequence([&] {
+    value.sequence([&] { value.raw(x509::algorithm_identifier(SignatureScheme::rsa_pkcs1_sha256)); });
+    value.sequence([&] { value.sequence([&] { value.oid(der::Oid{{0x2a, 3}, 2}); }); });
+  });
+  parts.after_list =
+      extensions({{.oid = to_bytes(oid::ocsp_preferred_algorithms), .value = value.bytes()}});
+  const BasicPointer basic = verified(post(make_request(parts)).body, authority_);
+  ASSERT_TRUE(basic);
+  const ASN1_OBJECT* algorithm = nullptr;
+  X509_ALGOR_get0(&algorithm, nullptr, nullptr, OCSP_resp_get0_tbs_sigalg(basic.get()));
+  EXPECT_EQ(OBJ_obj2nid(algorithm), NID_sha256WithRSAEncryption);
+}
+
+TEST_F(Ocsp, TellsHttpWhatTheResponseSays) {
+  const Serial serial = authority_.add(10);
+  const std::string path = "/" + base64::encode(make_request(about(authority_, serial.octets())));
+  const Response response = get(path);
+  const auto header = [&](std::string_view name) -> std::string {
+    for (const Header& field : response.headers)
+      if (Request::same_name(field.name, name)) return field.value;
+    return "";
+  };
+  EXPECT_EQ(header("Content-Type"), "application/ocsp-response");
+  EXPECT_EQ(header("Last-Modified"), "Sat, 21 Nov 2026 00:00:00 GMT");
+  EXPECT_EQ(header("Expires"), "Sun, 22 Nov 2026 00:00:00 GMT");
+  EXPECT_EQ(header("Cache-Control"), "max-age=43200, public, no-transform, must-revalidate");
+  const std::string etag = header("ETag");
+  const Response again = get(path, {{"If-None-Match", etag}});
+  EXPECT_EQ(again.status, 304);
+  EXPECT_TRUE(again.body.empty());
+  const Asked asked(Method::get, path);
+  KeptReply reply;
+  host_.manual_clock.advance(std::chrono::hours{1});
+  ASSERT_TRUE(service_.answer_fast(asked.request, reply));
+  EXPECT_EQ(reply.body, response.body);
+  EXPECT_NE(reply.head.find("max-age=39600,"), std::string::npos) << reply.head;
+  EXPECT_NE(reply.head.find("ETag: " + etag + "\r\n"), std::string::npos) << reply.head;
+}
+
+TEST_F(Ocsp, TakesNoOtherMethods) {
+  for (Method method : {Method::put, Method::del, Method::patch, Method::options, Method::other}) {
+    const Asked asked(method, "/");
+    Call call = fakes::test_call();
+    EXPECT_EQ(service_.handle(asked.request, call).status, 405);
+  }
+}
+
+class OcspStrict : public Ocsp {
+ protected:
+  OcspStrict()
+      : Ocsp({.lifetime = std::chrono::hours{24},
+              .delegate = false,
+              .by_name = true,
+              .nonces = false,
+              .unissued_are_revoked = true,
+              .cache = 64}) {}
+};
+
+TEST_F(OcspStrict, SignsWithTheAuthorityItselfByName) {
+  const Serial serial = authority_.add(10);
+  const BasicPointer basic = verified(post(make_request(about(authority_, serial.octets()))).body, authority_);
+  ASSERT_TRUE(basic);
+  EXPECT_EQ(sk_X509_num(OCSP_resp_get0_certs(basic.get())), -1) << "no certificate is needed";
+  const ASN1_OCTET_STRING* id = nullptr;
+  const X509_NAME* name = nullptr;
+  ASSERT_EQ(OCSP_resp_get0_id(basic.get(), &id, &name), 1);
+  EXPECT_EQ(id, nullptr);
+  EXPECT_EQ(X509_NAME_cmp(name, X509_get_subject_name(read_certificate(authority_.certificate()).get())), 0);
+}
+
+TEST_F(OcspStrict, CallsWhatWasNeverIssuedRevokedInTheWayOfTheExtension) {
+  const Serial never = *Serial::from_text("01aa");
+  const std::string body = post(make_request(about(authority_, never.octets()))).body;
+  const State state = state_of(body, authority_, never);
+  EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_REVOKED);
+  EXPECT_EQ(state.reason, 6);
+  EXPECT_EQ(state.revoked_at, 0);
+  const BasicPointer basic = verified(body, authority_);
+  ASN1_OBJECT* extended = OBJ_txt2obj("1.3.6.1.5.5.7.48.1.9", 1);
+  EXPECT_GE(OCSP_BASICRESP_get_ext_by_OBJ(basic.get(), extended, -1), 0);
+  ASN1_OBJECT_free(extended);
+}
+
+TEST_F(OcspStrict, DoesNotLookAtNonces) {
+  const Serial serial = authority_.add(10);
+  RequestParts parts = about(authority_, serial.octets());
+  parts.after_list = extensions({{.value = nonce_value(0)}});
+  const BasicPointer basic = verified(post(make_request(parts)).body, authority_);
+  ASSERT_TRUE(basic);
+  EXPECT_LT(OCSP_BASICRESP_get_ext_by_NID(basic.get(), NID_id_pkix_OCSP_Nonce, -1), 0);
+}
+
+TEST(OcspCache, StaysWithinItsBoundAndRefusesWhatWasSignedBeforeAChange) {
+  ocsp::Cache cache(128);
+  const auto answer = std::make_shared<const ocsp::Answer>();
+  for (std::uint8_t i = 0; i < 250; ++i)
+    for (std::uint8_t j = 0; j < 8; ++j) {
+      const Bytes serial{1, i, j};
+      cache.keep(1, serial, serial, cache.version(1, serial), answer);
+    }
+  EXPECT_LE(cache.size(), 128u);
+  EXPECT_GE(cache.size(), 100u);
+  const Bytes serial{1, 2, 3};
+  const std::uint64_t before = cache.version(1, serial);
+  cache.forget(1, serial);
+  cache.keep(1, serial, serial, before, answer);
+  EXPECT_FALSE(cache.find(1, serial, serial, ocsp::Cache::Wait::shortly));
+}
+
+}  // namespace
+}  // namespace hanaper::test
