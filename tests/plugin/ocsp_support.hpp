@@ -16,11 +16,11 @@ using Write = std::function<void(der::Writer&)>;
 struct RequestParts {
   Bytes hash = to_bytes(oid::sha1);
   Write parameters = [](der::Writer& writer) { writer.null(); };
-  Bytes name_hash = Bytes(20, 1), key_hash = Bytes(20, 2), serial = {5};
-  Write after_id = [](der::Writer&) {};        // in Request
-  Write before_list = [](der::Writer&) {};     // in TBSRequest
-  Write after_list = [](der::Writer&) {};      // in TBSRequest
-  Write after_tbs = [](der::Writer&) {};       // in OCSPRequest
+  Bytes name_hash = Bytes(20, 1), key_hash = Bytes(20, 0x41), serial = {5};
+  Write after_id = [](der::Writer&) {};     // in Request
+  Write before_list = [](der::Writer&) {};  // in TBSRequest
+  Write after_list = [](der::Writer&) {};   // in TBSRequest
+  Write after_tbs = [](der::Writer&) {};    // in OCSPRequest
   int certificates = 1;
 };
 

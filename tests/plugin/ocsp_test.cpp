@@ -2,6 +2,7 @@
 #include "validity_support.hpp"
 
 #include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 #include <service.hpp>
 
 namespace hanaper::test {
@@ -105,7 +106,6 @@ class Ocsp : public ::testing::Test {
   fakes::FakeAuthority& authority_ = host_.authority("issuing");
   fakes::FakeAuthority& other_ = host_.authority("other");
   ocsp::Service service_;
-
 };
 
 TEST_F(Ocsp, SaysGoodOnlyOfWhatWasSigned) {
@@ -126,7 +126,8 @@ TEST_F(Ocsp, FollowsACertificateThroughHoldReleaseAndRevocation) {
   authority_.revoke(serial, RevocationReason::remove_from_crl);
   EXPECT_EQ(status_for(serial), V_OCSP_CERTSTATUS_GOOD);
   host_.manual_clock.advance(std::chrono::minutes{5});
-  authority_.revoke(serial, RevocationReason::key_compromise, host_.manual_clock.now() - std::chrono::hours{3});
+  authority_.revoke(serial, RevocationReason::key_compromise,
+                    host_.manual_clock.now() - std::chrono::hours{3});
   state = state_of(post(request).body, authority_, serial);
   EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_REVOKED);
   EXPECT_EQ(state.reason, 1);
@@ -167,9 +168,12 @@ TEST_F(Ocsp, AnswersSeveralCertificatesAtOnce) {
 }
 
 TEST_F(Ocsp, IsNotAuthorisedForStrangers) {
-  for (auto change : {+[](RequestParts& p) { p.name_hash[0] ^= 1; }, +[](RequestParts& p) { p.key_hash[0] ^= 1; },
-                      +[](RequestParts& p) { p.hash = to_bytes(oid::sha256); },
-                      +[](RequestParts& p) { p.hash = {0x2a, 3, 4}; }}) {
+  for (auto change :
+       {+[](RequestParts& p) { p.name_hash[0] ^= 1; }, +[](RequestParts& p) { p.key_hash[0] ^= 1; },
+        +[](RequestParts& p) { p.hash = to_bytes(oid::sha256); },
+        +[](RequestParts& p) {
+          p.hash = {0x2a, 3, 4};
+        }}) {
     RequestParts parts = about(authority_, authority_.certificate().first(1));
     parts.serial = {5};
     change(parts);
@@ -263,8 +267,7 @@ TEST_F(Ocsp, SignsAsTheClientPrefersWhereItCan) {
     value.sequence([&] { value.raw(x509::algorithm_identifier(SignatureScheme::rsa_pkcs1_sha256)); });
     value.sequence([&] { value.sequence([&] { value.oid(der::Oid{{0x2a, 3}, 2}); }); });
   });
-  parts.after_list =
-      extensions({{.oid = to_bytes(oid::ocsp_preferred_algorithms), .value = value.bytes()}});
+  parts.after_list = extensions({{.oid = to_bytes(oid::ocsp_preferred_algorithms), .value = value.bytes()}});
   const BasicPointer basic = verified(post(make_request(parts)).body, authority_);
   ASSERT_TRUE(basic);
   const ASN1_OBJECT* algorithm = nullptr;
@@ -319,7 +322,8 @@ class OcspStrict : public Ocsp {
 
 TEST_F(OcspStrict, SignsWithTheAuthorityItselfByName) {
   const Serial serial = authority_.add(10);
-  const BasicPointer basic = verified(post(make_request(about(authority_, serial.octets()))).body, authority_);
+  const BasicPointer basic =
+      verified(post(make_request(about(authority_, serial.octets()))).body, authority_);
   ASSERT_TRUE(basic);
   EXPECT_EQ(sk_X509_num(OCSP_resp_get0_certs(basic.get())), -1) << "no certificate is needed";
   const ASN1_OCTET_STRING* id = nullptr;

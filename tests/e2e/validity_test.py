@@ -1,0 +1,292 @@
+#!/usr/bin/python3
+"""CRLs and OCSP as those see them who rely on them: openssl, GnuTLS, curl, and plain HTTP."""
+import http.client
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+import unittest
+
+from harness import BASE, Failed, Node, main, openssl
+
+VALIDITY = BASE + """
+[protocol.crl]
+listener = "plain"
+path = "/crl"
+authorities = ["root", "issuing"]
+{crl}
+
+[protocol.ocsp]
+listener = "plain"
+path = "/ocsp"
+authorities = ["root", "issuing"]
+{ocsp}
+"""
+
+
+def until(condition, seconds=10):
+    """What it gives at last; waits for that, not for a time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > deadline:
+            return value
+        time.sleep(0.02)
+
+
+class Validity(unittest.TestCase):
+    crl, ocsp = "", ""
+
+    def setUp(self):
+        self.node = Node(VALIDITY, crl=self.crl, ocsp=self.ocsp)
+        self.addCleanup(self.node.close)
+        self.node.init().start()
+        self.root = self.node.root_file()
+        self.issuing = self.folder("issuing.pem")
+        self.issuing.write_text(self.node.out("show", "--authority", "issuing", "--pem"))
+        self.url = f"http://127.0.0.1:{self.node.http}"
+
+    def folder(self, name):
+        return self.node.folder / name
+
+    def issue(self, name):
+        out = self.folder(name + ".pem")
+        self.node.out("issue", "--name", name, "--key-out", self.folder(name + ".key"), "--out", out)
+        return out
+
+    def serial(self, certificate):
+        return openssl("x509", "-in", certificate, "-noout", "-serial").strip().split("=")[1].lower()
+
+    def http(self, path, method="GET", headers={}, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.node.http, timeout=10)
+        try:
+            connection.request(method, path, headers=headers, body=body)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer
+        finally:
+            connection.close()
+
+    def ocsp_says(self, certificate, *more):
+        text = openssl("ocsp", *more, "-issuer", self.issuing, "-cert", certificate, "-url", self.url + "/ocsp",
+                       "-CAfile", self.root)
+        return re.search(r": (good|revoked|unknown)", text).group(1)
+
+    def crl_file(self, name="issuing.crl"):
+        status, der, _ = self.http("/crl/" + name)
+        self.assertEqual(status, 200)
+        path = self.folder(name)
+        path.write_bytes(der)
+        return path
+
+    def crl_number(self, name="issuing.crl"):
+        return int(openssl("crl", "-inform", "DER", "-in", self.crl_file(name), "-noout", "-crlnumber").strip().split("=")[1], 16)
+
+    def crl_ready(self, name="issuing.crl"):
+        self.assertTrue(until(lambda: self.http("/crl/" + name)[0] == 200))
+
+    def listed(self, serial, name="issuing.crl"):
+        text = openssl("crl", "-inform", "DER", "-in", self.crl_file(name), "-noout", "-text")
+        return serial.upper() in text.replace(":", "")
+
+
+class Both(Validity):
+    def test_a_certificate_says_where_and_openssl_follows_it_from_good_to_revoked(self):
+        certificate = self.issue("a.example.test")
+        text = openssl("x509", "-in", certificate, "-noout", "-text")
+        self.assertIn(f"OCSP - URI:{self.url}/ocsp", text)
+        self.assertIn(f"CA Issuers - URI:{self.url}/crl/issuing.cer", text)
+        self.assertIn(f"URI:{self.url}/crl/issuing.crl", text)
+        self.crl_ready()
+        self.assertEqual(self.ocsp_says(certificate), "good")
+        crls = self.folder("crls.pem")
+        self.crl_ready("root.crl")
+        both = lambda: crls.write_text("".join(openssl("crl", "-inform", "DER", "-in", self.crl_file(n)) for n in ("issuing.crl", "root.crl")))
+        both()
+        verify = ["verify", "-crl_check_all", "-CAfile", self.root, "-untrusted", self.issuing, "-CRLfile", crls, certificate]
+        openssl(*verify)
+        serial = self.serial(certificate)
+        before = self.crl_number()
+        self.node.out("revoke", "--reason", "superseded", certificate)
+        self.assertEqual(self.ocsp_says(certificate), "revoked")
+        self.assertTrue(until(lambda: self.crl_number() > before, 3), "a new CRL within two seconds")
+        self.assertTrue(self.listed(serial))
+        both()
+        with self.assertRaisesRegex(Failed, "certificate revoked"):
+            openssl(*verify)
+
+    def test_hold_release_and_revocation(self):
+        certificate = self.issue("a.example.test")
+        serial = self.serial(certificate)
+        self.assertIn("certificateHold", self.node.out("revoke", "--reason", "certificateHold", certificate))
+        self.assertEqual(self.node.json("show", certificate)["state"], "on hold")
+        self.assertEqual(self.ocsp_says(certificate), "revoked")
+        self.assertTrue(until(lambda: self.http("/crl/issuing.crl")[0] == 200 and self.listed(serial)))
+        self.assertIn("on hold already", self.node.error("revoke", "--reason", "certificateHold", certificate))
+        self.assertIn("released", self.node.out("revoke", "--reason", "removeFromCRL", certificate))
+        self.assertEqual(self.node.json("show", certificate)["state"], "issued")
+        self.assertEqual(self.ocsp_says(certificate), "good")
+        self.assertTrue(until(lambda: not self.listed(serial)))
+        self.assertIn("is not on hold", self.node.error("revoke", "--reason", "removeFromCRL", certificate))
+        self.node.out("revoke", "--reason", "keyCompromise", "--invalidity", "2026-01-01T00:00:00Z", certificate)
+        self.assertIn("revoked already", self.node.error("revoke", certificate))
+        self.assertTrue(until(lambda: self.listed(serial)))
+        text = openssl("crl", "-inform", "DER", "-in", self.crl_file(), "-noout", "-text")
+        self.assertIn("Key Compromise", text)
+        self.assertIn("Jan  1 00:00:00 2026 GMT", text)
+
+    def test_an_authority_below_is_revoked_by_the_one_above(self):
+        serial = self.serial(self.issuing)
+        self.node.out("revoke", "--reason", "cessationOfOperation", serial)
+        self.assertTrue(until(lambda: self.http("/crl/root.crl")[0] == 200 and self.listed(serial, "root.crl")))
+        text = openssl("ocsp", "-issuer", self.root, "-cert", self.issuing, "-url", self.url + "/ocsp", "-CAfile", self.root)
+        self.assertIn("revoked", text)
+
+    def test_many_at_once_from_a_file(self):
+        serials = [self.serial(self.issue(f"{i}.example.test")) for i in range(6)]
+        listing = self.folder("serials")
+        listing.write_text("# those that must go\n" + "\n".join(serials) + "\n\n")
+        self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 6, 0 were revoked already\n")
+        self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 0, 6 were revoked already\n")
+        listing.write_text("ff00\n")
+        self.assertIn("no certificate with serial number 00ff00", self.node.error("revoke", "--from", listing))
+        self.assertTrue(until(lambda: all(self.listed(serial) for serial in serials)))
+
+    def test_commands_make_list_show_and_download_crls(self):
+        self.crl_ready()
+        before = self.crl_number()
+        made = self.node.json("crl", "generate", "issuing")
+        self.assertEqual([(row["authority"], row["number"]) for row in made], [("issuing", before + 1)])
+        self.assertEqual(self.crl_number(), before + 1)
+        self.assertIn("AUTHORITY", self.node.out("crl", "list"))
+        self.assertEqual({row["authority"] for row in self.node.json("crl", "list")}, {"root", "issuing"})
+        shown = json.loads(self.node.out("crl", "show", "issuing"))
+        out = self.folder("downloaded.crl")
+        self.node.out("crl", "download", "issuing", "--out", out)
+        self.assertEqual(subprocess.run(["sha256sum", out], capture_output=True, text=True).stdout.split()[0], shown["sha256"])
+        self.assertIn("BEGIN X509 CRL", self.node.out("crl", "download", "issuing", "--pem"))
+        self.assertIn("no CRL of an authority", self.node.error("crl", "list", "nobody"))
+        self.node.stop()
+        self.assertEqual(self.node.json("crl", "generate", "issuing")[0]["number"], before + 2)
+        self.assertIn(f'"number":"{before + 2}"', self.node.out("audit", "tail", "--lines", "5").replace(" ", ""))
+
+    def test_files_of_responses_are_what_the_service_answers(self):
+        certificate = self.issue("a.example.test")
+        out = self.folder("exported")
+        self.node.out("ocsp", "export", out)
+        request = self.folder("request.der")
+        openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
+        import base64
+        path = out / base64.b64encode(request.read_bytes()).decode()
+        text = openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-respin", path, "-CAfile", self.root, "-no_nonce")
+        self.assertIn(": good", text)
+
+
+class Crl(Validity):
+    def test_http_has_what_caches_need(self):
+        self.crl_ready()
+        status, der, answer = self.http("/crl/issuing.crl")
+        etag = answer.headers["ETag"]
+        self.assertEqual(answer.headers["Content-Type"], "application/pkix-crl")
+        self.assertRegex(answer.headers["Cache-Control"], r"^public, max-age=34\d{4}$")
+        self.assertEqual(self.http("/crl/issuing.crl", headers={"If-None-Match": etag})[0], 304)
+        status, nothing, answer = self.http("/crl/issuing.crl", method="HEAD")
+        self.assertEqual((status, nothing, int(answer.headers["Content-Length"])), (200, b"", len(der)))
+        status, part, answer = self.http("/crl/issuing.crl", headers={"Range": "bytes=4-13"})
+        self.assertEqual((status, part), (206, der[4:14]))
+        self.assertEqual(answer.headers["Content-Range"], f"bytes 4-13/{len(der)}")
+        self.assertIn(b"BEGIN X509 CRL", self.http("/crl/issuing.crl.pem")[1])
+        self.assertEqual(self.http("/crl/issuing.cer")[1], subprocess.run(["openssl", "x509", "-in", self.issuing, "-outform", "DER"], capture_output=True).stdout)
+        self.assertEqual(self.http("/crl/other.crl")[0], 404)
+        self.assertEqual(self.http("/crl/issuing.crl", method="POST", body=b"x")[0], 405)
+
+    @unittest.skipUnless(shutil.which("certtool"), "certtool is not installed")
+    def test_gnutls_verifies_it(self):
+        self.crl_ready()
+        pem = self.folder("issuing.crl.pem")
+        pem.write_bytes(self.http("/crl/issuing.crl.pem")[1])
+        done = subprocess.run(["certtool", "--verify-crl", "--load-ca-certificate", self.issuing, "--infile", pem], capture_output=True, text=True)
+        self.assertIn("Verified", done.stdout + done.stderr)
+
+    def test_a_lost_file_is_made_again_and_numbers_go_on(self):
+        self.crl_ready()
+        before = self.crl_number()
+        self.node.stop()
+        (self.node.state / "crl" / "crl" / "issuing.crl").write_bytes(b"damaged")
+        self.node.start()
+        self.crl_ready()
+        self.assertGreater(self.crl_number(), before)
+
+
+class Deltas(Validity):
+    crl = 'delta = "1h"\non_revoke = true'
+
+    def test_openssl_takes_complete_and_delta_together(self):
+        held, gone = self.issue("held.example.test"), self.issue("gone.example.test")
+        self.node.out("revoke", "--reason", "certificateHold", held)
+        self.node.out("crl", "generate", "issuing")
+        base = self.crl_number()
+        before = self.crl_number("issuing-delta.crl")
+        self.node.out("revoke", "--reason", "removeFromCRL", held)
+        self.node.out("revoke", "--reason", "superseded", gone)
+        self.assertTrue(until(lambda: self.crl_number("issuing-delta.crl") > before and self.listed(self.serial(gone), "issuing-delta.crl")))
+        self.assertEqual(self.crl_number(), base, "only the delta is made anew")
+        text = openssl("crl", "-inform", "DER", "-in", self.crl_file("issuing-delta.crl"), "-noout", "-text")
+        self.assertIn("X509v3 Delta CRL Indicator: critical", text)
+        self.assertIn("Remove From CRL", text)
+        crls = self.folder("crls.pem")
+        crls.write_text("".join(openssl("crl", "-inform", "DER", "-in", self.crl_file(n)) for n in ("issuing.crl", "issuing-delta.crl")))
+        verify = ["verify", "-crl_check", "-use_deltas", "-extended_crl", "-CAfile", self.root, "-untrusted", self.issuing, "-CRLfile", crls]
+        openssl(*verify, held)
+        with self.assertRaisesRegex(Failed, "certificate revoked"):
+            openssl(*verify, gone)
+
+
+class Ocsp(Validity):
+    def test_openssl_and_gnutls_ask_in_every_way(self):
+        certificate = self.issue("a.example.test")
+        for more in ([], ["-no_nonce"], ["-sha256"]):
+            with self.subTest(more=more):
+                self.assertEqual(self.ocsp_says(certificate, *more), "good")
+        if shutil.which("ocsptool") is None:
+            self.skipTest("ocsptool is not installed")
+        done = subprocess.run(["ocsptool", "--ask", self.url + "/ocsp", "--load-cert", certificate, "--load-issuer", self.issuing,
+                               "--load-trust", self.root], capture_output=True, text=True)
+        self.assertIn("Certificate Status: good", done.stdout + done.stderr)
+
+    def test_get_is_answered_from_memory_the_second_time(self):
+        certificate = self.issue("a.example.test")
+        request = self.folder("request.der")
+        openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
+        import base64
+        import urllib.parse
+        encoded = base64.b64encode(request.read_bytes()).decode()
+        answers = {self.http("/ocsp/" + spelling)[1] for spelling in (encoded, urllib.parse.quote(encoded, safe=""), encoded.rstrip("="), base64.urlsafe_b64encode(request.read_bytes()).decode())}
+        answers.add(self.http("/ocsp", method="POST", body=request.read_bytes(), headers={"Content-Type": "application/ocsp-request"})[1])
+        self.assertEqual(len(answers), 1, "octet for octet the same")
+        self.assertGreaterEqual(self.node.metric('hanaper_ocsp_requests_total{instance="protocol.ocsp",result="kept"}'), 3)
+        response = self.folder("response.der")
+        response.write_bytes(answers.pop())
+        text = openssl("ocsp", "-respin", response, "-issuer", self.issuing, "-cert", certificate, "-CAfile", self.root, "-no_nonce", "-resp_text")
+        self.assertIn("OCSP No Check", text)
+
+    def test_unknown_and_foreign_certificates(self):
+        unknown = self.folder("request.der")
+        openssl("ocsp", "-issuer", self.issuing, "-serial", "0x1234", "-reqout", unknown)
+        text = openssl("ocsp", "-issuer", self.issuing, "-serial", "0x1234", "-url", self.url + "/ocsp", "-CAfile", self.root)
+        self.assertIn("unknown", text)
+        foreign = self.folder("foreign.pem")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=x", "-out", foreign)
+        done = subprocess.run(["openssl", "ocsp", "-issuer", foreign, "-serial", "1", "-url", self.url + "/ocsp"], capture_output=True, text=True)
+        self.assertIn("unauthorized", done.stdout + done.stderr)
+
+    def test_what_is_no_request_is_malformed(self):
+        for body in (b"", b"hello", b"\x30\x80"):
+            self.assertEqual(self.http("/ocsp", method="POST", body=body)[1], b"\x30\x03\x0a\x01\x01")
+        for path in ("/ocsp", "/ocsp/", "/ocsp/hello", "/ocsp/%", "/ocsp/MAA="):
+            self.assertEqual(self.http(path)[1], b"\x30\x03\x0a\x01\x01", path)
+
+
+if __name__ == "__main__":
+    main()
