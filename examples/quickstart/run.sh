@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # From a fresh checkout to a certificate in certbot's hands: installs what is missing, builds, makes a CA, starts
-# hanaperd, and lets certbot obtain, renew and revoke a certificate against it.
+# hanaperd, and lets certbot obtain, renew and revoke a certificate against it; OCSP and CRL say what becomes of it.
 #
 #   --once              stop the daemon at the end; without, it is left running
 #   --state DIR         state folder; default state/ in the checkout
 #   --https PORT        ACME over TLS; default 8443
-#   --http PORT         health, metrics; default 8080
+#   --http PORT         OCSP, CRLs, health, metrics; default 8080
 #   --challenge PORT    where certbot answers http-01; default 5002
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -94,11 +94,30 @@ second=$(openssl x509 -noout -serial -in "$live/cert.pem")
 [ "$first" != "$second" ] || { echo "run.sh: the certificate was not renewed" >&2; exit 1; }
 echo "${first#serial=} is followed by ${second#serial=}"
 
+step "OCSP says that it is good"
+hanaper show --authority issuing --pem >"$state/issuing.pem"
+status_of() {
+  openssl ocsp -issuer "$state/issuing.pem" -cert "$live/cert.pem" -url "http://127.0.0.1:$http/ocsp" \
+    -CAfile "$state/root.pem" 2>&1 | tee /dev/stderr | grep -q ": $1\$"
+}
+status_of good || { echo "run.sh: OCSP does not say that the certificate is good" >&2; exit 1; }
+
 step "certbot revokes it"
 certbot revoke --cert-name "$name" --reason superseded --no-delete-after-revoke
 hanaper show "$live/cert.pem" | tee "$state/shown"
 grep -q '^state *revoked' "$state/shown" || { echo "run.sh: the certificate is not revoked" >&2; exit 1; }
 rm -f "$state/shown"
+
+step "OCSP says that it is revoked, and so does the next CRL"
+status_of revoked || { echo "run.sh: OCSP does not say that the certificate is revoked" >&2; exit 1; }
+entry=
+for _ in $(seq 50); do
+  entry=$(curl -fsS "http://127.0.0.1:$http/crl/issuing.crl" | openssl crl -inform DER -noout -text | grep -A 4 "${second#serial=}" || true)
+  [ -z "$entry" ] || break
+  sleep 0.1
+done
+[ -n "$entry" ] || { echo "run.sh: the certificate is not on the CRL" >&2; exit 1; }
+echo "$entry"
 hanaper audit verify
 
 if [ -n "$once" ]; then
@@ -109,6 +128,8 @@ step "hanaperd runs on, process $pid"
 cat <<EOF
 ACME directory   https://localhost:$https/acme/directory
 TLS root         $state/root.pem
+OCSP             http://127.0.0.1:$http/ocsp
+CRL              http://127.0.0.1:$http/crl/issuing.crl
 readiness        http://127.0.0.1:$http/health/ready
 metrics          http://127.0.0.1:$http/metrics
 commands         $bin/hanaper list ${settings[*]}

@@ -145,23 +145,24 @@ Status Pipeline::run_validators(const Wiring& wiring, const Draft& draft, Call& 
 // Fills the form with the draft and a fresh serial number.
 Status Pipeline::draw_up(Work& work, Call& call) {
   HANAPER_TRY(work.serial, work.profile->authority().serials().draw(call.deadline));
+  work.shard = work.profile->shard_of(work.serial);
   const Bytes subject = x509::encode_name(work.draft.subject);
   const auto key_identifier = x509::key_identifier(work.key);
   const bool own_key_usage = std::ranges::any_of(work.extensions, [](const x509::Extension& extension) {
     return oid::key_usage == ByteView(extension.oid);
   });
   thread_local der::Writer writer(2048);
-  work.profile->form().render(
-      {.serial = work.serial,
-       .not_before = work.draft.not_before,
-       .not_after = work.draft.not_after,
-       .subject = subject,
-       .spki = work.draft.spki,
-       .key_identifier = key_identifier,
-       .key_usage = own_key_usage ? std::uint16_t{0} : work.profile->key_usage(work.key.spec),
-       .names = work.draft.names,
-       .extensions = work.extensions},
-      writer);
+  work.profile->form(work.shard)
+      .render({.serial = work.serial,
+               .not_before = work.draft.not_before,
+               .not_after = work.draft.not_after,
+               .subject = subject,
+               .spki = work.draft.spki,
+               .key_identifier = key_identifier,
+               .key_usage = own_key_usage ? std::uint16_t{0} : work.profile->key_usage(work.key.spec),
+               .names = work.draft.names,
+               .extensions = work.extensions},
+              writer);
   work.tbs = writer.bytes();
   work.draft.tbs = work.tbs;
   return {};

@@ -17,9 +17,33 @@ StatusUrls status_urls(const config::Model& model, const std::string& authority,
     if (offers(instance, "crl")) {
       urls.crl.push_back(url + "/" + authority + ".crl");
       urls.issuer.push_back(url + "/" + authority + ".cer");
+      if (offers(instance, "shards"))
+        urls.shards = static_cast<std::uint32_t>(instance.settings.integer("shards"));
+      if (offers(instance, "delta") && instance.settings.has("delta"))
+        urls.freshest.push_back(url + "/" + authority + "-delta.crl");
     }
   }
   return urls;
+}
+
+StatusUrls StatusUrls::of_shard(std::uint32_t shard) const {
+  StatusUrls urls = *this;
+  if (shard == 0) return urls;
+  const std::string number = "-" + std::to_string(shard);
+  const auto insert = [&](std::vector<std::string>& list, std::string_view ending) {
+    for (std::string& url : list) url.insert(url.size() - ending.size(), number);
+  };
+  insert(urls.crl, ".crl");
+  insert(urls.freshest, "-delta.crl");
+  return urls;
+}
+
+std::uint32_t StatusUrls::shard_of(const Serial& serial) const noexcept {
+  if (shards == 0) return 0;
+  std::uint32_t end = 0;
+  const ByteView octets = serial.octets();
+  for (std::uint8_t octet : octets.last(std::min<std::size_t>(4, octets.size()))) end = end << 8 | octet;
+  return 1 + end % shards;
 }
 
 Result<std::vector<Bytes>> split_chain(ByteView concatenated) {

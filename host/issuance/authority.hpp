@@ -13,7 +13,16 @@ namespace hanaper::issuance {
 // Addresses that certificates of an authority carry.
 struct StatusUrls {
   std::vector<std::string> ocsp, crl, issuer;
+  std::vector<std::string> freshest = {};  // of delta CRLs
+  std::uint32_t shards = 0;                // over how many CRLs new certificates are spread
+
+  // Shard 0 is what certificates belong to that were not spread; the others are numbered from 1.
+  StatusUrls of_shard(std::uint32_t shard) const;
+  // The shard of a new certificate, by the random end of its serial number.
+  std::uint32_t shard_of(const Serial& serial) const noexcept;
 };
+// Instances that offer "crl" or "ocsp" answer at such addresses; those that offer "shards" or "delta" as well
+// have settings of that name.
 StatusUrls status_urls(const config::Model& model, const std::string& authority,
                        const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers);
 

@@ -97,7 +97,7 @@ Status Journey::reserve() {
                                   .requester = of.draft.requester,
                                   .not_before = of.draft.not_before,
                                   .not_after = of.draft.not_after,
-                                  .shard = 0,
+                                  .shard = of.shard,
                                   .tbs = of.tbs};
   write.audit = services::audit_line(means_.clock.now(), "sign.intent",
                                      {{"authority", authority.config().name},

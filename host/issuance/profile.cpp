@@ -29,8 +29,9 @@ x509::Extension extended_usages(const config::ProfileConfig& config) {
 
 // Everything that is the same in each certificate of the profile. An extension that requests may bring
 // themselves is left to them.
-x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config,
-                                             const Authority& authority) {
+x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config, const Authority& authority,
+                                             std::uint32_t shard) {
+  const StatusUrls urls = authority.urls().of_shard(shard);
   x509::CertificateTemplate::Fixed fixed;
   fixed.scheme = config.scheme.value_or(authority.scheme());
   fixed.issuer = to_bytes(authority.subject());
@@ -45,12 +46,13 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
     add(oid::certificate_policies, false, x509::certificate_policies(config.policies));
   if (!config.constraints.permitted.empty() || !config.constraints.excluded.empty())
     add(oid::name_constraints, true, x509::name_constraints(config.constraints));
-  const auto ocsp = chosen(config.ocsp_url, authority.urls().ocsp),
-             issuer = chosen(config.issuer_url, authority.urls().issuer);
+  const auto ocsp = chosen(config.ocsp_url, urls.ocsp), issuer = chosen(config.issuer_url, urls.issuer);
   if (!ocsp.empty() || !issuer.empty())
     add(oid::authority_info_access, false, x509::authority_info_access(ocsp, issuer));
-  const auto crl = chosen(config.crl_url, authority.urls().crl);
+  const auto crl = chosen(config.crl_url, urls.crl);
   if (!crl.empty()) add(oid::crl_distribution_points, false, x509::crl_distribution_points(crl));
+  if (config.crl_url.empty() && !urls.freshest.empty())
+    add(oid::freshest_crl, false, x509::crl_distribution_points(urls.freshest));
   if (config.must_staple) add(oid::tls_feature, false, x509::tls_feature_status_request());
   return fixed;
 }
@@ -58,7 +60,16 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
 }  // namespace
 
 Profile::Profile(const config::ProfileConfig& config, std::shared_ptr<const Authority> authority)
-    : config_(config), authority_(std::move(authority)), form_(fixed_parts(config_, *authority_)) {}
+    : config_(config), authority_(std::move(authority)) {
+  // An address of its own choice has no shards.
+  const std::uint32_t shards = config_.crl_url.empty() ? authority_->urls().shards : 0;
+  for (std::uint32_t shard = 0; shard <= shards; ++shard)
+    forms_.emplace_back(fixed_parts(config_, *authority_, shard));
+}
+
+std::uint32_t Profile::shard_of(const Serial& serial) const noexcept {
+  return forms_.size() == 1 ? 0 : authority_->urls().shard_of(serial);
+}
 
 Status Profile::accepts(KeySpec key) const {
   if (std::ranges::find(config_.key_types, key) != config_.key_types.end()) return {};

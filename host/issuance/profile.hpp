@@ -12,8 +12,10 @@ class Profile {
 
   const config::ProfileConfig& config() const noexcept { return config_; }
   const Authority& authority() const noexcept { return *authority_; }
-  const x509::CertificateTemplate& form() const noexcept { return form_; }
-  SignatureScheme scheme() const noexcept { return form_.scheme(); }
+  // The CRL that would list the certificate of that serial number, and the form that says so.
+  std::uint32_t shard_of(const Serial& serial) const noexcept;
+  const x509::CertificateTemplate& form(std::uint32_t shard) const noexcept { return forms_[shard]; }
+  SignatureScheme scheme() const noexcept { return forms_.front().scheme(); }
 
   // bad_key when the profile does not take keys of that kind.
   Status accepts(KeySpec key) const;
@@ -35,7 +37,7 @@ class Profile {
  private:
   const config::ProfileConfig config_;
   const std::shared_ptr<const Authority> authority_;
-  const x509::CertificateTemplate form_;
+  std::vector<x509::CertificateTemplate> forms_;  // by shard; constant after construction
 };
 
 }  // namespace hanaper::issuance

@@ -23,6 +23,7 @@ struct Work {
   Draft draft;
   std::vector<x509::Extension> extensions;
   Serial serial;
+  std::uint32_t shard = 0;
   Bytes tbs;
   Bytes signature;
 };

@@ -162,6 +162,8 @@ std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig&
   if (!urls.crl.empty())
     extensions.push_back(
         {to_bytes(oid::crl_distribution_points), false, x509::crl_distribution_points(urls.crl)});
+  if (!urls.freshest.empty())
+    extensions.push_back({to_bytes(oid::freshest_crl), false, x509::crl_distribution_points(urls.freshest)});
   return extensions;
 }
 

@@ -251,7 +251,7 @@ class Ocsp(Validity):
                 self.assertEqual(self.ocsp_says(certificate, *more), "good")
         if shutil.which("ocsptool") is None:
             self.skipTest("ocsptool is not installed")
-        done = subprocess.run(["ocsptool", "--ask", self.url + "/ocsp", "--load-cert", certificate, "--load-issuer", self.issuing,
+        done = subprocess.run(["ocsptool", "--ask=" + self.url + "/ocsp", "--load-cert", certificate, "--load-issuer", self.issuing,
                                "--load-trust", self.root], capture_output=True, text=True)
         self.assertIn("Certificate Status: good", done.stdout + done.stderr)
 

@@ -233,5 +233,5 @@ Result<std::string> Crl::operate(std::string_view command, const std::vector<std
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "crl", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Certificate revocation lists, RFC 5280", .keys = hanaper::crl::keys,
-               .key_count = std::size(hanaper::crl::keys), .capabilities = "crl",
+               .key_count = std::size(hanaper::crl::keys), .capabilities = "crl shards delta",
                .create = hanaper::create_plugin<hanaper::crl::Crl>);

@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+"""kill -9 while CRLs are made and certificates revoked: numbers rise, and nothing acknowledged is missing."""
+import base64
+import json
+import random
+import sqlite3
+import threading
+import time
+import unittest
+
+from harness import Control, Failed, Node, main, make_csr, openssl
+from validity_test import VALIDITY
+
+ROUNDS = 20
+EACH = 40
+
+
+class Crash(unittest.TestCase):
+    def test_twenty_kills_keep_numbers_rising_and_revocations_listed(self):
+        random.seed(20261122)
+        with Node(VALIDITY, crl="", ocsp="") as node:
+            node.init().start()
+            serials = self.issue(node, ROUNDS * EACH)
+            issuing = node.folder / "issuing.pem"
+            issuing.write_text(node.out("show", "--authority", "issuing", "--pem"))
+            revoked, last = set(), 0
+            for round_number in range(ROUNDS):
+                if round_number:
+                    node.start()
+                mine, serials = serials[:EACH], serials[EACH:]
+                lock = threading.Lock()
+
+                def revoke(some):
+                    try:
+                        control = Control(node)
+                        for serial in some:
+                            control.run("revoke", serial=serial, reason="superseded")
+                            with lock:
+                                revoked.add(serial)
+                    except (OSError, Failed, ValueError):
+                        pass  # the daemon is gone
+
+                def generate():
+                    try:
+                        control = Control(node)
+                        while True:
+                            control.run("operate", service="crl", command="generate", words=["issuing"])
+                    except (OSError, Failed, ValueError):
+                        pass
+
+                threads = [threading.Thread(target=revoke, args=(mine[i::4],)) for i in range(4)] + [threading.Thread(target=generate)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(0.02 + random.random() * 0.2)  # the moment of the crash, not something waited for
+                node.kill()
+                for thread in threads:
+                    thread.join()
+                # The next CRL is made by the command line, from what the crash has left.
+                made = node.json("crl", "generate", "issuing")[0]
+                self.assertGreater(made["number"], last, "numbers rise")
+                last = made["number"]
+                crl = node.folder / "issuing.crl"
+                node.out("crl", "download", "issuing", "--out", crl, "--pem")
+                listed = openssl("crl", "-in", crl, "-noout", "-text").replace(":", "").lower()
+                self.assertEqual([s for s in revoked if s not in listed], [], f"round {round_number}: acknowledged and not listed")
+                openssl("crl", "-in", crl, "-noout", "-CAfile", issuing)
+            self.check_numbers(node)
+            self.assertGreater(len(revoked), ROUNDS)
+            self.check_ocsp(node.start(), issuing, sorted(revoked))
+            print(f"{len(revoked)} revocations acknowledged, {last} CRL numbers, {ROUNDS} kills")
+            self.assertIn("unbroken", node.out("audit", "verify"))
+
+    def issue(self, node, count):
+        _, csr = make_csr(node.folder, ["crash.example.test"])
+        openssl("req", "-in", csr, "-outform", "DER", "-out", node.folder / "csr.der")
+        request = base64.b64encode((node.folder / "csr.der").read_bytes()).decode()
+        control = Control(node)
+        try:
+            return [control.run("issue", pipeline="web", csr=request)["serial"] for _ in range(count)]
+        finally:
+            control.close()
+
+    def check_numbers(self, node):
+        """Every CRL that was signed has a number of its own, which the audit knew before."""
+        database = sqlite3.connect(f"file:{node.state}/hanaper.db?mode=ro", uri=True)
+        try:
+            intents, signed = set(), set()
+            for (lines,) in database.execute("SELECT lines FROM audit ORDER BY node, sequence"):
+                for line in lines.strip().split("\n"):
+                    event = json.loads(line)
+                    key = (event.get("authority"), event.get("number"))
+                    if event["event"] == "crl.intent":
+                        self.assertNotIn(key, intents, "a number was given out twice")
+                        intents.add(key)
+                    if event["event"] == "crl.signed":
+                        self.assertIn(key, intents, "signed before its intent was audited")
+                        self.assertNotIn(key, signed)
+                        signed.add(key)
+            rows = {(str(number), hash != "") for number, hash in database.execute("SELECT number, hash FROM crl WHERE authority = (SELECT id FROM authority WHERE name = 'issuing')")}
+            self.assertEqual({number for number, whole in rows if whole}, {number for name, number in signed if name == "issuing"})
+        finally:
+            database.close()
+
+    def check_ocsp(self, node, issuing, serials):
+        for i in range(0, len(serials), 30):
+            some = [word for serial in serials[i:i + 30] for word in ("-serial", "0x" + serial)]
+            text = openssl("ocsp", "-issuer", issuing, *some, "-url", f"http://127.0.0.1:{node.http}/ocsp", "-CAfile", node.root_file())
+            self.assertEqual(text.count(": revoked"), len(serials[i:i + 30]))
+
+
+if __name__ == "__main__":
+    main()
