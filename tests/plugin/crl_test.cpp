@@ -188,6 +188,36 @@ TEST_F(Crl, LeavesItToTheNodeThatHasTheRight) {
   EXPECT_TRUE(list_->health()) << "that is how it should be";
 }
 
+TEST_F(Crl, GoesToTheOtherNodes) {
+  authority_.revoke(authority_.add(10), Reason::superseded);
+  tend(*list_);
+  authority_.node = "another";
+  const auto theirs = make_list(false, {folder_ + "/theirs.crl", "", ""});
+  tend(*theirs);
+  ASSERT_TRUE(theirs->current());
+  EXPECT_EQ(theirs->current()->row().number, 1u);
+  EXPECT_EQ(entries(read(*theirs).get()).size(), 1u);
+  // A revocation that both hear of is made known by the one that has the right, and by the other after it.
+  host_.manual_clock.advance(std::chrono::seconds{10});
+  authority_.revoke(authority_.add(11), Reason::superseded);
+  theirs->touch();
+  tend(*theirs);
+  EXPECT_EQ(theirs->current()->row().number, 1u);
+  host_.manual_clock.advance(std::chrono::seconds{1});
+  authority_.node = "test";
+  list_->touch();
+  tend(*list_);
+  authority_.node = "another";
+  host_.manual_clock.advance(std::chrono::seconds{1});
+  tend(*theirs);
+  EXPECT_EQ(theirs->current()->row().number, 2u);
+  EXPECT_EQ(entries(read(*theirs).get()).size(), 2u);
+  // And when the other is gone for good, so is its right.
+  host_.manual_clock.advance(std::chrono::days{1});
+  tend(*theirs);
+  EXPECT_EQ(theirs->current()->row().number, 3u);
+}
+
 TEST_F(Crl, DropsWhatHasExpiredAfterOneMore) {
   const Serial serial = authority_.add(10, true, 0, std::chrono::days{2});
   authority_.revoke(serial, Reason::superseded);
@@ -270,7 +300,7 @@ TEST_F(Crl, IsMadeWhenItIsTimeAndSoonAfterARevocation) {
   EXPECT_EQ(list_->current()->row().number, 4u);
 }
 
-TEST_F(Crl, IsFoundAgainAfterARestartAndMadeAgainWhenItWasLost) {
+TEST_F(Crl, IsFoundAgainAfterARestartAndPutBackWhenItWasLost) {
   tend(*list_);
   list_ = make_list(false);
   tend(*list_);
@@ -278,7 +308,8 @@ TEST_F(Crl, IsFoundAgainAfterARestartAndMadeAgainWhenItWasLost) {
   list_ = make_list(false);
   std::filesystem::resize_file(folder_ + "/complete.crl", 100);
   tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 2u);
+  EXPECT_EQ(list_->current()->row().number, 1u);
+  EXPECT_TRUE(read(*list_));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/complete.crl.new"));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/complete.crl.entries"));
 }

@@ -1,5 +1,8 @@
 #include "list.hpp"
 
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::crl {
@@ -8,6 +11,11 @@ namespace {
 // Revocations that arrive together get one CRL together.
 constexpr auto settle = std::chrono::seconds{1};
 constexpr auto after_failure = std::chrono::seconds{5};
+constexpr auto after_conflict = std::chrono::seconds{1};
+// CRLs are given to other nodes as documents of that many octets; larger ones than the limit are not: that is
+// what shards are for.
+constexpr std::size_t part_size = 700'000;
+constexpr std::size_t share_limit = 8 * 1024 * 1024;
 // What a revocation's time and its commit may lie apart.
 constexpr auto commit_slack = std::chrono::minutes{5};
 
@@ -30,21 +38,62 @@ List::List(const Options& options, Host& host, StatusAuthority& authority, std::
       entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
                                     {{"authority", authority.name()},
                                      {"shard", std::to_string(shard)},
-                                     {"kind", delta ? "delta" : "complete"}})) {}
+                                     {"kind", delta ? "delta" : "complete"}})),
+      parts_(host.collection("lists")) {}
 
-// The newest one that was completed, when the file holds it: then it is served.
 Status List::adopt() {
   HANAPER_TRY(const std::vector<CrlRow> rows, authority_.crls(shard_, 100));
   for (const CrlRow& row : rows) {
     if (!row.hash || (row.base != 0) != delta_) continue;
     const auto served = current();
     if (served && served->row().number == row.number) return {};
-    HANAPER_TRY(const std::shared_ptr<const Published> found, Published::open(place_.path, row));
-    current_ = found;
+    auto found = Published::open(place_.path, row);
+    if (!found) {
+      HANAPER_CHECK(fetch(row));
+      found = Published::open(place_.path, row);
+    }
+    if (!found) return std::move(found).error();
+    current_ = *std::move(found);
+    // What was revoked before is on it.
+    if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
     entries_.set(static_cast<std::int64_t>(row.entries));
     return {};
   }
   return not_found("no CRL has been made yet");
+}
+
+std::string List::part_key(std::size_t part) const {
+  return authority_.name() + "." + std::to_string(shard_) + (delta_ ? ".delta." : ".complete.") +
+         std::to_string(part);
+}
+
+// Best effort: who cannot read it makes his own when the right to do so is free.
+void List::share(const Published& published, Call& call) {
+  if (published.der().size() > share_limit) return;
+  for (std::size_t part = 0; part * part_size < published.der().size(); ++part) {
+    const ByteView rest = published.der().subspan(part * part_size);
+    RecordWrite write;
+    write.key = part_key(part);
+    if (const auto stored = parts_.get(write.key)) write.expected = stored->version;
+    write.data = base64::encode(rest.first(std::min(part_size, rest.size())));
+    if (Status written = host_.commit({parts_.bind(std::move(write))}, call); !written)
+      host_.log().warning("a CRL could not be given to other nodes",
+                          {{"authority", authority_.name()}, {"error", written.error().detail}});
+  }
+}
+
+Status List::fetch(const CrlRow& row) {
+  std::string whole;
+  for (std::size_t part = 0; whole.size() < row.size; ++part) {
+    HANAPER_TRY(const Record record, parts_.get(part_key(part)));
+    HANAPER_TRY(const Bytes octets, base64::decode(record.data));
+    if (octets.empty()) break;
+    whole += as_text(octets);
+  }
+  whole.resize(std::min<std::size_t>(whole.size(), row.size));
+  if (!row.hash || crypto::sha256(as_bytes(whole)) != *row.hash)
+    return not_found("the newest CRL is not to be had from another node");
+  return files::replace(place_.path, whole, 0644);
 }
 
 bool List::is_due(Time now) const {
@@ -65,7 +114,11 @@ Status List::tend(Call& call) {
   if (!is_due(now) || now < not_before_) return {};
   auto made = make_locked(call);
   if (made) return {};
-  if (made.error().code == Code::conflict) return {};  // another node is at it
+  if (made.error().code == Code::conflict) {  // another node is at it, or was
+    not_before_ = now + after_conflict;
+    static_cast<void>(adopt());
+    return {};
+  }
   not_before_ = now + after_failure;
   return std::move(made).error();
 }
@@ -107,6 +160,7 @@ Result<CrlRow> List::make_locked(Call& call) {
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);
+    if (made) share(*current(), call);
   }
   const std::lock_guard lock(mutex_);
   if (made) {

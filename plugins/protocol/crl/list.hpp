@@ -32,7 +32,10 @@ class List {
   std::shared_ptr<const Published> current() const { return current_.load(); }
 
   // [any] A revocation belongs into the next one.
-  void touch() { touched_ = true; }
+  void touch() {
+    touched_at_ = host_.clock().now().time_since_epoch().count();
+    touched_ = true;
+  }
 
   // [worker] Loads what is on disk, makes a new one if it is time.
   Status tend(Call& call);
@@ -49,7 +52,11 @@ class List {
 
  private:
   Result<CrlRow> make_locked(Call& call);
+  // The newest that was completed, from disk or from the node that made it.
   Status adopt();
+  void share(const Published& published, Call& call);
+  Status fetch(const CrlRow& row);
+  std::string part_key(std::size_t part) const;
   bool is_due(Time now) const;
   Status plan(Order& order) const;
 
@@ -62,7 +69,9 @@ class List {
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
+  Collection& parts_;  // what nodes give each other
   std::atomic<bool> touched_{false};
+  std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970
   std::atomic<std::shared_ptr<const Published>> current_;
   std::mutex making_;
   Time not_before_{};  // guarded by making_: after a failure
