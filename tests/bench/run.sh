@@ -14,6 +14,7 @@ build=${HANAPER_BUILD:-$PWD/build/release}
 "$build/bin/crypto_bench" ${short:+0.1}
 "$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
 HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
+"$build/bin/validity_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${short:+100000} ${short:+0.1}
 "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
 for kind in mariadb postgresql; do
   tests/servers/with_$kind "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-$kind.so" $seconds \

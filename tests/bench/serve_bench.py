@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""fast-path, tls-handshake, idle-tls: hanaperd against nginx, both on one core, interleaved in one run.
+"""fast-path, ocsp-hit, tls-handshake, idle-tls: hanaperd against nginx, both on one core, interleaved in one run.
 
 The figure is CPU time of the server for each request, from the scheduler's own count of all its threads.
 """
+import base64
 import os
 import pathlib
 import re
@@ -51,6 +52,10 @@ profiles = ["web"]
 listener = "public"
 path = "/acme"
 pipeline = "web"
+[protocol.ocsp]
+listener = "plain"
+path = "/ocsp"
+authorities = ["issuing"]
 [protocol.plain]
 plugin = "acme"
 listener = "plain"
@@ -121,11 +126,36 @@ def per_request(pid, run):
     return (cpu(pid) - before) / 1000 / count
 
 
-def wrk(port, seconds):
-    out = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", "-c64", f"-d{seconds}s", f"http://127.0.0.1:{port}/acme/directory"], capture_output=True, text=True, check=True).stdout
+def wrk(port, seconds, path="/acme/directory", script=None):
+    more = ["-s", script] if script else []
+    out = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", "-c64", f"-d{seconds}s", *more, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
         raise RuntimeError(out)
     return int(re.search(r"(\d+) requests in", out).group(1))
+
+
+def ocsp_request(node):
+    """A request for a certificate that exists, as openssl writes it."""
+    issuing, leaf, request = node.folder / "issuing.pem", node.folder / "leaf.pem", node.folder / "request.der"
+    issuing.write_text(node.out("show", "--authority", "issuing", "--pem"))
+    node.out("issue", "--name", "ocsp.example.test", "--key-out", node.folder / "leaf.key", "--out", leaf)
+    subprocess.run(["openssl", "ocsp", "-issuer", issuing, "-cert", leaf, "-no_nonce", "-reqout", request], check=True, capture_output=True)
+    return request.read_bytes()
+
+
+def bench_ocsp(node, server, nginx, nginx_port, seconds):
+    """Against nginx that returns as many octets; both methods."""
+    request = ocsp_request(node)
+    path = "/ocsp/" + base64.b64encode(request).decode()
+    script = node.folder / "post.lua"
+    octets = "".join(f"\\{octet:03d}" for octet in request)
+    script.write_text(f'wrk.method = "POST"\nwrk.body = "{octets}"\nwrk.headers["Content-Type"] = "application/ocsp-request"\n')
+    for name, goal, where, how in (("ocsp-hit-get", 0.95, path, None), ("ocsp-hit-post", 0.90, "/ocsp", script)):
+        ours, reference = [], []
+        for _ in range(ROUNDS):
+            reference.append(per_request(nginx.pid, lambda: wrk(nginx_port, seconds, where, how)))
+            ours.append(per_request(server.pid, lambda: wrk(node.http, seconds, where, how)))
+        report(name, ours, reference, goal, "us")
 
 
 def handshakes(port, seconds):
@@ -176,6 +206,7 @@ def main():
                 reference.append(per_request(nginx.pid, lambda: wrk(http, seconds)))
                 ours.append(per_request(server.pid, lambda: wrk(node.http, seconds)))
             report("fast-path", ours, reference, 0.9, "us")
+            bench_ocsp(node, server, nginx, http, seconds)
             ours, reference = [], []
             for _ in range(ROUNDS):
                 reference.append(per_request(nginx.pid, lambda: handshakes(https, seconds)))

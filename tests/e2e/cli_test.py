@@ -109,7 +109,7 @@ class WithoutDaemon(unittest.TestCase):
             (("isue",), "no command \"isue\"; did you mean \"issue\"?"),
             (("list", "--nam", "x"), "unknown option --nam; did you mean \"--name\"?"),
             (("list", "--name"), "option --name needs a value"),
-            (("revoke",), "FILE_OR_SERIAL... is missing"),
+            (("revoke",), "either FILE_OR_SERIAL... or --from FILE is needed"),
             (("backup", "a", "b"), "unexpected \"b\""),
             (("issue",), "either --csr FILE or --name NAME"),
             (("list", "--limit", "many"), "needs a number"),

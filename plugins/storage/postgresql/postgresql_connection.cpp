@@ -62,7 +62,11 @@ struct Binary {
   std::array<int, most_fields> lengths{};
 };
 
-constexpr std::array<int, most_fields> binary_formats = {1, 1, 1, 1, 1, 1, 1, 1};
+constexpr std::array<int, most_fields> binary_formats = [] {
+  std::array<int, most_fields> formats{};
+  formats.fill(1);
+  return formats;
+}();
 
 }  // namespace
 

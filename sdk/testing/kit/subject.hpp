@@ -28,6 +28,7 @@ class Subject {
   const Status& status() const noexcept { return status_; }
   fakes::FakeHost& host() noexcept { return host_; }
   Plugin& plugin() noexcept { return *plugin_; }
+  const std::filesystem::path& folder() const noexcept { return folder_; }
   void reopen();
 
   // Another instance over the same folder, as a second node would be.
