@@ -2,15 +2,17 @@
 
 namespace hanaper::ocsp {
 
-// At most 4 octets and a serial number: no allocation for the usual ones would need more than a small string.
-std::string Cache::key_of(AuthorityId authority, ByteView serial) {
-  std::string key(reinterpret_cast<const char*>(&authority), sizeof authority);
-  key += as_text(serial);
+Cache::Key Cache::key_of(AuthorityId authority, ByteView serial) {
+  Key key;
+  for (std::size_t i = 0; i < 4; ++i) key.octets[i] = static_cast<std::uint8_t>(authority >> (8 * i));
+  const std::size_t size = std::min(serial.size(), key.octets.size() - 5);
+  key.octets[4] = static_cast<std::uint8_t>(serial.size());
+  std::ranges::copy(serial.first(size), key.octets.begin() + 5);
   return key;
 }
 
 AnswerPointer Cache::find(AuthorityId authority, ByteView serial, ByteView id, Wait wait) const {
-  const std::string key = key_of(authority, serial);
+  const Key key = key_of(authority, serial);
   const Segment& place = segment(key);
   std::shared_lock lock(place.mutex, std::defer_lock);
   if (wait == Wait::shortly)
@@ -33,7 +35,7 @@ std::uint64_t Cache::version(AuthorityId authority, ByteView serial) const {
 void Cache::keep(AuthorityId authority, ByteView serial, ByteView id, std::uint64_t version,
                  AnswerPointer answer) {
   if (capacity_of_segment_ == 0) return;
-  const std::string key = key_of(authority, serial);
+  const Key key = key_of(authority, serial);
   Segment& place = segment(key);
   const std::lock_guard lock(place.mutex);
   if (place.version != version) return;
@@ -53,7 +55,7 @@ void Cache::keep(AuthorityId authority, ByteView serial, ByteView id, std::uint6
 }
 
 void Cache::forget(AuthorityId authority, ByteView serial) {
-  const std::string key = key_of(authority, serial);
+  const Key key = key_of(authority, serial);
   Segment& place = segment(key);
   const std::lock_guard lock(place.mutex);
   ++place.version;

@@ -50,22 +50,31 @@ class Cache {
   // Spellings of one CertID that are kept: digests, with and without parameters.
   static constexpr std::size_t spellings = 8;
 
+  // Authority and serial number; made for each request, so it stays off the heap. Serial numbers that are
+  // longer than any certificate's share what their beginning has.
+  struct Key {
+    std::array<std::uint8_t, 28> octets{};
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<std::string_view>{}(as_text(key.octets));
+    }
+  };
   struct Entry {
     std::string id;
     AnswerPointer answer;
   };
   struct Segment {
     mutable std::shared_mutex mutex;
-    std::unordered_map<std::string, std::vector<Entry>> answers;  // guarded by mutex, as all below
-    std::deque<std::string> order;                                // the oldest first
+    std::unordered_map<Key, std::vector<Entry>, KeyHash> answers;  // guarded by mutex, as all below
+    std::deque<Key> order;                                         // the oldest first
     std::uint64_t version = 0;
   };
 
-  static std::string key_of(AuthorityId authority, ByteView serial);
-  const Segment& segment(const std::string& key) const {
-    return all_[std::hash<std::string>{}(key) % segments];
-  }
-  Segment& segment(const std::string& key) { return all_[std::hash<std::string>{}(key) % segments]; }
+  static Key key_of(AuthorityId authority, ByteView serial);
+  const Segment& segment(const Key& key) const { return all_[KeyHash{}(key) % segments]; }
+  Segment& segment(const Key& key) { return all_[KeyHash{}(key) % segments]; }
 
   const std::size_t capacity_of_segment_;
   std::array<Segment, segments> all_;

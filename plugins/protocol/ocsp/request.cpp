@@ -189,14 +189,17 @@ int hex_digit(char c) noexcept {
   return -1;
 }
 
-int base64_digit(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
-}
+// Both alphabets of RFC 4648; -1: neither.
+constexpr auto base64_digits = [] {
+  std::array<std::int8_t, 256> digits{};
+  digits.fill(-1);
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t i = 0; i < alphabet.size(); ++i)
+    digits[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::int8_t>(i);
+  digits['-'] = 62;
+  digits['_'] = 63;
+  return digits;
+}();
 
 }  // namespace
 
@@ -221,7 +224,7 @@ Result<Bytes> decode_path(std::string_view path) {
       if (++padding > 2) return malformed("too much padding");
       continue;
     }
-    const int digit = base64_digit(c);
+    const int digit = base64_digits[static_cast<std::uint8_t>(c)];
     if (digit < 0 || padding > 0) return malformed("not base64");
     bits = bits << 6 | static_cast<std::uint32_t>(digit);
     if (++digits % 4 == 0) {

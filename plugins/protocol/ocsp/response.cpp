@@ -67,7 +67,11 @@ void write_extensions(der::Writer& writer, const Basic& basic) {
 
 Result<Bytes> make_response(const Basic& basic, Responder& responder) {
   der::Writer data(1024);
-  HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(responder.certificate()));
+  Bytes name;
+  if (basic.by_name) {
+    HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(responder.certificate()));
+    name = to_bytes(certificate.subject);
+  }
   data.sequence([&] {
     write_extensions(data, basic);
     data.sequence([&] {
@@ -75,7 +79,7 @@ Result<Bytes> make_response(const Basic& basic, Responder& responder) {
     });
     data.generalized_time(basic.this_update);
     if (basic.by_name)
-      data.constructed(der::context(1), [&] { data.raw(certificate.subject); });
+      data.constructed(der::context(1), [&] { data.raw(name); });
     else
       data.constructed(der::context(2), [&] { data.octets(responder.key_hash()); });
   });

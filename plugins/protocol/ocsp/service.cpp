@@ -102,7 +102,9 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   const Time now = host_.clock().now();
   if (!kept || now >= kept->refresh_at || now < kept->this_update) return false;
   hits_.add();
-  reply.send(kept->head + "Cache-Control: " + cache_control(*kept, now) + "\r\n", kept->body);
+  thread_local std::string head;
+  head.assign(kept->head).append("Cache-Control: ").append(cache_control(*kept, now)).append("\r\n");
+  reply.send(head, kept->body);
   return true;
 }
 

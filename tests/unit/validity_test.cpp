@@ -1,0 +1,180 @@
+// An authority as CRL and OCSP plugins see it: responders, revocations and who hears of them.
+#include "validity/status_authority.hpp"
+
+#include "issuance_support.hpp"
+
+#include <openssl/x509v3.h>
+
+namespace hanaper::test {
+namespace {
+
+class Validity : public IssuanceFixture {
+ protected:
+  void SetUp() override {
+    open();
+    attached_.attach({storage_, writer_, clock_, log_, "main"}, authority_);
+  }
+
+  std::shared_ptr<Responder> responder(std::optional<KeyType> type = KeyType::ec_p256) {
+    Call call{"call", soon()};
+    auto found = attached_.responder(type, call);
+    EXPECT_TRUE(found) << found.error().detail;
+    return found ? *found : nullptr;
+  }
+
+  Bytes certify() { return issue(request_for(*new_key(), {{Kind::dns, "a.example.test"}}))->certificate; }
+  CertificateRow row_of(ByteView certificate) {
+    return *storage_.memory.certificate(1, x509::parse_certificate(certificate)->serial);
+  }
+  Status change(ByteView certificate, RevocationReason reason) {
+    const Call call{"call", soon()};
+    return pipeline_.revoke(row_of(certificate), {reason, {}, "test"}, call);
+  }
+
+  // The smallest octets that begin as ResponseData does, and as a TBSCertificate does.
+  const Bytes response_data_{0x30, 0x04, 0xa2, 0x02, 0x04, 0x00};
+  const Bytes tbs_certificate_{0x30, 0x05, 0xa0, 0x03, 0x02, 0x01, 0x02};
+  validity::ChangeFeed feed_;
+  validity::NodeAuthority attached_{"issuing", feed_};
+};
+
+TEST_F(Validity, CertifiesARespondersKeyThatNoFileHolds) {
+  const auto made = responder();
+  ASSERT_TRUE(made);
+  const unsigned char* data = made->certificate().data();
+  X509* certificate = d2i_X509(nullptr, &data, static_cast<long>(made->certificate().size()));
+  ASSERT_TRUE(certificate);
+  const unsigned char* above = authority_->certificate().data();
+  X509* issuer = d2i_X509(nullptr, &above, static_cast<long>(authority_->certificate().size()));
+  EXPECT_EQ(X509_verify(certificate, X509_get0_pubkey(issuer)), 1);
+  EXPECT_EQ(X509_get_extended_key_usage(certificate), static_cast<std::uint32_t>(XKU_OCSP_SIGN));
+  EXPECT_EQ(X509_get_key_usage(certificate), static_cast<std::uint32_t>(KU_DIGITAL_SIGNATURE));
+  EXPECT_GE(X509_get_ext_by_NID(certificate, NID_id_pkix_OCSP_noCheck, -1), 0);
+  X509_free(certificate);
+  X509_free(issuer);
+  EXPECT_TRUE(made->delegated());
+  // It is in the ledger like any other certificate, intent first.
+  ASSERT_EQ(ledger().size(), 1u);
+  EXPECT_EQ(ledger().front().profile, "ocsp-responder");
+  EXPECT_NE(audit_text().find("sign.intent"), std::string::npos);
+  EXPECT_EQ(responder(), made) << "once is enough";
+}
+
+TEST_F(Validity, CertifiesARespondersAgainWhenHalfOfItsTimeIsOver) {
+  const auto first = responder();
+  clock_.advance(std::chrono::days{14});
+  EXPECT_EQ(responder(), first);
+  clock_.advance(std::chrono::days{2});
+  storage_.before_commit = [](const Batch&) -> Status { return unavailable("no disk"); };
+  EXPECT_EQ(responder(), first) << "the old one is good for a while";
+  storage_.before_commit = nullptr;
+  const auto second = responder();
+  EXPECT_NE(second, first);
+  EXPECT_GT(second->not_after(), first->not_after());
+}
+
+TEST_F(Validity, HasAResponderForEachKindOfKeyAndTheAuthorityItself) {
+  EXPECT_EQ(responder(KeyType::rsa)->scheme(), SignatureScheme::rsa_pkcs1_sha256);
+  EXPECT_EQ(responder(KeyType::ed25519)->scheme(), SignatureScheme::ed25519);
+  const auto itself = responder(std::nullopt);
+  EXPECT_FALSE(itself->delegated());
+  EXPECT_TRUE(equal(itself->certificate(), authority_->certificate()));
+}
+
+TEST_F(Validity, SignsResponseDataAndNothingElse) {
+  for (std::optional<KeyType> type : {std::optional<KeyType>{}, std::optional(KeyType::ec_p256)}) {
+    EXPECT_TRUE(responder(type)->sign(response_data_));
+    for (const Bytes& octets : {tbs_certificate_, Bytes{}, Bytes{0x30, 0x00}, Bytes{0x04, 0x01, 0x00}}) {
+      const auto refused = responder(type)->sign(octets);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Code::malformed);
+    }
+  }
+}
+
+TEST_F(Validity, HasNothingToSayWithoutACertificate) {
+  validity::NodeAuthority waiting("external", feed_);
+  waiting.attach({storage_, writer_, clock_, log_, "main"}, nullptr);
+  Call call{"call", soon()};
+  EXPECT_EQ(waiting.id(), 0u);
+  EXPECT_TRUE(waiting.certificate().empty());
+  EXPECT_EQ(waiting.find(*Serial::from_text("01")).error().code, Code::unavailable);
+  EXPECT_EQ(waiting.responder(KeyType::ec_p256, call).error().code, Code::unavailable);
+  EXPECT_EQ(waiting.begin_crl({}, call).error().code, Code::unavailable);
+}
+
+TEST_F(Validity, TellsOfChangesMadeElsewhere) {
+  std::vector<std::string> told;
+  attached_.watch([&](const RevocationRow& row) {
+    told.push_back(row.serial.hex() + " " + std::string(to_string(row.reason)));
+  });
+  const Bytes before = certify(), after = certify();
+  ASSERT_TRUE(change(before, RevocationReason::superseded));
+  ASSERT_TRUE(feed_.poll(storage_.memory));
+  EXPECT_TRUE(told.empty()) << "what was before nobody can have kept";
+  ASSERT_TRUE(change(after, RevocationReason::certificate_hold));
+  ASSERT_TRUE(change(after, RevocationReason::remove_from_crl));
+  ASSERT_TRUE(feed_.poll(storage_.memory));
+  const std::string serial = row_of(after).serial.hex();
+  EXPECT_EQ(told, (std::vector{serial + " certificateHold", serial + " removeFromCRL"}));
+  ASSERT_TRUE(feed_.poll(storage_.memory));
+  EXPECT_EQ(told.size(), 2u) << "once each";
+}
+
+struct Order {
+  const char* name;
+  std::vector<RevocationReason> reasons;
+  std::string refusal;  // of the last; empty: it is taken
+};
+
+class RevocationOrder : public Validity, public ::testing::WithParamInterface<Order> {};
+
+TEST_P(RevocationOrder, IsTakenOrRefused) {
+  const Bytes certificate = certify();
+  const Order& test = GetParam();
+  for (std::size_t i = 0; i + 1 < test.reasons.size(); ++i) ASSERT_TRUE(change(certificate, test.reasons[i]));
+  const Status last = change(certificate, test.reasons.back());
+  EXPECT_EQ(last.has_value(), test.refusal.empty());
+  if (!test.refusal.empty()) {
+    EXPECT_EQ(last.error().detail, test.refusal);
+    EXPECT_EQ(last.error().code, Code::conflict);
+  }
+}
+
+using enum RevocationReason;
+INSTANTIATE_TEST_SUITE_P(
+    Orders, RevocationOrder,
+    ::testing::Values(
+        Order{"Revoke", {superseded}, ""},
+        Order{"RevokeTwice", {superseded, superseded}, "the certificate is revoked already"},
+        Order{"HoldARevokedOne", {superseded, certificate_hold}, "the certificate is revoked already"},
+        Order{"ReleaseARevokedOne", {superseded, remove_from_crl}, "the certificate is not on hold"},
+        Order{"ReleaseAGoodOne", {remove_from_crl}, "the certificate is not on hold"},
+        Order{"Hold", {certificate_hold}, ""},
+        Order{"HoldTwice", {certificate_hold, certificate_hold}, "the certificate is on hold already"},
+        Order{"Release", {certificate_hold, remove_from_crl}, ""},
+        Order{"ReleaseTwice",
+              {certificate_hold, remove_from_crl, remove_from_crl},
+              "the certificate is not on hold"},
+        Order{"RevokeAHeldOne", {certificate_hold, key_compromise}, ""},
+        Order{"RevokeAReleasedOne", {certificate_hold, remove_from_crl, superseded}, ""},
+        Order{"HoldAReleasedOne", {certificate_hold, remove_from_crl, certificate_hold}, ""}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(Validity, SpreadsCertificatesOverShardsByTheirSerialNumbers) {
+  issuance::StatusUrls urls{
+      {}, {"http://pki.example.test/crl/a.crl"}, {}, {"http://pki.example.test/crl/a-delta.crl"}, 4};
+  EXPECT_EQ(urls.of_shard(0).crl.front(), "http://pki.example.test/crl/a.crl");
+  EXPECT_EQ(urls.of_shard(3).crl.front(), "http://pki.example.test/crl/a-3.crl");
+  EXPECT_EQ(urls.of_shard(3).freshest.front(), "http://pki.example.test/crl/a-3-delta.crl");
+  std::set<std::uint32_t> shards;
+  for (int i = 1; i < 100; ++i)
+    shards.insert(
+        urls.shard_of(*Serial::from_text("0c00000000" + to_hex(Bytes{static_cast<std::uint8_t>(i)}))));
+  EXPECT_EQ(shards, (std::set<std::uint32_t>{1, 2, 3, 4}));
+  urls.shards = 0;
+  EXPECT_EQ(urls.shard_of(*Serial::from_text("0c05")), 0u);
+}
+
+}  // namespace
+}  // namespace hanaper::test
