@@ -97,8 +97,11 @@ echo "${first#serial=} is followed by ${second#serial=}"
 step "OCSP says that it is good"
 hanaper show --authority issuing --pem >"$state/issuing.pem"
 status_of() {
-  openssl ocsp -issuer "$state/issuing.pem" -cert "$live/cert.pem" -url "http://127.0.0.1:$http/ocsp" \
-    -CAfile "$state/root.pem" 2>&1 | tee /dev/stderr | grep -q ": $1\$"
+  local said
+  said=$(openssl ocsp -issuer "$state/issuing.pem" -cert "$live/cert.pem" -url "http://127.0.0.1:$http/ocsp" \
+    -CAfile "$state/root.pem" 2>&1) || true
+  echo "$said"
+  grep -q ": $1\$" <<<"$said"
 }
 status_of good || { echo "run.sh: OCSP does not say that the certificate is good" >&2; exit 1; }
 

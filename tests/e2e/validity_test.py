@@ -245,6 +245,30 @@ class Deltas(Validity):
             openssl(*verify, gone)
 
 
+class Shards(Validity):
+    crl = "shards = 3"
+    ocsp = "presign = true\nsigner = \"authority\"\nresponder_id = \"name\""
+
+    def test_each_certificate_names_the_list_that_would_have_it(self):
+        for i in range(4):
+            certificate = self.issue(f"{i}.example.test")
+            url = re.search(r"URI:(\S+\.crl)", openssl("x509", "-in", certificate, "-noout", "-text")).group(1)
+            self.assertRegex(url, r"/crl/issuing-[123]\.crl$")
+            name = url.rsplit("/", 1)[1]
+            self.assertEqual(self.ocsp_says(certificate), "good")
+            self.node.out("revoke", certificate)
+            self.assertEqual(self.ocsp_says(certificate), "revoked")
+            serial = self.serial(certificate)
+            self.assertTrue(until(lambda: self.http("/crl/" + name)[0] == 200 and self.listed(serial, name)))
+            text = openssl("crl", "-inform", "DER", "-in", self.crl_file(name), "-noout", "-text")
+            self.assertIn("X509v3 Issuing Distribution Point: critical", text)
+            self.assertIn("URI:" + url, text)
+            crls = self.folder("crls.pem")
+            crls.write_text(openssl("crl", "-inform", "DER", "-in", self.crl_file(name)))
+            with self.assertRaisesRegex(Failed, "certificate revoked"):
+                openssl("verify", "-crl_check", "-extended_crl", "-CAfile", self.root, "-untrusted", self.issuing, "-CRLfile", crls, certificate)
+
+
 class Ocsp(Validity):
     def test_openssl_and_gnutls_ask_in_every_way(self):
         certificate = self.issue("a.example.test")

@@ -238,6 +238,27 @@ TEST_F(Ocsp, ForgetsAResponseWhenItsCertificateIsRevokedAndNoOther) {
   EXPECT_EQ(fast(about_two), kept);
 }
 
+TEST_F(Ocsp, SignsAheadWhatIsMissingOrWouldGetTooOld) {
+  const Serial one = authority_.add(10), two = authority_.add(11);
+  authority_.add(12, false);
+  Call call = fakes::test_call();
+  ASSERT_TRUE(service_.presign(call));
+  EXPECT_EQ(authority_.signatures, 2) << "what was never signed has no response";
+  EXPECT_TRUE(fast(make_request(about(authority_, one.octets()))));
+  EXPECT_TRUE(fast(make_request(about(authority_, two.octets()))));
+  ASSERT_TRUE(service_.presign(call));
+  EXPECT_EQ(authority_.signatures, 2);
+  authority_.revoke(one, RevocationReason::superseded);
+  ASSERT_TRUE(service_.presign(call));
+  EXPECT_EQ(authority_.signatures, 3);
+  const auto answer = fast(make_request(about(authority_, one.octets())));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(state_of(*answer, authority_, one).status, V_OCSP_CERTSTATUS_REVOKED);
+  host_.manual_clock.advance(std::chrono::hours{12} - std::chrono::minutes{4});
+  ASSERT_TRUE(service_.presign(call));
+  EXPECT_EQ(authority_.signatures, 5) << "before they are too old";
+}
+
 TEST_F(Ocsp, NeverGuessesWhenTheLedgerIsAway) {
   const Serial known = authority_.add(10), unknown = authority_.add(11);
   const std::string kept = post(make_request(about(authority_, known.octets()))).body;

@@ -8,6 +8,7 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace hanaper::ocsp {
@@ -47,35 +48,54 @@ Status write_file(const std::string& folder, ByteView request, ByteView response
 
 }  // namespace
 
+Status Service::each_request(StatusAuthority& authority, const std::vector<der::Oid>& digests,
+                             const std::function<Status(ByteView request)>& take) const {
+  CertificateQuery query;
+  query.expires_from = host_.clock().now();
+  query.limit = page;
+  for (;;) {
+    HANAPER_TRY(const std::vector<CertificateRow> rows, authority.search(query));
+    for (const CertificateRow& row : rows) {
+      if (row.signature.empty()) continue;
+      for (const Named& named : names_)
+        if (named.authority == &authority &&
+            std::ranges::any_of(digests, [&](const der::Oid& oid) { return oid == ByteView(named.hash); }))
+          HANAPER_CHECK(take(make_request(named.hash, named.name_hash, named.key_hash, row.serial.octets())));
+    }
+    if (rows.size() < page) return {};
+    query.after = CertificateCursor{rows.back().not_after, rows.back().authority, rows.back().serial};
+  }
+}
+
 Result<std::vector<Service::Exported>> Service::export_to(const std::string& folder, Call& call) {
   std::vector<Exported> all;
   for (StatusAuthority* authority : authorities_) {
     Exported exported{authority->name(), 0};
-    CertificateQuery query;
-    query.expires_from = host_.clock().now();
-    query.limit = page;
-    for (;;) {
-      HANAPER_TRY(const std::vector<CertificateRow> rows, authority->search(query));
-      for (const CertificateRow& row : rows) {
-        if (row.signature.empty()) continue;
-        for (const Named& named : names_) {
-          // Clients name certificates by SHA-1 (RFC 5019) or by SHA-256 (RFC 9919).
-          if (named.authority != authority || !(oid::sha1 == named.hash || oid::sha256 == named.hash))
-            continue;
-          const Bytes der = make_request(named.hash, named.name_hash, named.key_hash, row.serial.octets());
-          const Outcome outcome = answer(der, call);
-          const auto* answer = std::get_if<AnswerPointer>(&outcome);
-          if (answer == nullptr) return unavailable("serial number " + row.serial.hex() + ": no response");
-          HANAPER_CHECK(write_file(folder, der, (*answer)->body));
-          ++exported.responses;
-        }
-      }
-      if (rows.size() < page) break;
-      query.after = CertificateCursor{rows.back().not_after, rows.back().authority, rows.back().serial};
-    }
+    // Clients name certificates by SHA-1 (RFC 5019) or by SHA-256 (RFC 9919).
+    HANAPER_CHECK(each_request(*authority, {oid::sha1, oid::sha256}, [&](ByteView request) -> Status {
+      const Outcome outcome = answer(request, call);
+      const auto* answer = std::get_if<AnswerPointer>(&outcome);
+      if (answer == nullptr) return unavailable("a response could not be signed; the log says why");
+      ++exported.responses;
+      return write_file(folder, request, (*answer)->body);
+    }));
     all.push_back(std::move(exported));
   }
   return all;
+}
+
+Status Service::presign(Call& call) {
+  const Time soon = host_.clock().now() + presign_interval;
+  for (StatusAuthority* authority : authorities_)
+    HANAPER_CHECK(each_request(*authority, {oid::sha1}, [&](ByteView request) -> Status {
+      if (call.remaining().count() == 0) return unavailable("not every response was signed in time");
+      const auto id = parse_plain_request(request);
+      const AnswerPointer kept = cache_.find(authority->id(), id->serial, id->whole, Cache::Wait::shortly);
+      if (kept && kept->refresh_at > soon) return {};
+      const auto made = sign_and_keep(*authority, *id, call);
+      return made ? Status{} : Status(made.error());
+    }));
+  return {};
 }
 
 }  // namespace hanaper::ocsp

@@ -16,6 +16,7 @@ constexpr SettingKey keys[] = {
      "repeat nonces, or leave them out so that all may be cached"},
     {"unissued", SettingType::text, "unknown", "unknown|revoked", "the state of numbers never issued"},
     {"cache", SettingType::integer, "100000", "0..100000000", "how many certificates' responses are kept"},
+    {"presign", SettingType::boolean, "false", nullptr, "sign responses before anybody asks"},
 };
 
 class Ocsp final : public Protocol, public Operable {
@@ -28,6 +29,7 @@ class Ocsp final : public Protocol, public Operable {
     options.nonces = settings.text("nonce") == "on";
     options.unissued_are_revoked = settings.text("unissued") == "revoked";
     options.cache = static_cast<std::size_t>(settings.integer("cache"));
+    options.presign = settings.boolean("presign");
     const std::vector<std::string> names = settings.texts("authorities");
     if (names.empty()) return settings.error("authorities", "at least one is needed");
     std::vector<StatusAuthority*> authorities;
@@ -35,7 +37,11 @@ class Ocsp final : public Protocol, public Operable {
     service_ = std::make_unique<Service>(options, host, std::move(authorities));
     return {};
   }
-  Status start() override { return service_->start(); }
+  Status start() override {
+    HANAPER_CHECK(service_->start());
+    service_->schedule();
+    return {};
+  }
   void* ability(std::string_view id) override {
     return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
   }

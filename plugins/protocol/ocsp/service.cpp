@@ -55,6 +55,14 @@ Status Service::start() {
   return name_authorities();
 }
 
+void Service::schedule() {
+  if (!options_.presign) return;
+  const auto job = [this](Call& call) { return presign(call); };
+  host_.scheduler().every("presign", presign_interval, job);
+  if (Status begun = host_.scheduler().soon("presign", job); !begun)
+    host_.log().warning("responses are not signed ahead yet", {{"error", begun.error().detail}});
+}
+
 Status Service::name_authorities() {
   if (!names_.empty()) return {};
   for (StatusAuthority* authority : authorities_) {
@@ -190,19 +198,22 @@ Service::Outcome Service::answer_one(StatusAuthority& authority, const CertId& i
     hits_.add();
     return kept;
   }
-  const std::uint64_t version = cache_.version(authority.id(), id.serial);
-  OcspRequest request;
-  request.ids = {id};
-  auto made = sign(authority, request, call);
-  if (made) {
-    cache_.keep(authority.id(), id.serial, id.whole, version, *made);
-    return *made;
-  }
+  const auto made = sign_and_keep(authority, id, call);
+  if (made) return *made;
   host_.log().warning("no OCSP response", {{"authority", authority.name()}, {"error", made.error().detail}});
   // The last word stands until it expires.
   if (kept && now >= kept->this_update && now < kept->next_update) return kept;
   failed_.add();
   return made.error().code == Code::unavailable ? ResponseStatus::try_later : ResponseStatus::internal_error;
+}
+
+Result<AnswerPointer> Service::sign_and_keep(StatusAuthority& authority, const CertId& id, Call& call) {
+  const std::uint64_t version = cache_.version(authority.id(), id.serial);
+  OcspRequest request;
+  request.ids = {id};
+  HANAPER_TRY(AnswerPointer made, sign(authority, request, call));
+  cache_.keep(authority.id(), id.serial, id.whole, version, made);
+  return made;
 }
 
 // The client's best wish that we can fulfil, else the usual (RFC 6960 4.4.7.2).

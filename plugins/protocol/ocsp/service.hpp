@@ -5,6 +5,7 @@
 #include "response.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/der.hpp>
 
 namespace hanaper::ocsp {
 
@@ -15,7 +16,11 @@ struct Options {
   bool nonces = true;
   bool unissued_are_revoked = false;
   std::size_t cache = 0;
+  bool presign = false;
 };
+
+// How often responses are signed ahead, and how far.
+inline constexpr auto presign_interval = std::chrono::minutes{5};
 
 // Thread-safe after start.
 class Service {
@@ -24,9 +29,15 @@ class Service {
 
   // [main] unavailable while one of the authorities has no certificate.
   Status start();
+  // [main] Begins to sign ahead, where that is wanted.
+  void schedule();
 
   Response handle(const Request& request, Call& call);
   bool answer_fast(const Request& request, FastReply& reply);
+
+  // [worker] Signs what nobody keeps yet, or what would be too old before the next time: for each certificate
+  // that has not expired the response that most clients ask for, with SHA-1.
+  Status presign(Call& call);
 
   // [worker] Writes a response for each certificate that has not expired, as files below `folder` that a web
   // server can serve for GET.
@@ -51,6 +62,9 @@ class Service {
   Outcome answer(ByteView der, Call& call);
   Outcome answer_parsed(const OcspRequest& request, Call& call);
   Outcome answer_one(StatusAuthority& authority, const CertId& id, Call& call);
+  Status each_request(StatusAuthority& authority, const std::vector<der::Oid>& digests,
+                      const std::function<Status(ByteView request)>& take) const;
+  Result<AnswerPointer> sign_and_keep(StatusAuthority& authority, const CertId& id, Call& call);
   Result<AnswerPointer> sign(StatusAuthority& authority, const OcspRequest& request, Call& call);
   Result<Single> look_up(StatusAuthority& authority, const CertId& id) const;
   Response present(const Request& request, const Outcome& outcome, Time now) const;
