@@ -82,7 +82,12 @@ Result<CertificateRow> find_row(Node& node, const json::Value& arguments) {
     }
     return not_found("the certificate with serial number " + view.serial.hex() + " was not issued here");
   }
-  HANAPER_TRY(const Serial serial, Serial::from_text(arguments.text_at("serial")));
+  return find_row(node, authorities, arguments.text_at("serial"));
+}
+
+Result<CertificateRow> find_row(Node& node, const std::vector<AuthorityRow>& authorities,
+                                std::string_view text) {
+  HANAPER_TRY(const Serial serial, Serial::from_text(text));
   std::optional<CertificateRow> found;
   for (const AuthorityRow& authority : authorities) {
     auto row = node.storage().ledger().certificate(authority.id, serial);

@@ -35,6 +35,9 @@ Result<json::Value> import_authority(Node& node, const json::Value& arguments, C
 std::string authority_name(Node& node, AuthorityId id);
 // The row that the arguments name, by serial number or by the certificate itself.
 Result<CertificateRow> find_row(Node& node, const json::Value& arguments);
+// By serial number, among the certificates of those.
+Result<CertificateRow> find_row(Node& node, const std::vector<AuthorityRow>& authorities,
+                                std::string_view serial);
 
 // Puts a backup into the state folder of a node that is configured and not started.
 Result<json::Value> restore(Node& node, const std::string& file);

@@ -77,6 +77,11 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
   const json::Value* list = arguments.find("serials");
   if (list == nullptr || list->array() == nullptr) return malformed("serials is missing");
   const issuance::Revoker revoker = node.revoker();
+  HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
+  const auto name_of = [&](AuthorityId id) {
+    const auto known = std::ranges::find(authorities, id, &AuthorityRow::id);
+    return known == authorities.end() ? std::to_string(id) : known->name;
+  };
   std::vector<std::unique_ptr<PendingChange>> pending;
   std::size_t already = 0;
   json::Array failures;
@@ -88,12 +93,12 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
   };
   for (const json::Value& item : *list->array()) {
     const std::string serial(item.text() ? *item.text() : "");
-    const auto row = find_row(node, json::Value(json::Object{{"serial", serial}}));
+    const auto row = find_row(node, authorities, serial);
     if (!row) {
       failed(serial, row.error());
       continue;
     }
-    auto change = revoker.prepare(authority_name(node, row->authority), *row, order, call);
+    auto change = revoker.prepare(name_of(row->authority), *row, order, call);
     if (!change) {
       failed(serial, change.error());
       continue;
@@ -315,8 +320,8 @@ int run_ocsp(Session& session) {
     return 0;
   }
   for (const json::Value& row : *rows.array())
-    std::cout << row.text_at("authority") << ": " << *row.find("responses")->integer()
-              << " responses in " << folder << "\n";
+    std::cout << row.text_at("authority") << ": " << *row.find("responses")->integer() << " responses in "
+              << folder << "\n";
   return 0;
 }
 

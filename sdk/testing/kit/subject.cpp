@@ -57,6 +57,12 @@ Settings::Value typed(const SettingKey& key, const std::string& text) {
   return std::monostate{};
 }
 
+std::filesystem::path make_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "hanaper-kit-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) give_up(pattern + " cannot be created");
+  return pattern;
+}
+
 }  // namespace
 
 Target& target() {
@@ -77,10 +83,7 @@ const Manifest& manifest() {
   return *loaded;
 }
 
-Subject::Subject() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "hanaper-kit-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) give_up(pattern + " cannot be created");
-  folder_ = pattern;
+Subject::Subject() : folder_(make_folder()), host_("https://pki.example.test/plugin", folder_.string()) {
   if (!target().before.empty() && std::system(target().before.c_str()) != 0)
     give_up("failed: " + target().before);
   plugin_ = open(status_);

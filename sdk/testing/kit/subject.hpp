@@ -37,8 +37,8 @@ class Subject {
  private:
   std::unique_ptr<Plugin> open(Status& status);
 
+  const std::filesystem::path folder_;
   fakes::FakeHost host_;
-  std::filesystem::path folder_;
   std::unique_ptr<Plugin> plugin_;
   Status status_;
 };
