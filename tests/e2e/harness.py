@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
@@ -145,18 +146,31 @@ class Node:
         subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "node", "--so-pin", "13572468", "--pin", TOKEN_PIN],
                        check=True, capture_output=True, env=self.environment)
 
+    @staticmethod
+    def quoted(column):
+        return f"`{column}`" if STORAGE == "mariadb" else column
+
+    def execute(self, statement):
+        """Tampers with the ledger; {lines} and such are column names that a server may want quoted."""
+        statement = statement.format(lines=self.quoted("lines"))
+        if STORAGE == "sqlite":
+            with contextlib.closing(sqlite3.connect(self.state / "hanaper.db")) as database:
+                database.execute(statement)
+                database.commit()
+            return ""
+        return subprocess.run([*shlex.split(os.environ["HANAPER_DATABASE_SQL"]), statement], check=True, capture_output=True, text=True).stdout
+
     def rows(self, table, *columns):
         """What the ledger itself holds, as octets; for tests that trust nobody."""
         wanted = {"sqlite": "hex({0})", "mariadb": "HEX({0})", "postgresql": "encode({0}, 'hex')"}[STORAGE]
         text = {"octets", "tbs"}
-        cells = [wanted.format(c if c in text or STORAGE != "postgresql" else f"convert_to({c}, 'UTF8')") for c in columns]
+        cells = [wanted.format(f"convert_to({c}, 'UTF8')" if STORAGE == "postgresql" and c not in text else self.quoted(c)) for c in columns]
         statement = f"SELECT {', '.join(cells)} FROM {table}"
         if STORAGE == "sqlite":
             with contextlib.closing(sqlite3.connect(f"file:{self.state}/hanaper.db?mode=ro", uri=True)) as database:
                 found = [row for row in database.execute(statement)]
         else:
-            done = subprocess.run(f'{os.environ["HANAPER_DATABASE_SQL"]} "{statement}"', shell=True, check=True, capture_output=True, text=True)
-            found = [line.split() for line in done.stdout.splitlines()]
+            found = [line.split() for line in self.execute(statement).splitlines()]
         return [tuple(bytes.fromhex(cell) for cell in row) for row in found]
 
     def write_config(self, config, **extra):
