@@ -34,6 +34,9 @@ constexpr Option issue_options[] = {
     {"--key-out", "FILE", "where that key goes; never overwritten", false, "file"},
     {"--out", "FILE", "where certificate and chain go; default standard output", false, "file"},
 };
+constexpr Option new_plugin_options[] = {
+    {"--folder", "DIR", "where it goes; default KIND-NAME", false, "file"},
+};
 constexpr Option revoke_options[] = {
     {"--reason", "REASON", "RFC 5280 reason; default unspecified", false,
      "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|"
@@ -63,6 +66,8 @@ constexpr CommandSpec table[] = {
     {"plan", "", "show how requests travel", {}, 0, 0},
     {"plugins", "", "list the plugins found and why others were refused", {}, 0, 0},
     {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1},
+    {"new-plugin", "KIND NAME", "make a folder with the source of a new plugin, which builds and has a test",
+     new_plugin_options, 2, 2},
     {"issue", "", "issue a certificate", issue_options, 0, 0},
     {"revoke", "FILE_OR_SERIAL...", "revoke certificates", revoke_options, 1, 10000},
     {"show", "[FILE_OR_SERIAL]", "show a certificate and what has become of it", show_options, 0, 1},
