@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include "../config/value.hpp"
+#include "../config/model.hpp"
 
 #include <algorithm>
 
@@ -217,6 +217,8 @@ std::string bash_completion() {
     for (const Option& option : options_of(command))
       words += (words.empty() ? "" : " ") + std::string(option.name);
     if (command.name == "audit") words += " verify tail";
+    if (command.name == "new-plugin")
+      for (std::string_view kind : config::kinds) words += " " + std::string(kind);
     cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
   }
   std::string values;

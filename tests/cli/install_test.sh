@@ -77,6 +77,7 @@ check "completion knows the commands" says "revoke" complete_words hanaper rev
 check "completion knows a command's options" says "--key-type" complete_words hanaper issue --key
 check "completion knows an option's values" says "ed25519" complete_words hanaper issue --key-type e
 check "completion knows the reasons" says "keyCompromise" complete_words hanaper revoke --reason key
+check "completion knows the kinds of plugins" says "authenticator" complete_words hanaper new-plugin auth
 check "completion is registered with bash" \
   bash -c 'source "$0"; complete -p hanaper' "$prefix/share/bash-completion/completions/hanaper"
 

@@ -14,6 +14,7 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work" /
 cd /mnt/machine || exit 1
 mount -t proc proc proc
 mount --rbind /dev dev
+mount --rbind /sys sys
 for place in run tmp var/lib/hanaper etc/hanaper "$@"; do
   place=./$place
   [ -d "$place" ] && mount -t tmpfs tmpfs "$place"

@@ -12,8 +12,8 @@ trap 'rm -rf "$work"' EXIT
 for program in cpack dpkg-deb dpkg-shlibdeps; do
   command -v $program > /dev/null || { skip "$program is missing: no package was made"; end; }
 done
-if grep -q '^HANAPER_SANITIZER:[A-Z]*=.' "$build/CMakeCache.txt"; then
-  skip "a sanitized build makes no packages"
+if grep -qE '^HANAPER_(SANITIZER|COVERAGE):[A-Z]*=(address|thread|ON)' "$build/CMakeCache.txt"; then
+  skip "an instrumented build makes no packages"
   end
 fi
 
