@@ -22,6 +22,7 @@ constexpr NamedCommand node_commands[] = {
     {"audit_verify", audit_verify},
     {"audit_tail", audit_tail},
     {"backup", backup},
+    {"keys", keys},
 };
 
 json::Value range_value(const issuance::SerialRange& range) {

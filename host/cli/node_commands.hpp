@@ -18,6 +18,8 @@ Result<json::Value> issue(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> show(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> list(Node& node, const json::Value& arguments, Call& call);
+// keys
+Result<json::Value> keys(Node& node, const json::Value& arguments, Call& call);
 // the node
 Result<json::Value> serials(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> audit_verify(Node& node, const json::Value& arguments, Call& call);

@@ -59,6 +59,14 @@ constexpr Option audit_options[] = {
     {"--node", "NAME", "only that node's chain", false, ""},
 };
 
+constexpr Option keys_options[] = {
+    {"--key-type", "TYPE", "create: default ec-p256", false,
+     "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--key", "FILE", "import: private key, PEM", false, "file"},
+    {"--key-pin", "FILE", "import: file with the pin of that key, when it is encrypted", false, "file"},
+    {"--yes", "", "delete: do not ask", false, ""},
+};
+
 constexpr CommandSpec table[] = {
     {"init", "", "create state folder, pin, keys and authorities; changes nothing that exists", init_options,
      0, 0},
@@ -73,6 +81,9 @@ constexpr CommandSpec table[] = {
     {"show", "[FILE_OR_SERIAL]", "show a certificate and what has become of it", show_options, 0, 1},
     {"list", "", "list certificates", list_options, 0, 0},
     {"serials", "", "show where serial numbers come from", {}, 0, 0},
+    {"keys", "list|create|import|delete|replicate [INSTANCE[:LABEL]]",
+     "look at keys, make, take over, delete them, or copy them to every token of a group", keys_options, 1,
+     2},
     {"audit", "verify|tail", "check the audit's hash chains, or print its last lines", audit_options, 1, 1},
     {"backup", "FILE", "write a consistent copy of ledger and keys, while the daemon runs", {}, 1, 1},
     {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1},
@@ -219,6 +230,7 @@ std::string bash_completion() {
     if (command.name == "audit") words += " verify tail";
     if (command.name == "new-plugin")
       for (std::string_view kind : config::kinds) words += " " + std::string(kind);
+    if (command.name == "keys") words += " list create import delete replicate";
     cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
   }
   std::string values;

@@ -62,6 +62,7 @@ int run_show(Session& session);
 int run_list(Session& session);
 int run_serials(Session& session);
 int run_audit(Session& session);
+int run_keys(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
 

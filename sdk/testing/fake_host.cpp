@@ -190,7 +190,8 @@ class FakeHost::MemoryCollection final : public Collection {
   const std::string name_;
 };
 
-FakeHost::FakeHost(std::string public_url) : url_(std::move(public_url)) {}
+FakeHost::FakeHost(std::string public_url, std::string state_folder)
+    : url_(std::move(public_url)), folder_(std::move(state_folder)) {}
 
 Collection& FakeHost::collection(std::string_view name) {
   auto& collection = collections_[std::string(name)];

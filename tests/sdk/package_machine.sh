@@ -4,14 +4,15 @@
 set -u
 folder=$1
 shift
-mount -t tmpfs tmpfs /mnt || { echo "SKIP no right to mount: the packages were not installed"; exit 77; }
-mkdir /mnt/{upper,work,machine}
-cp -r "$folder" /mnt/folder
-mount -t overlay overlay -o "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/machine || {
+scratch=$folder.overlay
+mkdir "$scratch"
+mount -t tmpfs tmpfs "$scratch" || { echo "SKIP no right to mount: the packages were not installed"; exit 77; }
+mkdir "$scratch"/{upper,work,machine}
+mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/machine" || {
   echo "SKIP no overlay file system: the packages were not installed"
   exit 77
 }
-cd /mnt/machine || exit 1
+cd "$scratch/machine" || exit 1
 mount -t proc proc proc
 mount --rbind /dev dev
 mount --rbind /sys sys
@@ -22,7 +23,7 @@ done
 # Folders that a mount made visible as empty would be in dpkg's way.
 for place in var/lib/hanaper etc/hanaper; do umount "$place" 2> /dev/null; rm -rf "./$place"; done
 chmod 1777 tmp
-cp -r /mnt/folder tmp/packages
+cp -r "$folder" tmp/packages
 ip link set lo up
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root TMPDIR=/tmp \
   chroot . /bin/bash /tmp/packages/package_inside.sh

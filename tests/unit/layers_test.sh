@@ -27,7 +27,7 @@ judge() {
     libp11.h | p11-kit/* | pkcs11.h) home plugins/keys/pkcs11/ ;;
     openssl/ssl.h) home host/http/ ;;
     openssl/*) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
-    dlfcn.h) home host/loader/ sdk/testing/kit/ ;;
+    dlfcn.h) home host/loader/ sdk/testing/kit/ plugins/keys/pkcs11/ ;;
     gtest/* | gmock/*) home sdk/testing/kit/ ;;
     hanaper/testing/*) home sdk/testing/ ;;
   esac

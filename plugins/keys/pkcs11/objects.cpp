@@ -73,25 +73,6 @@ CK_RV describe_ec(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObj
   return CKR_OK;
 }
 
-// Answers CKR_OK with an empty spki for keys that we cannot use.
-CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
-  Bytes label;
-  CK_ULONG type = 0;
-  CK_RV code = read_attribute(session, object, CKA_LABEL, label);
-  if (code == CKR_OK) code = read_attribute(session, object, CKA_ID, key.id);
-  if (code == CKR_OK) code = read_number(session, object, CKA_KEY_TYPE, type);
-  if (code != CKR_OK) return code;
-  key.label = as_text(label);
-  if (key.label.empty()) key.label = "id-" + to_hex(key.id);
-  CK_OBJECT_HANDLE half = 0;
-  if (!key.id.empty()) code = find_public(session, key.id, half);
-  if (code != CKR_OK) return code;
-  // An RSA private key shows its modulus; only the point of a curve must come from the public half.
-  if (type == CKK_RSA) return describe_rsa(session, half != 0 ? half : object, key);
-  if ((type == CKK_EC || type == CKK_EC_EDWARDS) && half != 0) return describe_ec(session, half, key);
-  return CKR_OK;
-}
-
 Bytes new_id() {
   Bytes id(16);
   crypto::random(id);
@@ -112,6 +93,24 @@ Status refuse_taken(Token& token, std::string_view label) {
 }
 
 }  // namespace
+
+CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
+  Bytes label;
+  CK_ULONG type = 0;
+  CK_RV code = read_attribute(session, object, CKA_LABEL, label);
+  if (code == CKR_OK) code = read_attribute(session, object, CKA_ID, key.id);
+  if (code == CKR_OK) code = read_number(session, object, CKA_KEY_TYPE, type);
+  if (code != CKR_OK) return code;
+  key.label = as_text(label);
+  if (key.label.empty()) key.label = "id-" + to_hex(key.id);
+  CK_OBJECT_HANDLE half = 0;
+  if (!key.id.empty()) code = find_public(session, key.id, half);
+  if (code != CKR_OK) return code;
+  // An RSA private key shows its modulus; only the point of a curve must come from the public half.
+  if (type == CKK_RSA) return describe_rsa(session, half != 0 ? half : object, key);
+  if ((type == CKK_EC || type == CKK_EC_EDWARDS) && half != 0) return describe_ec(session, half, key);
+  return CKR_OK;
+}
 
 // What the private half may do, and what may be done to it.
 void add_private_duties(Template& target, const NewKey& key) {

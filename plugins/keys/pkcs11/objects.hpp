@@ -23,6 +23,9 @@ bool is_label(std::string_view label);
 // Handle of the private key of that name; 0 when there is none, CKR_... when the token does not answer.
 CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle);
 
+// What that private key is; CKR_OK with an empty spki for one that we cannot use.
+CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key);
+
 // Private keys of types this SDK knows, all of them or those of that name.
 Result<std::vector<KeyObject>> describe_keys(Token& token, std::string_view label = {});
 

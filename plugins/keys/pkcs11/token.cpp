@@ -97,7 +97,8 @@ Status Token::health() const {
 Status Token::Borrowed::open() {
   std::unique_lock lock(token_.mutex_);
   HANAPER_CHECK(token_.hanging_locked());
-  if (token_.life_ == 0 || token_.module_life_ != visit_.life()) return {};
+  if (token_.module_life_ != visit_.life()) token_.life_ = 0;  // another token had the module restarted
+  if (token_.life_ == 0) return {};
   const auto deadline = SteadyClock::now() + token_.options_.timeout;
   if (!token_.returned_.wait_until(lock, deadline,
                                    [&] { return token_.borrowed_ < token_.options_.sessions; }))

@@ -62,7 +62,10 @@ CK_RV TokenKey::handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handl
     return CKR_OK;
   }
   const std::lock_guard lock(finding_);
-  const CK_RV code = find_private(session, label_, handle);
+  KeyObject there;
+  CK_RV code = find_private(session, object_.label, handle);
+  if (code == CKR_OK && handle != 0) code = describe(session, handle, there);
+  if (there.spki != object_.spki) handle = 0;
   if (code != CKR_OK || handle == 0) return code;
   handle_.store(handle, std::memory_order_relaxed);
   life_.store(session.life, std::memory_order_release);
@@ -87,13 +90,14 @@ Result<Bytes> TokenKey::sign(CK_MECHANISM mechanism, ByteView input, std::size_t
     if (code == CKR_KEY_HANDLE_INVALID || code == CKR_OBJECT_HANDLE_INVALID) life_.store(0);
     return code;
   }));
-  if (absent) return unavailable("no key \"" + label_ + "\" on token " + token_.name());
+  if (absent)
+    return unavailable("key \"" + object_.label + "\" is not, or is another, on token " + token_.name());
   return signature;
 }
 
 Result<Bytes> TokenKey::sign_digest(SignatureScheme scheme, ByteView digest) {
   const crypto::Hash hash = *crypto::hash_of(scheme);
-  if (spec_.type != KeyType::rsa) {
+  if (object_.spec.type != KeyType::rsa) {
     HANAPER_TRY(const Bytes sides, sign({CKM_ECDSA, nullptr, 0}, digest, 132));
     return ecdsa_der(sides);
   }

@@ -8,8 +8,8 @@ namespace hanaper::pkcs11 {
 // A key on one token. Thread-safe.
 class TokenKey {
  public:
-  TokenKey(Token& token, std::string label, KeySpec spec)
-      : token_(token), label_(std::move(label)), spec_(spec) {}
+  // `object` lives longer. Whatever else bears its name on the token is not used.
+  TokenKey(Token& token, const KeyObject& object) : token_(token), object_(object) {}
 
   Token& token() const noexcept { return token_; }
 
@@ -23,8 +23,7 @@ class TokenKey {
   CK_RV handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handle);
 
   Token& token_;
-  const std::string label_;
-  const KeySpec spec_;
+  const KeyObject& object_;
   // The handle and the life of the token that it belongs to: read without a lock by every signature.
   std::atomic<std::uint64_t> life_{0};
   std::atomic<CK_OBJECT_HANDLE> handle_{0};
@@ -51,7 +50,7 @@ class GroupKey final : public Key {
 
  private:
   struct Member {
-    Member(Token& token, const KeyObject& object) : key(token, object.label, object.spec) {}
+    Member(Token& token, const KeyObject& object) : key(token, object) {}
     TokenKey key;
     std::atomic<bool> good{false};
     Gauge* used = nullptr;

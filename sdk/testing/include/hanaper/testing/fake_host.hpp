@@ -113,7 +113,9 @@ class FakeIssuer final : public Issuer {
 // The Host of one plugin instance.
 class FakeHost final : public Host {
  public:
-  explicit FakeHost(std::string public_url = "https://pki.example.test/plugin");
+  // A plugin that writes wants a `state_folder` that is there.
+  explicit FakeHost(std::string public_url = "https://pki.example.test/plugin",
+                    std::string state_folder = "/nonexistent");
 
   Log& log() override { return recording_log; }
   const Clock& clock() override { return manual_clock; }
@@ -140,7 +142,7 @@ class FakeHost final : public Host {
  private:
   class MemoryCollection;
   const std::string url_;
-  const std::string folder_ = "/nonexistent";
+  const std::string folder_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_;
 };
 
