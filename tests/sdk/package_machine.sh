@@ -16,14 +16,12 @@ cd "$scratch/machine" || exit 1
 mount -t proc proc proc
 mount --rbind /dev dev
 mount --rbind /sys sys
-for place in run tmp var/lib/hanaper etc/hanaper "$@"; do
-  place=./$place
-  [ -d "$place" ] && mount -t tmpfs tmpfs "$place"
+for place in run tmp "$@"; do
+  [ ! -d "./$place" ] || mount -t tmpfs tmpfs "./$place"
 done
-# Folders that a mount made visible as empty would be in dpkg's way.
-for place in var/lib/hanaper etc/hanaper; do umount "$place" 2> /dev/null; rm -rf "./$place"; done
+rm -rf ./var/lib/hanaper ./etc/hanaper  # of the overlay
 chmod 1777 tmp
 cp -r "$folder" tmp/packages
 ip link set lo up
-exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root TMPDIR=/tmp \
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root TMPDIR=/tmp \
   chroot . /bin/bash /tmp/packages/package_inside.sh

@@ -61,9 +61,6 @@ check "no file is in both" test -z "$(cat "$work/main.list" "$work/dev.list" | g
 check "everything is root's, and nobody else may write it" \
   bash -c '! cat "$0/main.list" "$0/dev.list" | grep -vE "^[d-]rw[x-]r-[x-]r-[x-] root/root "' "$work"
 check "nothing lies outside /usr and /etc/hanaper" bash -c '! sed "s/^[^ ]* [^ ]* \.//" "$0/main.list" "$0/dev.list" | grep -vE "^/(usr/|etc/(hanaper/.*)?)?$|^/usr/(bin|lib|include|share)/"' "$work"
-if command -v lintian > /dev/null; then
-  check "lintian finds no error" lintian --fail-on error "$main" "$dev"
-fi
 
 # The unit, as systemd judges it; the README quotes the figure.
 unit=$source/config/systemd/hanaper.service
