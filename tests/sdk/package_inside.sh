@@ -93,6 +93,9 @@ if command -v cmake > /dev/null && command -v g++ > /dev/null; then
   check "it is loaded" says "my-own" hanaper plugins
 fi
 
+echo '# mine' >> /etc/hanaper/hanaper.toml
+check "installing again" dpkg -i /tmp/packages/hanaper_*.deb
+check "leaves a changed configuration alone" grep -q '^# mine' /etc/hanaper/hanaper.toml
 check "dpkg removes them" dpkg -r hanaper-dev hanaper
 check "the configuration stays" test -f /etc/hanaper/hanaper.toml
 check "dpkg purges them" says "keys and ledger stay in /var/lib/hanaper" dpkg -P hanaper hanaper-dev

@@ -67,7 +67,10 @@ unit=$source/config/systemd/hanaper.service
 quoted=$(sed -n 's/.*exposure level of \([0-9.]*\).*/\1/p' "$source/README.md")
 check "the README quotes an exposure level" grep -qxE '[0-9]\.[0-9]' <<< "$quoted"
 if systemd-analyze security --offline=true "$unit" > "$work/security" 2> /dev/null; then
-  check "the unit is no more exposed than that" systemd-analyze security --offline=true --threshold="${quoted/./}" "$unit"
+  check "the unit is hardly exposed" systemd-analyze security --offline=true --threshold=20 "$unit"
+  # Each systemd weighs anew; the figure of the README is Debian 12's.
+  systemd=$(systemd-analyze --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+  [ "$systemd" -ne 252 ] || check "as little as the README says" grep -q "exposure level .*: $quoted " "$work/security"
 else
   skip "systemd-analyze is missing or too old: nobody judged the unit"
 fi

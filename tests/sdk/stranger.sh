@@ -11,6 +11,7 @@ trap '[ $failed -ne 0 ] || rm -rf "$work"' EXIT
 
 # What is the same for each project that is built here: the way of the tree itself.
 sanitizer=$(sed -n 's/^HANAPER_SANITIZER:[A-Z]*=//p' "$build/CMakeCache.txt")
+[ "$sanitizer" != address ] || sanitizer=address,undefined  # as sdk/cmake/HanaperBuild.cmake has it
 export CXXFLAGS="-Werror${sanitizer:+ -fsanitize=$sanitizer}"
 [ -z "$(sed -n '/^HANAPER_COVERAGE:[A-Z]*=ON/p' "$build/CMakeCache.txt")" ] || CXXFLAGS+=" --coverage"
 export CMAKE_GENERATOR=Ninja CMAKE_PREFIX_PATH=$prefix PATH=$prefix/bin:$PATH
