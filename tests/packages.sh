@@ -9,7 +9,8 @@ boost_package() {
 
 build_packages() {
   echo g++ cmake ninja-build pkg-config ccache "$(boost_package)" libssl-dev libsoci-dev libsqlite3-dev \
-    libtomlplusplus-dev libspdlog-dev libunbound-dev libp11-dev libp11-kit-dev openssl ca-certificates
+    libmariadb-dev libpq-dev libtomlplusplus-dev libspdlog-dev libunbound-dev libp11-dev libp11-kit-dev openssl \
+    ca-certificates
 }
 
 quickstart_packages() {
@@ -18,7 +19,7 @@ quickstart_packages() {
 
 test_packages() {
   echo libgtest-dev libgmock-dev python3 python3-cryptography certbot curl sqlite3 gnutls-bin man-db groff-base \
-    clang-19 libclang-rt-19-dev nginx-light wrk iproute2 softhsm2 \
+    clang-19 libclang-rt-19-dev nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
     dpkg-dev systemd strace
 }
 

@@ -43,6 +43,8 @@ std::string user_of(const Node& node, const KeyPlace& place) {
   for (const auto& [name, authority] : node.model().authorities)
     if (authority.keys == place.instance && authority.label == place.label)
       return "authority \"" + name + "\"";
+  for (const auto& [name, listener] : node.model().listeners)
+    if (listener.keys == place.instance && listener.label == place.label) return "listener \"" + name + "\"";
   return {};
 }
 

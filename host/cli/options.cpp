@@ -87,6 +87,13 @@ constexpr CommandSpec table[] = {
     {"audit", "verify|tail", "check the audit's hash chains, or print its last lines", audit_options, 1, 1},
     {"backup", "FILE", "write a consistent copy of ledger and keys, while the daemon runs", {}, 1, 1},
     {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1},
+    {"storage",
+     "migrate|check|copy [NEW_CONFIG]",
+     "bring the schema up to date, count and digest what is stored, or move it into the storage of another "
+     "configuration",
+     {},
+     1,
+     2},
     {"completion", "", "print the completion for bash", {}, 0, 0},
     {"manual", "[hanaperd]", "print the manual page, or the daemon's", {}, 0, 1},
     {"help", "[COMMAND]", "explain a command", {}, 0, 1},

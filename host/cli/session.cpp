@@ -20,9 +20,10 @@ Session::Session(Arguments arguments)
   static_cast<void>(logger_.apply({"error", "text", "", {}}));
 }
 
-config::Model Session::model(bool read_secrets) {
+config::Model Session::model(bool read_secrets, const std::string& file) {
   config::Messages messages;
-  const config::Table root = config::read(config_file(), arguments_.texts("--set"), messages);
+  const config::Table root =
+      config::read(file.empty() ? config_file() : file, arguments_.texts("--set"), messages);
   if (!messages.empty()) throw Failure{2, messages.lines()};
   config::Model model = config::make_model(
       root, [&](std::string_view kind, std::string_view plugin) { return catalog_.find(kind, plugin); },
@@ -31,8 +32,8 @@ config::Model Session::model(bool read_secrets) {
   return model;
 }
 
-std::unique_ptr<Node> Session::configured_node() {
-  auto node = std::make_unique<Node>(model(true), catalog_, logger_);
+std::unique_ptr<Node> Session::configured_node(const std::string& file) {
+  auto node = std::make_unique<Node>(model(true, file), catalog_, logger_);
   if (std::vector<std::string> failures = node->configure(); !failures.empty())
     throw Failure{2, std::move(failures)};
   return node;

@@ -27,12 +27,11 @@ class Session {
   std::string config_file() const { return arguments_.text("--config", "/etc/hanaper/hanaper.toml"); }
   loader::Catalog& catalog() noexcept { return catalog_; }
 
-  // The configuration; ends the command with status 2 when it is wrong.
-  config::Model model(bool read_secrets);
+  // The configuration, or that of another file; ends the command with status 2 when it is wrong.
+  config::Model model(bool read_secrets, const std::string& file = "");
 
-  // A node with every plugin configured; status 2 when one of them objects. `offline` quiets the log to
-  // warnings.
-  std::unique_ptr<Node> configured_node();
+  // A node with every plugin configured; status 2 when one of them objects.
+  std::unique_ptr<Node> configured_node(const std::string& file = "");
 
   // Runs a node command: by the daemon when it runs, else here.
   json::Value run(std::string_view command, json::Value arguments);
@@ -65,5 +64,6 @@ int run_audit(Session& session);
 int run_keys(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
+int run_storage(Session& session);
 
 }  // namespace hanaper::cli

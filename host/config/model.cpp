@@ -130,6 +130,16 @@ std::string default_url(const ListenerConfig& listener) {
   return (listener.tls ? "https://" : "http://") + host + (usual ? "" : ":" + std::to_string(listener.port));
 }
 
+// "hsm:root" as instance and label.
+std::pair<std::string, std::string> read_key_place(const Fields& fields, const std::string& example) {
+  const std::string key = fields.text("key");
+  const std::size_t colon = key.find(':');
+  if (!key.empty() && (colon == std::string::npos || colon == 0 || colon + 1 == key.size()))
+    fields.wrong("key", "\"" + key + "\" is not instance:label, like \"soft:" + example + "\"");
+  if (colon == std::string::npos) return {};
+  return {key.substr(0, colon), key.substr(colon + 1)};
+}
+
 void read_certificate(const Fields& fields, ListenerConfig& listener) {
   listener.issue = fields.text("certificate.issue");
   listener.certificate_file = fields.text("certificate.file");
@@ -141,7 +151,11 @@ void read_certificate(const Fields& fields, ListenerConfig& listener) {
     fields.wrong("certificate.file", "both issue and file are given; one of them is the certificate");
   if (!listener.issue.empty() && listener.names.empty() && fields.texts("certificate.names").empty())
     fields.wrong("certificate.names", "must be given with certificate.issue");
-  if (listener.certificate_file.empty() != listener.key_file.empty())
+  if (fields.has("key")) {
+    std::tie(listener.keys, listener.label) = read_key_place(fields, "tls");
+    if (!listener.tls) fields.wrong("key", "needs a TLS listener; give it a certificate");
+    if (!listener.key_file.empty()) fields.wrong("key", "both key and certificate.key are given");
+  } else if (listener.certificate_file.empty() != listener.key_file.empty())
     fields.wrong(listener.key_file.empty() ? "certificate.file" : "certificate.key",
                  "certificate.file and certificate.key go together");
 }
@@ -187,13 +201,8 @@ SerialConfig read_serial(const Fields& fields) {
 AuthorityConfig read_authority(const std::string& name, const Fields& fields) {
   AuthorityConfig authority;
   authority.name = name;
-  const std::string key = fields.text("key");
-  const std::size_t colon = key.find(':');
-  if (!key.empty() && (colon == std::string::npos || colon == 0 || colon + 1 == key.size()))
-    fields.wrong("key", "\"" + key + "\" is not instance:label, like \"soft:" + name + "\"");
+  std::tie(authority.keys, authority.label) = read_key_place(fields, name);
   authority.key_position = fields.position("key");
-  authority.keys = key.substr(0, colon);
-  if (colon != std::string::npos) authority.label = key.substr(colon + 1);
   if (const auto spec = fields.parsed("key_type", [](std::string_view text) { return parse_key_spec(text); }))
     authority.key_type = *spec;
   if (auto subject =
@@ -345,6 +354,7 @@ class Builder {
     });
     for (std::string_view kind : kinds) read_instances(kind);
     check_single_storage();
+    check_listener_keys();
     check_authorities();
     check_mounts();
     // What is used can only be told once everything else is right.
@@ -563,6 +573,11 @@ class Builder {
     return {};
   }
 
+  void check_listener_keys() {
+    for (const auto& [name, listener] : model_.listeners)
+      if (!listener.keys.empty()) refer(settings_of("listener", name), "key", "keys", listener.keys);
+  }
+
   void check_authorities() {
     for (const auto& [name, authority] : model_.authorities) {
       const Settings settings = settings_of("authority", name);
@@ -641,7 +656,7 @@ class Builder {
     unused("listener", "serve a protocol there, or set status = true");
     unused("authority", "name it in a pipeline");
     unused("profile", "name it in a pipeline");
-    unused("keys", "name it in the key of an authority");
+    unused("keys", "name it in the key of an authority or a listener");
     for (std::string_view kind : {"authenticator", "policy", "validator", "publisher", "notifier"})
       unused(kind, "name it in a pipeline");
   }

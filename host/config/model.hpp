@@ -57,6 +57,7 @@ struct ListenerConfig {
   std::vector<Identifier> names;
   std::string certificate_file;
   std::string key_file;
+  std::string keys, label;  // where its private key is, when a provider keeps it
   bool tls12 = true;
   ClientCertificates client_certificates = ClientCertificates::none;
   bool freebind = false;

@@ -43,6 +43,8 @@ constexpr SettingKey listener_keys[] = {
     {"certificate.names", texts, "[]", nullptr, "names of that certificate"},
     {"certificate.file", path, "", nullptr, "PEM certificate chain, instead of issue"},
     {"certificate.key", path, "", nullptr, "PEM private key of that file"},
+    {"key", text, "", nullptr,
+     "\"instance:label\" of that certificate's private key in keys, instead of one in a file; an EC key"},
     {"tls", text, "1.2", "1.2|1.3", "the least TLS version"},
     {"client_certificates", text, "none", "none|optional|required",
      "whether clients are asked for a certificate"},

@@ -1,5 +1,7 @@
 #include "tls.hpp"
 
+#include "key_bridge.hpp"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -60,6 +62,18 @@ void ask_for_certificates(SSL_CTX* context, config::ClientCertificates wanted) {
   SSL_CTX_set_verify(context, mode, accept_any_certificate);
 }
 
+Result<Owned<EVP_PKEY>> private_key(const TlsIdentity& identity) {
+  if (identity.provided != nullptr) {
+    HANAPER_TRY(EVP_PKEY* const bridged, bridge(identity.provided));
+    return Owned<EVP_PKEY>(bridged);
+  }
+  const Owned<BIO> bio = memory(identity.key.reveal());
+  Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  ERR_clear_error();
+  if (!key) return malformed("no private key that OpenSSL can read");
+  return key;
+}
+
 }  // namespace
 
 Status TlsContext::install(const TlsIdentity& identity) {
@@ -78,10 +92,7 @@ Status TlsContext::install(const TlsIdentity& identity) {
   ask_for_certificates(context.get(), listener_.client_certificates);
 
   HANAPER_CHECK(use_chain(context.get(), identity.chain));
-  const Owned<BIO> bio = memory(identity.key.reveal());
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
-  if (!key) return malformed("no private key that OpenSSL can read");
+  HANAPER_TRY(const Owned<EVP_PKEY> key, private_key(identity));
   if (SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
       SSL_CTX_check_private_key(context.get()) != 1) {
     ERR_clear_error();

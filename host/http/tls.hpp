@@ -13,10 +13,11 @@ typedef struct ssl_st SSL;
 
 namespace hanaper::http {
 
-// A certificate chain with its private key, both PEM.
+// A certificate chain, PEM, with its private key: PEM, or one that a provider keeps.
 struct TlsIdentity {
   std::string chain;
   Secret key;
+  std::shared_ptr<Key> provided;  // then `key` is not looked at
 };
 
 // What a listener serves TLS with at the moment; replaced as a whole when its certificate is renewed.

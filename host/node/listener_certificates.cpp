@@ -30,14 +30,15 @@ std::vector<Identifier> names_of(const x509::CertificateView& certificate) {
 
 Result<http::TlsIdentity> identity_in_files(const config::ListenerConfig& listener) {
   HANAPER_TRY(std::string chain, files::read(listener.certificate_file, max_file));
+  if (listener.key_file.empty()) return http::TlsIdentity{std::move(chain), {}, {}};
   HANAPER_TRY(std::string key, files::read(listener.key_file, max_file));
-  return http::TlsIdentity{std::move(chain), Secret(std::move(key))};
+  return http::TlsIdentity{std::move(chain), Secret(std::move(key)), {}};
 }
 
 }  // namespace
 
 Status ListenerCertificates::check(const config::ListenerConfig& listener) {
-  if (listener.certificate_file.empty()) return {};
+  if (listener.certificate_file.empty() || !listener.keys.empty()) return {};
   HANAPER_TRY(const http::TlsIdentity identity, identity_in_files(listener));
   return http::TlsContext(listener).install(identity);
 }
@@ -80,13 +81,18 @@ Status ListenerCertificates::health() const {
 Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
   if (!held.config.certificate_file.empty()) {
     HANAPER_TRY(http::TlsIdentity identity, identity_in_files(held.config));
-    return install(held, identity.chain, std::move(identity.key));
+    HANAPER_TRY(identity.provided, provided_key(held, false));
+    return install(held, std::move(identity));
   }
   if (auto stored = files::read(stored_file(held), max_file)) {
     const auto blocks = pem::decode(*stored);
     const auto leaf = blocks ? leaf_of(*blocks) : Result<x509::CertificateView>(malformed("unreadable"));
-    if (leaf && still_good(held, leaf->der))
-      return at_start ? install(held, *stored, Secret(*stored)) : Status{};
+    if (leaf && still_good(held, leaf->der)) {
+      if (!at_start) return {};
+      HANAPER_TRY(std::shared_ptr<Key> provided, provided_key(held, true));
+      // A key that has moved to another place, or come from one, has no certificate yet.
+      if (install(held, {*stored, Secret(*stored), std::move(provided)})) return {};
+    }
   }
   return issue(held, call);
 }
@@ -106,20 +112,28 @@ Status ListenerCertificates::issue(Held& held, Call& call) {
   issuance::Pipeline* pipeline = pipelines_(held.config.issue);
   if (pipeline == nullptr)
     return unavailable("pipeline " + held.config.issue + " cannot issue yet; run hanaper init");
-  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({KeyType::ec_p256, 0}));
-  HANAPER_TRY(const Bytes csr, x509::build_csr(*key, {{}, held.config.names, {}, {}}));
+  HANAPER_TRY(std::shared_ptr<Key> provided, provided_key(held, true));
+  std::shared_ptr<crypto::SoftKey> own;
+  if (provided == nullptr) {
+    HANAPER_TRY(own, crypto::SoftKey::generate({KeyType::ec_p256, 0}));
+  }
+  Key& key = own ? static_cast<Key&>(*own) : *provided;
+  HANAPER_TRY(const Bytes csr, x509::build_csr(key, {{}, held.config.names, {}, {}}));
   IssueRequest request;
   request.requester = "listener:" + held.config.name;
   request.csr = csr;
   request.names = held.config.names;
   HANAPER_TRY(const Issued issued, pipeline->issue(request, call));
-  HANAPER_TRY(const Secret key_pem, key->to_pem());
   std::string stored = pem::encode("CERTIFICATE", issued.certificate);
   for (const Bytes& certificate : issued.chain) stored += pem::encode("CERTIFICATE", certificate);
+  Secret key_pem;
+  if (own) {
+    HANAPER_TRY(key_pem, own->to_pem());
+  }
   stored += key_pem.reveal();
   HANAPER_CHECK(files::create_folder(shared_.state_folder + "/tls"));
   HANAPER_CHECK(files::replace(stored_file(held), stored, 0600));
-  HANAPER_CHECK(install(held, stored, key_pem.clone()));
+  HANAPER_CHECK(install(held, {stored, std::move(key_pem), std::move(provided)}));
   shared_.logger.info("listener certificate issued", {{"listener", held.config.name},
                                                       {"serial", issued.serial.hex()},
                                                       {"until", time_text(issued.not_after)}});
@@ -127,9 +141,21 @@ Status ListenerCertificates::issue(Held& held, Call& call) {
   return {};
 }
 
-Status ListenerCertificates::install(Held& held, const std::string& chain, Secret key) {
-  HANAPER_CHECK(held.context->install({chain, std::move(key)}));
-  HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(chain));
+// Null when the listener's key is not in a provider. A key of the listener's own is made when it is not
+// there.
+Result<std::shared_ptr<Key>> ListenerCertificates::provided_key(const Held& held, bool may_create) const {
+  if (held.config.keys.empty()) return std::shared_ptr<Key>();
+  Keys* keys = keys_(held.config.keys);
+  if (keys == nullptr) return unavailable("keys." + held.config.keys + " is not there");
+  auto key = keys->find(held.config.label);
+  if (!key && key.error().code == Code::not_found && may_create)
+    key = keys->create(held.config.label, {KeyType::ec_p256, 0});
+  return key;
+}
+
+Status ListenerCertificates::install(Held& held, http::TlsIdentity identity) {
+  HANAPER_CHECK(held.context->install(identity));
+  HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(identity.chain));
   HANAPER_TRY(const x509::CertificateView leaf, leaf_of(blocks));
   held.not_before = leaf.not_before;
   held.not_after = leaf.not_after;

@@ -13,10 +13,13 @@ class ListenerCertificates {
  public:
   using FindPipeline = std::function<issuance::Pipeline*(const std::string&)>;
 
-  ListenerCertificates(Shared& shared, FindPipeline pipelines)
-      : shared_(shared), pipelines_(std::move(pipelines)) {}
+  using FindKeys = std::function<Keys*(const std::string&)>;
 
-  // [main] Whether the files that the listener names can be served with; nothing to say of one that issues.
+  ListenerCertificates(Shared& shared, FindPipeline pipelines, FindKeys keys)
+      : shared_(shared), pipelines_(std::move(pipelines)), keys_(std::move(keys)) {}
+
+  // [main] Whether the files that the listener names can be served with; nothing to say of one that issues,
+  // or whose key a provider keeps.
   static Status check(const config::ListenerConfig& listener);
 
   // [main] A context with a certificate in it: the stored one while it is good, else a new one.
@@ -37,7 +40,8 @@ class ListenerCertificates {
 
   Status refresh(Held& held, bool at_start, Call& call);
   Status issue(Held& held, Call& call);
-  Status install(Held& held, const std::string& chain, Secret key);
+  Status install(Held& held, http::TlsIdentity identity);
+  Result<std::shared_ptr<Key>> provided_key(const Held& held, bool may_create) const;
   bool still_good(const Held& held, ByteView certificate) const;
   std::string stored_file(const Held& held) const {
     return shared_.state_folder + "/tls/" + held.config.name + ".pem";
@@ -45,6 +49,7 @@ class ListenerCertificates {
 
   Shared& shared_;
   const FindPipeline pipelines_;
+  const FindKeys keys_;
   mutable std::mutex mutex_;
   std::map<std::string, Held> held_;  // guarded by mutex_
 };

@@ -31,10 +31,16 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const config::InstanceConfig& config, std::string_view ability) {
             return offers(config, ability);
           }),
-      certificates_(shared_, [this](const std::string& name) -> issuance::Pipeline* {
-        const auto found = pipeline(name);
-        return found ? *found : nullptr;
-      }) {
+      certificates_(
+          shared_,
+          [this](const std::string& name) -> issuance::Pipeline* {
+            const auto found = pipeline(name);
+            return found ? *found : nullptr;
+          },
+          [this](const std::string& name) -> Keys* {
+            const Instance* found = instance("keys", name);
+            return found ? found->as<Keys>() : nullptr;
+          }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
   shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
 }

@@ -192,8 +192,7 @@ void Writer::commit_group(Group& group) {
     // Those that stood in the way learn so; the rest tries again without them.
     const auto good = [](const Submission* each) { return each->write.outcome.has_value(); };
     const auto refused = std::ranges::stable_partition(group, good);
-    if (committed.error().code != Code::conflict || refused.empty())
-      return fail_all(group, committed.error());
+    if (refused.empty()) return fail_all(group, committed.error());
     for (Submission* submission : refused) submission->committed(submission->write.outcome);
     group.erase(refused.begin(), refused.end());
   }

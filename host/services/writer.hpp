@@ -44,7 +44,7 @@ class Submission {
   Deadline deadline{};                 // not begun after it
 
   // On the writer's thread, once: quick, and never another wait. Success means durable. conflict and
-  // not_found are the write's own outcome; unavailable when storage is, or when the deadline came first.
+  // malformed are the write's own outcome; unavailable when storage is, or when the deadline came first.
   virtual void committed(Status status) noexcept = 0;
 
  protected:

@@ -42,6 +42,7 @@ Status MemoryStorage::apply(State& state, Write& write) {
 }
 
 Status MemoryStorage::apply_record(State& state, const RecordWrite& write) {
+  HANAPER_CHECK(within_limits(write));
   const std::pair key{write.collection, write.key};
   const auto found = state.records.find(key);
   const std::uint64_t stored = found == state.records.end() ? 0 : found->second.version;

@@ -8,7 +8,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 short=
 [ "${1:-}" != --short ] || short=--short
+seconds=1
+[ -z "$short" ] || seconds=0.4
 build=${HANAPER_BUILD:-$PWD/build/release}
 "$build/bin/crypto_bench" ${short:+0.1}
 "$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
 HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
+"$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
+for kind in mariadb postgresql; do
+  tests/servers/with_$kind "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-$kind.so" $seconds \
+    host={host} port={port} user={user} password={password} database={database} || [ $? -eq 77 ]
+done

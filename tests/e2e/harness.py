@@ -83,6 +83,15 @@ http_01_port = {challenge}
 """
 
 
+def storage_table():
+    """[storage.main] for the server that tests/servers/with_* has started around us, else for SQLite."""
+    value = lambda name: os.environ["HANAPER_DATABASE_" + name]
+    if "HANAPER_DATABASE_KIND" not in os.environ:
+        return '[storage.main]\nplugin = "sqlite"\n'
+    return (f'[storage.main]\nplugin = "{value("KIND")}"\nhosts = ["{value("HOST")}:{value("PORT")}"]\n'
+            f'password = {{{{ file = "{value("PASSWORD_FILE")}" }}}}\ntls.ca = "{value("CA")}"\n')
+
+
 class Failed(Exception):
     pass
 
@@ -96,9 +105,12 @@ class Node:
         self.https, self.http, self.challenge = free_port(), free_port(), free_port()
         self.config = self.folder / "pki.toml"
         self.process = None
+        if "HANAPER_DATABASE_RESET" in os.environ:
+            subprocess.run(os.environ["HANAPER_DATABASE_RESET"], shell=True, check=True)
         self.write_config(config, **extra)
 
     def write_config(self, config, **extra):
+        config = config.replace('[storage.main]\nplugin = "sqlite"\n', storage_table())
         self.config.write_text(config.format(state=self.state, https=self.https, http=self.http, challenge=self.challenge, **extra))
 
     def close(self):
@@ -142,14 +154,15 @@ class Node:
             self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log)
         return self
 
-    def start(self, seconds=60):
+    def start(self, seconds=60, ready=200):
+        """Until it says how ready it is: 200, or 503 where a test wants to see that."""
         self.spawn()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise Failed(f"hanaperd ended with {self.process.returncode}: {self.log_text()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/health/ready")[0] == 200:
+                if self.get("/health/ready")[0] == ready:
                     return self
             time.sleep(0.05)
         raise Failed("hanaperd is not ready: " + self.log_text())

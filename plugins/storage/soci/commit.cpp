@@ -1,197 +1,148 @@
 // The one transaction that writes.
+#include "plan.hpp"
 #include "schema.hpp"
 #include "sql_storage.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+
+#include <random>
 #include <thread>
 
 namespace hanaper::sql {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr auto retry_budget = std::chrono::milliseconds{2500};
+// How long the fate of a commit is asked for when the connection broke in the middle of it.
+constexpr auto doubt_budget = std::chrono::milliseconds{6000};
 
-Field expiry_field(const std::optional<Time>& expires) {
-  if (!expires) return nullptr;
-  return milliseconds(*expires);
-}
+// Waits longer each time, and never twice the same: two nodes that collide shall not collide again.
+class Backoff {
+ public:
+  bool wait(Clock::time_point give_up) {
+    std::uniform_int_distribution<std::int64_t> jitter(pause_.count() / 2, pause_.count());
+    const std::chrono::microseconds now{jitter(random_)};
+    if (Clock::now() + now > give_up) return false;
+    std::this_thread::sleep_for(now);
+    pause_ = std::min<std::chrono::microseconds>(pause_ * 2, std::chrono::milliseconds{200});
+    return true;
+  }
 
-std::int64_t integer(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+ private:
+  std::chrono::microseconds pause_{std::chrono::milliseconds{1}};
+  std::minstd_rand random_{std::random_device{}()};
+};
 
 }  // namespace
 
-SqlStorage::SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers)
-    : dialect_(std::move(dialect)), host_(host), pool_(*dialect_, readers) {}
-
-Status SqlStorage::open() {
-  HANAPER_CHECK(migrate(*dialect_, host_.log()));
-  try {
-    writer_ = dialect_->connect(true);
-  } catch (const Failure& failure) {
-    return unavailable(dialect_->place() + ": " + failure.what);
-  }
-  healthy_ = true;
-  return {};
-}
-
-void SqlStorage::close() {
-  healthy_ = false;
-  writer_.reset();
-  pool_.clear();
-}
-
-Status SqlStorage::health() const {
-  if (!healthy_) return unavailable(dialect_->place() + ": the last write failed");
-  return {};
-}
+// What is known of one batch while it is being committed.
+struct SqlStorage::Attempt {
+  const Plan& plan;
+  const Batch& batch;
+  const std::string& token;
+  bool in_order;          // row by row, to learn which one stands in the way
+  bool doubtful = false;  // a commit was sent and not answered: it may have happened
+  // Or it was answered, with this: run again, it would be once more.
+  std::optional<Failure> refusal = std::nullopt;
+  enum class Phase { connecting, running, committing } phase = Phase::connecting;
+};
 
 Status SqlStorage::commit(Batch& batch) {
-  const Deadline give_up = std::chrono::steady_clock::now() + retry_budget;
-  for (auto pause = std::chrono::milliseconds{1};; pause *= 2) {
-    bool at_commit = false;
+  std::array<std::uint8_t, 16> witness{};
+  crypto::random(witness);
+  const std::string token = to_hex(witness);
+  const Plan plan(batch, token);
+  HANAPER_CHECK(plan.within_limits());
+  Attempt attempt{plan, batch, token, !plan.may_be_grouped()};
+  Clock::time_point give_up = Clock::now() + retry_budget;
+  for (Backoff backoff;;) {
     Failure failure;
     try {
-      if (!writer_) writer_ = dialect_->connect(true);
-      writer_->begin();
-      if (Status applied = apply(*writer_, batch); !applied) {
-        writer_->rollback();
-        return applied;
+      Result<bool> done = try_commit(attempt);
+      if (!done) return std::move(done).error();
+      if (*done) {
+        set_health({});
+        return {};
       }
-      at_commit = true;
-      writer_->commit();
-      healthy_ = true;
-      return {};
+      continue;
     } catch (const Failure& thrown) {
       failure = thrown;
+    } catch (const soci::soci_error&) {
+      failure = dialect_->classify();
     }
-    if (writer_) writer_->rollback();
-    // After anything but a conflict the connection may still carry the transaction: it is closed, and what
-    // became of the commit is read back over a new one.
-    if (failure.kind != Failure::Kind::retry) writer_.reset();
-    if (at_commit && failure.kind != Failure::Kind::retry && committed_after_all(batch)) {
-      healthy_ = true;
-      return {};
+    const bool conflicted = failure.kind == Failure::Kind::retry;
+    // After anything but a conflict the connection may still carry the transaction, whatever it says of
+    // itself: it is closed.
+    if (writer_ && !(conflicted && writer_->rollback())) writer_.reset();
+    if (!conflicted && attempt.phase == Attempt::Phase::committing && !attempt.doubtful) {
+      attempt.doubtful = true;
+      if (failure.kind == Failure::Kind::refused) attempt.refusal = failure;
+      give_up = Clock::now() + doubt_budget;
     }
+    const bool nobody_there = attempt.phase == Attempt::Phase::connecting;
     const bool worth_it =
-        failure.kind == Failure::Kind::retry || (failure.kind == Failure::Kind::lost && !at_commit);
-    if (!worth_it || std::chrono::steady_clock::now() + pause > give_up) {
-      healthy_ = false;
-      return unavailable(dialect_->place() + ": " + failure.what);
+        attempt.doubtful || conflicted || (failure.kind == Failure::Kind::lost && !nobody_there);
+    if (!worth_it || !backoff.wait(give_up)) {
+      std::string what = dialect_->place() + ": " + failure.what;
+      if (attempt.doubtful) what += "; whether the last group was written is not known yet";
+      set_health(unavailable(what), failure.kind == Failure::Kind::refused);
+      return unavailable(what);
     }
-    std::this_thread::sleep_for(pause);
   }
 }
 
-bool SqlStorage::committed_after_all(const Batch& batch) {
-  const auto state = writer(batch.node);
-  return state && state->number == batch.number;
-}
-
-Status SqlStorage::apply(Connection& connection, Batch& batch) {
-  const bool first = batch.number == 1;
-  std::int64_t advanced = 0;
-  try {
-    advanced = first ? connection.run(Statement::create_writer, {batch.node, integer(1)})
-                     : connection.run(Statement::advance_writer,
-                                      {integer(batch.number), batch.node, integer(batch.number - 1)});
-  } catch (const Failure& failure) {
-    if (failure.kind != Failure::Kind::duplicate) throw;
+// True when the batch is durable, false when it shall be run again in order; an error when something of it
+// stands in the way. Throws Failure.
+Result<bool> SqlStorage::try_commit(Attempt& attempt) {
+  attempt.phase = Attempt::Phase::connecting;
+  if (!writer_) writer_ = dialect_->connect(true);
+  attempt.phase = Attempt::Phase::running;
+  const auto guard = writer_->guard();
+  writer_->begin();
+  // The lock on the writer's row makes a commit that is still under way end first, so the answer is final.
+  if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) {
+    abandon();
+    return true;
   }
-  if (advanced != 1)
-    return conflict("another process writes to " + dialect_->place() + " under the node name \"" +
-                    batch.node + "\"");
-  for (Write* write : batch.writes) HANAPER_CHECK(apply_write(connection, *write));
-  for (const ExpiryChange& expiry : batch.expiries)
-    connection.run(Statement::change_expiry, {batch.node, expiry.day, expiry.change});
-  apply_audit(connection, batch);
-  return {};
-}
-
-Status SqlStorage::apply_write(Connection& connection, Write& write) {
-  write.outcome = {};
-  if (write.fence &&
-      connection.run(Statement::hold_lease, {write.fence->lease, integer(write.fence->epoch)}) != 1)
-    write.outcome = conflict("lease " + write.fence->lease + " has moved on");
-  for (const RecordWrite& record : write.records)
-    if (write.outcome) write.outcome = apply_record(connection, record);
-  if (write.outcome) write.outcome = apply_ledger(connection, write);
-  return write.outcome;
-}
-
-Status SqlStorage::apply_record(Connection& connection, const RecordWrite& write) {
-  const auto moved = [&] {
-    return conflict(write.collection + " \"" + write.key + "\" has changed meanwhile");
-  };
-  const Field expires = expiry_field(write.expires);
-  if (write.expected != 0) {
-    connection.run(Statement::delete_indexes, {write.collection, write.key});
-    const std::int64_t changed =
-        write.erase
-            ? connection.run(Statement::delete_record, {write.collection, write.key, integer(write.expected)})
-            : connection.run(Statement::update_record,
-                             {expires, write.data, write.collection, write.key, integer(write.expected)});
-    if (changed != 1) return moved();
-    if (write.erase) return {};
+  if (attempt.refusal) {
+    attempt.doubtful = false;
+    throw Failure(*attempt.refusal);
+  }
+  if (attempt.in_order) {
+    if (Status run = attempt.plan.run_in_order(*writer_, dialect_->place()); !run) {
+      abandon();
+      // A first batch inserts its row: there was none to be locked above.
+      if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) return true;
+      return std::move(run).error();
+    }
   } else {
+    bool fits = false;
     try {
-      connection.run(Statement::insert_record, {write.collection, write.key, expires, write.data});
+      fits = writer_->run_all(attempt.plan.grouped());
     } catch (const Failure& failure) {
-      if (failure.kind != Failure::Kind::duplicate) throw;
-      return moved();
+      if (failure.kind != Failure::Kind::duplicate && failure.kind != Failure::Kind::invalid) throw;
+    }
+    if (!fits) {
+      abandon();
+      attempt.in_order = true;
+      return false;
     }
   }
-  for (const RecordIndex& index : write.indexes)
-    connection.run(Statement::insert_index, {write.collection, index.field, index.value, write.key});
-  return {};
+  attempt.phase = Attempt::Phase::committing;
+  writer_->commit();
+  return true;
 }
 
-Status SqlStorage::apply_ledger(Connection& connection, const Write& write) try {
-  if (write.authority) {
-    const AuthorityRow& row = *write.authority;
-    if (row.id == 0)
-      connection.run(Statement::insert_authority, {row.name, std::int64_t{row.generation}, row.key,
-                                                   ByteView(row.certificate), ByteView(row.chain)});
-    else if (connection.run(Statement::update_authority,
-                            {ByteView(row.certificate), ByteView(row.chain), std::int64_t{row.id}}) != 1)
-      return conflict("authority " + row.name + " has a certificate already");
-  }
-  if (write.reservation) {
-    const Reservation& row = *write.reservation;
-    connection.run(
-        Statement::insert_certificate,
-        {std::int64_t{row.authority}, row.serial.hex(), row.profile, row.requester,
-         milliseconds(row.not_before), milliseconds(row.not_after), std::int64_t{row.shard}, row.tbs});
-  }
-  if (write.recording) {
-    const Recording& row = *write.recording;
-    connection.run(Statement::insert_signature,
-                   {std::int64_t{row.authority}, row.serial.hex(), milliseconds(row.at), row.signature});
-  }
-  if (write.revocation) {
-    const Revocation& row = *write.revocation;
-    connection.run(Statement::insert_revocation,
-                   {std::int64_t{row.authority}, std::int64_t{row.shard}, row.serial.hex(),
-                    static_cast<std::int64_t>(row.reason), milliseconds(row.at), expiry_field(row.invalidity),
-                    milliseconds(row.not_after)});
-    if (row.block_key) connection.run(Statement::insert_blocked_key, {to_hex(*row.block_key)});
-  }
-  for (const NameRow& name : write.names)
-    connection.run(Statement::insert_name, {name.name, std::int64_t{name.authority}, name.serial.hex()});
-  if (write.purge) {
-    connection.run(Statement::purge_indexes, {milliseconds(*write.purge)});
-    connection.run(Statement::purge_records, {milliseconds(*write.purge)});
-  }
-  return {};
-} catch (const Failure& failure) {
-  if (failure.kind != Failure::Kind::duplicate) throw;
-  if (write.authority) return conflict("authority " + write.authority->name + " exists already");
-  if (write.revocation) return conflict("the certificate is revoked already");
-  return conflict("the serial number is taken");
+void SqlStorage::abandon() {
+  if (!writer_->rollback()) throw Failure{Failure::Kind::lost, "connection lost"};
 }
 
-void SqlStorage::apply_audit(Connection& connection, const Batch& batch) {
-  if (!batch.audit) return;
-  const AuditPage& page = *batch.audit;
-  connection.run(Statement::insert_audit, {batch.node, integer(page.sequence), milliseconds(page.at),
-                                           page.text, to_hex(page.previous), to_hex(page.hash)});
+std::string SqlStorage::stored_token(const std::string& node) {
+  std::string token;
+  writer_->session() << "SELECT token FROM writer WHERE node = :node" + dialect_->lock_suffix(),
+      soci::use(node), soci::into(token);
+  return token;
 }
 
 }  // namespace hanaper::sql

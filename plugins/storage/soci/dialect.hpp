@@ -12,6 +12,7 @@
 
 #include <soci/soci.h>
 
+#include <algorithm>
 #include <memory>
 #include <variant>
 
@@ -20,12 +21,28 @@ namespace hanaper::sql {
 // A value to bind; views live until the call returns.
 using Field = std::variant<std::nullptr_t, std::int64_t, std::string_view, ByteView>;
 
-// Thrown below this folder's functions, turned into Result at their edge. `retry`: the transaction has had no
-// effect and may succeed when run again; `duplicate`: a unique key is taken; `lost`: the connection is
-// unusable and what it was doing has an unknown outcome; `refused`: anything else. `what` is safe to show.
+// A statement with its values.
+struct Row {
+  Row(Statement run, std::initializer_list<Field> values) : statement(run), count(values.size()) {
+    std::ranges::copy(values, fields.begin());
+  }
+  std::span<const Field> values() const { return std::span(fields).first(count); }
+
+  Statement statement;
+  std::size_t count;
+  std::array<Field, most_fields> fields{};
+};
+
+// Thrown below this folder's functions, turned into Result at their edge. `what` is safe to show.
 struct Failure {
-  enum class Kind { retry, duplicate, lost, refused };
-  Kind kind;
+  enum class Kind {
+    retry,      // the transaction has had no effect and may succeed when run again
+    duplicate,  // a unique key is taken
+    invalid,    // a value that the database does not take
+    lost,       // the connection is unusable, or its server is; what was being committed is unknown
+    refused     // anything else
+  };
+  Kind kind = Kind::refused;
   std::string what;
 };
 
@@ -35,12 +52,21 @@ class Connection {
 
   virtual soci::session& session() = 0;
 
-  // Throw Failure. rollback never does: what cannot be rolled back is closed.
+  // While the result lives, nothing on this connection waits for ever: then the connection ends.
+  virtual std::shared_ptr<void> guard() { return nullptr; }
+
+  // Throw Failure.
   virtual void begin() = 0;
   virtual void commit() = 0;
-  virtual void rollback() noexcept = 0;
+  // False: the connection may still carry the transaction and must be closed.
+  virtual bool rollback() noexcept = 0;
+
   // Rows affected.
-  virtual std::int64_t run(Statement statement, std::initializer_list<Field> fields) = 0;
+  virtual std::int64_t run(const Row& row) = 0;
+
+  // Runs all in order, and as few round trips as the database allows. False when one that must change one
+  // row has not: which, only `run` can tell.
+  virtual bool run_all(std::span<const Row* const> rows) = 0;
 };
 
 class Dialect {
@@ -54,16 +80,22 @@ class Dialect {
   virtual std::string type(std::string_view name) const = 0;
   // What follows the closing parenthesis of CREATE TABLE.
   virtual std::string table_suffix(bool clustered) const = 0;
+  // What follows a SELECT whose rows nobody may change until the transaction ends.
+  virtual std::string lock_suffix() const = 0;
 
-  // Octets as SOCI must see them in a text variable, and back.
-  virtual std::string encode(ByteView octets) const = 0;
+  // Octets as SOCI sees them in a text variable.
   virtual Bytes decode(const std::string& stored) const = 0;
 
   // The Failure behind the exception that is being handled.
   virtual Failure classify() const = 0;
 
-  // Keeps two processes from migrating at once while the object lives; throws Failure.
+  // Keeps two processes from migrating at once while the object lives, where that saves trouble; throws
+  // Failure.
   virtual std::shared_ptr<void> migration_lock() = 0;
+
+  // Whether a server has to be asked now and then if it still takes writes. Throws Failure.
+  virtual bool has_server() const = 0;
+  virtual void probe(soci::session& session) const = 0;
 
   // How messages name the database: "hanaper.db".
   virtual std::string place() const = 0;

@@ -2,6 +2,8 @@
 #include "sql_storage.hpp"
 
 #include <charconv>
+#include <iterator>
+#include <map>
 
 namespace hanaper::sql {
 
@@ -22,7 +24,7 @@ Serial serial_of(const std::string& hex) {
 }
 
 // A certificate with what has become of it. SOCI fills the fields of one object again and again.
-struct Row {
+struct Wide {
   long long authority = 0, not_before = 0, not_after = 0, shard = 0;
   long long position = 0, signed_at = 0, reason = 0, revoked_at = 0;
   std::string serial, profile, requester, tbs, octets;
@@ -69,12 +71,12 @@ struct Row {
 // the last row's signature.
 std::vector<CertificateRow> select(soci::session& session, const Dialect& dialect, const std::string& rest,
                                    std::vector<std::string> parameters, long long* last = nullptr) {
-  Row row;
+  Wide row;
   soci::statement statement(session);
   row.bind(statement);
   for (std::string& parameter : parameters) statement.exchange(soci::use(parameter));
   statement.alloc();
-  statement.prepare(std::string(Row::columns) + rest);
+  statement.prepare(std::string(Wide::columns) + rest, soci::details::st_one_time_query);
   statement.define_and_bind();
   statement.execute();
   std::vector<CertificateRow> rows;
@@ -86,6 +88,16 @@ std::vector<CertificateRow> select(soci::session& session, const Dialect& dialec
 }
 
 std::string number(std::int64_t value) { return std::to_string(value); }
+
+// One column.
+std::vector<std::string> texts(soci::session& session, const char* sql) {
+  std::string text;
+  soci::statement statement = (session.prepare << sql, soci::into(text));
+  statement.execute();
+  std::vector<std::string> rows;
+  while (statement.fetch()) rows.push_back(text);
+  return rows;
+}
 
 }  // namespace
 
@@ -160,16 +172,50 @@ Result<std::vector<CertificateRow>> SqlStorage::search(const CertificateQuery& q
   return read([&](soci::session& session) { return select(session, *dialect_, rest, parameters); });
 }
 
+namespace {
+
+// A node's signatures become visible in the order of their positions, those of two nodes in none: a cursor
+// is a position for each node, "6e6f6465=65537 ...", names in hexadecimal.
+std::map<std::string, long long> read_cursor(std::string_view text) {
+  std::map<std::string, long long> positions;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos) continue;
+    const Bytes name = from_hex(word.substr(0, equals)).value_or({});
+    std::from_chars(word.data() + equals + 1, word.data() + word.size(),
+                    positions[std::string(as_text(name))]);
+  }
+  return positions;
+}
+
+std::string write_cursor(const std::map<std::string, long long>& positions) {
+  std::string text;
+  for (const auto& [node, position] : positions)
+    text += (text.empty() ? "" : " ") + to_hex(as_bytes(node)) + "=" + std::to_string(position);
+  return text;
+}
+
+}  // namespace
+
 Result<std::vector<CertificateRow>> SqlStorage::issued_since(std::string& cursor, std::uint32_t limit) {
-  long long position = 0;
-  std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
+  std::map<std::string, long long> positions;
   auto rows = read([&](soci::session& session) {
-    return select(session, *dialect_,
-                  "WHERE s.position > " + number(position) + " ORDER BY s.position LIMIT " +
-                      number(std::min<std::uint32_t>(limit, 10'000)),
-                  {}, &position);
+    positions = read_cursor(cursor);
+    for (const std::string& node : texts(session, "SELECT node FROM writer ORDER BY node"))
+      positions.try_emplace(node, 0);
+    std::vector<CertificateRow> all;
+    for (auto& [node, position] : positions) {
+      const std::size_t room = std::min<std::size_t>(limit, 10'000) - all.size();
+      if (room == 0) break;
+      const std::string rest = "WHERE s.node = :p0 AND s.position > " + number(position) +
+                               " ORDER BY s.position LIMIT " + std::to_string(room);
+      std::ranges::move(select(session, *dialect_, rest, {node}, &position), std::back_inserter(all));
+    }
+    return all;
   });
-  if (rows) cursor = number(position);
+  if (rows) cursor = write_cursor(positions);
   return rows;
 }
 
@@ -224,13 +270,7 @@ Result<WriterState> SqlStorage::writer(std::string_view node) {
 
 Result<std::vector<std::string>> SqlStorage::audit_nodes() {
   return read([&](soci::session& session) {
-    std::string node;
-    soci::statement statement =
-        (session.prepare << "SELECT DISTINCT node FROM audit ORDER BY node", soci::into(node));
-    statement.execute();
-    std::vector<std::string> nodes;
-    while (statement.fetch()) nodes.push_back(node);
-    return nodes;
+    return texts(session, "SELECT DISTINCT node FROM audit ORDER BY node");
   });
 }
 
@@ -240,11 +280,12 @@ Result<std::vector<AuditPage>> SqlStorage::audit(std::string_view node, std::uin
     const std::string name(node);
     long long sequence = 0, at = 0;
     std::string lines, previous, hash;
-    soci::statement statement = (session.prepare << "SELECT sequence, written_at, lines, previous, hash FROM "
-                                                    "audit WHERE node = :node AND sequence > "
-                                                 << after << " ORDER BY sequence LIMIT " << limit,
-                                 soci::use(name), soci::into(sequence), soci::into(at), soci::into(lines),
-                                 soci::into(previous), soci::into(hash));
+    soci::statement statement =
+        (session.prepare << "SELECT sequence, written_at, \"lines\", previous, hash FROM "
+                            "audit WHERE node = :node AND sequence > "
+                         << after << " ORDER BY sequence LIMIT " << limit,
+         soci::use(name), soci::into(sequence), soci::into(at), soci::into(lines), soci::into(previous),
+         soci::into(hash));
     statement.execute();
     std::vector<AuditPage> pages;
     while (statement.fetch())

@@ -3,10 +3,10 @@
 namespace hanaper::sql {
 namespace {
 
-// Types in braces are the dialect's: {id} short ASCII identifiers compared octet by octet, {name} up to 300
-// of them, {text} any UTF-8, {blob} octets, {key} an integer that numbers rows as they come. Times are
-// BIGINT, milliseconds since 1970; never a database's own time type. A table marked clustered is stored in
-// the order of its primary key where the database has the choice.
+// Types in braces are the dialect's: {id} up to 200 octets of ASCII compared octet by octet, {name} up to 300
+// of them, {text} any UTF-8, {blob} octets. Times are BIGINT, milliseconds since 1970; never a database's own
+// time type. A table marked clustered is stored in the order of its primary key where the database has the
+// choice. Every step can be run twice: not every database takes back a half-run migration.
 struct Step {
   std::string_view table;  // empty: `body` is a whole statement
   std::string_view body;
@@ -26,10 +26,12 @@ const std::vector<std::vector<Step>>& migrations() {
            "not_before BIGINT NOT NULL, not_after BIGINT NOT NULL, shard BIGINT NOT NULL, tbs {blob} NOT "
            "NULL, "
            "PRIMARY KEY (authority, serial)"},
-          {"", "CREATE INDEX certificate_expiry ON certificate (not_after)"},
+          {"", "CREATE INDEX IF NOT EXISTS certificate_expiry ON certificate (not_after)"},
           {"signature",
-           "position {key}, authority BIGINT NOT NULL, serial {id} NOT NULL, signed_at BIGINT NOT NULL, "
-           "octets {blob} NOT NULL, UNIQUE (authority, serial)"},
+           "node {id} NOT NULL, position BIGINT NOT NULL, authority BIGINT NOT NULL, serial {id} NOT NULL, "
+           "signed_at BIGINT NOT NULL, octets {blob} NOT NULL, PRIMARY KEY (node, position), "
+           "UNIQUE (authority, serial)",
+           true},
           {"revocation",
            "authority BIGINT NOT NULL, shard BIGINT NOT NULL, serial {id} NOT NULL, reason BIGINT NOT NULL, "
            "revoked_at BIGINT NOT NULL, invalid_at BIGINT, not_after BIGINT NOT NULL, PRIMARY KEY "
@@ -44,22 +46,24 @@ const std::vector<std::vector<Step>>& migrations() {
            "node {id} NOT NULL, expiry_day BIGINT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (node, "
            "expiry_day)",
            true},
-          {"writer", "node {id} PRIMARY KEY, number BIGINT NOT NULL"},
+          {"writer", "node {id} PRIMARY KEY, number BIGINT NOT NULL, token {id} NOT NULL"},
           {"audit",
-           "node {id} NOT NULL, sequence BIGINT NOT NULL, written_at BIGINT NOT NULL, lines {text} NOT NULL, "
+           "node {id} NOT NULL, sequence BIGINT NOT NULL, written_at BIGINT NOT NULL, \"lines\" {text} NOT "
+           "NULL, "
            "previous {id} NOT NULL, hash {id} NOT NULL, PRIMARY KEY (node, sequence)"},
           {"record",
            "collection {id} NOT NULL, item {id} NOT NULL, version BIGINT NOT NULL, expires BIGINT, data "
            "{text} NOT NULL, "
            "PRIMARY KEY (collection, item)"},
-          {"", "CREATE INDEX record_expiry ON record (expires)"},
+          {"", "CREATE INDEX IF NOT EXISTS record_expiry ON record (expires)"},
           {"record_index",
            "collection {id} NOT NULL, field {id} NOT NULL, value {id} NOT NULL, item {id} NOT NULL, "
            "PRIMARY KEY (collection, field, value, item)",
            true},
-          {"", "CREATE INDEX record_index_item ON record_index (collection, item)"},
+          {"", "CREATE INDEX IF NOT EXISTS record_index_item ON record_index (collection, item)"},
           {"lease",
-           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, expires BIGINT NOT NULL"},
+           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, expires BIGINT NOT NULL, "
+           "writes BIGINT NOT NULL"},
       },
   };
   return list;
@@ -68,8 +72,8 @@ const std::vector<std::vector<Step>>& migrations() {
 std::string spell(const Dialect& dialect, const Step& step) {
   std::string sql = step.table.empty()
                         ? std::string(step.body)
-                        : "CREATE TABLE " + std::string(step.table) + " (" + std::string(step.body) + ")" +
-                              dialect.table_suffix(step.clustered);
+                        : "CREATE TABLE IF NOT EXISTS " + std::string(step.table) + " (" +
+                              std::string(step.body) + ")" + dialect.table_suffix(step.clustered);
   for (std::size_t open = sql.find('{'); open != std::string::npos; open = sql.find('{', open + 1)) {
     const std::size_t close = sql.find('}', open);
     sql.replace(open, close - open + 1,
@@ -79,20 +83,25 @@ std::string spell(const Dialect& dialect, const Step& step) {
 }
 
 // 0 for an empty database.
-long long stored_schema(soci::session& session) {
+long long stored_schema(Dialect& dialect, soci::session& session) {
   long long number = 0;
-  session << "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)";
-  session << "SELECT number FROM schema_version WHERE id = 1", soci::into(number);
-  if (!session.got_data()) {
-    session << "INSERT INTO schema_version (id, number) VALUES (1, 0)";
-    number = 0;
+  // Asked before it is created: whoever may only read and write rows can still start.
+  try {
+    session << "SELECT number FROM schema_version WHERE id = 1", soci::into(number);
+    if (session.got_data()) return number;
+  } catch (const soci::soci_error&) {
+    const Failure failure = dialect.classify();
+    if (failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry) throw failure;
   }
-  return number;
+  session << "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)" +
+                 dialect.table_suffix(false);
+  session << "INSERT INTO schema_version (id, number) VALUES (1, 0)";
+  return 0;
 }
 
 Status migrate_locked(Dialect& dialect, Log& log) {
   const auto connection = dialect.connect(true);
-  long long number = stored_schema(connection->session());
+  long long number = stored_schema(dialect, connection->session());
   if (number > newest_schema())
     return unsupported(dialect.place() + " has schema " + std::to_string(number) +
                        "; this program knows up to " + std::to_string(newest_schema()) +
@@ -113,13 +122,20 @@ Status migrate_locked(Dialect& dialect, Log& log) {
 int newest_schema() noexcept { return static_cast<int>(migrations().size()); }
 
 Status migrate(Dialect& dialect, Log& log) {
-  try {
-    const auto lock = dialect.migration_lock();
-    return migrate_locked(dialect, log);
-  } catch (const Failure& failure) {
-    return unavailable(dialect.place() + ": " + failure.what);
-  } catch (...) {
-    return unavailable(dialect.place() + ": " + dialect.classify().what);
+  // Another node may be at it too: then the steps that are done already are run again, to no effect.
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    Failure failure;
+    try {
+      const auto lock = dialect.migration_lock();
+      return migrate_locked(dialect, log);
+    } catch (const Failure& thrown) {
+      failure = thrown;
+    } catch (const soci::soci_error&) {
+      failure = dialect.classify();
+    }
+    const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
+    if (!again || attempt == attempts) return unavailable(dialect.place() + ": " + failure.what);
   }
 }
 

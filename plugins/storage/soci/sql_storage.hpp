@@ -1,18 +1,18 @@
 // Storage over any dialect: the transaction that commits a batch, and the three reading interfaces.
 #pragma once
 
+#include "plan.hpp"
 #include "pool.hpp"
 
 #include <hanaper/host.hpp>
 
-#include <atomic>
-#include <functional>
+#include <optional>
 
 namespace hanaper::sql {
 
 // The rooms of one storage. A dialect's plugin owns one, opens it in start and closes it in stop. Thread-safe
 // between the two, except that commit has one caller at a time.
-class SqlStorage final : public Ledger, public Records, public Leases {
+class SqlStorage final : public Ledger, public Records, public Leases, public Transferable {
  public:
   SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers);
 
@@ -42,51 +42,95 @@ class SqlStorage final : public Ledger, public Records, public Leases {
                                 std::chrono::milliseconds ttl) override;
   Status release(std::string_view name, std::string_view holder) override;
 
+  std::vector<Table> tables() const override;
+  Result<std::vector<Row>> rows(const Table& table, const Row& after, std::uint32_t limit) override;
+  Result<Row> last(const Table& table) override;
+  Status add(const Table& table, const std::vector<Row>& rows) override;
+
  private:
+  struct Attempt;
+
   // Runs `body` with a borrowed connection; Failure and SOCI's exceptions become unavailable. A connection
-  // that failed is not used again.
+  // that failed is not used again; what a fresh one may do better is tried again.
   template <class Body>
   auto read(Body&& body) -> Result<decltype(body(std::declval<soci::session&>()))>;
 
-  Record record_of(soci::session& session, std::string_view collection, std::string item, long long version,
-                   std::optional<Time> expires, std::string data);
+  // Runs `body` in a transaction of a connection of its own, again when it conflicted. What body returns as
+  // an error is not committed.
+  template <class Body>
+  auto write(Body&& body) -> decltype(body(std::declval<soci::session&>()));
 
-  // commit.cpp: one attempt; throws Failure.
-  Status apply(Connection& connection, Batch& batch);
-  Status apply_write(Connection& connection, Write& write);
-  Status apply_record(Connection& connection, const RecordWrite& write);
-  Status apply_ledger(Connection& connection, const Write& write);
-  void apply_audit(Connection& connection, const Batch& batch);
-  bool committed_after_all(const Batch& batch);
+  // commit.cpp
+  Result<bool> try_commit(Attempt& attempt);
+  void abandon();
+  std::string stored_token(const std::string& node);
+
+  void probe();
+  void set_health(Status status, bool until_written = false);
 
   std::unique_ptr<Dialect> dialect_;
   Host& host_;
   Pool pool_;
   std::unique_ptr<Connection> writer_;  // the commit thread's own
-  std::atomic<bool> healthy_{false};
+
+  mutable std::mutex mutex_;
+  Status health_ = unavailable("not open");  // guarded by mutex_, as all below
+  bool until_written_ = false;               // only a commit that succeeds makes it well again
+  std::optional<std::chrono::steady_clock::time_point> probing_since_;
 };
 
 template <class Body>
 auto SqlStorage::read(Body&& body) -> Result<decltype(body(std::declval<soci::session&>()))> {
-  std::string what;
-  try {
-    Pool::Loan loan = pool_.borrow();
+  // A fresh connection may do better at once; one that took its time to fail is not tried again.
+  constexpr int attempts = 3;
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
+  for (int attempt = 1;; ++attempt) {
+    Failure failure;
     try {
-      return body(loan.session());
-    } catch (const Failure& failure) {
+      Pool::Loan loan = pool_.borrow();
+      try {
+        const auto guard = (*loan).guard();
+        return body(loan.session());
+      } catch (const Failure& thrown) {
+        failure = thrown;
+      } catch (const soci::soci_error&) {
+        failure = dialect_->classify();
+      }
       loan.discard();
-      what = failure.what;
-    } catch (const soci::soci_error&) {
-      loan.discard();
-      what = dialect_->classify().what;
+    } catch (const Failure& unreachable) {
+      return unavailable(dialect_->place() + ": " + unreachable.what);
     }
-  } catch (const Failure& failure) {
-    what = failure.what;
+    // Where one connection is gone, those that lie idle are too.
+    if (failure.kind == Failure::Kind::lost) pool_.clear();
+    const bool again = failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry;
+    if (!again || attempt == attempts || std::chrono::steady_clock::now() > soon)
+      return unavailable(dialect_->place() + ": " + failure.what);
   }
-  return unavailable(dialect_->place() + ": " + what);
 }
 
-std::int64_t milliseconds(Time time) noexcept;
-Time from_milliseconds(long long count) noexcept;
+template <class Body>
+auto SqlStorage::write(Body&& body) -> decltype(body(std::declval<soci::session&>())) {
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    Failure failure;
+    try {
+      const auto connection = dialect_->connect(true);
+      const auto guard = connection->guard();
+      connection->begin();
+      auto result = body(connection->session());
+      if (result)
+        connection->commit();
+      else
+        static_cast<void>(connection->rollback());
+      return result;
+    } catch (const Failure& thrown) {
+      failure = thrown;
+    } catch (const soci::soci_error&) {
+      failure = dialect_->classify();
+    }
+    const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
+    if (!again || attempt == attempts) return unavailable(dialect_->place() + ": " + failure.what);
+  }
+}
 
 }  // namespace hanaper::sql

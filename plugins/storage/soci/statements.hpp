@@ -1,5 +1,5 @@
-// The statements of the write path, prepared once for each connection. Parameters are '?', in order; a
-// dialect respells where it must.
+// The statements of the write path, prepared once for each connection, in the order in which a batch runs
+// them. Parameters are '?', in order; a dialect respells where it must.
 #pragma once
 
 #include <array>
@@ -28,16 +28,37 @@ enum class Statement : std::size_t {
   insert_audit,
   purge_indexes,
   purge_records,
+  copy_authority,
+  copy_record,
+  copy_lease,
   count
 };
 
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(Statement::count)> statements = {
+inline constexpr std::size_t statement_count = static_cast<std::size_t>(Statement::count);
+// The most parameters that one of them has.
+inline constexpr std::size_t most_fields = 8;
+
+// Statements that stand for a comparison: another number of rows than one means that it failed.
+constexpr bool must_change_one(Statement statement) noexcept {
+  switch (statement) {
+    case Statement::advance_writer:
+    case Statement::hold_lease:
+    case Statement::update_record:
+    case Statement::delete_record:
+    case Statement::update_authority:
+      return true;
+    default:
+      return false;
+  }
+}
+
+inline constexpr std::array<std::string_view, statement_count> statements = {
     // create_writer
-    "INSERT INTO writer (node, number) VALUES (?, ?)",
+    "INSERT INTO writer (node, number, token) VALUES (?, ?, ?)",
     // advance_writer
-    "UPDATE writer SET number = ? WHERE node = ? AND number = ?",
-    // hold_lease: touches the row, so that a concurrent change of holder conflicts
-    "UPDATE lease SET epoch = epoch WHERE name = ? AND epoch = ?",
+    "UPDATE writer SET number = ?, token = ? WHERE node = ? AND number = ?",
+    // hold_lease: changes the row, so that a concurrent change of holder conflicts, on another node too
+    "UPDATE lease SET writes = writes + 1 WHERE name = ? AND epoch = ?",
     // insert_record
     "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, 1, ?, ?)",
     // update_record
@@ -58,7 +79,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Statement
     "INSERT INTO certificate (authority, serial, profile, requester, not_before, not_after, shard, tbs) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     // insert_signature
-    "INSERT INTO signature (authority, serial, signed_at, octets) VALUES (?, ?, ?, ?)",
+    "INSERT INTO signature (node, position, authority, serial, signed_at, octets) VALUES (?, ?, ?, ?, ?, ?)",
     // insert_revocation
     "INSERT INTO revocation (authority, shard, serial, reason, revoked_at, invalid_at, not_after) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -70,13 +91,17 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Statement
     "INSERT INTO expiry (node, expiry_day, amount) VALUES (?, ?, ?) "
     "ON CONFLICT (node, expiry_day) DO UPDATE SET amount = expiry.amount + excluded.amount",
     // insert_audit
-    "INSERT INTO audit (node, sequence, written_at, lines, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO audit (node, sequence, written_at, \"lines\", previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
     // purge_indexes
     "DELETE FROM record_index WHERE (collection, item) IN "
-    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires LIMIT 1000)",
+    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires, collection, item LIMIT 1000)",
     // purge_records
     "DELETE FROM record WHERE (collection, item) IN "
-    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires LIMIT 1000)",
+    "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires, collection, item LIMIT 1000)",
+    // copy_authority, copy_record, copy_lease: what is written by nobody but a move, whole rows
+    "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO lease (name, holder, epoch, expires, writes) VALUES (?, ?, ?, ?, ?)",
 };
 
 }  // namespace hanaper::sql

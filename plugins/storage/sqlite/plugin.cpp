@@ -1,9 +1,7 @@
 // The door of storage/sqlite.
-#include "../soci/sql_storage.hpp"
+#include "../soci/sql_plugin.hpp"
 #include "sqlite_backup.hpp"
 #include "sqlite_dialect.hpp"
-
-#include <hanaper/host.hpp>
 
 namespace hanaper::sql {
 namespace {
@@ -13,34 +11,21 @@ constexpr SettingKey keys[] = {
     {"readers", SettingType::integer, "8", "1..64", "how many connections read at once"},
 };
 
-class SqliteStorage final : public Storage, public Archivable {
+class SqliteStorage final : public SqlPlugin, public Archivable {
  public:
-  Status configure(const Settings& settings, Host& host) override {
-    host_ = &host;
-    path_ = settings.text("file");
-    sql_ = std::make_unique<SqlStorage>(std::make_unique<SqliteDialect>(path_), host,
-                                        static_cast<std::size_t>(settings.integer("readers")));
-    return {};
-  }
-  Status start() override { return sql_->open(); }
-  void stop(Deadline) override { sql_->close(); }
-
-  Ledger& ledger() override { return *sql_; }
-  Records& records() override { return *sql_; }
-  Leases& leases() override { return *sql_; }
-  Status commit(Batch& batch) override { return sql_->commit(batch); }
-  Status health() override { return sql_->health(); }
-
   void* ability(std::string_view id) override {
-    return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
+    return id == Archivable::ability_id ? static_cast<Archivable*>(this) : SqlPlugin::ability(id);
   }
   Status save(Archive& archive) override { return save_database(path_, archive); }
   Status load(const ArchiveSource& source) override { return load_database(source, path_); }
 
  private:
-  Host* host_ = nullptr;
+  Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host&) override {
+    path_ = settings.text("file");
+    return std::unique_ptr<Dialect>(std::make_unique<SqliteDialect>(path_));
+  }
+
   std::string path_;
-  std::unique_ptr<SqlStorage> sql_;
 };
 
 }  // namespace

@@ -35,17 +35,25 @@ class SqliteConnection final : public Connection {
 
   void begin() override { execute("BEGIN IMMEDIATE"); }
   void commit() override { execute("COMMIT"); }
-  void rollback() noexcept override { sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr); }
+  bool rollback() noexcept override {
+    if (sqlite3_get_autocommit(handle_) != 0) return true;  // SQLite has done so by itself
+    return sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK;
+  }
 
-  std::int64_t run(Statement statement, std::initializer_list<Field> fields) override {
-    sqlite3_stmt* prepared = prepare(statement);
+  std::int64_t run(const Row& row) override {
+    sqlite3_stmt* prepared = prepare(row.statement);
     int position = 0;
-    for (const Field& field : fields) bind(prepared, ++position, field);
+    for (const Field& field : row.values()) bind(prepared, ++position, field);
     int code = SQLITE_ROW;
     while (code == SQLITE_ROW) code = sqlite3_step(prepared);
     sqlite3_reset(prepared);
     if (code != SQLITE_DONE) throw sqlite_failure(code);
     return sqlite3_changes(handle_);
+  }
+
+  bool run_all(std::span<const Row* const> rows) override {
+    return std::ranges::all_of(
+        rows, [&](const Row* row) { return run(*row) == 1 || !must_change_one(row->statement); });
   }
 
  private:
@@ -86,7 +94,7 @@ class SqliteConnection final : public Connection {
 
   soci::session session_;
   sqlite3* handle_;
-  std::array<sqlite3_stmt*, static_cast<std::size_t>(Statement::count)> prepared_{};
+  std::array<sqlite3_stmt*, statement_count> prepared_{};
 };
 
 }  // namespace
@@ -121,10 +129,7 @@ std::unique_ptr<Connection> SqliteDialect::connect(bool for_writing) try {
   throw classify();
 }
 
-std::string SqliteDialect::type(std::string_view name) const {
-  if (name == "key") return "INTEGER PRIMARY KEY";
-  return name == "blob" ? "BLOB" : "TEXT";
-}
+std::string SqliteDialect::type(std::string_view name) const { return name == "blob" ? "BLOB" : "TEXT"; }
 
 Failure SqliteDialect::classify() const {
   try {

@@ -15,10 +15,12 @@ class SqliteDialect final : public Dialect {
   std::unique_ptr<Connection> connect(bool for_writing) override;
   std::string type(std::string_view name) const override;
   std::string table_suffix(bool clustered) const override { return clustered ? " WITHOUT ROWID" : ""; }
-  std::string encode(ByteView octets) const override { return std::string(as_text(octets)); }
+  std::string lock_suffix() const override { return ""; }  // a transaction that writes has the whole file
   Bytes decode(const std::string& stored) const override { return to_bytes(as_bytes(stored)); }
   Failure classify() const override;
   std::shared_ptr<void> migration_lock() override;
+  bool has_server() const override { return false; }
+  void probe(soci::session&) const override {}
   std::string place() const override { return path_; }
 
  private:

@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <span>
+#include <variant>
 
 namespace hanaper {
 
@@ -91,6 +92,24 @@ struct RecordWrite {
   std::string data;
 };
 
+inline constexpr std::size_t record_data_limit = 1024 * 1024;
+inline constexpr std::size_t record_key_limit = 200;
+
+// malformed when a document is beyond its limits. Every storage asks before it writes.
+inline Status within_limits(const RecordWrite& write) {
+  const auto is_key = [](std::string_view text) {
+    if (text.size() > record_key_limit) return false;
+    for (char c : text)
+      if (c < ' ' || c > '~') return false;
+    return true;
+  };
+  bool keys = is_key(write.collection) && is_key(write.key) && !write.key.empty();
+  for (const RecordIndex& index : write.indexes) keys = keys && is_key(index.field) && is_key(index.value);
+  if (!keys) return malformed("keys of documents are at most 200 octets of printable ASCII");
+  if (write.data.size() > record_data_limit) return malformed("a document is larger than 1 MiB");
+  return {};
+}
+
 // A singleton job's right to write: refused by the database when the lease has moved on.
 struct Fence {
   std::string lease;
@@ -110,7 +129,8 @@ struct Write {
   std::string audit;           // lines for the audit, each ended by '\n'; may be empty
 
   // Out. Set by commit when this write is why the batch was refused: conflict (the serial is taken, a
-  // version has moved, the certificate is revoked already, the lease is lost) or not_found.
+  // version has moved, the certificate is revoked already, the lease is lost) or malformed (a value that is
+  // beyond its limits, or that the database does not take).
   Status outcome;
 };
 
@@ -258,14 +278,45 @@ class Storage : public Plugin {
   virtual Leases& leases() = 0;    // [any]
 
   // [worker] Writes the whole batch durably or nothing of it. Called by one thread at a time.
-  // conflict: nothing was written, and every write that stood in the way has its outcome set; a batch
-  //   number that does not follow leaves all outcomes alone: another process writes under this node's name.
+  // conflict or malformed: nothing was written, and every write that stood in the way has its outcome set; a
+  //   batch number that does not follow leaves all outcomes alone: another process writes under this node's
+  //   name.
   // unavailable: nothing was written, as far as reading back could tell.
   // Retries what the database calls transient, and resolves an unknown outcome by reading back the number.
   virtual Status commit(Batch& batch) = 0;
 
   // [any] Whether a commit would succeed now; quick, from memory.
   virtual Status health() = 0;
+};
+
+// Optional: what a storage holds, as plain rows, so that a CA can move into a storage of another kind. Both
+// sides must be at rest; what they hold compares equal row by row when the move is done.
+class Transferable {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.transferable/1";
+
+  using Cell = std::variant<std::monostate, std::int64_t, std::string>;  // null, number, octets
+  using Row = std::vector<Cell>;
+  struct Table {
+    std::string name;
+    std::size_t key = 1;  // how many cells, from the first, identify a row and order the table
+  };
+
+  // The tables of every storage, in the order in which they are moved. The last one holds what makes a
+  // storage one that somebody writes to: while it is empty, a move is unfinished.
+  virtual std::vector<Table> tables() const = 0;
+
+  // [worker] Rows whose key is greater than `after` (empty: all), in order, at most `limit`.
+  virtual Result<std::vector<Row>> rows(const Table& table, const Row& after, std::uint32_t limit) = 0;
+
+  // [worker] The key of the last row; empty when there is none.
+  virtual Result<Row> last(const Table& table) = 0;
+
+  // [worker] Adds rows durably, all or none. conflict when one is there already.
+  virtual Status add(const Table& table, const std::vector<Row>& rows) = 0;
+
+ protected:
+  ~Transferable() = default;
 };
 
 // Where a consistent copy goes. Names are relative, with '/' between folders.

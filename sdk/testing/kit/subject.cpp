@@ -81,6 +81,8 @@ Subject::Subject() {
   std::string pattern = (std::filesystem::temp_directory_path() / "hanaper-kit-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) give_up(pattern + " cannot be created");
   folder_ = pattern;
+  if (!target().before.empty() && std::system(target().before.c_str()) != 0)
+    give_up("failed: " + target().before);
   plugin_ = open(status_);
 }
 

@@ -12,7 +12,8 @@ namespace hanaper::kit {
 struct Target {
   std::string file;
   std::vector<std::pair<std::string, std::string>>
-      settings;  // values may hold {folder}, a fresh one for each test
+      settings;        // values may hold {folder}, a fresh one for each test
+  std::string before;  // a shell command run before each test: it empties what outlives one
 };
 Target& target();
 

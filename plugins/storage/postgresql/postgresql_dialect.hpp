@@ -1,0 +1,66 @@
+// PostgreSQL behind the SQL storage.
+#pragma once
+
+#include "../soci/server.hpp"
+#include "../soci/watchdog.hpp"
+
+// SOCI includes libpq's header in its place; it must be the first to do so.
+#include <soci/postgresql/soci-postgresql.h>
+
+namespace hanaper::sql {
+
+class PostgresqlDialect final : public Dialect {
+ public:
+  explicit PostgresqlDialect(Access access);
+
+  std::unique_ptr<Connection> connect(bool for_writing) override;
+  std::string type(std::string_view name) const override;
+  std::string table_suffix(bool) const override { return ""; }
+  std::string lock_suffix() const override { return " FOR UPDATE"; }
+  Bytes decode(const std::string& stored) const override;
+  Failure classify() const override;
+  std::shared_ptr<void> migration_lock() override;
+  bool has_server() const override { return true; }
+  void probe(soci::session& session) const override;
+  std::string place() const override { return name_; }
+
+ private:
+  std::unique_ptr<Connection> connect_to(const Place& place) const;
+
+  const Access access_;
+  const std::string name_;
+  mutable Watchdog watchdog_;
+};
+
+// One session and its prepared statements.
+class PostgresqlConnection final : public Connection {
+ public:
+  PostgresqlConnection(const std::string& parameters, Watchdog& watchdog, std::chrono::milliseconds limit);
+
+  // Text without values.
+  void execute(const char* sql);
+
+  soci::session& session() override { return session_; }
+  std::shared_ptr<void> guard() override { return watchdog_.guard(PQsocket(handle_), limit_); }
+  void begin() override { execute("BEGIN"); }
+  void commit() override;
+  bool rollback() noexcept override;
+  std::int64_t run(const Row& row) override;
+  bool run_all(std::span<const Row* const> rows) override;
+
+ private:
+  void prepare(Statement statement);
+  void send(const Row& row);
+
+  soci::session session_;
+  PGconn* handle_;
+  Watchdog& watchdog_;
+  const std::chrono::milliseconds limit_;
+  std::array<bool, statement_count> prepared_{};
+};
+
+// The Failure for an SQLSTATE; empty: the connection broke. The server's texts are never shown: they may
+// quote values.
+Failure postgresql_failure(std::string_view state);
+
+}  // namespace hanaper::sql
