@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include "../config/plan.hpp"
+#include "../node/state_lock.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -50,9 +51,14 @@ void create_missing_secrets(Session& session, const config::Table& root, const s
   }
 }
 
+void create_state_folder(const std::string& state) {
+  if (Status made = files::create_folder(state); !made) fail(made.error());
+  if (Status own = check_state_owner(state); !own) fail(own.error());
+}
+
 std::unique_ptr<Node> started_node(Session& session) {
   const std::string state = session.model(false).node.state;
-  if (Status made = files::create_folder(state); !made) fail(made.error());
+  create_state_folder(state);
   config::Messages messages;
   create_missing_secrets(
       session, config::read(session.config_file(), session.arguments().texts("--set"), messages), state);
@@ -195,7 +201,7 @@ int run_sample(Session& session) {
 int run_restore(Session& session) {
   const std::string file = session.arguments().positional.front();
   const std::string state = session.model(false).node.state;
-  if (Status made = files::create_folder(state); !made) fail(made.error());
+  create_state_folder(state);
   const auto node = session.configured_node();
   const Progress progress("restoring");
   const auto restored = restore(*node, file);

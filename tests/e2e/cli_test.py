@@ -33,6 +33,22 @@ class WithoutDaemon(unittest.TestCase):
         self.assertEqual({p.name: p.read_bytes() for p in (self.node.state / "keys").iterdir()}, before)
         self.assertEqual(self.node.out("show", "--authority", "issuing", "--pem"), shown)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to give a folder to somebody else")
+    def test_nobody_but_the_owner_of_the_state_folder_leaves_files_there(self):
+        self.node.state.mkdir()
+        shutil.chown(self.node.state, "nobody")
+        said = f"{self.node.state}: belongs to user nobody, who could not read what others write there; run this as that user (runuser -u nobody -- ...)"
+        self.assertEqual(self.node.error("init"), said)
+        self.assertEqual(list(self.node.state.iterdir()), [])
+        shutil.chown(self.node.state, "root")
+        self.node.init()
+        shutil.chown(self.node.state, "nobody")
+        before = sorted(p.name for p in self.node.state.iterdir())
+        self.assertEqual(self.node.error("list"), said)
+        self.assertEqual(self.node.error("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key"), said)
+        self.assertEqual(self.node.failed_start(), said)
+        self.assertEqual(sorted(p.name for p in self.node.state.iterdir()), before)
+
     @only(keys="softtoken")
     def test_keys_at_rest_are_encrypted_and_open_with_the_pin(self):
         self.node.init()
