@@ -128,7 +128,7 @@ class Node:
         self.process = None
         if "HANAPER_DATABASE_RESET" in os.environ:
             subprocess.run(os.environ["HANAPER_DATABASE_RESET"], shell=True, check=True)
-        self.environment = dict(os.environ)
+        self.environment = {}  # beside what the test itself runs in
         if KEYS == "pkcs11":
             self.make_token()
         self.write_config(config, **extra)
@@ -144,7 +144,7 @@ class Node:
         pin.write_text(TOKEN_PIN)
         pin.chmod(0o600)
         subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "node", "--so-pin", "13572468", "--pin", TOKEN_PIN],
-                       check=True, capture_output=True, env=self.environment)
+                       check=True, capture_output=True, env={**os.environ, **self.environment})
 
     @staticmethod
     def quoted(column):
@@ -190,7 +190,7 @@ class Node:
 
     # The command line.
     def run(self, *words, status=0, text=True, **options):
-        done = subprocess.run([HANAPER, *words, "-c", self.config], capture_output=True, text=text, timeout=120, env=self.environment, **options)
+        done = subprocess.run([HANAPER, *words, "-c", self.config], capture_output=True, text=text, timeout=120, env={**os.environ, **self.environment}, **options)
         if status is not None and done.returncode != status:
             raise Failed(f"hanaper {' '.join(map(str, words))}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -216,7 +216,7 @@ class Node:
     # The daemon.
     def spawn(self):
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log, env=self.environment)
+            self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log, env={**os.environ, **self.environment})
         return self
 
     def start(self, seconds=60, ready=200):
@@ -234,7 +234,7 @@ class Node:
 
     def failed_start(self, status=1):
         """What a daemon says that does not come up: its last line."""
-        done = subprocess.run([HANAPERD, "-c", self.config], capture_output=True, text=True, timeout=60, env=self.environment)
+        done = subprocess.run([HANAPERD, "-c", self.config], capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
         if done.returncode != status:
             raise Failed(f"hanaperd: status {done.returncode}\n{done.stderr}")
         return done.stderr.strip().split("\n")[-1].removeprefix("hanaperd: ")
