@@ -49,7 +49,7 @@ build() {
 run_tests() {  # PRESET [CTEST-ARGUMENT...]
   local preset=$1
   shift
-  ctest --preset "$preset" --no-tests=error "$@"
+  ctest --preset "$preset" --no-tests=error -j2 "$@"
 }
 sanitized() {
   build "$1" && run_tests "$@"

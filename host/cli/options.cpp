@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include "../config/value.hpp"
+#include "../config/model.hpp"
 
 #include <algorithm>
 
@@ -33,6 +33,9 @@ constexpr Option issue_options[] = {
      "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
     {"--key-out", "FILE", "where that key goes; never overwritten", false, "file"},
     {"--out", "FILE", "where certificate and chain go; default standard output", false, "file"},
+};
+constexpr Option new_plugin_options[] = {
+    {"--folder", "DIR", "where it goes; default KIND-NAME", false, "file"},
 };
 constexpr Option revoke_options[] = {
     {"--reason", "REASON", "RFC 5280 reason; default unspecified", false,
@@ -79,6 +82,8 @@ constexpr CommandSpec table[] = {
     {"plan", "", "show how requests travel", {}, 0, 0},
     {"plugins", "", "list the plugins found and why others were refused", {}, 0, 0},
     {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1},
+    {"new-plugin", "KIND NAME", "make a folder with the source of a new plugin, which builds and has a test",
+     new_plugin_options, 2, 2},
     {"issue", "", "issue a certificate", issue_options, 0, 0},
     {"revoke", "FILE_OR_SERIAL...", "revoke certificates, hold them, or release them", revoke_options, 0,
      10000},
@@ -242,6 +247,8 @@ std::string bash_completion() {
     for (const Option& option : options_of(command))
       words += (words.empty() ? "" : " ") + std::string(option.name);
     if (command.name == "audit") words += " verify tail";
+    if (command.name == "new-plugin")
+      for (std::string_view kind : config::kinds) words += " " + std::string(kind);
     if (command.name == "keys") words += " list create import delete replicate";
     cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
   }

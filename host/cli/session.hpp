@@ -57,6 +57,7 @@ int run_check(Session& session);
 int run_plan(Session& session);
 int run_plugins(Session& session);
 int run_sample(Session& session);
+int run_new_plugin(Session& session);
 int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_crl(Session& session);

@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include "../config/plan.hpp"
+#include "../node/state_lock.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -16,19 +17,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Whether a pin that we choose is as good as any: a token's was chosen when the token was made.
+bool makes_up_pin(Session& session, const config::Table& settings) {
+  const config::Entry* plugin = settings.find("plugin");
+  if (plugin == nullptr || plugin->value.text() == nullptr) return false;
+  const auto manifest = session.catalog().find("keys", *plugin->value.text());
+  return manifest &&
+         (" " + std::string((*manifest)->capabilities) + " ").find(" own-pin ") != std::string::npos;
+}
+
 // Secrets that the configuration expects as files in the state folder and that are not there: made up once,
 // long enough that nobody guesses them.
-void create_missing_secrets(const config::Table& root, const std::string& state) {
+void create_missing_secrets(Session& session, const config::Table& root, const std::string& state) {
   for (const config::Entry& group : root) {
     const config::Table* instances = group.value.table();
     if (instances == nullptr) continue;
     for (const config::Entry& instance : *instances) {
       const config::Table* settings = instance.value.table();
-      if (settings == nullptr) continue;
+      if (settings == nullptr || group.key != "keys" || !makes_up_pin(session, *settings)) continue;
       for (const config::Entry& setting : *settings) {
         const config::Table* source = setting.value.table();
         const config::Entry* file = source && source->size() == 1 ? source->find("file") : nullptr;
-        if (group.key != "keys" || file == nullptr || file->value.text() == nullptr) continue;
+        if (file == nullptr || file->value.text() == nullptr) continue;
         const fs::path path = fs::path(state) / *file->value.text();
         const bool inside = path.lexically_normal().string().starts_with(state + "/");
         if (fs::exists(path) || !inside) continue;
@@ -41,12 +51,17 @@ void create_missing_secrets(const config::Table& root, const std::string& state)
   }
 }
 
+void create_state_folder(const std::string& state) {
+  if (Status made = files::create_folder(state); !made) fail(made.error());
+  if (Status own = check_state_owner(state); !own) fail(own.error());
+}
+
 std::unique_ptr<Node> started_node(Session& session) {
   const std::string state = session.model(false).node.state;
-  if (Status made = files::create_folder(state); !made) fail(made.error());
+  create_state_folder(state);
   config::Messages messages;
-  create_missing_secrets(config::read(session.config_file(), session.arguments().texts("--set"), messages),
-                         state);
+  create_missing_secrets(
+      session, config::read(session.config_file(), session.arguments().texts("--set"), messages), state);
   auto node = session.configured_node();
   if (Status started = node->start(); !started) {
     if (started.error().code == Code::conflict)
@@ -186,7 +201,7 @@ int run_sample(Session& session) {
 int run_restore(Session& session) {
   const std::string file = session.arguments().positional.front();
   const std::string state = session.model(false).node.state;
-  if (Status made = files::create_folder(state); !made) fail(made.error());
+  create_state_folder(state);
   const auto node = session.configured_node();
   const Progress progress("restoring");
   const auto restored = restore(*node, file);

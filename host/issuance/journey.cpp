@@ -14,11 +14,15 @@ constexpr int serial_attempts = 3;
 
 }  // namespace
 
-Signers::Signers(std::size_t threads) {
-  for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { run(); });
-    pthread_setname_np(threads_.back().native_handle(), "hanaper-signer");
-  }
+Signers::Signers(std::size_t threads, std::chrono::milliseconds patience)
+    : patience_(patience), most_(threads + 16), moved_(std::chrono::steady_clock::now()) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < threads; ++i) add_thread();
+}
+
+void Signers::add_thread() {
+  threads_.emplace_back([this] { run(); });
+  pthread_setname_np(threads_.back().native_handle(), "hanaper-signer");
 }
 
 Signers::~Signers() {
@@ -36,6 +40,8 @@ void Signers::sign_soon(Journey& journey) {
     const std::lock_guard lock(mutex_);
     queue_.push_back(&journey);
     wake = sleeping_ != 0;
+    const bool stuck = !wake && std::chrono::steady_clock::now() - moved_ >= patience_;
+    if (stuck && threads_.size() < most_) add_thread();
   }
   if (wake) work_.notify_one();
 }
@@ -51,9 +57,11 @@ void Signers::run() {
     while (!queue_.empty()) {
       Journey* journey = queue_.front();
       queue_.pop_front();
+      moved_ = std::chrono::steady_clock::now();
       lock.unlock();
       journey->sign();
       lock.lock();
+      moved_ = std::chrono::steady_clock::now();
     }
   }
 }

@@ -15,10 +15,11 @@ namespace hanaper::issuance {
 
 class Journey;
 
-// The only threads that use an authority's key for certificates. Thread-safe.
+// The only threads that use an authority's key for certificates. When all of them hang in a key that does not
+// answer, others join them, a few: other keys, and tokens that know they hang, answer at once. Thread-safe.
 class Signers {
  public:
-  explicit Signers(std::size_t threads);
+  explicit Signers(std::size_t threads, std::chrono::milliseconds patience = std::chrono::seconds{1});
   ~Signers();
 
   // [any] Queues; the journeys that can be under way are bounded by the callers that wait for them.
@@ -26,10 +27,14 @@ class Signers {
 
  private:
   void run();
+  void add_thread();
 
+  const std::chrono::milliseconds patience_;
+  const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable work_;
-  std::deque<Journey*> queue_;  // guarded by mutex_, as all below
+  std::chrono::steady_clock::time_point moved_;  // when a signer last took or ended work; guarded by mutex_
+  std::deque<Journey*> queue_;                   // guarded by mutex_, as all below
   std::size_t sleeping_ = 0;
   bool quit_ = false;
   std::vector<std::thread> threads_;

@@ -1,7 +1,9 @@
 #include "state_lock.hpp"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,11 +11,24 @@
 
 namespace hanaper {
 
+Status check_state_owner(const std::string& state_folder) {
+  struct stat status {};
+  if (::stat(state_folder.c_str(), &status) != 0)
+    return unavailable(state_folder + ": " + std::strerror(errno));
+  if (status.st_uid == ::geteuid()) return {};
+  const passwd* owner = ::getpwuid(status.st_uid);
+  const std::string name = owner != nullptr ? owner->pw_name : "#" + std::to_string(status.st_uid);
+  return forbidden(state_folder + ": belongs to user " + name +
+                   ", who could not read what others write there; run this as that user (runuser -u " + name +
+                   " -- ...)");
+}
+
 StateLock::~StateLock() {
   if (handle_ >= 0) ::close(handle_);
 }
 
 Status StateLock::take(const std::string& state_folder) {
+  HANAPER_CHECK(check_state_owner(state_folder));
   const std::string path = state_folder + "/lock";
   const int handle = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (handle < 0) return unavailable(path + ": " + std::strerror(errno));

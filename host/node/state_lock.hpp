@@ -5,6 +5,10 @@
 
 namespace hanaper {
 
+// [any] Whether the state folder is the calling user's own; forbidden otherwise. Files that root leaves in
+// the folder of a daemon that runs as somebody else would keep that daemon from starting.
+Status check_state_owner(const std::string& state_folder);
+
 // Held from take until destruction or the end of the process, however it ends.
 class StateLock {
  public:

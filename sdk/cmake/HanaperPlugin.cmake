@@ -1,7 +1,8 @@
 # hanaper_add_plugin(KIND NAME SOURCES ... [LIBRARIES ...])
 #
 # Builds <kind>-<name>.so the way the host's loader wants it: two exported symbols, nothing unresolved, bound at
-# load, never unloaded. `cmake --install` puts it where hanaperd of the same prefix looks. Works the same inside this tree and from an installed HanaperSDK package.
+# load, never unloaded. `cmake --install` puts it where hanaperd of the same prefix looks. Works the same inside this
+# tree and from an installed HanaperSDK package.
 
 function(hanaper_add_plugin kind name)
   cmake_parse_arguments(PLUGIN "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -24,4 +25,16 @@ function(hanaper_add_plugin kind name)
   endif()
   # Not CMAKE_INSTALL_LIBDIR: the programs look beside themselves, in ../lib, whatever the machine calls its own.
   install(TARGETS ${target} LIBRARY DESTINATION lib/hanaper/plugins)
+endfunction()
+
+# hanaper_test_plugin(KIND NAME [KEY=VALUE...] [--gtest_filter=...])
+#
+# A test "kit.<kind>-<name>" that runs the conformance kit on the plugin with those settings. "{folder}" in a value is a
+# fresh folder for each test.
+function(hanaper_test_plugin kind name)
+  if(NOT TARGET HanaperSDK::kit)
+    message(WARNING "this HanaperSDK was built without googletest and has no kit: ${kind}-${name} is not tested")
+    return()
+  endif()
+  add_test(NAME kit.${kind}-${name} COMMAND HanaperSDK::kit $<TARGET_FILE:${kind}-${name}> ${ARGN})
 endfunction()

@@ -206,6 +206,7 @@ Result<Name> parse_name_text(std::string_view text) {
     value.resize(kept);
     NameAttribute attribute{std::string(type->dotted), std::move(value)};
     if (auto checked = check_attribute(attribute); !checked) return bad(checked.error().detail);
+    if (name.size() == 32) return bad("more than 32 attributes");  // as parse_name has it
     name.insert(name.begin(), std::move(attribute));
     if (i < text.size() && ++i == text.size()) return bad("nothing after the last ','");
   }

@@ -1,6 +1,6 @@
 // store-group: durable certificate rows through the ledger, in groups as the writer makes them, against the
 // same database driven by hand through its own C library with the same groups. Wall time: most of it is the
-// server's.
+// server's. And store-sync: the same rows against the disk itself, an append and fdatasync for each.
 //
 //   store_bench PLUGIN.so SECONDS [KEY=VALUE]...
 //
@@ -11,6 +11,9 @@
 #include "../../sdk/testing/kit/subject.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -104,6 +107,24 @@ double rows_for(Side& side, double seconds) {
   return used * 1e6 / static_cast<double>(rows);
 }
 
+// Microseconds of wall time for each append that is made durable by itself.
+double appends_for(const std::string& folder, double seconds) {
+  const int file = ::open((folder + "/appended").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const Bytes block(1200, 0x30);
+  const double start = bench::cpu_seconds(CLOCK_MONOTONIC);
+  std::size_t appends = 0;
+  double used = 0;
+  while (used < seconds) {
+    if (::write(file, block.data(), block.size()) != static_cast<ssize_t>(block.size()) ||
+        ::fdatasync(file) != 0)
+      bench::give_up("cannot append");
+    ++appends;
+    used = bench::cpu_seconds(CLOCK_MONOTONIC) - start;
+  }
+  ::close(file);
+  return used * 1e6 / static_cast<double>(appends);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -132,12 +153,14 @@ int main(int count, char** words) {
     Theirs theirs(bench::make_reference(kind, settings));
     rows_for(ours, seconds / 4);
     rows_for(theirs, seconds / 4);
-    std::vector<double> us, reference;
+    std::vector<double> us, reference, appends;
     for (int round = 0; round < 7; ++round) {
+      appends.push_back(appends_for(folder, seconds / 4));
       reference.push_back(rows_for(theirs, seconds));
       us.push_back(rows_for(ours, seconds));
     }
     bench::print("store-group-" + kind, us, reference, 0.9);
+    bench::print("store-sync-" + kind, us, appends, kind == "postgresql" ? 9 : 15);
   }
   std::filesystem::remove_all(folder);
 }

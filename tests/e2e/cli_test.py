@@ -5,13 +5,12 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import BASE, HANAPER, Control, Failed, Node, main, make_csr, openssl
+from harness import BASE, HANAPER, Control, Failed, Node, main, make_csr, only, openssl
 
 
 class WithoutDaemon(unittest.TestCase):
@@ -19,6 +18,7 @@ class WithoutDaemon(unittest.TestCase):
         self.node = Node()
         self.addCleanup(self.node.close)
 
+    @only(keys="softtoken")
     def test_init_creates_everything_once_and_then_changes_nothing(self):
         first = self.node.out("init")
         self.assertIn("authority root: created, self-signed, CN=Test Root CA", first)
@@ -33,6 +33,23 @@ class WithoutDaemon(unittest.TestCase):
         self.assertEqual({p.name: p.read_bytes() for p in (self.node.state / "keys").iterdir()}, before)
         self.assertEqual(self.node.out("show", "--authority", "issuing", "--pem"), shown)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to give a folder to somebody else")
+    def test_nobody_but_the_owner_of_the_state_folder_leaves_files_there(self):
+        self.node.state.mkdir()
+        shutil.chown(self.node.state, "nobody")
+        said = f"{self.node.state}: belongs to user nobody, who could not read what others write there; run this as that user (runuser -u nobody -- ...)"
+        self.assertEqual(self.node.error("init"), said)
+        self.assertEqual(list(self.node.state.iterdir()), [])
+        shutil.chown(self.node.state, "root")
+        self.node.init()
+        shutil.chown(self.node.state, "nobody")
+        before = sorted(p.name for p in self.node.state.iterdir())
+        self.assertEqual(self.node.error("list"), said)
+        self.assertEqual(self.node.error("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key"), said)
+        self.assertEqual(self.node.failed_start(), said)
+        self.assertEqual(sorted(p.name for p in self.node.state.iterdir()), before)
+
+    @only(keys="softtoken")
     def test_keys_at_rest_are_encrypted_and_open_with_the_pin(self):
         self.node.init()
         key, pin = self.node.state / "keys" / "root.pem", self.node.state / "pin"
@@ -125,12 +142,10 @@ class WithoutDaemon(unittest.TestCase):
         lines = [json.loads(line) for line in self.node.out("audit", "tail", "--lines", "2").strip().split("\n")]
         self.assertEqual([line["event"] for line in lines], ["sign.intent", "signed"])
         self.assertEqual(lines[0]["serial"], lines[1]["serial"])
-        database = sqlite3.connect(self.node.state / "hanaper.db")
-        database.execute("UPDATE audit SET lines = REPLACE(lines, 'signed', 'singed') WHERE sequence = 3")
-        database.commit()
-        database.close()
+        self.node.execute("UPDATE audit SET {lines} = REPLACE({lines}, 'signed', 'singed') WHERE sequence = 3")
         self.assertIn("page 3: its text has been changed", self.node.error("audit", "verify"))
 
+    @only(storage="sqlite", keys="softtoken")
     def test_a_backup_restores_into_an_empty_folder(self):
         self.node.init()
         self.node.out("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key")
@@ -149,6 +164,7 @@ class WithoutDaemon(unittest.TestCase):
         self.assertIn("unbroken", self.node.out("audit", "verify"))
         self.node.out("issue", "--name", "b.example.test", "--key-out", self.node.folder / "b.key")
 
+    @only(storage="sqlite", keys="softtoken")
     def test_a_damaged_backup_is_refused(self):
         self.node.init()
         backup = self.node.folder / "backup.tar"
@@ -166,19 +182,23 @@ class Trouble(unittest.TestCase):
         self.node = Node().init()
         self.addCleanup(self.node.close)
 
+    @only(keys="softtoken")
     def test_a_wrong_pin(self):
         (self.node.state / "pin").write_text("another-pin-altogether")
         self.assertIn(f"keys.soft: {self.node.state}/keys/issuing.pem: the pin does not open it", self.node.failed_start())
 
+    @only(keys="softtoken")
     def test_a_pin_that_others_may_read(self):
         (self.node.state / "pin").chmod(0o644)
         self.assertIn("others may read or write it; only its owner should (chmod 600)", self.node.failed_start(2))
 
+    @only(keys="softtoken")
     def test_a_missing_key(self):
         (self.node.state / "keys" / "issuing.pem").unlink()
         line = self.node.failed_start()
         self.assertRegex(line, r"pki.toml:\d+:\d+: authority.issuing.key: no key \"issuing\" in .*/keys")
 
+    @only(keys="softtoken")
     def test_a_key_that_does_not_match_its_certificate(self):
         keys = self.node.state / "keys"
         shutil.copy(keys / "root.pem", keys / "issuing.pem")
@@ -188,6 +208,7 @@ class Trouble(unittest.TestCase):
         self.node.write_config(BASE.replace("CN=Test Issuing CA", "CN=Another Name"))
         self.assertIn("the certificate says \"CN=Test Issuing CA\", the configuration \"CN=Another Name\"", self.node.failed_start())
 
+    @only(storage="sqlite")
     def test_a_damaged_database(self):
         database = self.node.state / "hanaper.db"
         octets = bytearray(database.read_bytes())
@@ -199,17 +220,11 @@ class Trouble(unittest.TestCase):
         self.assertIn(f"{database}: not a SQLite database; name another file or restore a backup", line)
 
     def test_a_database_of_a_newer_program(self):
-        database = sqlite3.connect(self.node.state / "hanaper.db")
-        database.execute("UPDATE schema_version SET number = 999")
-        database.commit()
-        database.close()
-        self.assertRegex(self.node.failed_start(), r"hanaper.db has schema 999; this program knows up to \d+: install the newer program")
+        self.node.execute("UPDATE schema_version SET number = 999")
+        self.assertRegex(self.node.failed_start(), r" has schema 999; this program knows up to \d+: install the newer program")
 
     def test_a_clock_set_back_before_the_last_audit_entry(self):
-        database = sqlite3.connect(self.node.state / "hanaper.db")
-        database.execute("UPDATE audit SET written_at = written_at + 86400000 WHERE sequence = (SELECT MAX(sequence) FROM audit)")
-        database.commit()
-        database.close()
+        self.node.execute("UPDATE audit SET written_at = written_at + 86400000")
         self.assertRegex(self.node.failed_start(), r"the clock says .*, before the last audit entry of .*; set the clock right")
 
     def test_a_state_folder_in_use(self):
@@ -225,6 +240,7 @@ class Trouble(unittest.TestCase):
         other.write_config(BASE)
         self.assertIn(f"listener.plain: cannot bind 127.0.0.1 port {self.node.http}: Address already in use", other.failed_start())
 
+    @only(keys="softtoken")
     def test_no_init(self):
         fresh = Node()
         self.addCleanup(fresh.close)
@@ -251,6 +267,7 @@ class WithDaemon(unittest.TestCase):
         self.assertGreater(self.node.metric('hanaper_http_requests_total{listener="control",way="worker"}'), 5)
         self.assertEqual(self.node.metric('hanaper_certificates_revoked_total{pipeline="web"}'), 1)
 
+    @only(storage="sqlite", keys="softtoken")
     def test_a_backup_is_consistent_while_certificates_are_issued(self):
         _, csr = make_csr(self.node.folder, ["load.example.test"])
         openssl("req", "-in", csr, "-outform", "DER", "-out", self.node.folder / "csr.der")
@@ -390,6 +407,7 @@ name_constraints.permit = ["example.test"]""")
             self.assertEqual(out.read_text().count("BEGIN CERTIFICATE"), 5)
             self.assertIn("name constraints of authority issuing do not allow", node.error("issue", "--name", "a.example.org", "--key-out", node.folder / "b.key"))
 
+    @only(storage="sqlite", keys="softtoken")
     def test_range_serials_are_consecutive_survive_restarts_and_skip_after_a_restore(self):
         config = BASE.replace('[authority.issuing]', '[authority.issuing]\nserial = "range"\nrange.start = "1000"\nrange.size = 16')
         with Node(config).init() as node:

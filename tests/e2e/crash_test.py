@@ -3,7 +3,6 @@
 import base64
 import json
 import random
-import sqlite3
 import threading
 import time
 import unittest
@@ -64,24 +63,19 @@ class Crash(unittest.TestCase):
             self.assertEqual(node.stop(), 0)
 
     def check(self, node, received, revoked, round_number):
-        database = sqlite3.connect(f"file:{node.state}/hanaper.db?mode=ro", uri=True)
-        try:
-            signed = dict(database.execute("SELECT c.serial, s.octets FROM certificate c JOIN signature s ON s.authority = c.authority AND s.serial = c.serial"))
-            reserved = {row[0] for row in database.execute("SELECT serial FROM certificate")}
-            orphans = database.execute("SELECT COUNT(*) FROM signature s LEFT JOIN certificate c ON c.authority = s.authority AND c.serial = s.serial WHERE c.serial IS NULL").fetchone()[0]
-            gone = {row[0] for row in database.execute("SELECT serial FROM revocation")}
-            intents, signatures = set(), set()
-            for (lines,) in database.execute("SELECT lines FROM audit ORDER BY node, sequence"):
-                for line in lines.strip().split("\n"):
-                    event = json.loads(line)
-                    if event["event"] == "sign.intent":
-                        intents.add(event["serial"])
-                    if event["event"] == "signed":
-                        self.assertIn(event["serial"], intents, "signed before its intent was audited")
-                        signatures.add(event["serial"])
-        finally:
-            database.close()
-        self.assertEqual(orphans, 0, "a signature without intent")
+        signed = {serial.decode(): octets for serial, octets in node.rows("signature", "serial", "octets")}
+        reserved = {serial.decode() for (serial,) in node.rows("certificate", "serial")}
+        gone = {serial.decode() for (serial,) in node.rows("revocation", "serial")}
+        intents, signatures = set(), set()
+        for (lines,) in node.rows("audit ORDER BY node, sequence", "lines"):
+            for line in lines.decode().strip().split("\n"):
+                event = json.loads(line)
+                if event["event"] == "sign.intent":
+                    intents.add(event["serial"])
+                if event["event"] == "signed":
+                    self.assertIn(event["serial"], intents, "signed before its intent was audited")
+                    signatures.add(event["serial"])
+        self.assertEqual(set(signed) - reserved, set(), "a signature without intent")
         self.assertEqual(set(received) - set(signed), set(), f"round {round_number}: acknowledged and lost")
         self.assertEqual(revoked - gone, set(), f"round {round_number}: a revocation acknowledged and lost")
         self.assertEqual(set(signed), signatures, "ledger and audit tell different stories")

@@ -5,9 +5,10 @@ import os
 import subprocess
 import unittest
 
-from harness import Control, Failed, Node, main, make_csr, openssl
+from harness import Control, Failed, Node, main, make_csr, openssl, only
 
 
+@only(storage="sqlite")
 class DiskFull(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0:

@@ -8,9 +8,11 @@ import http.client
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -83,6 +85,18 @@ http_01_port = {challenge}
 """
 
 
+STORAGE = os.environ.get("HANAPER_DATABASE_KIND", "sqlite")
+KEYS = os.environ.get("HANAPER_KEYS", "softtoken")
+MODULE = next((path for path in pathlib.Path("/usr/lib").glob("**/libsofthsm2.so")), None)
+TOKEN_PIN = "24681357"
+
+
+def only(storage=None, keys=None):
+    """For tests of what one storage or key provider does, which the other set-ups leave out."""
+    wanted = (storage in (None, STORAGE)) and (keys in (None, KEYS))
+    return unittest.skipUnless(wanted, f"is about {storage or keys}")
+
+
 def storage_table():
     """[storage.main] for the server that tests/servers/with_* has started around us, else for SQLite."""
     value = lambda name: os.environ["HANAPER_DATABASE_" + name]
@@ -90,6 +104,13 @@ def storage_table():
         return '[storage.main]\nplugin = "sqlite"\n'
     return (f'[storage.main]\nplugin = "{value("KIND")}"\nhosts = ["{value("HOST")}:{value("PORT")}"]\n'
             f'password = {{{{ file = "{value("PASSWORD_FILE")}" }}}}\ntls.ca = "{value("CA")}"\n')
+
+
+def keys_table():
+    """[keys.soft], or a token under that name that Node makes."""
+    if KEYS == "softtoken":
+        return 'plugin = "softtoken"\npin = {{ file = "pin" }}\n'
+    return f'plugin = "pkcs11"\nmodule = "{MODULE}"\ntokens = ["node"]\npin = {{{{ file = "../token-pin" }}}}\n'
 
 
 class Failed(Exception):
@@ -107,10 +128,54 @@ class Node:
         self.process = None
         if "HANAPER_DATABASE_RESET" in os.environ:
             subprocess.run(os.environ["HANAPER_DATABASE_RESET"], shell=True, check=True)
+        self.environment = {}  # beside what the test itself runs in
+        if KEYS == "pkcs11":
+            self.make_token()
         self.write_config(config, **extra)
+
+    def make_token(self):
+        if MODULE is None or shutil.which("softhsm2-util") is None:
+            raise unittest.SkipTest("softhsm2 is not installed")
+        (self.folder / "tokens").mkdir()
+        conf = self.folder / "softhsm2.conf"
+        conf.write_text(f"directories.tokendir = {self.folder}/tokens\nlog.level = ERROR\n")
+        self.environment["SOFTHSM2_CONF"] = str(conf)
+        pin = self.folder / "token-pin"
+        pin.write_text(TOKEN_PIN)
+        pin.chmod(0o600)
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "node", "--so-pin", "13572468", "--pin", TOKEN_PIN],
+                       check=True, capture_output=True, env={**os.environ, **self.environment})
+
+    @staticmethod
+    def quoted(column):
+        return f"`{column}`" if STORAGE == "mariadb" else column
+
+    def execute(self, statement):
+        """Tampers with the ledger; {lines} and such are column names that a server may want quoted."""
+        statement = statement.format(lines=self.quoted("lines"))
+        if STORAGE == "sqlite":
+            with contextlib.closing(sqlite3.connect(self.state / "hanaper.db")) as database:
+                database.execute(statement)
+                database.commit()
+            return ""
+        return subprocess.run([*shlex.split(os.environ["HANAPER_DATABASE_SQL"]), statement], check=True, capture_output=True, text=True).stdout
+
+    def rows(self, table, *columns):
+        """What the ledger itself holds, as octets; for tests that trust nobody."""
+        wanted = {"sqlite": "hex({0})", "mariadb": "HEX({0})", "postgresql": "encode({0}, 'hex')"}[STORAGE]
+        text = {"octets", "tbs"}
+        cells = [wanted.format(f"convert_to({c}, 'UTF8')" if STORAGE == "postgresql" and c not in text else self.quoted(c)) for c in columns]
+        statement = f"SELECT {', '.join(cells)} FROM {table}"
+        if STORAGE == "sqlite":
+            with contextlib.closing(sqlite3.connect(f"file:{self.state}/hanaper.db?mode=ro", uri=True)) as database:
+                found = [row for row in database.execute(statement)]
+        else:
+            found = [line.split() for line in self.execute(statement).splitlines()]
+        return [tuple(bytes.fromhex(cell) for cell in row) for row in found]
 
     def write_config(self, config, **extra):
         config = config.replace('[storage.main]\nplugin = "sqlite"\n', storage_table())
+        config = config.replace('plugin = "softtoken"\npin = {{ file = "pin" }}\n', keys_table())
         self.config.write_text(config.format(state=self.state, https=self.https, http=self.http, challenge=self.challenge, **extra))
 
     def close(self):
@@ -125,7 +190,7 @@ class Node:
 
     # The command line.
     def run(self, *words, status=0, text=True, **options):
-        done = subprocess.run([HANAPER, *words, "-c", self.config], capture_output=True, text=text, timeout=120, **options)
+        done = subprocess.run([HANAPER, *words, "-c", self.config], capture_output=True, text=text, timeout=120, env={**os.environ, **self.environment}, **options)
         if status is not None and done.returncode != status:
             raise Failed(f"hanaper {' '.join(map(str, words))}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -151,7 +216,7 @@ class Node:
     # The daemon.
     def spawn(self):
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log)
+            self.process = subprocess.Popen([HANAPERD, "-c", self.config], stdout=log, stderr=log, env={**os.environ, **self.environment})
         return self
 
     def start(self, seconds=60, ready=200):
@@ -169,7 +234,7 @@ class Node:
 
     def failed_start(self, status=1):
         """What a daemon says that does not come up: its last line."""
-        done = subprocess.run([HANAPERD, "-c", self.config], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([HANAPERD, "-c", self.config], capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
         if done.returncode != status:
             raise Failed(f"hanaperd: status {done.returncode}\n{done.stderr}")
         return done.stderr.strip().split("\n")[-1].removeprefix("hanaperd: ")

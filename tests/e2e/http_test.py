@@ -157,7 +157,7 @@ class Front(unittest.TestCase):
     def test_metrics_are_in_prometheus_form(self):
         text = self.node.get("/metrics")[1]
         for line in text.strip().split("\n"):
-            self.assertRegex(line, r'^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+|.*\+Inf.*)$')
+            self.assertRegex(line, r'^(# (HELP|TYPE) .+|[a-z0-9_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+|.*\+Inf.*)$')
         for name in ("hanaper_certificates", "hanaper_build_info", "hanaper_commit_seconds_bucket", "hanaper_ready"):
             self.assertIn(name, text)
 

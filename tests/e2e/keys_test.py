@@ -9,10 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import BASE, SKIPPED, Node, main, openssl
+from harness import BASE, MODULE, Node, main, only, openssl
 
 WITH_KEY = BASE.replace('[listener.plain]', 'key = "soft:tls"\n\n[listener.plain]', 1)
-MODULE = next((path for path in Path("/usr/lib").glob("**/libsofthsm2.so")), None)
 PIN = "24681357"
 
 
@@ -57,6 +56,7 @@ class SoftKeys(unittest.TestCase):
         for event in ("key.created", "key.delete.intent", "key.deleted"):
             self.assertIn(event, lines)
 
+    @only(keys="softtoken")
     def test_wrong_names_are_refused_in_one_line(self):
         for words, status, why in ((("create", "extra"), 2, "write INSTANCE:LABEL"), (("create", "hard:x"), 1, 'no keys instance "hard"; there are soft'),
                                    (("delete", "soft:absent", "--yes"), 1, 'no key "absent"'), (("turn", "soft:x"), 2, "keys list, create"),
@@ -64,6 +64,7 @@ class SoftKeys(unittest.TestCase):
             with self.subTest(words=words):
                 self.assertIn(why, self.node.error("keys", *words, status=status))
 
+    @only(keys="softtoken")
     def test_a_listener_serves_with_a_key_of_the_provider(self):
         self.node.start()
         served = serve_key(self.node)
@@ -95,6 +96,7 @@ def public_key(node, place):
     return openssl("pkey", "-in", node.state / "keys" / f"{label}.pem", "-passin", f"file:{node.state / 'pin'}", "-pubout")
 
 
+@only(keys="softtoken")
 @unittest.skipUnless(MODULE and shutil.which("softhsm2-util"), "SKIP softhsm2 is not installed")
 class TokenKeys(unittest.TestCase):
     """A CA whose authorities and TLS key are on a group of two tokens."""

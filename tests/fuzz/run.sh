@@ -18,6 +18,7 @@ while [ $# -gt 0 ]; do
 done
 
 . tests/packages.sh
+mkdir -p build
 clang=$(fuzz_compiler) || { echo "SKIP fuzz: no clang++ with libFuzzer"; exit 0; }
 cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_C_COMPILER="${clang/++/}" -DHANAPER_WERROR=ON >build/fuzz-configure.log ||
   { cat build/fuzz-configure.log; exit 1; }

@@ -42,7 +42,7 @@ class Server:
 
     kind = None       # the plugin's name
     account = None    # whom the server runs as when we are root
-    reset_word = None
+    reset_word = sql_word = None
 
     def __init__(self, parent=None):
         self.programs()
@@ -136,7 +136,7 @@ class Server:
         """Values by name, for settings and placeholders."""
         return {"kind": self.kind, "host": "127.0.0.1", "port": str(self.port), "socket": str(self.socket), "database": DATABASE, "user": USER,
                 "password": PASSWORD, "password_file": str(self.password_file), "ca": str(self.ca), "pid": str(self.process.pid if self.process else 0),
-                "reset": self.reset_word}
+                "reset": self.reset_word, "sql": self.sql_word}
 
 
 class MariaDB(Server):
@@ -158,6 +158,7 @@ class MariaDB(Server):
         if os.geteuid() == 0:
             words.append(f"--user={self.account}")
         self.quiet(words)
+        self.sql_word = f"{self.client} --no-defaults --socket={self.socket} --user=root --batch --skip-column-names {DATABASE} -e"
         self.reset_word = (f"{self.client} --no-defaults --socket={self.socket} --user=root "
                            f"-e 'DROP DATABASE IF EXISTS {DATABASE}; CREATE DATABASE {DATABASE} CHARACTER SET latin1'")
 
@@ -198,6 +199,7 @@ class PostgreSQL(Server):
         self.own(self.data)
         self.quiet([self.installer, "-D", self.data, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8",
                     "--locale=C.UTF-8", "--no-sync"], **self.runs_as)
+        self.sql_word = f"{self.client} -X -q -At -F ' ' -h {self.run_folder} -p {self.port} -U {USER} {DATABASE} -c"
         self.reset_word = (f"{self.client} -q -h {self.run_folder} -p {self.port} -U {USER} {DATABASE} "
                            f"-c 'SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public'")
 

@@ -4,7 +4,7 @@
     with_server.py mariadb|postgresql COMMAND [WORD...]
 
 In the words, {host} {port} {socket} {database} {user} {password} {password_file} {ca} {pid} and {reset} (a shell
-command that empties the database) are replaced; the same are in the environment as HANAPER_DATABASE_HOST and so on,
+command that empties the database) and {sql} (one that wants a statement as its last word) are replaced; the same are in the environment as HANAPER_DATABASE_HOST and so on,
 and the kind as HANAPER_DATABASE_KIND. Ends with the command's status; with 77 when the server is not installed.
 HANAPER_DATABASE_FOLDER says where the data goes, when not under TMPDIR.
 """

@@ -183,7 +183,7 @@ class IssuanceFixture : public WriterFixture {
   DirectedValidator validator_;
   issuance::BlockedKeys blocked_;
   std::shared_ptr<issuance::Authority> authority_;
-  issuance::Signers signers_{2};
+  issuance::Signers signers_{2, std::chrono::milliseconds{0}};
   issuance::Pipeline pipeline_{"web", {storage_.memory, writer_, signers_, blocked_, clock_, log_, metrics_}};
 };
 

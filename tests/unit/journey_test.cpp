@@ -3,7 +3,9 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 
+#include <condition_variable>
 #include <set>
+#include <thread>
 
 namespace hanaper::test {
 namespace {
@@ -104,6 +106,28 @@ TEST_F(Journey, LeavesIntentAndAuditWhenTheKeyFails) {
 
   key_->before_signing = nullptr;
   EXPECT_TRUE(issue(csr_).has_value()) << "the next one goes its way";
+}
+
+TEST_F(Journey, GoesOnWhileEverySignerHangsInTheKey) {
+  open();
+  std::mutex mutex;
+  std::condition_variable let_go;
+  bool go = false;
+  key_->before_signing = [&](ByteView) -> Status {
+    std::unique_lock lock(mutex);
+    if (key_->asked <= 2) let_go.wait(lock, [&] { return go; });
+    return {};
+  };
+  std::vector<std::thread> hanging;
+  for (int i = 0; i < 2; ++i) hanging.emplace_back([&] { EXPECT_TRUE(issue(csr_).has_value()); });
+  while (key_->asked < 2) std::this_thread::yield();
+  EXPECT_TRUE(issue(csr_).has_value());
+  {
+    const std::lock_guard lock(mutex);
+    go = true;
+  }
+  let_go.notify_all();
+  for (std::thread& thread : hanging) thread.join();
 }
 
 TEST_F(Journey, TakesAnExceptionOfTheKeyForAFailure) {

@@ -43,6 +43,9 @@ TEST(Names, RefuseWhatTheyCannotHold) {
       {"C=DEU", "longer than 2"},
       {"C=D", "two letters"},
       {"CN=a+O=b", "several attributes in one part"},
+      {"O=1,O=2,O=3,O=4,O=5,O=6,O=7,O=8,O=9,O=10,O=11,O=12,O=13,O=14,O=15,O=16,O=17,O=18,O=19,O=20,O=21,"
+       "O=22,O=23,O=24,O=25,O=26,O=27,O=28,O=29,O=30,O=31,O=32,O=33",
+       "more than 32 attributes"},
       {"CN=#0c0161", "a value in hexadecimal"},
       {"CN=a,", "nothing after the last"},
       {"CN=a\\", "at the end"},

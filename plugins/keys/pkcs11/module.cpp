@@ -80,7 +80,8 @@ void Module::stop() noexcept {
 Status Module::start() {
   stop();
   if (library_ == nullptr) {
-    library_ = ::dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+    // Vendors' modules are not made to be unloaded: their threads and exit handlers may outlive us.
+    library_ = ::dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library_ == nullptr) return unavailable(std::string(::dlerror()));
     void* symbol = ::dlsym(library_, "C_GetFunctionList");
     CK_C_GetFunctionList get = nullptr;

@@ -134,13 +134,6 @@ Status explain(Token& token, Status status, CK_RV answer, const std::string& wha
   return unavailable("token " + token.name() + " did not " + what + ": " + name_of(answer));
 }
 
-bool is_label(std::string_view label) {
-  return !label.empty() && label.size() <= 64 && label[0] != '.' && std::ranges::all_of(label, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
-
 CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle) {
   std::vector<CK_OBJECT_HANDLE> found;
   const CK_RV code = find_halves(session, CKO_PRIVATE_KEY, label, found);

@@ -17,8 +17,7 @@ struct KeyObject {
   Bytes spki;  // DER; empty when no public half lies beside the private one
 };
 
-// A name for the key as configurations write it: its label, or "id-" and its CKA_ID in hexadecimal.
-bool is_label(std::string_view label);
+// Keys are named as configurations write them: by their label, or by "id-" and their CKA_ID in hexadecimal.
 
 // Handle of the private key of that name; 0 when there is none, CKR_... when the token does not answer.
 CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle);

@@ -69,7 +69,7 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
-    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     const std::lock_guard lock(mutex_);
     if (const auto known = keys_.find(label); known != keys_.end())
       return std::shared_ptr<Key>(known->second);
@@ -91,7 +91,7 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
   Status remove(std::string_view label) override {
-    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     const std::lock_guard making(making_);
     bool found = false;
     for (const std::unique_ptr<Token>& token : tokens_) {
@@ -165,7 +165,7 @@ class Pkcs11 final : public Keys, public Replication {
 
   template <class Make>
   Result<std::shared_ptr<Key>> make(std::string_view label, Make&& make_on) {
-    if (!is_label(label))
+    if (!is_key_label(label))
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
     if (tokens_.size() > 1 && !wrappable_)
       return unsupported(

@@ -20,13 +20,6 @@ constexpr SettingKey setting_keys[] = {
 
 constexpr std::string_view suffix = ".pem";
 
-bool is_label(std::string_view label) {
-  return !label.empty() && label.size() <= 64 && label[0] != '.' && std::ranges::all_of(label, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
-
 class SoftToken final : public Keys, public Archivable {
  public:
   Status configure(const Settings& settings, Host&) override {
@@ -48,7 +41,7 @@ class SoftToken final : public Keys, public Archivable {
     const std::lock_guard lock(mutex_);
     if (const auto found = opened_.find(label); found != opened_.end())
       return std::shared_ptr<Key>(found->second);
-    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     const fs::path path = path_of(label);
     auto text = files::read(path, 64 * 1024);
     if (!text && text.error().code == Code::not_found)
@@ -71,7 +64,7 @@ class SoftToken final : public Keys, public Archivable {
   }
 
   Status remove(std::string_view label) override {
-    if (!is_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     const std::lock_guard lock(mutex_);
     std::error_code error;
     if (!fs::remove(path_of(label), error) && !error)
@@ -111,7 +104,7 @@ class SoftToken final : public Keys, public Archivable {
   Status load(const ArchiveSource& source) override {
     HANAPER_CHECK(files::create_folder(folder_));
     for (const std::string& name : source.names()) {
-      if (!std::string_view(name).ends_with(suffix) || !is_label(name))
+      if (!std::string_view(name).ends_with(suffix) || !is_key_label(name))
         return malformed("\"" + name + "\" is no key file");
       HANAPER_CHECK(source.extract(name, folder_ / name));
     }
@@ -128,7 +121,7 @@ class SoftToken final : public Keys, public Archivable {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_, error)) {
       const std::string name = entry.path().filename();
-      if (name.ends_with(suffix) && is_label(name))
+      if (name.ends_with(suffix) && is_key_label(name))
         labels.push_back(name.substr(0, name.size() - suffix.size()));
     }
     if (error) return unavailable(folder_.string() + ": " + error.message());
@@ -137,7 +130,7 @@ class SoftToken final : public Keys, public Archivable {
   }
 
   Result<std::shared_ptr<Key>> store(std::string_view label, std::shared_ptr<SoftKey> key) {
-    if (!is_label(label))
+    if (!is_key_label(label))
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
     HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin_));
     HANAPER_CHECK(files::create(path_of(label), pem, 0600));
@@ -160,5 +153,5 @@ class SoftToken final : public Keys, public Archivable {
 HANAPER_PLUGIN(.kind = "keys", .name = "softtoken", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "private keys in a folder, encrypted at rest",
                .keys = hanaper::softtoken::setting_keys,
-               .key_count = std::size(hanaper::softtoken::setting_keys), .capabilities = "backup",
+               .key_count = std::size(hanaper::softtoken::setting_keys), .capabilities = "backup own-pin",
                .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>);

@@ -93,7 +93,17 @@ struct KeyInfo {
   KeySpec spec;
 };
 
-// A place for keys: a folder, a token, a service. Labels are 1 to 64 of [A-Za-z0-9._-].
+// 1 to 64 of [A-Za-z0-9._-], and no dot in front: a label may become the name of a file.
+inline bool is_key_label(std::string_view label) noexcept {
+  if (label.empty() || label.size() > 64 || label[0] == '.') return false;
+  for (char c : label)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+          c == '_' || c == '-'))
+      return false;
+  return true;
+}
+
+// A place for keys: a folder, a token, a service. Labels are what is_key_label accepts.
 class Keys : public Plugin {
  public:
   // [worker] The key of that label; the provider keeps it alive together with every holder of the pointer,

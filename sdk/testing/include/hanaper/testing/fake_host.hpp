@@ -116,7 +116,7 @@ class FakeHost final : public Host {
  public:
   // A plugin that writes wants a `state_folder` that is there.
   explicit FakeHost(std::string public_url = "https://pki.example.test/plugin",
-                    std::string state_folder = "/nonexistent");
+                    std::string state_folder = "/dev/null/state");
 
   Log& log() override { return recording_log; }
   const Clock& clock() override { return manual_clock; }

@@ -1,0 +1,72 @@
+// What every plugin must do, whatever its kind.
+#include "subject.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hanaper::kit {
+namespace {
+
+class PluginKit : public ::testing::Test {
+ protected:
+  Subject subject;
+};
+
+bool is_name(std::string_view text) {
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+TEST_F(PluginKit, SaysWhatItIs) {
+  EXPECT_TRUE(is_name(manifest().kind)) << manifest().kind;
+  EXPECT_TRUE(is_name(manifest().name)) << manifest().name;
+  EXPECT_STRNE(manifest().version, "");
+  EXPECT_STRNE(manifest().licence, "");
+  EXPECT_STRNE(manifest().summary, "");
+  EXPECT_EQ(std::string_view(manifest().summary).find('\n'), std::string_view::npos);
+  const std::string file = std::filesystem::path(target().file).filename();
+  EXPECT_EQ(file, std::string(manifest().kind) + "-" + manifest().name + ".so")
+      << "the loader wants that name";
+}
+
+TEST_F(PluginKit, ExplainsEachSettingInASentenceWithoutFullStop) {
+  std::set<std::string> names;
+  for (std::uint32_t i = 0; i < manifest().key_count; ++i) {
+    const SettingKey& key = manifest().keys[i];
+    EXPECT_TRUE(names.insert(key.name).second) << key.name << " is declared twice";
+    ASSERT_NE(key.doc, nullptr) << key.name;
+    const std::string_view doc = key.doc;
+    EXPECT_FALSE(doc.empty() || doc.ends_with('.') || doc.find('\n') != std::string_view::npos) << key.name;
+  }
+}
+
+TEST_F(PluginKit, IsOfItsKind) {
+  const std::string kind = manifest().kind;
+  Plugin* plugin = &subject.plugin();
+  const bool fits = (kind == "protocol" && dynamic_cast<Protocol*>(plugin)) ||
+                    (kind == "storage" && dynamic_cast<Storage*>(plugin)) ||
+                    (kind == "keys" && dynamic_cast<Keys*>(plugin)) ||
+                    (kind == "authenticator" && dynamic_cast<Authenticator*>(plugin)) ||
+                    (kind == "policy" && dynamic_cast<Policy*>(plugin)) ||
+                    (kind == "validator" && dynamic_cast<Validator*>(plugin)) ||
+                    (kind == "publisher" && dynamic_cast<Publisher*>(plugin)) ||
+                    (kind == "notifier" && dynamic_cast<Notifier*>(plugin));
+  EXPECT_TRUE(fits) << "its class does not derive from the interface of the kind \"" << kind << '"';
+}
+
+TEST_F(PluginKit, StartsWithTheSettingsGiven) {
+  EXPECT_TRUE(subject.status()) << subject.status().error().detail;
+}
+
+TEST_F(PluginKit, StartsAgainAfterAStop) {
+  subject.reopen();
+  EXPECT_TRUE(subject.status()) << subject.status().error().detail;
+}
+
+TEST_F(PluginKit, MayBeCreatedAndDestroyedWithoutConfigure) {
+  for (int i = 0; i < 3; ++i) EXPECT_NE(std::unique_ptr<Plugin>(manifest().create()), nullptr);
+}
+
+TEST_F(PluginKit, HasNoAbilityOfAnUnknownName) { EXPECT_EQ(subject.plugin().ability("no.such/1"), nullptr); }
+
+}  // namespace
+}  // namespace hanaper::kit
