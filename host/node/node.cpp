@@ -23,13 +23,9 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
       catalog_(catalog),
       shared_(logger, model_.node.state),
       authorities_(
-          model_, shared_,
-          [this](const std::string& name) -> Keys* {
-            const Instance* found = instance("keys", name);
-            return found ? found->as<Keys>() : nullptr;
-          },
+          model_, shared_, [this](const std::string& name) { return keys(name); },
           [this](const config::InstanceConfig& config, std::string_view ability) {
-            return offers(config, ability);
+            return catalog_.offers(config.kind, config.plugin, ability);
           }),
       certificates_(
           shared_,
@@ -37,10 +33,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
             const auto found = pipeline(name);
             return found ? *found : nullptr;
           },
-          [this](const std::string& name) -> Keys* {
-            const Instance* found = instance("keys", name);
-            return found ? found->as<Keys>() : nullptr;
-          }) {
+          [this](const std::string& name) { return keys(name); }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
   shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
 }
@@ -53,11 +46,9 @@ Instance* Node::instance(std::string_view kind, std::string_view name) const {
   return nullptr;
 }
 
-bool Node::offers(const config::InstanceConfig& config, std::string_view ability) const {
-  const auto manifest = catalog_.find(config.kind, config.plugin);
-  if (!manifest) return false;
-  const std::string words = " " + std::string((*manifest)->capabilities) + " ";
-  return words.find(" " + std::string(ability) + " ") != std::string::npos;
+Keys* Node::keys(std::string_view name) const {
+  const Instance* found = instance("keys", name);
+  return found ? found->as<Keys>() : nullptr;
 }
 
 std::vector<std::string> Node::configure() {

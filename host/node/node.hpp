@@ -45,6 +45,8 @@ class Node {
   services::Writer& writer() noexcept { return *shared_.writer; }
   Authorities& authorities() noexcept { return authorities_; }
   NameIndex& names() noexcept { return *names_; }
+  // [any] Null when the configuration has no such instance.
+  Keys* keys(std::string_view name) const;
   const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
 
   // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
@@ -62,7 +64,6 @@ class Node {
   void add_checks();
   void schedule_housekeeping();
   Status open_listeners();
-  bool offers(const config::InstanceConfig& instance, std::string_view ability) const;
 
   config::Model model_;
   loader::Catalog& catalog_;
