@@ -5,7 +5,6 @@
 #include "terminal.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
-#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 #include <unistd.h>
@@ -29,12 +28,11 @@ Result<KeyPlace> parse_place(std::string_view text) {
 }
 
 Result<Keys*> find_keys(Node& node, std::string_view name) {
+  if (Keys* found = node.keys(name)) return found;
   std::string known;
-  for (const auto& instance : node.instances()) {
-    if (instance->config().kind != "keys") continue;
-    if (instance->config().name == name) return dynamic_cast<Keys*>(&instance->plugin());
-    known += (known.empty() ? "; there are " : ", ") + instance->config().name;
-  }
+  for (const auto& instance : node.instances())
+    if (instance->config().kind == "keys")
+      known += (known.empty() ? "; there are " : ", ") + instance->config().name;
   return not_found("no keys instance \"" + std::string(name) + "\"" + known);
 }
 
@@ -85,10 +83,7 @@ Result<json::Value> create_key(Node& node, Keys& keys, const KeyPlace& place, co
 Result<json::Value> import_key(Node& node, Keys& keys, const KeyPlace& place, const json::Value& arguments) {
   const Secret pem{std::string(arguments.text_at("pem"))}, pin{std::string(arguments.text_at("pin"))};
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> soft, crypto::SoftKey::from_pem(pem, pin));
-  HANAPER_TRY(const Secret plain, soft->to_pem());
-  HANAPER_TRY(std::vector<pem::Block> blocks, pem::decode(plain.reveal()));
-  const Secret pkcs8{std::string(as_text(blocks.front().der))};
-  crypto::wipe(blocks.front().der);
+  HANAPER_TRY(const Secret pkcs8, soft->to_pkcs8());
   HANAPER_TRY(const std::shared_ptr<Key> key, keys.import(place.label, pkcs8));
   HANAPER_CHECK(audit(node, "key.imported", place, to_string(key->spec())));
   return described(place, *key);

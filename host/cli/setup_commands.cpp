@@ -20,10 +20,8 @@ namespace fs = std::filesystem;
 // Whether a pin that we choose is as good as any: a token's was chosen when the token was made.
 bool makes_up_pin(Session& session, const config::Table& settings) {
   const config::Entry* plugin = settings.find("plugin");
-  if (plugin == nullptr || plugin->value.text() == nullptr) return false;
-  const auto manifest = session.catalog().find("keys", *plugin->value.text());
-  return manifest &&
-         (" " + std::string((*manifest)->capabilities) + " ").find(" own-pin ") != std::string::npos;
+  return plugin != nullptr && plugin->value.text() != nullptr &&
+         session.catalog().offers("keys", *plugin->value.text(), "own-pin");
 }
 
 // Secrets that the configuration expects as files in the state folder and that are not there: made up once,

@@ -137,7 +137,8 @@ Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call
   json::Array results;
   bool asked = false;
   for (const auto& instance : node.instances()) {
-    if (instance->config().kind != "protocol" || !node.offers(instance->config(), service)) continue;
+    const config::InstanceConfig& config = instance->config();
+    if (config.kind != "protocol" || !node.catalog().offers(config.kind, config.plugin, service)) continue;
     auto* operable = ability_of<Operable>(instance->plugin());
     if (operable == nullptr) continue;
     asked = true;

@@ -333,10 +333,7 @@ Result<std::shared_ptr<Key>> Authorities::import_key(const config::AuthorityConf
     if (!key || equal((*key)->spki(), soft.spki())) return key;
     return conflict(config.keys + ":" + config.label + " is another key; name a new label");
   }
-  HANAPER_TRY(const Secret pem, soft.to_pem());
-  HANAPER_TRY(std::vector<pem::Block> blocks, pem::decode(pem.reveal()));
-  const Secret pkcs8(std::string(as_text(blocks.front().der)));
-  crypto::wipe(blocks.front().der);
+  HANAPER_TRY(const Secret pkcs8, soft.to_pkcs8());
   return find_keys_(config.keys)->import(config.label, pkcs8);
 }
 

@@ -23,13 +23,9 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
       catalog_(catalog),
       shared_(logger, model_.node.state),
       authorities_(
-          model_, shared_,
-          [this](const std::string& name) -> Keys* {
-            const Instance* found = instance("keys", name);
-            return found ? found->as<Keys>() : nullptr;
-          },
+          model_, shared_, [this](const std::string& name) { return keys(name); },
           [this](const config::InstanceConfig& config, std::string_view ability) {
-            return offers(config, ability);
+            return catalog_.offers(config.kind, config.plugin, ability);
           }),
       certificates_(
           shared_,
@@ -37,10 +33,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
             const auto found = pipeline(name);
             return found ? *found : nullptr;
           },
-          [this](const std::string& name) -> Keys* {
-            const Instance* found = instance("keys", name);
-            return found ? found->as<Keys>() : nullptr;
-          }) {
+          [this](const std::string& name) { return keys(name); }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
   shared_.authority = [this](std::string_view name) -> StatusAuthority& {
@@ -57,11 +50,9 @@ Instance* Node::instance(std::string_view kind, std::string_view name) const {
   return nullptr;
 }
 
-bool Node::offers(const config::InstanceConfig& config, std::string_view ability) const {
-  const auto manifest = catalog_.find(config.kind, config.plugin);
-  if (!manifest) return false;
-  const std::string words = " " + std::string((*manifest)->capabilities) + " ";
-  return words.find(" " + std::string(ability) + " ") != std::string::npos;
+Keys* Node::keys(std::string_view name) const {
+  const Instance* found = instance("keys", name);
+  return found ? found->as<Keys>() : nullptr;
 }
 
 std::vector<std::string> Node::configure() {

@@ -46,8 +46,10 @@ class Node {
   services::Writer& writer() noexcept { return *shared_.writer; }
   Authorities& authorities() noexcept { return authorities_; }
   NameIndex& names() noexcept { return *names_; }
-  // Whether the plugin behind it says so in its manifest.
-  bool offers(const config::InstanceConfig& instance, std::string_view ability) const;
+  // [any] What the plugins' manifests say.
+  loader::Catalog& catalog() noexcept { return catalog_; }
+  // [any] Null when the configuration has no such instance.
+  Keys* keys(std::string_view name) const;
   // [any] For revocations that no pipeline is asked for.
   issuance::Revoker revoker();
   const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }

@@ -189,6 +189,16 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secr
   return malformed("not a private key in PEM");
 }
 
+Result<Secret> SoftKey::to_pkcs8() const {
+  const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(EVP_PKEY2PKCS8(pkey_.get()));
+  const Bio bio(BIO_new(BIO_s_secmem()));
+  if (!info || !bio || i2d_PKCS8_PRIV_KEY_INFO_bio(bio.get(), info.get()) != 1)
+    return openssl_failed("writing a key");
+  char* octets = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &octets);
+  return Secret(std::string(octets, static_cast<std::size_t>(size)));
+}
+
 Result<Secret> SoftKey::to_pem() const {
   const Bio bio(BIO_new(BIO_s_secmem()));
   if (!bio ||

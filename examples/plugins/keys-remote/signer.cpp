@@ -70,9 +70,7 @@ class Signer {
 
   // A label becomes a file's name, so nothing else may pass.
   static Status check(std::string_view label) {
-    constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    if (label.empty() || label.size() > 64 || label[0] == '.' ||
-        label.find_first_not_of(allowed) != std::string_view::npos)
+    if (!hanaper::is_key_label(label))
       return hanaper::malformed("no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
     return {};
   }

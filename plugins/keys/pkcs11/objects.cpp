@@ -73,15 +73,17 @@ CK_RV describe_ec(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObj
   return CKR_OK;
 }
 
+CK_MECHANISM_TYPE generator_of(KeyType type) {
+  if (type == KeyType::rsa) return CKM_RSA_PKCS_KEY_PAIR_GEN;
+  return type == KeyType::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
+}
+
+}  // namespace
+
 Bytes new_id() {
   Bytes id(16);
   crypto::random(id);
   return id;
-}
-
-CK_MECHANISM_TYPE generator_of(KeyType type) {
-  if (type == KeyType::rsa) return CKM_RSA_PKCS_KEY_PAIR_GEN;
-  return type == KeyType::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
 }
 
 Status refuse_taken(Token& token, std::string_view label) {
@@ -91,8 +93,6 @@ Status refuse_taken(Token& token, std::string_view label) {
   if (found.empty()) return {};
   return conflict("token " + token.name() + " has a key \"" + std::string(label) + "\" already");
 }
-
-}  // namespace
 
 CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
   Bytes label;

@@ -39,6 +39,10 @@ struct NewKey {
 };
 
 class Template;
+// A CKA_ID nobody has drawn before.
+Bytes new_id();
+// conflict when a private key of that name is there, usable or not.
+Status refuse_taken(Token& token, std::string_view label);
 // What the private half may do, and what may be done to it; the name of either half.
 void add_private_duties(Template& target, const NewKey& key);
 void add_name(Template& target, std::string_view label, ByteView id);

@@ -205,11 +205,8 @@ class Passage {
 
 Status import_key(Token& token, const NewKey& key, const Secret& pkcs8) {
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> soft, crypto::SoftKey::from_pkcs8(pkcs8));
-  HANAPER_TRY(const std::vector<KeyObject> taken, describe_keys(token, key.label));
-  if (!taken.empty())
-    return conflict("token " + token.name() + " has a key \"" + std::string(key.label) + "\" already");
-  Bytes id(16);
-  crypto::random(id);
+  HANAPER_CHECK(refuse_taken(token, key.label));
+  const Bytes id = new_id();
   Template open, closed;
   HANAPER_CHECK(add_public_object(open, key.label, id, soft->spki()));
   closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, key_type_of(soft->spec().type));

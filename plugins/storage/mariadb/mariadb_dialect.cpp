@@ -52,17 +52,7 @@ std::unique_ptr<Connection> MariadbDialect::connect(bool) {
   // Not thread-safe the first time, unless asked for by name.
   static const int ready = mysql_library_init(0, nullptr, nullptr);
   static_cast<void>(ready);
-  Failure failure;
-  for (const Place& place : access_.places) {
-    try {
-      return connect_to(place);
-    } catch (const Failure& thrown) {
-      failure.kind = thrown.kind;
-      const std::string where = access_.places.size() > 1 ? place.text() + ": " : "";
-      failure.what += (failure.what.empty() ? "" : "; ") + where + thrown.what;
-    }
-  }
-  throw failure;
+  return connect_in_turn(access_, [this](const Place& place) { return connect_to(place); });
 }
 
 std::unique_ptr<Connection> MariadbDialect::connect_to(const Place& place) const try {

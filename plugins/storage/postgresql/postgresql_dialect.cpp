@@ -78,17 +78,7 @@ std::string session_settings(const Access& access) {
 PostgresqlDialect::PostgresqlDialect(Access access) : access_(std::move(access)), name_(name_of(access_)) {}
 
 std::unique_ptr<Connection> PostgresqlDialect::connect(bool) {
-  Failure failure;
-  for (const Place& place : access_.places) {
-    try {
-      return connect_to(place);
-    } catch (const Failure& thrown) {
-      failure.kind = thrown.kind;
-      const std::string where = access_.places.size() > 1 ? place.text() + ": " : "";
-      failure.what += (failure.what.empty() ? "" : "; ") + where + thrown.what;
-    }
-  }
-  throw failure;
+  return connect_in_turn(access_, [this](const Place& place) { return connect_to(place); });
 }
 
 std::unique_ptr<Connection> PostgresqlDialect::connect_to(const Place& place) const {

@@ -164,8 +164,9 @@ TEST_F(KeysKit, TakesOverKeysMadeElsewhere) {
   for (KeySpec spec : {KeySpec{KeyType::ec_p256, 0}, KeySpec{KeyType::rsa, 2048}}) {
     const auto soft = crypto::SoftKey::generate(spec);
     ASSERT_TRUE(soft);
-    auto blocks = pem::decode((*soft)->to_pem()->reveal());
-    const Secret pkcs8(std::string(as_text(blocks->front().der)));
+    const auto written = (*soft)->to_pkcs8();
+    ASSERT_TRUE(written) << written.error().detail;
+    const Secret& pkcs8 = *written;
     const std::string label = "imported-" + to_string(spec);
     const auto key = keys().import(label, pkcs8);
     if (!key && key.error().code == Code::unsupported) continue;

@@ -25,7 +25,8 @@ class SoftKey final : public Key, public std::enable_shared_from_this<SoftKey> {
   // when the pin does not open it; malformed when it is no private key.
   static Result<std::shared_ptr<SoftKey>> from_pem(const Secret& pem, const Secret& pin);
 
-  // PEM of an unencrypted PrivateKeyInfo.
+  // An unencrypted PrivateKeyInfo (RFC 5958), as DER and as PEM.
+  Result<Secret> to_pkcs8() const;
   Result<Secret> to_pem() const;
 
   // PEM of an EncryptedPrivateKeyInfo: PBES2 with scrypt and AES-256-CBC (RFC 8018, RFC 7914), as `openssl
