@@ -50,6 +50,19 @@ constexpr Option crl_options[] = {
     {"--delta", "", "show, download: the delta CRL", false, ""},
     {"--shard", "NUMBER", "show, download: which of several; default 0", false, ""},
 };
+constexpr Option acme_options[] = {
+    {"--instance", "NAME", "of the protocol instances that serve ACME; default all, or the only one", false,
+     ""},
+    {"--owner", "TEXT", "eab create: who the key is for", false, ""},
+    {"--profile", "NAME", "eab create, renew-early: one of the pipeline's profiles", true, ""},
+    {"--name", "NAME", "eab create: a domain, with all below, or an address range it is limited to", true,
+     ""},
+    {"--quota", "NUMBER", "eab create: how many orders it is good for; default any number", false, ""},
+    {"--accounts", "NUMBER", "eab create: how many accounts may be bound to it; default 1", false, ""},
+    {"--within", "DURATION",
+     "eab create: how long it may be used; renew-early: over how long to spread; default 1d", false, ""},
+    {"--account", "NAME", "orders: only those of that account", false, ""},
+};
 constexpr Option show_options[] = {
     {"--authority", "NAME", "show an authority's certificate", false, ""},
     {"--pem", "", "print the certificate as PEM", false, ""},
@@ -90,6 +103,9 @@ constexpr CommandSpec table[] = {
     {"crl", "generate|list|show|download [AUTHORITY]", "make CRLs now, look at them, or get one", crl_options,
      1, 2},
     {"ocsp", "export DIR", "write all OCSP responses as files for a web server", {}, 2, 2},
+    {"acme", "eab create|eab list|eab revoke KID|accounts|orders|explain ORDER|renew-early",
+     "make keys for external accounts, look at accounts and orders, or have certificates renewed early",
+     acme_options, 1, 3},
     {"show", "[FILE_OR_SERIAL]", "show a certificate and what has become of it", show_options, 0, 1},
     {"list", "", "list certificates", list_options, 0, 0},
     {"serials", "", "show where serial numbers come from", {}, 0, 0},

@@ -127,9 +127,13 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
                                   {"failures", std::move(failures)}});
 }
 
-// Asks every protocol instance that offers the service.
+// Asks every protocol instance that offers the service; only one that has a name when `instance` says it, and
+// the only one there is when `one` is true.
 Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call) {
   const std::string service(arguments.text_at("service"));
+  const std::string_view named = arguments.text_at("instance");
+  const json::Value* one = arguments.find("one");
+  const bool only_one = one && one->boolean() && *one->boolean();
   std::vector<std::string> words;
   if (const json::Value* list = arguments.find("words"); list && list->array())
     for (const json::Value& word : *list->array())
@@ -140,7 +144,9 @@ Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call
     const config::InstanceConfig& config = instance->config();
     if (config.kind != "protocol" || !node.catalog().offers(config.kind, config.plugin, service)) continue;
     auto* operable = ability_of<Operable>(instance->plugin());
-    if (operable == nullptr) continue;
+    if (operable == nullptr || (!named.empty() && named != config.name)) continue;
+    if (only_one && asked)
+      return conflict("several instances serve " + service + "; name one with --instance");
     asked = true;
     HANAPER_TRY(const std::string text, guarded<std::string>(node.shared().logger, instance->name(), [&] {
                   return operable->operate(arguments.text_at("command"), words, call);
@@ -149,7 +155,9 @@ Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call
     if (value.array())
       for (json::Value& row : *value.array()) results.push_back(std::move(row));
   }
-  if (!asked) return not_found("no protocol instance of the configuration serves " + service);
+  if (!asked)
+    return not_found("no protocol instance " + (named.empty() ? "" : "\"" + std::string(named) + "\" ") +
+                     "of the configuration serves " + service);
   return json::Value(std::move(results));
 }
 

@@ -92,6 +92,7 @@ NodeConfig read_node(const Fields& fields) {
 OutboundConfig read_outbound(const Fields& fields) {
   OutboundConfig outbound;
   outbound.resolvers = fields.texts("resolvers");
+  outbound.trust_anchors = fields.text("trust_anchors");
   const auto parse = [](std::string_view text) -> Result<x509::Subtree> {
     HANAPER_TRY(x509::Subtree range, x509::parse_subtree(text));
     if (range.kind != Identifier::Kind::ip)

@@ -40,6 +40,7 @@ struct LogConfig {
 
 struct OutboundConfig {
   std::vector<std::string> resolvers;
+  std::string trust_anchors;  // file; empty: none
   std::vector<x509::Subtree> permit;
   std::vector<x509::Subtree> deny;
   std::chrono::milliseconds timeout{};

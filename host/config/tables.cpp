@@ -29,6 +29,9 @@ constexpr SettingKey log_keys[] = {
 
 constexpr SettingKey outbound_keys[] = {
     {"resolvers", texts, "[]", nullptr, "DNS servers as address or address:port; none: those of the system"},
+    {"trust_anchors", path, "", nullptr,
+     "file with DNSSEC trust anchors, such as /usr/share/dns/root.key; without, the DNS servers are "
+     "believed"},
     {"permit", texts, "[]", nullptr,
      "address ranges to reach although they are denied by default (loopback, link-local, multicast)"},
     {"deny", texts, "[]", nullptr, "address ranges never to reach"},

@@ -7,13 +7,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <charconv>
-#include <cstring>
 
 namespace hanaper::http {
 namespace {
@@ -41,79 +35,7 @@ const std::vector<x509::Subtree>& closed_by_default() {
   return ranges;
 }
 
-struct Socket {
-  explicit Socket(int value) : fd(value) {}
-  ~Socket() {
-    if (fd >= 0) ::close(fd);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int fd;
-};
-
-// False when the deadline came first.
-bool wait_for(int fd, short events, Deadline deadline) {
-  for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    if (left <= 0) return false;
-    pollfd wait{fd, events, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
-  }
-}
-
-Error no_answer(const std::string& where, std::string_view why) {
-  return unavailable(where + ": " + std::string(why));
-}
-
-Result<int> connect_to(ByteView address, std::uint16_t port, const std::string& where, Deadline deadline) {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  if (address.size() == 4) {
-    auto& in = reinterpret_cast<sockaddr_in&>(storage);
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    std::memcpy(&in.sin_addr, address.data(), 4);
-    size = sizeof in;
-  } else {
-    auto& in6 = reinterpret_cast<sockaddr_in6&>(storage);
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(port);
-    std::memcpy(&in6.sin6_addr, address.data(), 16);
-    size = sizeof in6;
-  }
-  const int fd = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return no_answer(where, std::strerror(errno));
-  int error = ::connect(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0 ? 0 : errno;
-  if (error == EINPROGRESS) {
-    socklen_t length = sizeof error;
-    if (!wait_for(fd, POLLOUT, deadline))
-      error = ETIMEDOUT;
-    else
-      ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  }
-  if (error == 0) return fd;
-  ::close(fd);
-  return no_answer(where, std::strerror(error));
-}
-
-Status send_all(int fd, std::string_view octets, const std::string& where, Deadline deadline) {
-  while (!octets.empty()) {
-    const ssize_t n = ::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL);
-    if (n > 0)
-      octets.remove_prefix(static_cast<std::size_t>(n));
-    else if (errno != EAGAIN && errno != EINTR)
-      return no_answer(where, std::strerror(errno));
-    else if (!wait_for(fd, POLLOUT, deadline))
-      return no_answer(where, "timed out while sending");
-  }
-  return {};
-}
-
-Result<OutboundAnswer> read_answer(int fd, const OutboundRequest& request, const std::string& where,
-                                   Deadline deadline, std::string& location) {
+Result<OutboundAnswer> read_answer(Dial& dial, const OutboundRequest& request, std::string& location) {
   beast::http::response_parser<beast::http::string_body> parser;
   parser.header_limit(16 * 1024);
   parser.body_limit(request.body_limit.value);
@@ -121,48 +43,44 @@ Result<OutboundAnswer> read_answer(int fd, const OutboundRequest& request, const
   std::string buffer;
   char chunk[8192];
   while (!parser.is_done()) {
-    const ssize_t n = ::recv(fd, chunk, sizeof chunk, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-      if (!wait_for(fd, POLLIN, deadline)) return no_answer(where, "timed out while waiting for the answer");
-      continue;
-    }
-    if (n < 0) return no_answer(where, std::strerror(errno));
+    HANAPER_TRY(const std::size_t n, dial.receive(chunk, sizeof chunk));
     beast::error_code ec;
     if (n == 0) {
       parser.put_eof(ec);
       if (ec || !parser.is_done())
-        return malformed(where + ": closed the connection in the middle of its answer");
+        return malformed(dial.where() + ": closed the connection in the middle of its answer");
       break;
     }
-    buffer.append(chunk, static_cast<std::size_t>(n));
+    buffer.append(chunk, n);
     const std::size_t used = parser.put(boost::asio::buffer(buffer), ec);
     buffer.erase(0, used);
     if (ec == beast::http::error::body_limit)
-      return malformed(where + ": answer of more than " + std::to_string(request.body_limit.value) +
+      return malformed(dial.where() + ": answer of more than " + std::to_string(request.body_limit.value) +
                        " octets");
     if (ec && ec != beast::http::error::need_more)
-      return malformed(where + ": answer is no HTTP: " + ec.message());
+      return malformed(dial.where() + ": answer is no HTTP: " + ec.message());
   }
   const auto& message = parser.get();
   if (const auto found = message.find(beast::http::field::location); found != message.end())
     location = std::string(found->value());
-  return OutboundAnswer{static_cast<int>(message.result_int()), message.body(), where};
+  return OutboundAnswer{static_cast<int>(message.result_int()), message.body(), dial.where()};
 }
 
-// "http://host:port/target" of a redirect; nothing for what is not followed.
+// "http://host:port/target" of a redirect, or "https:"; nothing for what is not followed.
 std::optional<OutboundRequest> follow(const OutboundRequest& from, const std::string& location) {
   OutboundRequest next = from;
   if (location.starts_with('/')) {
     next.target = location;
     return next;
   }
-  if (!location.starts_with("http://")) return std::nullopt;
-  std::string_view rest = std::string_view(location).substr(7);
+  next.tls = location.starts_with("https://");
+  if (!next.tls && !location.starts_with("http://")) return std::nullopt;
+  std::string_view rest = std::string_view(location).substr(next.tls ? 8 : 7);
   const std::size_t slash = rest.find_first_of("/?");
   std::string_view authority = rest.substr(0, slash);
   next.target = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
   if (next.target.starts_with('?')) next.target.insert(0, "/");
-  next.port = 80;
+  next.port = next.tls ? 443 : 80;
   const std::size_t colon = authority.rfind(':');
   if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
     const std::string_view digits = authority.substr(colon + 1);
@@ -189,7 +107,7 @@ bool EgressPolicy::allows(ByteView address) const {
 }
 
 Result<std::unique_ptr<OutboundClient>> OutboundClient::open(const config::OutboundConfig& config) {
-  HANAPER_TRY(std::unique_ptr<Resolver> resolver, Resolver::open(config.resolvers));
+  HANAPER_TRY(std::unique_ptr<Resolver> resolver, Resolver::open(config.resolvers, config.trust_anchors));
   return std::unique_ptr<OutboundClient>(new OutboundClient(config, std::move(resolver)));
 }
 
@@ -209,7 +127,7 @@ Result<std::vector<Bytes>> OutboundClient::allowed_addresses(const std::string& 
 
 Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call& call) {
   HANAPER_ON(worker);
-  const Deadline deadline = std::min(call.deadline, std::chrono::steady_clock::now() + timeout_);
+  const Deadline deadline = deadline_of(call);
   OutboundRequest current = request;
   for (int left = request.redirects;; --left) {
     std::string location;
@@ -224,32 +142,50 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
   }
 }
 
-Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline,
-                                                std::string& location) {
-  HANAPER_TRY(const std::vector<Bytes> addresses, allowed_addresses(request.host, deadline));
-  Error last = unavailable(request.host + ": no address");
+Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, Deadline deadline) {
+  HANAPER_TRY(const std::vector<Bytes> addresses, allowed_addresses(host, deadline));
+  Error last = unavailable(host + ": no address");
   for (std::size_t i = 0; i < addresses.size() && i < 8; ++i) {
     const std::string text = x509::ip_text(addresses[i]);
-    const std::string where = request.host + " at " + (addresses[i].size() == 16 ? "[" + text + "]" : text) +
-                              ":" + std::to_string(request.port);
+    const std::string where =
+        host + " at " + (addresses[i].size() == 16 ? "[" + text + "]" : text) + ":" + std::to_string(port);
     // An address that does not answer leaves time for the next.
     const auto left = deadline - std::chrono::steady_clock::now();
     const Deadline turn = i + 1 < addresses.size() ? std::chrono::steady_clock::now() + left / 2 : deadline;
-    auto fd = connect_to(addresses[i], request.port, where, turn);
-    if (!fd) {
-      last = fd.error();
+    auto connected = Dial::connect(addresses[i], port, where, turn);
+    if (!connected) {
+      last = connected.error();
       continue;
     }
-    const Socket socket(*fd);
-    const bool six = x509::ip_octets(request.host).value_or({}).size() == 16;
-    const std::string host = (six ? "[" + request.host + "]" : request.host) +
-                             (request.port == 80 ? "" : ":" + std::to_string(request.port));
-    const std::string text_request = "GET " + request.target + " HTTP/1.1\r\nHost: " + host +
-                                     "\r\nUser-Agent: hanaper\r\nAccept: */*\r\nConnection: close\r\n\r\n";
-    HANAPER_CHECK(send_all(socket.fd, text_request, where, deadline));
-    return read_answer(socket.fd, request, where, deadline, location);
+    connected->until(deadline);
+    return connected;
   }
   return last;
+}
+
+Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline,
+                                                std::string& location) {
+  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline));
+  const Bytes literal = x509::ip_octets(request.host).value_or({});
+  if (request.tls) HANAPER_CHECK(connection.start_tls(literal.empty() ? request.host : "", {}));
+  const std::string host =
+      (literal.size() == 16 ? "[" + request.host + "]" : request.host) +
+      (request.port == (request.tls ? 443 : 80) ? "" : ":" + std::to_string(request.port));
+  HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host +
+                                "\r\nUser-Agent: hanaper\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
+  return read_answer(connection, request, location);
+}
+
+Result<HandshakeAnswer> OutboundClient::handshake(const OutboundHandshake& request, Call& call) {
+  HANAPER_ON(worker);
+  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline_of(call)));
+  HANAPER_CHECK(connection.start_tls(request.server_name, request.protocol));
+  return HandshakeAnswer{connection.peer_certificate(), connection.peer_protocol(), connection.where()};
+}
+
+Result<std::vector<Bytes>> OutboundClient::records(const std::string& name, DnsType type, Call& call) {
+  HANAPER_ON(worker);
+  return resolver_->records(name, static_cast<int>(type), deadline_of(call));
 }
 
 }  // namespace hanaper::http

@@ -1,7 +1,8 @@
-// The host's way out: plain HTTP to addresses that policy allows.
+// The host's way out: HTTP, TLS handshakes and DNS, to addresses that policy allows.
 #pragma once
 
 #include "../config/model.hpp"
+#include "dial.hpp"
 #include "resolver.hpp"
 
 #include <hanaper/host.hpp>
@@ -27,12 +28,19 @@ class OutboundClient final : public Outbound {
  public:
   static Result<std::unique_ptr<OutboundClient>> open(const config::OutboundConfig& config);
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
+  Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
+  Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
 
  private:
   OutboundClient(const config::OutboundConfig& config, std::unique_ptr<Resolver> resolver)
       : timeout_(config.timeout), policy_(config), resolver_(std::move(resolver)) {}
 
   Result<std::vector<Bytes>> allowed_addresses(const std::string& host, Deadline deadline);
+  Deadline deadline_of(const Call& call) const {
+    return std::min(call.deadline, std::chrono::steady_clock::now() + timeout_);
+  }
+  // Connects to the first address that answers.
+  Result<Dial> dial(const std::string& host, std::uint16_t port, Deadline deadline);
   Result<OutboundAnswer> get_once(const OutboundRequest& request, Deadline deadline, std::string& location);
 
   const std::chrono::milliseconds timeout_;

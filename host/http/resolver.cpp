@@ -109,7 +109,8 @@ struct Resolver::State {
 Resolver::Resolver(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Resolver::~Resolver() = default;
 
-Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>& servers) {
+Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>& servers,
+                                                 const std::string& anchors) {
   auto state = std::make_unique<State>();
   state->context.reset(ub_ctx_create());
   ub_ctx* context = state->context.get();
@@ -137,11 +138,17 @@ Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>&
     // unbound answers these itself; who names his own servers wants theirs.
     for (const char* zone : {"test.", "invalid.", "home.arpa.", "onion."}) ub_ctx_zone_remove(context, zone);
   }
+  if (!anchors.empty() && ub_ctx_add_ta_file(context, anchors.c_str()) != 0)
+    return malformed("outbound.trust_anchors: " + anchors + " cannot be used");
   state->quit = ::eventfd(0, EFD_CLOEXEC);
   if (state->quit < 0) return unavailable("dns: no event descriptor");
   State* running = state.get();
   state->thread = std::thread([running] { running->run(); });
   return std::unique_ptr<Resolver>(new Resolver(std::move(state)));
+}
+
+Result<std::vector<Bytes>> Resolver::records(const std::string& name, int type, Deadline deadline) {
+  return state_->ask(name, type, deadline);
 }
 
 Result<std::vector<Bytes>> Resolver::addresses(const std::string& name, Deadline deadline) {

@@ -106,7 +106,7 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
       return bad_csr("subject: " + checked.error().detail);
   HANAPER_TRY(std::vector<Identifier> names, requested_names(work.csr, *subject));
   if (request.names) HANAPER_CHECK(same_names(*request.names, names));
-  HANAPER_TRY(const Profile::Validity validity,
+  HANAPER_TRY(const ValidityPeriod validity,
               work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));
 
   Draft& draft = work.draft;
@@ -114,6 +114,8 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   draft.profile = work.profile->config().name;
   draft.authority = work.profile->authority().config().name;
   draft.requester = request.requester;
+  draft.account_uri = request.account_uri;
+  draft.proofs = request.proofs;
   draft.csr = request.csr;
   draft.spki = work.key.spki;
   draft.key = work.key.spec;
@@ -180,7 +182,7 @@ Status Pipeline::permits(std::string_view profile_name, const std::vector<Identi
                          std::string_view requester, Call& call) {
   const std::shared_ptr<const Wiring> wiring = wiring_.load();
   HANAPER_TRY(const Profile* profile, find_profile(*wiring, profile_name));
-  HANAPER_TRY(const Profile::Validity validity, profile->validity(spine_.clock.now(), {}, {}));
+  HANAPER_TRY(const ValidityPeriod validity, profile->validity(spine_.clock.now(), {}, {}));
   Draft draft;
   draft.pipeline = name_;
   draft.profile = profile->config().name;

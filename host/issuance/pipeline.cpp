@@ -1,6 +1,8 @@
 // A request's way through both halves of the spine, and what comes after: revocation, status.
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/oids.hpp>
+
 namespace hanaper::issuance {
 namespace {
 
@@ -59,7 +61,7 @@ Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::s
 
 Status Pipeline::revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call) {
   const Revoker revoker{spine_.writer, spine_.blocked, spine_.clock, spine_.revoked};
-  HANAPER_CHECK(revoker.revoke(authority()->config().name, row, order, call));
+  HANAPER_CHECK(revoker.revoke(signer()->config().name, row, order, call));
   if (order.reason != RevocationReason::remove_from_crl) revoked_.add();
   return {};
 }
@@ -73,7 +75,7 @@ Result<CertificateStatus> Pipeline::status(const CertificateId& id) {
 
 Result<CertificateId> Pipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
-  const auto signer = authority();
+  const auto signer = this->signer();
   const Error foreign = not_found("the certificate was not issued here");
   if (!equal(view.issuer, signer->subject())) return foreign;
   const CertificateId id{signer->id(), view.serial};
@@ -81,6 +83,38 @@ Result<CertificateId> Pipeline::identify(ByteView certificate) {
   if (!known && known.error().code != Code::not_found) return std::move(known).error();
   if (!known || !equal(known->certificate, certificate)) return foreign;
   return id;
+}
+
+// Earlier generations of an authority have its name; which of them signed is told by the key.
+Result<CertificateId> Pipeline::find(ByteView authority_key, const Serial& serial) {
+  const auto current = signer();
+  std::vector<AuthorityId> candidates;
+  if (equal(current->key_identifier(), authority_key)) {
+    candidates.push_back(current->id());
+  } else {
+    HANAPER_TRY(const std::vector<AuthorityRow> rows, spine_.ledger.authorities());
+    for (const AuthorityRow& row : rows) {
+      if (row.name != current->config().name || row.certificate.empty()) continue;
+      HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(row.certificate));
+      const auto* extension = view.find(oid::subject_key_identifier);
+      if (extension == nullptr) continue;
+      const auto identifier = x509::parse_subject_key_identifier(extension->value);
+      if (identifier && equal(*identifier, authority_key)) candidates.push_back(row.id);
+    }
+  }
+  for (AuthorityId candidate : candidates) {
+    const auto row = spine_.ledger.certificate(candidate, serial);
+    if (!row && row.error().code != Code::not_found) return row.error();
+    if (row && !row->signature.empty()) return CertificateId{candidate, serial};
+  }
+  return not_found("no such certificate was issued here");
+}
+
+Result<ValidityPeriod> Pipeline::validity(std::string_view name, std::optional<Time> not_before,
+                                          std::optional<Time> not_after) const {
+  const auto wiring = wiring_.load();
+  HANAPER_TRY(const Profile* profile, find_profile(*wiring, name));
+  return profile->validity(spine_.clock.now(), not_before, not_after);
 }
 
 std::vector<Bytes> Pipeline::chain() const { return wiring_.load()->authority->chain(); }

@@ -51,11 +51,15 @@ class Pipeline final : public Issuer {
   Result<CertificateId> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
+  Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
+  Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
+                                  std::optional<Time> not_after) const override;
+  AuthorityId authority() const override { return signer()->id(); }
   std::vector<Bytes> chain() const override;
   std::vector<std::string> profiles() const override;
 
   const std::string& name() const noexcept { return name_; }
-  std::shared_ptr<const Authority> authority() const { return wiring_.load()->authority; }
+  std::shared_ptr<const Authority> signer() const { return wiring_.load()->authority; }
 
  private:
   Result<Admitted> admit(const IssueRequest& request, Call& call);

@@ -103,10 +103,10 @@ Status Profile::accepts(const std::vector<Identifier>& names) const {
   return {};
 }
 
-Result<Profile::Validity> Profile::validity(Time now, std::optional<Time> not_before,
-                                            std::optional<Time> not_after) const {
+Result<ValidityPeriod> Profile::validity(Time now, std::optional<Time> not_before,
+                                         std::optional<Time> not_after) const {
   const Time second = std::chrono::floor<std::chrono::seconds>(now);
-  Validity validity{
+  ValidityPeriod validity{
       not_before ? Time{std::chrono::floor<std::chrono::seconds>(*not_before)} : second - config_.backdate,
       {}};
   if (not_before && (*not_before < now - config_.lifetime || *not_before > now + config_.lifetime))

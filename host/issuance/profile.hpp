@@ -3,6 +3,8 @@
 
 #include "authority.hpp"
 
+#include <hanaper/host.hpp>
+
 namespace hanaper::issuance {
 
 // Immutable after construction; thread-safe.
@@ -26,10 +28,8 @@ class Profile {
   Status accepts(const std::vector<Identifier>& names) const;
 
   // notBefore and notAfter from wishes: inside the profile's lifetime and the authority's own. rejected.
-  struct Validity {
-    Time not_before, not_after;
-  };
-  Result<Validity> validity(Time now, std::optional<Time> not_before, std::optional<Time> not_after) const;
+  Result<ValidityPeriod> validity(Time now, std::optional<Time> not_before,
+                                  std::optional<Time> not_after) const;
 
   // Extensions of the request that the profile takes over as they are, and what stands in for a missing one.
   std::vector<x509::Extension> honoured(const x509::CsrView& csr) const;

@@ -44,7 +44,7 @@ Status Pipeline::rehearse() {
       work.profile = profile.get();
       const Bytes spki = stand_in_key(spec);
       HANAPER_TRY(work.key, x509::parse_public_key(spki));
-      HANAPER_TRY(const Profile::Validity validity, profile->validity(spine_.clock.now(), {}, {}));
+      HANAPER_TRY(const ValidityPeriod period, profile->validity(spine_.clock.now(), {}, {}));
       work.draft = Draft{.pipeline = name_,
                          .profile = profile->config().name,
                          .authority = profile->authority().config().name,
@@ -54,9 +54,11 @@ Status Pipeline::rehearse() {
                          .key = spec,
                          .subject = {{std::string(x509::common_name_oid), "rehearsal"}},
                          .names = {},
-                         .not_before = validity.not_before,
-                         .not_after = validity.not_after,
-                         .tbs = {}};
+                         .not_before = period.not_before,
+                         .not_after = period.not_after,
+                         .tbs = {},
+                         .account_uri = {},
+                         .proofs = {}};
       if (!profile->config().names.empty()) work.draft.names.push_back(stand_in_name(profile->config()));
       Call call{"rehearsal", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
       const auto fail = [&](Error error) {

@@ -100,7 +100,7 @@ Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
 bool ListenerCertificates::still_good(const Held& held, ByteView certificate) const {
   const issuance::Pipeline* pipeline = pipelines_(held.config.issue);
   const auto view = x509::parse_certificate(certificate);
-  if (pipeline == nullptr || !view || !equal(view->issuer, pipeline->authority()->subject())) return false;
+  if (pipeline == nullptr || !view || !equal(view->issuer, pipeline->signer()->subject())) return false;
   std::vector<Identifier> wanted = held.config.names, present = names_of(*view);
   std::ranges::sort(wanted);
   std::ranges::sort(present);

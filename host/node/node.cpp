@@ -168,7 +168,7 @@ Result<issuance::Pipeline*> Node::pipeline(std::string_view name) const {
 
 Result<issuance::Pipeline*> Node::pipeline_of(AuthorityId authority) const {
   for (const std::string& name : wired_)
-    if (pipelines_.at(name)->authority()->id() == authority) return pipelines_.at(name).get();
+    if (pipelines_.at(name)->authority() == authority) return pipelines_.at(name).get();
   return not_found("no pipeline of this configuration belongs to the certificate's authority");
 }
 

@@ -58,6 +58,16 @@ Result<OutboundAnswer> FakeOutbound::get(const OutboundRequest& request, Call&) 
   return answer(request);
 }
 
+Result<HandshakeAnswer> FakeOutbound::handshake(const OutboundHandshake& request, Call&) {
+  if (!shake) return unavailable(request.host + ": connection refused");
+  return shake(request);
+}
+
+Result<std::vector<Bytes>> FakeOutbound::records(const std::string& name, DnsType type, Call&) {
+  if (!look_up) return unavailable("dns: no answer for " + name + " in time");
+  return look_up(name, type);
+}
+
 Status commit_one(Storage& storage, Write& write) {
   HANAPER_TRY(const WriterState state, storage.ledger().writer("test"));
   Write* writes[] = {&write};
@@ -97,11 +107,12 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
                                         .authority_key_identifier = {},
                                         .extensions = {}});
   const auto identifier = x509::key_identifier(key);
+  HANAPER_TRY(const ValidityPeriod period, validity({}, request.not_before, request.not_after));
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
   der::Writer writer;
   form.render({.serial = serial,
-               .not_before = now,
-               .not_after = now + std::chrono::days{90},
+               .not_before = period.not_before,
+               .not_after = period.not_after,
                .subject = x509::encode_name({}),
                .spki = csr.spki,
                .key_identifier = identifier,
@@ -117,8 +128,8 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
                                    .serial = serial,
                                    .profile = "default",
                                    .requester = request.requester,
-                                   .not_before = now,
-                                   .not_after = now + std::chrono::days{90},
+                                   .not_before = period.not_before,
+                                   .not_after = period.not_after,
                                    .shard = 0,
                                    .tbs = tbs};
   HANAPER_CHECK(commit(intent));
@@ -128,8 +139,8 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
                 .serial = serial,
                 .certificate = x509::assemble_certificate(tbs, signature),
                 .chain = {},
-                .not_before = now,
-                .not_after = now + std::chrono::days{90}};
+                .not_before = period.not_before,
+                .not_after = period.not_after};
   Write record;
   if (request.with_record) record.records = request.with_record(issued);
   record.recording = Recording{1, serial, signature, now};
@@ -164,6 +175,20 @@ Result<CertificateId> FakeIssuer::identify(ByteView certificate) {
   if (!known || !equal(known->certificate, certificate))
     return not_found("the certificate was not issued here");
   return id;
+}
+
+Result<CertificateId> FakeIssuer::find(ByteView, const Serial& serial) {
+  HANAPER_CHECK(storage_.certificate(1, serial));
+  return CertificateId{1, serial};
+}
+
+Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time> not_before,
+                                            std::optional<Time> not_after) const {
+  const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
+  const ValidityPeriod period{not_before.value_or(now), not_after.value_or(now + std::chrono::days{90})};
+  if (period.not_after <= period.not_before || period.not_after > period.not_before + std::chrono::days{90})
+    return rejected("such a validity is not issued");
+  return period;
 }
 
 Status FakeIssuer::permits(std::string_view, const std::vector<Identifier>& names, std::string_view, Call&) {

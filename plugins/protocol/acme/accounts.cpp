@@ -12,25 +12,17 @@ namespace {
 constexpr std::size_t max_contacts = 10;
 constexpr std::uint32_t orders_per_page = 100;
 
-bool flag(const json::Value& payload, std::string_view name) {
-  const json::Value* value = payload.find(name);
-  return value && value->boolean() && *value->boolean();
-}
-
 }  // namespace
 
 Outcome<Account> Service::load_account(std::string_view id, Call& call) {
-  const Problem unknown{400, "accountDoesNotExist", "no such account"};
-  if (id.empty() || id.size() > 64) return unknown;
-  const auto record = accounts_.get(id);
-  if (!record) return record.error().code == Code::not_found ? unknown : problem_of(record.error(), call);
-  auto account = read_account(*record);
-  if (!account) return problem_of(account.error(), call);
-  return *std::move(account);
+  auto account = store_.account(id);
+  if (account) return *std::move(account);
+  if (account.error().code == Code::not_found) return Problem{400, "accountDoesNotExist", "no such account"};
+  return problem_of(account.error(), call);
 }
 
 Outcome<std::optional<Account>> Service::account_of_key(const std::string& thumbprint, Call& call) {
-  const auto record = keys_.get(thumbprint);
+  const auto record = store_.keys.get(thumbprint);
   if (!record && record.error().code == Code::not_found) return std::optional<Account>{};
   if (!record) return problem_of(record.error(), call);
   ACME_TRY(Account account, load_account(record->data, call));
@@ -59,15 +51,32 @@ Outcome<std::vector<std::string>> Service::read_contact(const json::Value& paylo
   return contact;
 }
 
-Response Service::present_account(const Account& account, int status) const {
-  json::Array contact;
-  for (const std::string& address : account.contact) contact.emplace_back(address);
+void Service::agree_to_terms(const json::Value& payload, Account& account) const {
+  if (flag_at(payload, "termsOfServiceAgreed"))
+    account.terms_agreed = options_.terms.empty() ? "-" : options_.terms;
+}
+
+// RFC 8555 7.3.3: "a 403 (Forbidden) ... of type userActionRequired ... MUST include a Link header field with
+// link relation terms-of-service ... and an instance field"
+std::optional<Problem> Service::check_terms(const Account& account) const {
+  if (options_.terms.empty() || account.terms_agreed == options_.terms) return std::nullopt;
+  Problem problem{403, "userActionRequired",
+                  "the terms of service at " + options_.terms + " must be agreed to"};
+  problem.extra.emplace_back("instance", options_.terms);
+  problem.headers.push_back({"Link", "<" + options_.terms + ">;rel=\"terms-of-service\""});
+  return problem;
+}
+
+Outcome<Response> Service::present_account(const Account& account, int status) const {
+  auto jwk = jose::jwk_of(account.spki);
+  if (!jwk) return Problem{500, "serverInternal", "the account's key cannot be read"};
   json::Object object{{"status", account.status},
-                      {"contact", std::move(contact)},
+                      {"contact", json::Array(account.contact.begin(), account.contact.end())},
                       {"orders", url("/account/" + account.id + "/orders")},
                       {"createdAt", time_text(account.created)},
-                      {"key", account.jwk}};
-  if (account.terms_agreed) object.emplace_back("termsOfServiceAgreed", true);
+                      {"key", *std::move(jwk)}};
+  if (!account.terms_agreed.empty()) object.emplace_back("termsOfServiceAgreed", true);
+  if (!account.external_key.empty()) object.emplace_back("externalAccountBinding", account.binding);
   Response response{
       status, {{"Content-Type", "application/json"}}, json::write(json::Value(std::move(object)))};
   // RFC 8555 7.3 and 7.3.1 want it with newAccount; it does no harm with the others.
@@ -82,36 +91,40 @@ Outcome<Response> Service::new_account(const Request& request, Call& call) {
   const jose::Jwk& jwk = *signed_request.jwk;
   ACME_TRY(const std::optional<Account> existing, account_of_key(jwk.thumbprint, call));
   if (existing) {
-    if (existing->status != "valid")
-      return Problem{401, "unauthorized", "the account of this key is " + existing->status};
-    return present_account(*existing, 200);
+    // RFC 8555 7.3.1: the account as it is, whatever else the request says.
+    if (existing->status == "valid") return present_account(*existing, 200);
+    return Problem{401, "unauthorized", "the account of this key is " + existing->status};
   }
-  if (flag(payload, "onlyReturnExisting"))
+  if (flag_at(payload, "onlyReturnExisting"))
     return Problem{400, "accountDoesNotExist", "no account has this key"};
   const auto key = x509::parse_public_key(jwk.spki);
   if (Status checked = key ? x509::check_public_key(*key) : Status(key.error()); !checked)
     return Problem{400, "badPublicKey", checked.error().detail};
   Account account;
   ACME_TRY(account.contact, read_contact(payload));
-  account.terms_agreed = flag(payload, "termsOfServiceAgreed");
-  if (!options_.terms.empty() && !account.terms_agreed)
-    return Problem{403, "userActionRequired",
-                   "the terms of service at " + options_.terms + " must be agreed to"};
+  agree_to_terms(payload, account);
+  if (auto problem = check_terms(account)) return *std::move(problem);
   account.id = crypto::random_name(15);
-  auto canonical = jose::jwk_of(jwk.spki);
-  if (!canonical) return problem_of(canonical.error(), call);
-  account.jwk = *std::move(canonical);
+  account.spki = jwk.spki;
   account.thumbprint = jwk.thumbprint;
   account.created = host_.clock().now();
+  ACME_TRY(const std::optional<ExternalKey> binding, bind_account(signed_request, payload, account, call));
+  if (Status allowed =
+          options_.limits.take("accounts-per-address", std::string(request.address), account.created);
+      !allowed)
+    return problem_of(allowed.error(), call);
   RecordWrite owner;
   owner.key = account.thumbprint;
   owner.data = account.id;
-  const Status stored =
-      host_.commit({accounts_.bind(record_of(account)), keys_.bind(std::move(owner))}, call);
+  std::vector<RecordWrite> writes{store_.write(account), store_.keys.bind(std::move(owner))};
+  if (binding) writes.push_back(store_.write(*binding));
+  const Status stored = store_.commit(std::move(writes), call);
   if (!stored && stored.error().code == Code::conflict) {
-    // The same key, a moment earlier: there is one account for it.
+    // The same key, a moment earlier: there is one account for it. Or the same binding.
     ACME_TRY(const std::optional<Account> first, account_of_key(jwk.thumbprint, call));
     if (first) return present_account(*first, 200);
+    return Problem{503, "serverInternal", "the external account is being bound elsewhere; try again",
+                   std::chrono::seconds{1}};
   }
   if (!stored) return problem_of(stored.error(), call);
   host_.log().info("account created", {{"account", account.id}, {"address", std::string(request.address)}});
@@ -128,34 +141,36 @@ Outcome<Response> Service::account(const Request& request, std::string_view id, 
   if (payload.find("contact") != nullptr) {
     ACME_TRY(account.contact, read_contact(payload));
   }
-  if (flag(payload, "termsOfServiceAgreed")) account.terms_agreed = true;
-  if (const std::string_view status = payload.text_at("status"); !status.empty()) {
-    if (status != "deactivated" && status != account.status)
+  agree_to_terms(payload, account);
+  if (const json::Value* status = payload.find("status")) {
+    if (status->text() == nullptr || (*status->text() != "deactivated" && *status->text() != account.status))
       return malformed_problem("a client sets no status but deactivated");
-    account.status = status;
+    account.status = *status->text();
   }
-  const Status stored = host_.commit({accounts_.bind(record_of(account))}, call);
-  if (!stored) return problem_of(stored.error(), call);
+  if (Status stored = store_.commit({store_.write(account)}, call); !stored)
+    return problem_of(stored.error(), call);
   if (account.status == "deactivated") host_.log().info("account deactivated", {{"account", account.id}});
   return present_account(account, 200);
 }
 
 // RFC 8555 7.1.2.1
 Outcome<Response> Service::account_orders(const Request& request, std::string_view id, Call& call) {
-  ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
+  ACME_TRY(const SignedRequest signed_request, open_post_as_get(request, call));
   if (signed_request.account->id != id)
     return Problem{403, "unauthorized", "this account belongs to somebody else"};
-  if (!signed_request.post_as_get) return malformed_problem("POST-as-GET has an empty payload");
   const std::string_view after =
       request.query.starts_with("after=") ? request.query.substr(6) : std::string_view{};
-  const auto records = orders_.find("account", id, after, orders_per_page);
+  if (after.size() > 64) return malformed_problem("after: no such order", 404);
+  const auto records = store_.orders.find("account", id, after, orders_per_page);
   if (!records) return problem_of(records.error(), call);
   json::Array urls;
   for (const Record& record : *records) {
-    auto order = read_order(record);
+    const auto order = read_order(record);
     if (!order) return problem_of(order.error(), call);
-    order->settle(host_.clock().now());
-    if (order->status != "invalid") urls.emplace_back(url("/order/" + record.key));
+    // "The server SHOULD include pending orders and SHOULD NOT include orders that are invalid"
+    const bool dead =
+        order->status == "invalid" || (order->status == "pending" && order->expires <= host_.clock().now());
+    if (!dead) urls.emplace_back(url("/order/" + record.key));
   }
   Response response{200,
                     {{"Content-Type", "application/json"}},

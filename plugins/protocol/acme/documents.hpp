@@ -1,4 +1,5 @@
-// Accounts and orders as they are stored, and the rules of their states (RFC 8555 7.1.6).
+// What is stored, and the rules of its states (RFC 8555 7.1.6). Accounts, authorizations and orders are one
+// document each; an order refers to its authorizations, which may serve several orders.
 #pragma once
 
 #include "problem.hpp"
@@ -8,16 +9,28 @@
 
 namespace hanaper::acme {
 
-// Account: status valid -> deactivated.
+// Something that happened to an order or an authorization; the last of them are kept for whoever asks why.
+struct Event {
+  Time at;
+  std::string text;
+};
+using History = std::vector<Event>;
+void add_event(History& history, Time at, std::string text);
+
+// valid -> deactivated
 struct Account {
   std::string id;
   std::uint64_t version = 0;  // of the record
   std::string status = "valid";
-  json::Value jwk;
+  Bytes spki;  // DER
   std::string thumbprint;
   std::vector<std::string> contact;
-  bool terms_agreed = false;
+  std::string terms_agreed;  // URL of those it has agreed to; "-" where there were none; empty: never
   Time created;
+  std::string external_key;  // whose binding it was made with (RFC 8555 7.3.4); empty: none
+  json::Value binding;       // as the client sent it
+
+  std::string requester() const { return "acme:account/" + id; }
 };
 
 // pending -> processing -> valid | invalid
@@ -29,44 +42,95 @@ struct Challenge {
   json::Value error;  // a problem document, or null
 };
 
-// pending -> valid -> expired | deactivated | revoked; pending -> invalid
+// pending -> valid -> expired | deactivated; pending -> invalid | expired | deactivated
 struct Authorization {
-  Identifier identifier;  // without "*."
-  bool wildcard = false;
+  std::string id;
+  std::uint64_t version = 0;
+  std::string account;
+  Identifier identifier;    // without "*."
+  bool wildcard = false;    // for "*." and the identifier
+  bool subdomains = false;  // for every name below (RFC 9444)
   std::string status = "pending";
   Time expires;
   std::vector<Challenge> challenges;
+  int attempts = 0;   // of the challenge under way
+  Time next_attempt;  // of that: not before
+  History history;
+
+  // Whether it stands for that name of an order.
+  bool covers(const Identifier& name) const;
+  Challenge* find(std::string_view type);
+  // The challenge being validated, or null.
+  Challenge* under_way();
+  void settle(Time now);
 };
 
-// pending -> ready -> processing -> valid; pending or ready -> invalid. An order carries its authorizations:
-// a whole order is three writes of one document.
+// pending -> ready -> processing -> valid; all but valid -> invalid; valid -> canceled (RFC 8739 3.1.2)
 struct Order {
+  // RFC 8739 3.1.1: the certificate is issued again and again.
+  struct AutoRenewal {
+    Time start, end;
+    std::chrono::seconds lifetime{}, adjust{};
+    bool certificate_get = false;
+    Time next;  // when the next certificate is due
+  };
+
   std::string id;
-  std::uint64_t version = 0;  // of the record
+  std::uint64_t version = 0;
   std::string account;
   std::string status = "pending";
   Time expires;
   std::optional<Time> not_before, not_after;
   std::string profile;
   std::vector<Identifier> identifiers;
-  std::vector<Authorization> authorizations;
+  std::vector<std::string> authorizations;  // one for each identifier; may repeat
   json::Value error;
   std::optional<CertificateId> certificate;
-  std::optional<Time> keep_until;  // how long the document itself is kept
+  std::string replaces;              // RFC 9773 5, as the client sent it
+  Bytes csr;                         // while it is being issued, and as long as it is renewed
+  Time claimed_until;                // processing: whoever finds it later takes over
+  std::optional<Time> keep_until;    // how long the document itself is kept
+  std::optional<AutoRenewal> renew;  //
+  History history;
 
-  // Derives the order's status from its authorizations and from the time. True when something changed.
-  bool settle(Time now);
+  // Derives ready and invalid from the authorizations, given in their order, and from the time.
+  void settle(Time now, const std::vector<Authorization>& of);
+};
+
+// A key that binds accounts to somebody the operator knows (RFC 8555 7.3.4).
+struct ExternalKey {
+  std::string id;
+  std::uint64_t version = 0;
+  std::string owner;
+  Bytes secret;
+  std::vector<std::string> profiles;  // allowed; none: all
+  std::vector<std::string> names;     // domains, with all below, and address ranges; none: all
+  std::int64_t accounts_left = 1;     // how many more accounts may be bound
+  std::optional<std::int64_t> orders_left;
+  std::optional<Time> expires;
+  Time created;
+  bool revoked = false;
 };
 
 json::Value identifier_json(const Identifier& identifier);
+// Identifies an identifier of an account in indexes.
+std::string index_of(std::string_view account, const Identifier& identifier);
 
-std::string write_document(const Account& account);
 Result<Account> read_account(const Record& record);
-std::string write_document(const Order& order);
+Result<Authorization> read_authorization(const Record& record);
 Result<Order> read_order(const Record& record);
+Result<ExternalKey> read_external_key(const Record& record);
+
+// As JSON.
+std::string write_document(const Account& account);
+std::string write_document(const Authorization& authorization);
+std::string write_document(const Order& order);
+std::string write_document(const ExternalKey& key);
 
 // The record that stores it, to be bound to its collection.
 RecordWrite record_of(const Account& account);
+RecordWrite record_of(const Authorization& authorization);
 RecordWrite record_of(const Order& order);
+RecordWrite record_of(const ExternalKey& key);
 
 }  // namespace hanaper::acme

@@ -1,33 +1,63 @@
 // The door of protocol/acme.
+#include "methods.hpp"
 #include "service.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/files.hpp>
 
 namespace hanaper::acme {
 namespace {
 
 constexpr SettingKey keys[] = {
     {"pipeline", SettingType::reference, nullptr, "pipeline", "what issues the certificates"},
-    {"challenges", SettingType::texts, "[\"http-01\"]", "http-01", "challenges offered"},
+    {"challenges", SettingType::texts, "[\"http-01\"]", known_methods, "challenges offered"},
+    {"drafts", SettingType::texts, "[]", "dns-account-01|dns-persist-01",
+     "challenges that are no standard yet, and may change"},
     {"http_01_port", SettingType::integer, "80", "1..65535",
      "port that http-01 asks at; anything but 80 is for tests and closed networks"},
+    {"tls_alpn_01_port", SettingType::integer, "443", "1..65535", "port of tls-alpn-01, likewise"},
     {"terms", SettingType::text, "", nullptr,
      "URL of the terms of service; clients must agree to them when set"},
     {"website", SettingType::text, "", nullptr, "URL with more about this service"},
+    {"caa_identities", SettingType::texts, "[]", nullptr, "domains by which CAA records name this service"},
+    {"external_account", SettingType::text, "optional", "optional|required",
+     "whether accounts must be bound to a key of hanaper acme eab create"},
+    {"nonces", SettingType::text, "local", "local|shared",
+     "who redeems a nonce: the process that made it, or every node of the same storage"},
+    {"limits", SettingType::texts, "[]", nullptr,
+     "how much is too much, as in \"orders-per-account 300/3h\""},
     {"order_lifetime", SettingType::duration, "7d", "1m..90d", "how long an order may take"},
     {"authorization_lifetime", SettingType::duration, "30d", "1m..90d",
      "how long a valid authorization is good for"},
+    {"star_min_lifetime", SettingType::duration, "", "1m..30d",
+     "shortest life of certificates that renew themselves (RFC 8739); without, there are none"},
+    {"alternate_chains", SettingType::texts, "[]", nullptr,
+     "PEM files with other chains for the same issuing key, issuer first"},
 };
 
-class Acme final : public Protocol {
+class Acme final : public Protocol, public Operable {
  public:
   Status configure(const Settings& settings, Host& host) override {
     Options options;
-    options.challenges = settings.texts("challenges");
-    if (options.challenges.empty()) return settings.error("challenges", "at least one is needed");
+    HANAPER_CHECK(read_challenges(settings, options));
     options.http_01_port = static_cast<std::uint16_t>(settings.integer("http_01_port"));
+    options.tls_alpn_01_port = static_cast<std::uint16_t>(settings.integer("tls_alpn_01_port"));
     options.terms = settings.text_or("terms", {});
     options.website = settings.text_or("website", {});
+    options.caa_identities = settings.texts("caa_identities");
+    options.external_account_required = settings.text("external_account") == "required";
+    options.shared_nonces = settings.text("nonces") == "shared";
     options.order_lifetime = settings.duration("order_lifetime");
     options.authorization_lifetime = settings.duration("authorization_lifetime");
+    if (settings.has("star_min_lifetime")) options.star_min_lifetime = settings.duration("star_min_lifetime");
+    auto limits = Limits::parse(settings.texts("limits"));
+    if (!limits) return settings.error("limits", limits.error().detail);
+    options.limits = *std::move(limits);
+    for (const std::string& file : settings.texts("alternate_chains")) {
+      auto chain = read_chain(file.starts_with('/') ? file : host.state_folder() + "/" + file);
+      if (!chain) return settings.error("alternate_chains", chain.error().detail);
+      options.alternates.push_back(*std::move(chain));
+    }
     if (!host.public_url().starts_with("https://"))
       return settings.error("listener",
                             "ACME is served over TLS only (RFC 8555 6.1); give the listener a certificate, "
@@ -35,21 +65,50 @@ class Acme final : public Protocol {
     service_ = std::make_unique<Service>(std::move(options), host, host.issuer(settings.text("pipeline")));
     return {};
   }
-  Status start() override { return service_->resume(); }
+  Status start() override { return service_->start(); }
+  void* ability(std::string_view id) override {
+    return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
+  }
 
   Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
   bool answer_fast(const Request& request, FastReply& reply) override {
     return service_->answer_fast(request, reply);
   }
+  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+                              Call& call) override {
+    HANAPER_TRY(const json::Value result, service_->operate(command, words, call));
+    return json::write(result);
+  }
 
  private:
+  static Status read_challenges(const Settings& settings, Options& options) {
+    options.challenges = settings.texts("challenges");
+    for (const std::string& challenge : options.challenges)
+      if (is_draft(challenge))
+        return settings.error("challenges", challenge + " is no standard yet; name it in drafts instead");
+    for (const std::string& draft : settings.texts("drafts")) options.challenges.push_back(draft);
+    if (options.challenges.empty()) return settings.error("challenges", "at least one is needed");
+    if (options.offers("dns-persist-01") && settings.texts("caa_identities").empty())
+      return settings.error("drafts", "dns-persist-01 needs caa_identities, the names its records hold");
+    return {};
+  }
+  static Result<std::vector<Bytes>> read_chain(const std::string& path) {
+    HANAPER_TRY(const std::string text, files::read(path, 1024 * 1024));
+    HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(text));
+    std::vector<Bytes> chain;
+    for (const pem::Block& block : blocks)
+      if (block.label == "CERTIFICATE") chain.push_back(block.der);
+    if (chain.empty()) return malformed(path + " holds no certificate");
+    return chain;
+  }
+
   std::unique_ptr<Service> service_;
 };
 
 }  // namespace
 }  // namespace hanaper::acme
 
-HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.1.0", .licence = "Apache-2.0",
+HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.2.0", .licence = "Apache-2.0",
                .summary = "Automatic Certificate Management Environment, RFC 8555",
-               .keys = hanaper::acme::keys, .key_count = std::size(hanaper::acme::keys), .capabilities = "",
-               .create = hanaper::create_plugin<hanaper::acme::Acme>);
+               .keys = hanaper::acme::keys, .key_count = std::size(hanaper::acme::keys),
+               .capabilities = "acme clusterable", .create = hanaper::create_plugin<hanaper::acme::Acme>);

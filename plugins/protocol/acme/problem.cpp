@@ -61,6 +61,8 @@ json::Value to_json(const Problem& problem) {
 Response present(const Problem& problem) {
   Response response{
       problem.status, {{"Content-Type", "application/problem+json"}}, json::write(to_json(problem))};
+  for (const Header& header : problem.headers) response.with(header.name, header.value);
+  if (!problem.allow.empty()) response.with("Allow", problem.allow);
   if (problem.retry_after) response.with("Retry-After", std::to_string(problem.retry_after->count()));
   return response;
 }

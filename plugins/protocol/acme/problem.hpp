@@ -14,7 +14,9 @@ struct Problem {
   std::optional<std::chrono::seconds> retry_after = {};
   std::optional<Identifier> identifier = {};  // in subproblems only
   std::vector<Problem> subproblems = {};
-  json::Object extra = {};  // "algorithms"
+  json::Object extra = {};           // "algorithms"
+  std::string allow = {};            // methods, with 405 (RFC 9110 15.5.6)
+  std::vector<Header> headers = {};  // Link, Location
 };
 
 // What a handler returns: a response, or a problem to present.

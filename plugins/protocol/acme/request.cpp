@@ -11,19 +11,13 @@ std::string head_of(const std::string& body, const std::string& content_type) {
       {200, {{"Content-Type", content_type}, {"Cache-Control", "public, max-age=300"}}, body});
 }
 
-bool is_json_problem(const Response& response) { return response.status >= 400; }
-
 }  // namespace
 
 Service::Service(Options options, Host& host, Issuer& issuer)
     : options_(std::move(options)),
       host_(host),
       issuer_(issuer),
-      accounts_(host.collection("account")),
-      keys_(host.collection("key")),
-      orders_(host.collection("order")),
-      directory_body_(json::write(directory())),
-      directory_head_(head_of(directory_body_, "application/json")),
+      store_(host),
       bad_nonces_(host.metrics().counter("hanaper_acme_bad_nonces_total",
                                          "Requests with a nonce that was not good.")),
       orders_made_(host.metrics().counter("hanaper_acme_orders_total", "Orders made.")),
@@ -37,12 +31,32 @@ json::Value Service::directory() const {
   json::Object meta;
   if (!options_.terms.empty()) meta.emplace_back("termsOfService", options_.terms);
   if (!options_.website.empty()) meta.emplace_back("website", options_.website);
-  json::Object directory{{"newNonce", url("/new-nonce")},
-                         {"newAccount", url("/new-account")},
-                         {"newOrder", url("/new-order")},
-                         {"revokeCert", url("/revoke-cert")}};
-  if (!meta.empty()) directory.emplace_back("meta", std::move(meta));
-  return directory;
+  if (!options_.caa_identities.empty())
+    meta.emplace_back("caaIdentities",
+                      json::Array(options_.caa_identities.begin(), options_.caa_identities.end()));
+  if (options_.external_account_required) meta.emplace_back("externalAccountRequired", true);
+  meta.emplace_back("subdomainAuthAllowed", true);  // RFC 9444 4.4
+  json::Object profiles;
+  for (const std::string& profile : issuer_.profiles())
+    profiles.emplace_back(profile, "certificates of the profile " + profile);
+  if (!profiles.empty()) meta.emplace_back("profiles", std::move(profiles));
+  if (options_.star_min_lifetime.count() > 0)
+    // RFC 8739 3.2: seconds
+    meta.emplace_back(
+        "auto-renewal",
+        json::Object{{"min-lifetime",
+                      std::chrono::duration_cast<std::chrono::seconds>(options_.star_min_lifetime).count()},
+                     {"max-duration", std::chrono::seconds{std::chrono::days{365}}.count()},
+                     {"allow-certificate-get", true}});
+  return json::Object{{"newNonce", url("/new-nonce")},       {"newAccount", url("/new-account")},
+                      {"newOrder", url("/new-order")},       {"newAuthz", url("/new-authz")},
+                      {"revokeCert", url("/revoke-cert")},   {"keyChange", url("/key-change")},
+                      {"renewalInfo", url("/renewal-info")}, {"meta", std::move(meta)}};
+}
+
+void Service::write_directory() {
+  directory_body_ = json::write(directory());
+  directory_head_ = head_of(directory_body_, "application/json");
 }
 
 bool Service::answer_fast(const Request& request, FastReply& reply) {
@@ -56,25 +70,23 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   // no-store".
   std::string head = request.method == Method::head ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
                                                     : "HTTP/1.1 204 No Content\r\n";
-  head += "Cache-Control: no-store\r\nReplay-Nonce: " + nonces_.issue() + "\r\nLink: <" + url("/directory") +
-          ">;rel=\"index\"\r\n";
+  head += "Cache-Control: no-store\r\nReplay-Nonce: " + nonces_.issue(host_.clock().now()) + "\r\nLink: <" +
+          url("/directory") + ">;rel=\"index\"\r\n";
   reply.send(head, {});
   return true;
 }
 
-Response Service::handle(const Request& request, Call& call) {
-  auto response = dispatch(request, call);
-  return finish(response ? std::move(*response) : present(response.problem()), request);
-}
-
 // RFC 8555 6.5: a fresh nonce with every answer to a POST; 7.1: the index on everything but the directory.
-Response Service::finish(Response response, const Request& request) {
-  if (request.method == Method::post) response.with("Replay-Nonce", nonces_.issue());
+Response Service::handle(const Request& request, Call& call) {
+  auto outcome = dispatch(request, call);
+  Response response = outcome ? std::move(*outcome) : present(outcome.problem());
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(response.headers, name, &Header::name) != response.headers.end();
+  };
+  if (request.method == Method::post) response.with("Replay-Nonce", nonces_.issue(host_.clock().now()));
   if (request.tail != "/directory") response.with("Link", "<" + url("/directory") + ">;rel=\"index\"");
-  if (std::ranges::none_of(response.headers,
-                           [](const Header& header) { return header.name == "Cache-Control"; }))
-    response.with("Cache-Control", "no-store");
-  if (is_json_problem(response) && request.method == Method::head) response.body.clear();
+  if (!has("Cache-Control")) response.with("Cache-Control", "no-store");
+  if (response.status >= 400 && request.method == Method::head) response.body.clear();
   return response;
 }
 
@@ -82,44 +94,96 @@ Outcome<Response> Service::dispatch(const Request& request, Call& call) {
   using Handler = Outcome<Response> (Service::*)(const Request&, Call&);
   constexpr std::pair<std::string_view, Handler> fixed[] = {{"/new-account", &Service::new_account},
                                                             {"/new-order", &Service::new_order},
-                                                            {"/revoke-cert", &Service::revoke}};
+                                                            {"/new-authz", &Service::new_authorization},
+                                                            {"/revoke-cert", &Service::revoke},
+                                                            {"/key-change", &Service::key_change}};
   using NamedHandler = Outcome<Response> (Service::*)(const Request&, std::string_view, Call&);
-  constexpr std::tuple<std::string_view, std::string_view, NamedHandler> named[] = {
-      {"/account/", "/orders", &Service::account_orders}, {"/account/", "", &Service::account},
-      {"/order/", "/finalize", &Service::finalize},       {"/order/", "", &Service::order},
-      {"/authorization/", "", &Service::authorization},   {"/challenge/", "", &Service::challenge},
-      {"/certificate/", "", &Service::certificate}};
-
-  const std::string_view tail = request.tail;
-  const bool readable = tail == "/directory" || tail == "/new-nonce";
-  const auto not_allowed = [&] {
-    // RFC 8555 6.3: "the server MUST return ... status code 405 (Method Not Allowed) and type malformed"
-    return malformed_problem("only POST is answered here", 405);
+  struct Named {
+    std::string_view prefix, suffix;
+    NamedHandler handler;
+    bool get = false;  // answered without a signature
   };
-  if (readable && request.method == Method::post) {
-    // RFC 8555 6.3: "servers MUST allow ... GET requests" there, and POST-as-GET like anywhere.
-    ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
-    if (!signed_request.post_as_get) return malformed_problem("POST-as-GET has an empty payload");
+  constexpr Named named[] = {{"/account/", "/orders", &Service::account_orders},
+                             {"/account/", "", &Service::account},
+                             {"/order/", "/finalize", &Service::finalize},
+                             {"/order/", "", &Service::order},
+                             {"/authorization/", "", &Service::authorization},
+                             {"/challenge/", "", &Service::challenge},
+                             {"/certificate/", "", &Service::certificate},
+                             {"/star-certificate/", "", &Service::star_certificate, true},
+                             {"/renewal-info/", "", &Service::renewal_info, true}};
+  const std::string_view tail = request.tail;
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  const auto not_allowed = [&](std::string_view methods) {
+    // RFC 8555 6.3: "the server MUST return ... status code 405 (Method Not Allowed) and type malformed"
+    Problem problem = malformed_problem("only " + std::string(methods) + " is answered here", 405);
+    problem.allow = methods;
+    return problem;
+  };
+  if (tail == "/directory" || tail == "/new-nonce") {
+    // RFC 8555 6.3: GET is answered from memory; POST-as-GET "MUST" work as well.
+    if (request.method != Method::post) return not_allowed("GET, HEAD, POST");
+    ACME_TRY(const SignedRequest checked, open_post_as_get(request, call));
     if (tail == "/new-nonce") return Response{204, {}, {}};
     return Response{200, {{"Content-Type", "application/json"}}, directory_body_};
   }
   for (const auto& [path, handler] : fixed) {
     if (tail != path) continue;
-    if (request.method != Method::post) return not_allowed();
+    if (request.method != Method::post) return not_allowed("POST");
     return (this->*handler)(request, call);
   }
-  for (const auto& [prefix, suffix, handler] : named) {
-    if (!tail.starts_with(prefix) || !tail.ends_with(suffix) || tail.size() <= prefix.size() + suffix.size())
+  for (const Named& resource : named) {
+    if (!tail.starts_with(resource.prefix) || !tail.ends_with(resource.suffix) ||
+        tail.size() <= resource.prefix.size() + resource.suffix.size())
       continue;
-    const std::string_view name = tail.substr(prefix.size(), tail.size() - prefix.size() - suffix.size());
-    if (suffix.empty() && name.find('/') != std::string_view::npos && prefix != "/challenge/" &&
-        prefix != "/authorization/")
-      continue;
-    if (request.method != Method::post) return not_allowed();
-    return (this->*handler)(request, name, call);
+    const std::string_view name =
+        tail.substr(resource.prefix.size(), tail.size() - resource.prefix.size() - resource.suffix.size());
+    if (resource.handler == &Service::renewal_info
+            ? !reads
+            : !(request.method == Method::post || (resource.get && reads)))
+      return not_allowed(resource.handler == &Service::renewal_info ? "GET, HEAD" : "POST");
+    return (this->*resource.handler)(request, name, call);
   }
-  if (readable) return not_allowed();
   return malformed_problem("no such resource", 404);
+}
+
+std::optional<Problem> Service::check_form(const jose::Jws& jws, Signer signer) const {
+  if (!jose::parse_algorithm(jws.alg)) {
+    // "The problem document ... MUST include an algorithms field"
+    json::Array algorithms;
+    for (const std::string& name : jose::algorithms()) algorithms.emplace_back(name);
+    return Problem{.status = 400,
+                   .type = "badSignatureAlgorithm",
+                   .detail = "alg " + jws.alg.substr(0, 32) + " is not supported",
+                   .extra = {{"algorithms", std::move(algorithms)}}};
+  }
+  const bool by_key = jws.jwk.has_value();
+  if (by_key == !jws.kid.empty()) return malformed_problem("exactly one of jwk and kid is needed");
+  if ((signer == Signer::account && by_key) || (signer == Signer::key && !by_key))
+    return malformed_problem(by_key ? "this resource is asked with kid" : "this resource is asked with jwk");
+  return std::nullopt;
+}
+
+std::string Service::requested_url(const Request& request) const {
+  return host_.public_url() + std::string(request.tail) +
+         (request.query.empty() ? "" : "?" + std::string(request.query));
+}
+
+std::optional<Problem> Service::spend_nonce(const std::string& nonce, Call& call) {
+  const Problem bad{400, "badNonce", "the nonce is missing, unknown or spent"};
+  if (!nonces_.shared()) {
+    if (nonces_.spend(nonce)) return std::nullopt;
+    bad_nonces_.add();
+    return bad;
+  }
+  RecordWrite spent;
+  spent.key = nonce;
+  spent.expires = host_.clock().now() + Nonces::shared_lifetime + std::chrono::minutes{10};
+  const Status stored = store_.commit({store_.nonces.bind(std::move(spent))}, call);
+  if (stored) return std::nullopt;
+  if (stored.error().code != Code::conflict) return problem_of(stored.error(), call);
+  bad_nonces_.add();
+  return bad;
 }
 
 Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call& call) {
@@ -131,39 +195,24 @@ Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call
     if (jws.error().code == Code::bad_key) return Problem{400, "badPublicKey", jws.error().detail};
     return malformed_problem(jws.error().detail);
   }
-  if (!jose::parse_algorithm(jws->alg)) {
-    // "The problem document ... MUST include an algorithms field"
-    json::Array algorithms;
-    for (const std::string& name : jose::algorithms()) algorithms.emplace_back(name);
-    return Problem{.status = 400,
-                   .type = "badSignatureAlgorithm",
-                   .detail = "alg " + jws->alg.substr(0, 32) + " is not supported",
-                   .extra = {{"algorithms", std::move(algorithms)}}};
-  }
-  const bool by_key = jws->jwk.has_value();
-  if (by_key == !jws->kid.empty()) return malformed_problem("exactly one of jwk and kid is needed");
-  if ((signer == Signer::account && by_key) || (signer == Signer::key && !by_key))
-    return malformed_problem(by_key ? "this resource is asked with kid" : "this resource is asked with jwk");
+  if (auto problem = check_form(*jws, signer)) return *std::move(problem);
   // RFC 8555 6.4: compared as strings; a proxy in front is why the URL is the public one.
-  const std::string expected = host_.public_url() + std::string(request.tail) +
-                               (request.query.empty() ? "" : "?" + std::string(request.query));
-  if (jws->url != expected)
+  if (const std::string expected = requested_url(request); jws->url != expected)
     return Problem{
         401, "unauthorized",
         "url in the header is \"" + jws->url.substr(0, 200) + "\", the request went to \"" + expected + "\""};
-  switch (nonces_.redeem(jws->nonce)) {
+  switch (nonces_.check(jws->nonce, host_.clock().now())) {
     case Nonces::Verdict::good:
       break;
     case Nonces::Verdict::not_a_nonce:
       return malformed_problem("nonce is not base64url");
-    case Nonces::Verdict::spent:
+    case Nonces::Verdict::bad:
       bad_nonces_.add();
       return Problem{400, "badNonce", "the nonce is missing, unknown or spent"};
   }
-
   SignedRequest result;
   Bytes spki;
-  if (by_key) {
+  if (jws->jwk) {
     result.jwk = std::move(jws->jwk);
     spki = result.jwk->spki;
   } else {
@@ -171,24 +220,31 @@ Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call
     if (!std::string_view(jws->kid).starts_with(prefix))
       return Problem{400, "accountDoesNotExist", "kid is no account of this service"};
     ACME_TRY(Account account, load_account(std::string_view(jws->kid).substr(prefix.size()), call));
-    auto jwk = jose::parse_jwk(account.jwk);
-    if (!jwk) return problem_of(internal(jwk.error().detail), call);
-    spki = jwk->spki;
+    spki = account.spki;
     result.account = std::move(account);
   }
   if (Status verified = jose::verify(*jws, spki); !verified) {
     if (verified.error().code == Code::bad_key) return Problem{400, "badPublicKey", verified.error().detail};
     return malformed_problem("jws: " + verified.error().detail);
   }
+  // Only now: who cannot sign spends nothing.
+  if (auto problem = spend_nonce(jws->nonce, call)) return *std::move(problem);
   // RFC 8555 7.3.6: "the server MUST reject" whatever a deactivated account asks.
   if (result.account && result.account->status != "valid")
     return Problem{401, "unauthorized", "the account is " + result.account->status};
+  result.url = std::move(jws->url);
   result.payload = std::move(jws->payload);
   result.post_as_get = result.payload.empty();
   return result;
 }
 
-Outcome<json::Value> Service::payload_object(const SignedRequest& request) const {
+Outcome<SignedRequest> Service::open_post_as_get(const Request& request, Call& call) {
+  ACME_TRY(SignedRequest signed_request, open(request, Signer::account, call));
+  if (!signed_request.post_as_get) return malformed_problem("POST-as-GET has an empty payload");
+  return signed_request;
+}
+
+Outcome<json::Value> payload_object(const SignedRequest& request) {
   auto payload = json::parse(as_text(request.payload));
   if (!payload) return malformed_problem("payload: " + payload.error().detail);
   if (payload->object() == nullptr) return malformed_problem("payload: an object is expected");

@@ -1,8 +1,13 @@
-// Revocation (RFC 8555 7.6).
+// Revocation (RFC 8555 7.6): by the account that ordered, by the certificate's key, or by an account that
+// holds authorizations for every name.
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <algorithm>
 
 namespace hanaper::acme {
 namespace {
@@ -19,6 +24,32 @@ Outcome<RevocationReason> read_reason(const json::Value& payload) {
 
 }  // namespace
 
+Outcome<bool> Service::may_revoke(const Account& account, const CertificateStatus& status, Call& call) {
+  if (status.row.requester == account.requester()) return true;
+  const auto view = x509::parse_certificate(status.certificate);
+  const x509::ExtensionView* extension = view ? view->find(oid::subject_alt_name) : nullptr;
+  const auto names =
+      extension ? x509::parse_general_names(extension->value) : Result<x509::GeneralNames>(not_found("none"));
+  if (!names || names->names.empty() || names->others != 0) return false;
+  for (const Identifier& name : names->names) {
+    // With authorizations for a domain and all below it, RFC 9444 lets any of its parents stand for a name.
+    Identifier asked = name;
+    if (asked.value.starts_with("*.")) asked.value.erase(0, 2);
+    bool held = false;
+    while (!held) {
+      const auto known = store_.authorizations_for(account.id, asked);
+      if (!known) return problem_of(known.error(), call);
+      held = std::ranges::any_of(
+          *known, [&](const Authorization& one) { return one.status == "valid" && one.covers(name); });
+      const std::size_t dot = asked.value.find('.');
+      if (held || asked.kind != Identifier::Kind::dns || dot == std::string::npos) break;
+      asked.value.erase(0, dot + 1);
+    }
+    if (!held) return false;
+  }
+  return true;
+}
+
 Outcome<Response> Service::revoke(const Request& request, Call& call) {
   ACME_TRY(const SignedRequest signed_request, open(request, Signer::either, call));
   ACME_TRY(const json::Value payload, payload_object(signed_request));
@@ -34,9 +65,12 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
   if (!status) return problem_of(status.error(), call);
   std::string requester;
   if (signed_request.account) {
-    requester = "acme:account/" + signed_request.account->id;
-    if (status->row.requester != requester)
-      return Problem{403, "unauthorized", "the certificate was issued for another account"};
+    requester = signed_request.account->requester();
+    ACME_TRY(const bool allowed, may_revoke(*signed_request.account, *status, call));
+    if (!allowed)
+      return Problem{
+          403, "unauthorized",
+          "the account neither ordered the certificate nor holds authorizations for all its names"};
   } else {
     const auto view = x509::parse_certificate(*certificate);
     if (!view || !equal(view->spki, signed_request.jwk->spki))

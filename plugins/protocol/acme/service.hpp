@@ -1,8 +1,9 @@
 // The ACME service of one instance: its settings, its documents, and the handlers of its resources.
 #pragma once
 
-#include "documents.hpp"
+#include "limits.hpp"
 #include "nonces.hpp"
+#include "store.hpp"
 
 #include <hanaper/toolkit/jose.hpp>
 
@@ -11,88 +12,174 @@ namespace hanaper::acme {
 struct Options {
   std::vector<std::string> challenges;
   std::uint16_t http_01_port = 80;
+  std::uint16_t tls_alpn_01_port = 443;
   std::string terms;  // URL; empty: none to agree to
   std::string website;
+  std::vector<std::string> caa_identities;
+  bool external_account_required = false;
+  bool shared_nonces = false;
   std::chrono::milliseconds order_lifetime{};
   std::chrono::milliseconds authorization_lifetime{};
+  std::chrono::milliseconds star_min_lifetime{};  // RFC 8739; zero: not offered
+  std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
+  Limits limits;
+
+  bool offers(std::string_view challenge) const {
+    return std::ranges::find(challenges, challenge) != challenges.end();
+  }
 };
 
 // A POST that has passed RFC 8555 6.2 to 6.5: who signed it and what it says.
 struct SignedRequest {
   std::optional<Account> account;  // by kid
   std::optional<jose::Jwk> jwk;    // or a key of its own
+  std::string url;
   Bytes payload;
   bool post_as_get = false;  // RFC 8555 6.3: the payload is ""
 };
 
+// The payload as a JSON object.
+Outcome<json::Value> payload_object(const SignedRequest& request);
+// A member that is true.
+inline bool flag_at(const json::Value& object, std::string_view name) {
+  const json::Value* value = object.find(name);
+  return value && value->boolean() && *value->boolean();
+}
+
 // What a resource may be asked with.
 enum class Signer { account, key, either };
 
-// Thread-safe once constructed.
+// A name that an order asks for, and how it is to be proven.
+struct Wanted {
+  Identifier identifier;
+  std::string ancestor;  // RFC 9444: the domain to prove instead; empty: the name itself
+};
+
+// Thread-safe once started.
 class Service {
  public:
   Service(Options options, Host& host, Issuer& issuer);
 
-  // Goes on with what a stop or crash interrupted. [main]
-  Status resume();
+  // Reads what all nodes share, and goes on with what a stop or crash interrupted. [main]
+  Status start();
 
   Response handle(const Request& request, Call& call);
   bool answer_fast(const Request& request, FastReply& reply);
+  // `hanaper acme ...` (operate.cpp)
+  Result<json::Value> operate(std::string_view command, const std::vector<std::string>& words, Call& call);
 
  private:
   // request.cpp: from HTTP to a verified payload
   Outcome<Response> dispatch(const Request& request, Call& call);
   Outcome<SignedRequest> open(const Request& request, Signer signer, Call& call);
-  Outcome<json::Value> payload_object(const SignedRequest& request) const;
-  Response finish(Response response, const Request& request);
+  Outcome<SignedRequest> open_post_as_get(const Request& request, Call& call);
+  std::optional<Problem> check_form(const jose::Jws& jws, Signer signer) const;
+  std::optional<Problem> spend_nonce(const std::string& nonce, Call& call);
+  std::string requested_url(const Request& request) const;
+  json::Value directory() const;
+  void write_directory();
+  std::string url(std::string_view path) const { return host_.public_url() + std::string(path); }
 
   // accounts.cpp
   Outcome<Response> new_account(const Request& request, Call& call);
   Outcome<Response> account(const Request& request, std::string_view id, Call& call);
   Outcome<Response> account_orders(const Request& request, std::string_view id, Call& call);
+  Outcome<Response> key_change(const Request& request, Call& call);
   Outcome<Account> load_account(std::string_view id, Call& call);
   Outcome<std::optional<Account>> account_of_key(const std::string& thumbprint, Call& call);
   Outcome<std::vector<std::string>> read_contact(const json::Value& payload) const;
-  Response present_account(const Account& account, int status) const;
+  void agree_to_terms(const json::Value& payload, Account& account) const;
+  std::optional<Problem> check_terms(const Account& account) const;
+  Outcome<Response> present_account(const Account& account, int status) const;
+
+  // external.cpp
+  Outcome<std::optional<ExternalKey>> bind_account(const SignedRequest& request, const json::Value& payload,
+                                                   Account& account, Call& call);
+  // What the account's binding allows; counts the order. The key to be written with it.
+  Outcome<std::optional<ExternalKey>> check_binding(const Account& account, const Order& order, Call& call);
+
+  // identifiers.cpp
+  Outcome<Wanted> read_identifier(const json::Value& item) const;
+  Outcome<std::vector<Wanted>> read_identifiers(const json::Value& payload) const;
+  // Asks policy about each name, so that the client learns about all that are refused.
+  std::optional<Problem> check_permitted(const std::vector<Identifier>& identifiers,
+                                         const std::string& profile, const Account& account, Call& call);
+
+  // authorizations.cpp
+  Outcome<Response> new_authorization(const Request& request, Call& call);
+  Outcome<Response> authorization(const Request& request, std::string_view id, Call& call);
+  Outcome<Response> challenge(const Request& request, std::string_view name, Call& call);
+  Outcome<Authorization> make_authorization(const Identifier& identifier, bool subdomains,
+                                            const std::string& account) const;
+  Outcome<std::optional<Authorization>> reusable(const Identifier& identifier, const std::string& account,
+                                                 const std::string& ancestor, Call& call);
+  Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
+  json::Value authorization_object(const Authorization& authorization) const;
+  json::Value challenge_object(const Authorization& authorization, const Challenge& challenge) const;
 
   // orders.cpp
   Outcome<Response> new_order(const Request& request, Call& call);
   Outcome<Response> order(const Request& request, std::string_view id, Call& call);
-  Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
-  Outcome<Response> certificate(const Request& request, std::string_view id, Call& call);
-  Outcome<Response> authorization(const Request& request, std::string_view name, Call& call);
-  Outcome<std::vector<Identifier>> read_identifiers(const json::Value& payload, const Account& account,
-                                                    Call& call);
-  Outcome<Authorization> make_authorization(const Identifier& identifier) const;
+  std::optional<Problem> read_wishes(const json::Value& payload, Order& order) const;
+  std::optional<Problem> check_limits(const Order& order);
+  Outcome<std::vector<RecordWrite>> authorize(const std::vector<Wanted>& wanted, Order& order, Call& call);
   Outcome<Order> load_order(std::string_view id, const Account& account, Call& call);
-  Outcome<Issued> issue(Order& order, ByteView csr, Call& call);
-  Status change_order(const std::string& id, const std::function<bool(Order&)>& change, Call& call);
   Response present_order(const Order& order, int status) const;
-  json::Value authorization_object(const Order& order, std::size_t index) const;
-  json::Value challenge_object(const Order& order, std::size_t index, const Challenge& challenge) const;
 
-  // challenges.cpp
-  Outcome<Response> challenge(const Request& request, std::string_view name, Call& call);
-  Status schedule_validation(const std::string& order, std::size_t index, const std::string& type);
-  Status validate(const std::string& order, std::size_t index, const std::string& type, Call& call);
-  Status check_http_01(const Identifier& identifier, const std::string& token, const std::string& thumbprint,
-                       Call& call);
+  // finalize.cpp
+  Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
+  std::optional<Problem> check_csr_key(ByteView csr, Call& call);
+  Result<Issued> issue(Order& order, Call& call);
+  Status finish(const std::string& order, Call& call);
+  Status take_up_issuing(Call& call);
+
+  // certificates.cpp
+  Outcome<Response> certificate(const Request& request, std::string_view name, Call& call);
+  Response present_chain(const Request& request, const std::string& path, std::vector<Bytes> chain) const;
+
+  // star.cpp
+  std::optional<Problem> read_auto_renewal(const json::Value& payload, Order& order) const;
+  Outcome<Response> cancel(const Order& order, const json::Value& payload, Call& call);
+  Outcome<Response> star_certificate(const Request& request, std::string_view id, Call& call);
+  Status renew_due(Call& call);
+  Status renew(Order order, Call& call);
+
+  // validation.cpp
+  Status schedule_validation(const std::string& authorization);
+  Status take_up_validating(bool all, Call& call);
+  Status validate(const std::string& authorization, Call& call);
+  Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
+               std::string& seen, Call& call);
 
   // revocation.cpp
   Outcome<Response> revoke(const Request& request, Call& call);
+  Outcome<bool> may_revoke(const Account& account, const CertificateStatus& status, Call& call);
 
-  std::string url(std::string_view path) const { return host_.public_url() + std::string(path); }
-  json::Value directory() const;
+  // renewal.cpp
+  Outcome<Response> renewal_info(const Request& request, std::string_view name, Call& call);
+  Outcome<RecordWrite> replace(const SignedRequest& request, const Order& order, Call& call);
+  Result<CertificateId> find_certificate(std::string_view name);
+  ValidityPeriod renewal_window(const CertificateStatus& status, Call& call);
+  struct EarlyRenewal {
+    std::string profile;
+    Time from, to;
+  };
+  std::vector<EarlyRenewal> early_renewals(Call& call);
+
+  // operate.cpp
+  Result<json::Value> operate_external(const std::vector<std::string>& words, Call& call);
+  Result<json::Value> list_accounts();
+  Result<json::Value> list_orders(const std::vector<std::string>& words);
+  Result<json::Value> explain(const std::string& order);
+  Result<json::Value> renew_early(const std::vector<std::string>& words, Call& call);
 
   const Options options_;
   Host& host_;
   Issuer& issuer_;
-  Collection& accounts_;
-  Collection& keys_;  // thumbprint -> account id
-  Collection& orders_;
+  Store store_;
   Nonces nonces_;
-  const std::string directory_body_;
-  const std::string directory_head_;
+  std::string directory_body_;  // constant after start
+  std::string directory_head_;
   Counter& bad_nonces_;
   Counter& orders_made_;
   Counter& validations_;

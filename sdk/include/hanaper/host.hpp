@@ -170,6 +170,9 @@ struct IssueRequest {
   std::optional<std::vector<Identifier>> names;
   std::optional<Time> not_before;  // wishes within the profile's lifetime; refused beyond it
   std::optional<Time> not_after;
+  // What policies and validators may want to know of how it was proven; see Draft.
+  std::string account_uri;
+  std::vector<Proof> proofs;
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.
@@ -181,6 +184,11 @@ struct Issued {
   Serial serial;
   Bytes certificate;         // DER
   std::vector<Bytes> chain;  // DER; issuer first, self-signed root left out
+  Time not_before;
+  Time not_after;
+};
+
+struct ValidityPeriod {
   Time not_before;
   Time not_after;
 };
@@ -219,6 +227,17 @@ class Issuer {
   virtual Status permits(std::string_view profile, const std::vector<Identifier>& names,
                          std::string_view requester, Call& call) = 0;
 
+  // [worker] Which certificate of this pipeline's authority, of whatever generation, those octets of its
+  // authorityKeyIdentifier and serial number mean. not_found.
+  virtual Result<CertificateId> find(ByteView authority_key, const Serial& serial) = 0;
+
+  // [any] What a certificate with those wishes would get. rejected when they go beyond the profile.
+  virtual Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
+                                          std::optional<Time> not_after) const = 0;
+
+  // [any] The authority that issues now; an earlier generation's certificates have another.
+  virtual AuthorityId authority() const = 0;
+
   // [any] The chain above what this pipeline issues; DER, issuer first, self-signed root left out.
   virtual std::vector<Bytes> chain() const = 0;
 
@@ -235,6 +254,7 @@ struct OutboundRequest {
   std::string target = "/";
   ByteCount body_limit{64 * 1024};
   int redirects = 0;  // how many to follow; only to ports 80 and 443 and the port of the request
+  bool tls = false;   // with whatever certificate the peer has
 };
 
 struct OutboundAnswer {
@@ -243,13 +263,37 @@ struct OutboundAnswer {
   std::string address;  // that was connected, for explanations
 };
 
+// A TLS handshake for its own sake, as in RFC 8737.
+struct OutboundHandshake {
+  std::string host;  // a DNS name or an address
+  std::uint16_t port = 443;
+  std::string server_name;  // SNI (RFC 6066 3)
+  std::string protocol;     // the only one offered in ALPN (RFC 7301)
+};
+
+struct HandshakeAnswer {
+  Bytes certificate;     // DER, the peer's own; nobody has judged it
+  std::string protocol;  // that the peer chose; empty: none
+  std::string address;   // that was connected
+};
+
+enum class DnsType : std::uint16_t { txt = 16, caa = 257 };
+
 // The host's own way out, under `[outbound]` permit and deny: the address that was checked is the address
 // that is connected. Thread-safe.
 class Outbound {
  public:
-  // [worker] GET over plain HTTP. unavailable when nobody answers in time, forbidden when policy denies
+  // [worker] GET over HTTP. unavailable when nobody answers in time, forbidden when policy denies
   // every address, not_found when the name does not resolve, malformed when the answer is no HTTP.
   virtual Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) = 0;
+
+  // [worker] TLS 1.2 or later, closed at once without any data. unavailable, forbidden and not_found as with
+  // get; malformed when the peer breaks off the handshake.
+  virtual Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) = 0;
+
+  // [worker] RDATA (RFC 1035 3.2.1) of every record of that name and type, CNAMEs followed; none is an
+  // answer too. unavailable when no server answers in time, or DNSSEC does not hold.
+  virtual Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) = 0;
 
  protected:
   ~Outbound() = default;

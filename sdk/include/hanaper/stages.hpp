@@ -18,6 +18,12 @@ struct NameAttribute {
   auto operator<=>(const NameAttribute&) const = default;
 };
 
+// How control over a name was shown.
+struct Proof {
+  Identifier name;     // as in the certificate
+  std::string method;  // the name of the ACME challenge: "dns-01"
+};
+
 // The certificate that is about to be made. Policies may amend what is not const to them; validators see the
 // very octets that would be signed.
 struct Draft {
@@ -35,6 +41,9 @@ struct Draft {
   Time not_after;                      // amendable
 
   ByteView tbs;  // DER TBSCertificate; empty before validation
+
+  std::string_view account_uri;   // whose request it is (RFC 8657 3); empty: nobody's with an account
+  std::span<const Proof> proofs;  // at most one for each name; none when names were not proven
 };
 
 // Says who sends an HTTP request.

@@ -81,7 +81,11 @@ class FakeHealth final : public Health {
 class FakeOutbound final : public Outbound {
  public:
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
+  Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
+  Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
   std::function<Result<OutboundAnswer>(const OutboundRequest&)> answer;
+  std::function<Result<HandshakeAnswer>(const OutboundHandshake&)> shake;
+  std::function<Result<std::vector<Bytes>>(const std::string& name, DnsType type)> look_up;
   std::vector<OutboundRequest> asked;
 };
 
@@ -97,6 +101,10 @@ class FakeIssuer final : public Issuer {
   Result<CertificateId> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
+  Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
+  Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
+                                  std::optional<Time> not_after) const override;
+  AuthorityId authority() const override { return 1; }
   std::vector<Bytes> chain() const override { return {}; }
   std::vector<std::string> profiles() const override { return {"default"}; }
 

@@ -1,0 +1,189 @@
+// Authorizations and their challenges (RFC 8555 7.1.4, 7.4.1, 7.5).
+#include "service.hpp"
+
+#include "methods.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/time_text.hpp>
+
+#include <algorithm>
+
+namespace hanaper::acme {
+
+Outcome<Authorization> Service::make_authorization(const Identifier& identifier, bool subdomains,
+                                                   const std::string& account) const {
+  const Time now = host_.clock().now();
+  Authorization made;
+  made.id = crypto::random_name(15);
+  made.account = account;
+  made.identifier = identifier;
+  made.wildcard = identifier.value.starts_with("*.");
+  made.subdomains = subdomains;
+  if (made.wildcard) made.identifier.value.erase(0, 2);
+  made.expires = now + options_.order_lifetime;
+  for (const std::string& type : options_.challenges)
+    if (method_fits(type, made.identifier.kind, made.wildcard || subdomains))
+      made.challenges.push_back({type, crypto::random_name(24), "pending", {}, {}});
+  if (made.challenges.empty())
+    return Problem{.status = 403,
+                   .type = "rejectedIdentifier",
+                   .detail = "no challenge offered here can prove \"" + identifier.value + "\""};
+  add_event(made.history, now, "authorization made for " + identifier.value);
+  return made;
+}
+
+// A valid authorization of the account that stands for the name already.
+Outcome<std::optional<Authorization>> Service::reusable(const Identifier& identifier,
+                                                        const std::string& account,
+                                                        const std::string& ancestor, Call& call) {
+  Identifier asked = identifier;
+  if (asked.value.starts_with("*.")) asked.value.erase(0, 2);
+  if (!ancestor.empty()) asked.value = ancestor;
+  const auto known = store_.authorizations_for(account, asked);
+  if (!known) return problem_of(known.error(), call);
+  // One that would end in the middle of the order is of no use.
+  const Time soon = host_.clock().now() +
+                    std::min<std::chrono::milliseconds>(std::chrono::hours{1}, options_.order_lifetime / 2);
+  for (const Authorization& one : *known)
+    if (one.status == "valid" && one.covers(identifier) && one.expires > soon)
+      return std::optional<Authorization>(one);
+  return std::optional<Authorization>{};
+}
+
+// RFC 8555 7.4.1
+Outcome<Response> Service::new_authorization(const Request& request, Call& call) {
+  ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
+  ACME_TRY(const json::Value payload, payload_object(signed_request));
+  const Account& account = *signed_request.account;
+  if (auto problem = check_terms(account)) return *std::move(problem);
+  const json::Value* item = payload.find("identifier");
+  if (item == nullptr) return malformed_problem("identifier is missing");
+  ACME_TRY(const Wanted wanted, read_identifier(*item));
+  // "the server MUST NOT ... wildcard domain names in pre-authorization requests"
+  if (wanted.identifier.value.starts_with("*."))
+    return malformed_problem("identifier: a wildcard name cannot be authorized ahead of its order");
+  const bool subdomains = flag_at(*item, "subdomainAuthAllowed") || flag_at(payload, "subdomainAuthAllowed");
+  if (subdomains && wanted.identifier.kind != Identifier::Kind::dns)
+    return malformed_problem("subdomainAuthAllowed: only domains have subdomains");
+  if (auto problem = check_permitted({wanted.identifier}, {}, account, call)) return *std::move(problem);
+  if (Status allowed = options_.limits.take("orders-per-account", account.id, host_.clock().now()); !allowed)
+    return problem_of(allowed.error(), call);
+  ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));
+  if (Status stored = store_.commit({store_.write(made)}, call); !stored)
+    return problem_of(stored.error(), call);
+  Response response{201, {{"Content-Type", "application/json"}}, json::write(authorization_object(made))};
+  response.with("Location", url("/authorization/" + made.id));
+  return response;
+}
+
+Outcome<Authorization> Service::load_authorization(std::string_view id, const Account& account, Call& call) {
+  auto one = store_.authorization(id);
+  if (!one && one.error().code == Code::not_found) return malformed_problem("no such authorization", 404);
+  if (!one) return problem_of(one.error(), call);
+  if (one->account != account.id)
+    return Problem{403, "unauthorized", "the authorization belongs to another account"};
+  return *std::move(one);
+}
+
+json::Value Service::challenge_object(const Authorization& authorization, const Challenge& challenge) const {
+  json::Object object{{"type", challenge.type},
+                      {"url", url("/challenge/" + authorization.id + "/" + challenge.type)},
+                      {"status", challenge.status},
+                      {"token", challenge.token}};
+  if (challenge.validated) object.emplace_back("validated", time_text(*challenge.validated));
+  if (challenge.error.object()) object.emplace_back("error", challenge.error);
+  if (challenge.type == "dns-persist-01")
+    object.emplace_back("issuer-domain-names",
+                        json::Array(options_.caa_identities.begin(), options_.caa_identities.end()));
+  return object;
+}
+
+json::Value Service::authorization_object(const Authorization& authorization) const {
+  json::Array challenges;
+  for (const Challenge& challenge : authorization.challenges) {
+    // RFC 8555 7.1.4: "For final (valid) authorizations, ... the challenge that was used"
+    if (authorization.status == "valid" && challenge.status != "valid") continue;
+    challenges.push_back(challenge_object(authorization, challenge));
+  }
+  json::Object object{{"identifier", identifier_json(authorization.identifier)},
+                      {"status", authorization.status},
+                      {"expires", time_text(authorization.expires)},
+                      {"challenges", std::move(challenges)}};
+  // "For ... wildcard ... MUST be present and true; for others MUST be absent"
+  if (authorization.wildcard) object.emplace_back("wildcard", true);
+  if (authorization.subdomains) object.emplace_back("subdomainAuthAllowed", true);
+  return object;
+}
+
+Outcome<Response> Service::authorization(const Request& request, std::string_view id, Call& call) {
+  ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
+  ACME_TRY(Authorization one, load_authorization(id, *signed_request.account, call));
+  if (!signed_request.post_as_get) {
+    // RFC 8555 7.5.2: deactivation is the one change a client can make.
+    ACME_TRY(const json::Value payload, payload_object(signed_request));
+    if (payload.text_at("status") != "deactivated")
+      return malformed_problem("an authorization can only be deactivated");
+    auto changed = store_.change(
+        id,
+        [&](Authorization& current) {
+          if (current.status != "pending" && current.status != "valid") return false;
+          current.status = "deactivated";
+          add_event(current.history, host_.clock().now(), "deactivated by the client");
+          return true;
+        },
+        call);
+    if (!changed) return problem_of(changed.error(), call);
+    one = *std::move(changed);
+  }
+  Response response{200, {{"Content-Type", "application/json"}}, json::write(authorization_object(one))};
+  if (one.status == "pending" && one.under_way()) response.with("Retry-After", "1");
+  return response;
+}
+
+// "AUTHORIZATION/TYPE"
+Outcome<Response> Service::challenge(const Request& request, std::string_view name, Call& call) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return malformed_problem("no such challenge", 404);
+  const std::string_view type = name.substr(slash + 1);
+  ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
+  ACME_TRY(Authorization one, load_authorization(name.substr(0, slash), *signed_request.account, call));
+  if (one.find(type) == nullptr) return malformed_problem("no such challenge", 404);
+  if (!signed_request.post_as_get) {
+    // RFC 8555 7.5.1: the client is ready; its payload has no fields that we use.
+    ACME_TRY(const json::Value payload, payload_object(signed_request));
+    bool begun = false;
+    auto changed = store_.change(
+        one.id,
+        [&](Authorization& current) {
+          begun = false;
+          Challenge* challenge = current.find(type);
+          if (current.status != "pending" || challenge == nullptr) return false;
+          // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
+          begun = current.under_way() == challenge;
+          if (begun || current.under_way() != nullptr) return false;
+          challenge->status = "processing";
+          current.attempts = 0;
+          current.next_attempt = host_.clock().now();
+          add_event(current.history, host_.clock().now(), "client is ready for " + challenge->type);
+          return begun = true;
+        },
+        call);
+    if (!changed) return problem_of(changed.error(), call);
+    one = *std::move(changed);
+    if (begun) {
+      if (Status scheduled = schedule_validation(one.id); !scheduled)
+        return problem_of(scheduled.error(), call);
+    }
+  }
+  const Challenge& challenge = *one.find(type);
+  Response response{
+      200, {{"Content-Type", "application/json"}}, json::write(challenge_object(one, challenge))};
+  response.with("Link", "<" + url("/authorization/" + one.id) + ">;rel=\"up\"");
+  if (challenge.status == "processing") {
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(one.next_attempt - host_.clock().now()).count();
+    response.with("Retry-After", std::to_string(std::max<std::int64_t>(wait, 1)));
+  }
+  return response;
+}
+
+}  // namespace hanaper::acme

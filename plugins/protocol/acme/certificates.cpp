@@ -1,0 +1,123 @@
+// Downloading certificates (RFC 8555 7.4.2, 9.1).
+#include "service.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <charconv>
+
+namespace hanaper::acme {
+namespace {
+
+constexpr std::string_view pem_type = "application/pem-certificate-chain";
+constexpr std::string_view pkcs7_type = "application/pkcs7-mime";
+constexpr std::string_view der_type = "application/pkix-cert";
+
+// The first type of ours that Accept names with a quality above 0 (RFC 9110 12.5.1), best quality first; PEM
+// when it names none: "application/pem-certificate-chain ... is the default".
+std::string_view negotiate(std::string_view accept) {
+  std::string_view best = pem_type;
+  double best_quality = 0;
+  while (!accept.empty()) {
+    const std::size_t comma = accept.find(',');
+    std::string_view item = accept.substr(0, comma);
+    accept = comma == std::string_view::npos ? std::string_view{} : accept.substr(comma + 1);
+    double quality = 1;
+    if (const std::size_t q = item.find(";q="); q != std::string_view::npos) {
+      const std::string_view digits = item.substr(q + 3);
+      std::from_chars(digits.data(), digits.data() + digits.size(), quality);
+    }
+    item = item.substr(0, item.find(';'));
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    for (std::string_view type : {pem_type, pkcs7_type, der_type})
+      if (Request::same_name(item, type) && quality > best_quality) {
+        best = type;
+        best_quality = quality;
+      }
+  }
+  return best;
+}
+
+// Certificates in a CMS SignedData without signers (RFC 5652 5.1, RFC 7030 4.1.3).
+Bytes certs_only(const std::vector<Bytes>& chain) {
+  using namespace der::literals;
+  constexpr der::Oid signed_data = "1.2.840.113549.1.7.2"_oid;
+  constexpr der::Oid data = "1.2.840.113549.1.7.1"_oid;
+  der::Writer writer(8192);
+  writer.sequence([&] {
+    writer.constructed(der::context(0), [&] {
+      writer.sequence([&] {
+        writer.header(der::set, 0);  // signerInfos
+        writer.constructed(der::context(0), [&] {
+          for (auto one = chain.rbegin(); one != chain.rend(); ++one) writer.raw(*one);
+        });
+        writer.sequence([&] { writer.oid(data); });
+        writer.header(der::set, 0);  // digestAlgorithms
+        writer.integer(1);
+      });
+    });
+    writer.oid(signed_data);
+  });
+  return writer.bytes();
+}
+
+}  // namespace
+
+Response Service::present_chain(const Request& request, const std::string& path,
+                                std::vector<Bytes> chain) const {
+  const std::string_view type = negotiate(request.header("accept"));
+  Response response{200, {}, {}};
+  if (type == pem_type) {
+    response.with("Content-Type", std::string(pem_type));
+    for (const Bytes& one : chain) response.body += pem::encode("CERTIFICATE", one);
+  } else if (type == pkcs7_type) {
+    response.with("Content-Type", std::string(pkcs7_type) + "; smime-type=certs-only");
+    response.body = as_text(certs_only(chain));
+  } else {
+    response.with("Content-Type", std::string(der_type));
+    response.body = as_text(chain.front());
+    // 7.4.2: "the server MUST ... Link ... up" where the format holds no chain
+    if (chain.size() > 1) response.with("Link", "<" + url(path + "/up") + ">;rel=\"up\"");
+  }
+  return response;
+}
+
+// "ORDER", "ORDER/up", "ORDER/up/up", "ORDER/alternate/1", "ORDER/alternate/1/up"
+Outcome<Response> Service::certificate(const Request& request, std::string_view name, Call& call) {
+  const std::string_view id = name.substr(0, name.find('/'));
+  std::string_view rest = name.substr(id.size());
+  ACME_TRY(const SignedRequest signed_request, open_post_as_get(request, call));
+  ACME_TRY(const Order order, load_order(id, *signed_request.account, call));
+  if (!order.certificate || order.renew) return malformed_problem("the order has no certificate", 404);
+  const auto status = issuer_.status(*order.certificate);
+  if (!status) return problem_of(status.error(), call);
+  std::size_t alternate = 0;
+  if (constexpr std::string_view prefix = "/alternate/"; rest.starts_with(prefix)) {
+    rest.remove_prefix(prefix.size());
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), alternate);
+    if (error != std::errc{} || alternate == 0 || alternate > options_.alternates.size())
+      return malformed_problem("no such chain", 404);
+    rest = rest.substr(static_cast<std::size_t>(end - rest.data()));
+  }
+  const std::string base = "/certificate/" + std::string(id);
+  const std::string path = alternate == 0 ? base : base + "/alternate/" + std::to_string(alternate);
+  std::vector<Bytes> chain{status->certificate};
+  const std::vector<Bytes> above = alternate == 0 ? issuer_.chain() : options_.alternates[alternate - 1];
+  chain.insert(chain.end(), above.begin(), above.end());
+  std::string up;
+  while (rest.starts_with("/up") && chain.size() > 1) {
+    rest.remove_prefix(3);
+    up += "/up";
+    chain.erase(chain.begin());
+  }
+  if (!rest.empty()) return malformed_problem("no such certificate", 404);
+  Response response = present_chain(request, path + up, std::move(chain));
+  for (std::size_t i = 0; up.empty() && i <= options_.alternates.size(); ++i)
+    if (i != alternate)
+      response.with("Link", "<" + url(i == 0 ? base : base + "/alternate/" + std::to_string(i)) +
+                                ">;rel=\"alternate\"");
+  return response;
+}
+
+}  // namespace hanaper::acme

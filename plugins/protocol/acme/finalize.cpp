@@ -1,0 +1,142 @@
+// Finalization (RFC 8555 7.4): from a ready order to a certificate, whatever comes between.
+//
+// The order is claimed with the intent to sign, and finished with the signature, in the same commits: two
+// finalize requests, on whatever nodes, cannot both issue. A claimed order keeps its request; when whoever
+// claimed it does not come back, any node takes it up and goes on, so that processing is always followed by
+// valid or invalid.
+#include "service.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/certificate.hpp>
+
+#include <algorithm>
+
+namespace hanaper::acme {
+namespace {
+
+constexpr auto claim_time = std::chrono::seconds{60};  // longer than a request may take
+constexpr auto retry_time = std::chrono::seconds{3};
+constexpr std::uint32_t page = 200;
+
+}  // namespace
+
+// RFC 8555 11.1: "The CSR's key ... MUST NOT be an account key", of whatever account.
+std::optional<Problem> Service::check_csr_key(ByteView csr, Call& call) {
+  const auto view = x509::parse_csr(csr);
+  if (!view) return Problem{400, "badCSR", view.error().detail};
+  const auto value = jose::jwk_of(view->spki);
+  const auto jwk = value ? jose::parse_jwk(*value) : Result<jose::Jwk>(value.error());
+  if (!jwk) return std::nullopt;  // no account can have such a key; what it is worth is judged later
+  const auto owner = store_.keys.get(jwk->thumbprint);
+  if (owner) return Problem{400, "badCSR", "the request's key is an account's key"};
+  if (owner.error().code != Code::not_found) return problem_of(owner.error(), call);
+  return std::nullopt;
+}
+
+Outcome<Response> Service::finalize(const Request& request, std::string_view id, Call& call) {
+  ACME_TRY(const SignedRequest signed_request, open(request, Signer::account, call));
+  ACME_TRY(const json::Value payload, payload_object(signed_request));
+  ACME_TRY(Order order, load_order(id, *signed_request.account, call));
+  // "A request to finalize an order will result in error if the order is not in the 'ready' state"
+  if (order.status != "ready") return Problem{403, "orderNotReady", "the order is " + order.status};
+  const auto csr = base64::decode_url(payload.text_at("csr"));
+  if (!csr || csr->empty())
+    return Problem{400, "badCSR", "csr: " + (csr ? std::string("is missing") : csr.error().detail)};
+  if (auto problem = check_csr_key(*csr, call)) return *std::move(problem);
+  order.csr = *csr;
+  const auto issued = issue(order, call);
+  if (issued) return present_order(order, 200);
+  // A request that is refused leaves the order ready for a better one.
+  const Code code = issued.error().code;
+  ACME_TRY(const Order after, load_order(id, *signed_request.account, call));
+  if (after.status == "processing" || after.status == "valid") {
+    if (code == Code::conflict) return Problem{403, "orderNotReady", "the order is being finalized already"};
+    return present_order(after, 200);  // what broke off after the claim goes on by itself
+  }
+  return problem_of(issued.error(), call);
+}
+
+// Issues by the order's request, and leaves the order as it is stored then.
+Result<Issued> Service::issue(Order& order, Call& call) {
+  HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
+  const Time now = host_.clock().now();
+  Order claimed = order;
+  claimed.status = "processing";
+  claimed.claimed_until = now + claim_time;
+  add_event(claimed.history, now, "finalization began, call " + call.id);
+  IssueRequest request;
+  request.profile = order.profile;
+  request.requester = "acme:account/" + order.account;
+  request.csr = order.csr;
+  request.names = order.identifiers;
+  request.not_before = order.not_before;
+  request.not_after = order.not_after;
+  request.account_uri = url("/account/" + order.account);
+  for (std::size_t i = 0; i < order.identifiers.size(); ++i)
+    for (const Challenge& challenge : authorizations[i].challenges)
+      if (challenge.status == "valid") request.proofs.push_back({order.identifiers[i], challenge.type});
+  request.with_intent.push_back(store_.write(claimed));
+  Order finished = claimed;
+  finished.version = order.version + 1;
+  finished.status = "valid";
+  if (!order.renew) finished.csr.clear();
+  request.with_record = [&](const Issued& issued) {
+    finished.certificate = CertificateId{issued.authority, issued.serial};
+    finished.keep_until = issued.not_after;
+    if (finished.renew) {
+      finished.renew->next = issued.not_after - (issued.not_after - issued.not_before) / 2;
+      finished.keep_until = std::max(issued.not_after, finished.renew->end);
+    }
+    add_event(finished.history, host_.clock().now(), "issued " + issued.serial.hex());
+    return std::vector<RecordWrite>{store_.write(finished)};
+  };
+  auto issued = issuer_.issue(request, call);
+  if (!issued) return issued;
+  order = std::move(finished);
+  ++order.version;
+  host_.log().info(
+      "certificate issued",
+      {{"order", order.id}, {"account", order.account}, {"serial", issued->serial.hex()}, {"call", call.id}});
+  return issued;
+}
+
+// Goes on with a claimed order that nobody works at any more.
+Status Service::finish(const std::string& id, Call& call) {
+  HANAPER_TRY(Order order, store_.order(id));
+  if (order.status != "processing" || order.claimed_until > host_.clock().now()) return {};
+  const auto account = store_.account(order.account);
+  if (!account && account.error().code != Code::not_found) return account.error();
+  const bool wanted = account && account->status == "valid" && order.expires > host_.clock().now();
+  const auto issued =
+      wanted ? issue(order, call) : Result<Issued>(forbidden("its account or its time is over"));
+  if (issued || issued.error().code == Code::conflict) return {};  // done, or somebody else is at it
+  const Code code = issued.error().code;
+  const bool again = code == Code::unavailable || code == Code::internal;
+  const auto changed = store_.change_order(
+      id,
+      [&](Order& current) {
+        if (current.status != "processing") return false;
+        const Time now = host_.clock().now();
+        add_event(current.history, now, "finalization failed: " + issued.error().detail);
+        current.claimed_until = now + retry_time;
+        if (!again) {
+          current.status = "invalid";
+          current.error = to_json(problem_of(issued.error(), call));
+        }
+        return true;
+      },
+      call);
+  return changed ? Status() : changed.error();
+}
+
+Status Service::take_up_issuing(Call& call) {
+  for (std::string after; call.remaining().count() > 0;) {
+    HANAPER_TRY(const std::vector<Record> records, store_.orders.find("open", "issuing", after, page));
+    for (const Record& record : records) HANAPER_CHECK(finish(record.key, call));
+    if (records.size() < page) break;
+    after = records.back().key;
+  }
+  return {};
+}
+
+}  // namespace hanaper::acme

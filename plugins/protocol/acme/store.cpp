@@ -1,0 +1,93 @@
+#include "store.hpp"
+
+namespace hanaper::acme {
+namespace {
+
+constexpr int patience = 20;        // how often somebody may come between
+constexpr std::uint32_t page = 50;  // authorizations of one name
+
+Result<Record> read(Collection& collection, std::string_view id) {
+  // Names come from URLs: what cannot be a key is not looked up.
+  if (id.empty() || id.size() > 64) return not_found("no such document");
+  return collection.get(id);
+}
+
+}  // namespace
+
+Result<Account> Store::account(std::string_view id) {
+  HANAPER_TRY(const Record record, read(accounts, id));
+  return read_account(record);
+}
+
+Result<Authorization> Store::authorization(std::string_view id) {
+  HANAPER_TRY(const Record record, read(authorizations, id));
+  HANAPER_TRY(Authorization one, read_authorization(record));
+  one.settle(host_.clock().now());
+  return one;
+}
+
+Result<Order> Store::order(std::string_view id) {
+  HANAPER_TRY(const Record record, read(orders, id));
+  return read_order(record);
+}
+
+Result<ExternalKey> Store::external_key(std::string_view id) {
+  HANAPER_TRY(const Record record, read(external_keys, id));
+  return read_external_key(record);
+}
+
+Result<std::vector<Authorization>> Store::authorizations_of(const Order& order) {
+  std::vector<Authorization> list;
+  for (const std::string& id : order.authorizations) {
+    auto one = authorization(id);
+    if (!one && one.error().code != Code::not_found) return std::move(one).error();
+    if (!one) {
+      one = Authorization{};
+      one->id = id;
+      one->status = "expired";
+    }
+    list.push_back(*std::move(one));
+  }
+  return list;
+}
+
+Result<std::vector<Authorization>> Store::authorizations_for(std::string_view account,
+                                                             const Identifier& identifier) {
+  HANAPER_TRY(const std::vector<Record> records,
+              authorizations.find("name", index_of(account, identifier), {}, page));
+  std::vector<Authorization> list;
+  for (const Record& record : records) {
+    HANAPER_TRY(Authorization one, read_authorization(record));
+    one.settle(host_.clock().now());
+    if (one.account == account && one.identifier == identifier) list.push_back(std::move(one));
+  }
+  return list;
+}
+
+Result<Authorization> Store::change(std::string_view id, const std::function<bool(Authorization&)>& change,
+                                    Call& call) {
+  for (int attempt = 0; attempt < patience; ++attempt) {
+    HANAPER_TRY(Authorization one, authorization(id));
+    if (!change(one)) return one;
+    const Status stored = commit({write(one)}, call);
+    ++one.version;
+    if (stored) return one;
+    if (stored.error().code != Code::conflict) return stored.error();
+  }
+  return unavailable("the authorization is changed by many at once");
+}
+
+Result<Order> Store::change_order(std::string_view id, const std::function<bool(Order&)>& change,
+                                  Call& call) {
+  for (int attempt = 0; attempt < patience; ++attempt) {
+    HANAPER_TRY(Order one, order(id));
+    if (!change(one)) return one;
+    const Status stored = commit({write(one)}, call);
+    ++one.version;
+    if (stored) return one;
+    if (stored.error().code != Code::conflict) return stored.error();
+  }
+  return unavailable("the order is changed by many at once");
+}
+
+}  // namespace hanaper::acme

@@ -1,0 +1,59 @@
+// The documents of one service: typed reading, and changes that nobody came between.
+#pragma once
+
+#include "documents.hpp"
+
+namespace hanaper::acme {
+
+// Thread-safe. Failures of reading: not_found, unavailable, internal for a damaged document.
+class Store {
+ public:
+  explicit Store(Host& host)
+      : host_(host),
+        accounts(host.collection("account")),
+        keys(host.collection("key")),
+        authorizations(host.collection("authorization")),
+        orders(host.collection("order")),
+        external_keys(host.collection("external")),
+        replaced(host.collection("replaced")),
+        nonces(host.collection("nonce")),
+        shared(host.collection("shared")) {}
+
+  Result<Account> account(std::string_view id);
+  Result<Authorization> authorization(std::string_view id);
+  // Those of an order, in its order; one that is gone has expired.
+  Result<std::vector<Authorization>> authorizations_of(const Order& order);
+  Result<Order> order(std::string_view id);
+  Result<ExternalKey> external_key(std::string_view id);
+
+  // Authorizations of the account for exactly that identifier (without "*."), settled.
+  Result<std::vector<Authorization>> authorizations_for(std::string_view account,
+                                                        const Identifier& identifier);
+
+  RecordWrite write(const Account& account) const { return accounts.bind(record_of(account)); }
+  RecordWrite write(const Authorization& one) const { return authorizations.bind(record_of(one)); }
+  RecordWrite write(const Order& order) const { return orders.bind(record_of(order)); }
+  RecordWrite write(const ExternalKey& key) const { return external_keys.bind(record_of(key)); }
+  Status commit(std::vector<RecordWrite> writes, Call& call) { return host_.commit(std::move(writes), call); }
+
+  // Reads, changes and writes until nobody came between; `change` says whether there is anything to write.
+  // The document as it is then.
+  Result<Authorization> change(std::string_view authorization,
+                               const std::function<bool(Authorization&)>& change, Call& call);
+  Result<Order> change_order(std::string_view order, const std::function<bool(Order&)>& change, Call& call);
+
+ private:
+  Host& host_;
+
+ public:
+  Collection& accounts;
+  Collection& keys;  // thumbprint -> account id
+  Collection& authorizations;
+  Collection& orders;
+  Collection& external_keys;
+  Collection& replaced;  // certificate -> the order that replaces it (RFC 9773 5)
+  Collection& nonces;    // spent ones, when several nodes share them
+  Collection& shared;    // what all nodes must agree on
+};
+
+}  // namespace hanaper::acme

@@ -1,0 +1,192 @@
+// Validation of challenges (RFC 8555 8), as background jobs that any node can take up again.
+#include "service.hpp"
+
+#include "methods.hpp"
+
+#include <hanaper/toolkit/crypto.hpp>
+
+#include <algorithm>
+
+namespace hanaper::acme {
+namespace {
+
+constexpr int most_attempts = 4;
+constexpr std::uint32_t page = 500;
+// How long an attempt may take before another node may think that this one is gone.
+constexpr auto attempt_time = std::chrono::seconds{45};
+
+std::chrono::seconds pause_after(int attempts) { return std::chrono::seconds{1 << attempts}; }
+
+Problem problem_for(const Error& error) {
+  // RFC 8555 6.7
+  std::string type = "incorrectResponse";
+  if (error.code == Code::not_found) type = "dns";
+  if (error.code == Code::forbidden) type = "unauthorized";
+  if (error.code == Code::unavailable) type = error.detail.starts_with("dns:") ? "dns" : "connection";
+  if (error.detail.find(": tls: ") != std::string::npos) type = "tls";
+  return {error.code == Code::unavailable || error.code == Code::not_found ? 400 : 403, std::move(type),
+          error.detail};
+}
+
+// What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2).
+bool worth_another(const Error& error) {
+  return error.code == Code::unavailable || error.code == Code::not_found;
+}
+
+}  // namespace
+
+Status Service::start() {
+  if (options_.shared_nonces) {
+    Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+    RecordWrite made;
+    made.key = "nonce-key";
+    Fingerprint fresh;
+    crypto::random(fresh);
+    made.data = to_hex(fresh);
+    // The first node makes it, all others find it.
+    const Status stored = store_.commit({store_.shared.bind(made)}, call);
+    if (!stored && stored.error().code != Code::conflict) return stored.error();
+    HANAPER_TRY(const Record record, store_.shared.get("nonce-key"));
+    HANAPER_TRY(const Bytes key, from_hex(record.data));
+    Fingerprint shared_key{};
+    std::copy_n(key.begin(), std::min(key.size(), shared_key.size()), shared_key.begin());
+    nonces_.share(shared_key);
+  }
+  write_directory();
+  Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+  HANAPER_CHECK(take_up_validating(true, call));
+  host_.scheduler().every("validate", std::chrono::seconds{1},
+                          [this](Call& job) { return take_up_validating(false, job); });
+  host_.scheduler().every("issue", std::chrono::seconds{5},
+                          [this](Call& job) { return take_up_issuing(job); });
+  if (options_.star_min_lifetime.count() > 0)
+    host_.scheduler().every("renew", std::chrono::seconds{5}, [this](Call& job) { return renew_due(job); });
+  return {};
+}
+
+// What is due, on whatever node it was begun. At start all of it: whoever had it may be the process before
+// this.
+Status Service::take_up_validating(bool all, Call& call) {
+  for (std::string after; call.remaining().count() > 0;) {
+    HANAPER_TRY(const std::vector<Record> records,
+                store_.authorizations.find("open", "validating", after, page));
+    for (const Record& record : records) {
+      HANAPER_TRY(const Authorization one, read_authorization(record));
+      if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id));
+    }
+    if (records.size() < page) break;
+    after = records.back().key;
+  }
+  return {};
+}
+
+Status Service::schedule_validation(const std::string& authorization) {
+  return host_.scheduler().soon("validate",
+                                [this, authorization](Call& call) { return validate(authorization, call); });
+}
+
+Status Service::validate(const std::string& id, Call& call) {
+  // Claims the attempt, so that no other node makes the same.
+  bool ours = false;
+  auto claimed = store_.change(
+      id,
+      [&](Authorization& current) {
+        ours = current.status == "pending" && current.under_way() != nullptr;
+        if (!ours) return false;
+        ++current.attempts;
+        current.next_attempt = host_.clock().now() + attempt_time;
+        return true;
+      },
+      call);
+  if (!claimed) return claimed.error().code == Code::not_found ? Status() : claimed.error();
+  if (!ours) return {};
+  const int attempt = claimed->attempts;
+  const Challenge challenge = *claimed->under_way();
+  HANAPER_TRY(const Account account, store_.account(claimed->account));
+
+  std::string seen;
+  Status proven = account.status == "valid" ? prove(*claimed, challenge, account, seen, call)
+                                            : Status(forbidden("the account is " + account.status));
+  const bool again = !proven && worth_another(proven.error()) && attempt < most_attempts;
+  if (!again) (proven ? validations_ : validations_failed_).add();
+  host_.log().info(proven  ? "challenge met"
+                   : again ? "challenge tried"
+                           : "challenge failed",
+                   {{"authorization", id},
+                    {"type", challenge.type},
+                    {"name", claimed->identifier.value},
+                    {"error", proven ? "" : proven.error().detail}});
+  if (!proven && !again)
+    // Whoever fails all the time is made to wait with the next order.
+    static_cast<void>(options_.limits.take("failures-per-account", account.id, host_.clock().now()));
+  auto stored = store_.change(
+      id,
+      [&](Authorization& current) {
+        Challenge* target = current.find(challenge.type);
+        // Deactivated, expired, or judged by somebody else meanwhile.
+        if (current.status != "pending" || target == nullptr || target->status != "processing" ||
+            current.attempts != attempt)
+          return false;
+        const Time now = host_.clock().now();
+        add_event(current.history, now,
+                  challenge.type + " attempt " + std::to_string(attempt) + ": " +
+                      (proven ? "met" + (seen.empty() ? "" : " by " + seen) : proven.error().detail));
+        if (proven) {
+          target->status = "valid";
+          target->validated = now;
+          target->error = nullptr;
+          current.status = "valid";
+          current.expires = now + options_.authorization_lifetime;
+          return true;
+        }
+        target->error = to_json(problem_for(proven.error()));
+        current.next_attempt = now + pause_after(attempt);
+        if (again) return true;
+        target->status = "invalid";
+        current.status = "invalid";
+        return true;
+      },
+      call);
+  return stored ? Status() : stored.error();
+}
+
+// `seen` is what answered, for explanations.
+Status Service::prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
+                      std::string& seen, Call& call) {
+  const Identifier& identifier = authorization.identifier;
+  const std::string key_authorization = challenge.token + "." + account.thumbprint;
+  const std::string account_url = url("/account/" + account.id);
+  if (challenge.type == "http-01") {
+    OutboundRequest request;
+    request.host = identifier.value;
+    request.port = options_.http_01_port;
+    request.target = "/.well-known/acme-challenge/" + challenge.token;
+    request.body_limit = ByteCount{4096};
+    request.redirects = 10;
+    HANAPER_TRY(const OutboundAnswer answer, host_.outbound().get(request, call));
+    seen = answer.address;
+    if (answer.status != 200) return malformed(seen + " answered " + std::to_string(answer.status));
+    Status judged = judge_http_01(answer.body, key_authorization);
+    if (!judged) judged.error().detail.insert(0, seen + " ");
+    return judged;
+  }
+  if (challenge.type == "tls-alpn-01") {
+    OutboundHandshake request{identifier.value, options_.tls_alpn_01_port, tls_server_name(identifier),
+                              "acme-tls/1"};
+    HANAPER_TRY(const HandshakeAnswer answer, host_.outbound().handshake(request, call));
+    seen = answer.address;
+    Status judged = judge_tls_alpn_01(identifier, answer.certificate, answer.protocol, key_authorization);
+    if (!judged) judged.error().detail.insert(0, seen + " ");
+    return judged;
+  }
+  const bool persist = challenge.type == "dns-persist-01";
+  std::string name = (persist ? "_validation-persist." : "_acme-challenge.") + identifier.value;
+  if (challenge.type == "dns-account-01") name = account_label(account_url) + "." + name;
+  HANAPER_TRY(const std::vector<Bytes> records, host_.outbound().records(name, DnsType::txt, call));
+  seen = "TXT at " + name;
+  if (!persist) return judge_dns_01(name, records, key_authorization);
+  return judge_dns_persist_01(name, records, options_.caa_identities, account_url,
+                              authorization.wildcard || authorization.subdomains, host_.clock().now());
+}
+
+}  // namespace hanaper::acme
