@@ -1,12 +1,17 @@
 """A small ACME client that can also do everything wrong."""
+import base64
+import datetime
 import hashlib
+import hmac
 import http.client
 import json
+import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from harness import b64
@@ -29,7 +34,6 @@ class AccountKey:
             self.jwk = {"kty": "EC", "crv": name, "x": integer(numbers.x, self.size), "y": integer(numbers.y, self.size)}
         elif kind == "EdDSA":
             self.key = ed25519.Ed25519PrivateKey.generate()
-            from cryptography.hazmat.primitives import serialization
             raw = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
             self.jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64(raw)}
         else:
@@ -143,15 +147,50 @@ class Client:
                 return answer
             time.sleep(0.05)
 
+    def challenge(self, authorization, kind="http-01"):
+        return next(c for c in self.post(authorization).json["challenges"] if c["type"] == kind)
+
+    def key_authorization(self, challenge):
+        return f"{challenge['token']}.{self.key.thumbprint()}"
+
     def authorize(self, order, responder):
         """Meets every http-01 challenge of the order; the order's URL afterwards ready."""
         for url in order.json["authorizations"]:
             authorization = self.post(url).json
+            if authorization["status"] == "valid":
+                continue
             challenge = next(c for c in authorization["challenges"] if c["type"] == "http-01")
-            responder.answers[challenge["token"]] = f"{challenge['token']}.{self.key.thumbprint()}"
+            responder.answers[challenge["token"]] = self.key_authorization(challenge)
             self.post(challenge["url"], {})
             self.wait(url, "valid", "invalid")
         return self.post(order.headers["Location"])
+
+    def respond(self, authorization, kind="http-01"):
+        """Says that it is ready, and waits; the authorization afterwards."""
+        challenge = self.challenge(authorization, kind)
+        self.post(challenge["url"], {})
+        return self.wait(authorization, "valid", "invalid").json
+
+    def change_key(self, new, header=None, payload=None, outer=None, raw=None):
+        """Key rollover; `header` and `payload` change the inner JWS, `outer` the options of the outer one."""
+        url = self.directory["keyChange"]
+        inner = {"alg": new.alg, "jwk": new.jwk, "url": url, **(header or {})}
+        inner = {name: value for name, value in inner.items() if value is not None}
+        content = {"account": self.kid, "oldKey": self.key.jwk, **(payload or {})}
+        content = {name: value for name, value in content.items() if value is not None}
+        encoded, text = b64(json.dumps(inner).encode()), b64(json.dumps(content).encode())
+        signer = (outer or {}).pop("inner_key", new)
+        jws = {"protected": encoded, "payload": text, "signature": b64(signer.sign(f"{encoded}.{text}".encode()))}
+        return self.post(url, jws if raw is None else raw, **(outer or {}))
+
+    def binding(self, kid, hmac_key, header=None, key=None, mac_key=None):
+        """An externalAccountBinding (RFC 8555 7.3.4)."""
+        inner = {"alg": "HS256", "kid": kid, "url": self.directory["newAccount"], **(header or {})}
+        inner = {name: value for name, value in inner.items() if value is not None}
+        encoded, text = b64(json.dumps(inner).encode()), b64(json.dumps((key or self.key).jwk).encode())
+        secret = base64.urlsafe_b64decode((mac_key or hmac_key) + "==")
+        mac = hmac.new(secret, f"{encoded}.{text}".encode(), "sha256").digest()
+        return {"protected": encoded, "payload": text, "signature": b64(mac)}
 
     def certificate(self, *names, responder, csr):
         order = self.order(*names)
@@ -193,3 +232,73 @@ class Responder:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
+
+
+class TlsResponder:
+    """What stands at the port where tls-alpn-01 asks (RFC 8737): a certificate for each server name."""
+
+    def __init__(self, port, folder):
+        self.folder, self.port = folder, port
+        self.contexts, self.names = {}, []
+        self.protocols = ["acme-tls/1"]
+        listener = socket.create_server(("127.0.0.1", port))
+        self.listener = listener
+        self.running = True
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def prove(self, name, key_authorization, sans=None, critical=True, digest=None, extension=True):
+        key = ec.generate_private_key(ec.SECP256R1())
+        whole = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "acme")])
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateBuilder().subject_name(whole).issuer_name(whole).public_key(key.public_key()).serial_number(1)
+                   .not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)))
+        if sans is None:
+            sans = [x509.DNSName(name)]
+        if sans:
+            builder = builder.add_extension(x509.SubjectAlternativeName(sans), False)
+        if extension:
+            octets = hashlib.sha256(key_authorization.encode()).digest() if digest is None else digest
+            builder = builder.add_extension(x509.UnrecognizedExtension(ACME_IDENTIFIER, b"\x04" + bytes([len(octets)]) + octets), critical)
+        certificate = builder.sign(key, hashes.SHA256())
+        path = self.folder / f"alpn-{len(self.contexts)}-{name}.pem"
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        if self.protocols:
+            context.set_alpn_protocols(self.protocols)
+        self.contexts[name] = context
+
+    def serve(self):
+        while self.running:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.shake, args=(connection,), daemon=True).start()
+
+    def shake(self, connection):
+        choice = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+        def switch(stream, name, _):
+            self.names.append(name)
+            if name not in self.contexts:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            stream.context = self.contexts[name]
+
+        choice.sni_callback = switch
+        if self.protocols:
+            choice.set_alpn_protocols(self.protocols)
+        try:
+            with choice.wrap_socket(connection, server_side=True) as stream:
+                stream.settimeout(5)
+                stream.recv(1)
+        except OSError:
+            connection.close()
+
+    def close(self):
+        self.running = False
+        self.listener.close()
