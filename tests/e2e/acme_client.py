@@ -73,14 +73,14 @@ class Answer:
 
 
 class Client:
-    def __init__(self, node, kind="ES256"):
+    def __init__(self, node, kind="ES256", path="/acme"):
         self.node = node
         self.key = AccountKey(kind)
         self.kid = None
         self.nonce = None
         self.context = node.tls()
         self.connection = http.client.HTTPSConnection("localhost", node.https, timeout=30, context=self.context)
-        self.directory = self.request("GET", "/acme/directory").json
+        self.directory = self.request("GET", path + "/directory").json
 
     def close(self):
         self.connection.close()

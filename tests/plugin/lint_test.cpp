@@ -223,15 +223,6 @@ TEST(LintInput, OfTheCertificateTemplatePasses) {
   }
 }
 
-// RFC 3492 7.1, samples B, F and L, and what has no such form.
-TEST(LintTexts, DecodePunycode) {
-  for (const char* label : {"xn--ihqwcrb4cv8a8dqg056pqjye", "xn--4dbcagdahymbxekheh6e0a7fei0b",
-                            "xn--3B-ww4c5e180e575a65lsy2b", "xn--mnchen-3ya"})
-    EXPECT_TRUE(decodes(label)) << label;
-  for (const char* label : {"xn--", "xn--a-", "xn--abc-!", "xn--zzzzzzzzzzzzzz", "xn--99999"})
-    EXPECT_FALSE(decodes(label)) << label;
-}
-
 TEST(LintTexts, TakeUrisApart) {
   const Uri uri = split_uri("HTTPS://user:pw@[2001:db8::1]:443/a?b#c");
   EXPECT_EQ(uri.scheme, "HTTPS");

@@ -1,5 +1,6 @@
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/identifiers.hpp>
+#include <hanaper/toolkit/punycode.hpp>
 
 #include <gtest/gtest.h>
 
@@ -154,6 +155,15 @@ TEST(KeyUsage, IsAMinimalBitList) {
   EXPECT_EQ(to_hex(key_usage(key_cert_sign | crl_sign)), "03020106");
   for (const char* bad : {"030100", "03020080", "03020000", "0303078000"})
     EXPECT_FALSE(parse_key_usage(*from_hex(bad)).has_value()) << bad;
+}
+
+// RFC 3492 7.1, samples B, F and L, and what has no such form.
+TEST(Punycode, IsDecoded) {
+  for (const char* label : {"xn--ihqwcrb4cv8a8dqg056pqjye", "xn--4dbcagdahymbxekheh6e0a7fei0b",
+                            "xn--3B-ww4c5e180e575a65lsy2b", "xn--mnchen-3ya"})
+    EXPECT_TRUE(punycode::decodes(label)) << label;
+  for (const char* label : {"xn--", "xn--a-", "xn--abc-!", "xn--zzzzzzzzzzzzzz", "xn--99999"})
+    EXPECT_FALSE(punycode::decodes(label)) << label;
 }
 
 }  // namespace

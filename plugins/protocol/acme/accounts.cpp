@@ -3,7 +3,6 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/identifiers.hpp>
-#include <hanaper/toolkit/public_key.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::acme {
@@ -97,9 +96,6 @@ Outcome<Response> Service::new_account(const Request& request, Call& call) {
   }
   if (flag_at(payload, "onlyReturnExisting"))
     return Problem{400, "accountDoesNotExist", "no account has this key"};
-  const auto key = x509::parse_public_key(jwk.spki);
-  if (Status checked = key ? x509::check_public_key(*key) : Status(key.error()); !checked)
-    return Problem{400, "badPublicKey", checked.error().detail};
   Account account;
   ACME_TRY(account.contact, read_contact(payload));
   agree_to_terms(payload, account);

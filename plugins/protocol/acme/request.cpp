@@ -1,6 +1,8 @@
 // From an HTTP request to a verified payload (RFC 8555 6), and to the handler of its resource.
 #include "service.hpp"
 
+#include <hanaper/toolkit/public_key.hpp>
+
 #include <algorithm>
 
 namespace hanaper::acme {
@@ -213,6 +215,9 @@ Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call
   SignedRequest result;
   Bytes spki;
   if (jws->jwk) {
+    const auto key = x509::parse_public_key(jws->jwk->spki);
+    if (Status good = key ? x509::check_public_key(*key) : Status(key.error()); !good)
+      return Problem{400, "badPublicKey", good.error().detail};
     result.jwk = std::move(jws->jwk);
     spki = result.jwk->spki;
   } else {

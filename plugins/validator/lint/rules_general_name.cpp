@@ -1,6 +1,8 @@
 // The names in subjectAltName and issuerAltName: hosts, addresses and URIs (RFC 5280 4.2.1.6, 4.2.1.7).
 #include "rules.hpp"
 
+#include <hanaper/toolkit/punycode.hpp>
+
 namespace hanaper::lint {
 namespace {
 
@@ -138,7 +140,7 @@ Finding a_label_decodes(const Subject& subject) {
     for (std::string_view rest = domain_of(name); !rest.empty();) {
       const std::string_view label = take_label(rest);
       // RFC 8399 3: "Conforming CAs SHOULD ensure that IDNs are valid."
-      if (is_a_label(label) && !decodes(label))
+      if (is_a_label(label) && !punycode::decodes(label))
         return describe(name) + " has the label " + in_quotes(label) + ", which encodes nothing";
     }
   }

@@ -38,8 +38,6 @@ bool ends_in_number(std::string_view name) noexcept;
 // RFC 5890 2.3.1: labels with "--" in third and fourth place are reserved; "xn--" marks A-labels.
 bool is_reserved_label(std::string_view label) noexcept;
 bool is_a_label(std::string_view label) noexcept;
-// Whether the rest of an A-label is Punycode (RFC 3492 6.2) of something that is not plain ASCII.
-bool decodes(std::string_view a_label) noexcept;
 
 // The parts of a URI (RFC 3986 3) that the rules look at.
 struct Uri {
