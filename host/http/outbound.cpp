@@ -1,18 +1,12 @@
 #include "outbound.hpp"
 
 #include "../services/thread_tag.hpp"
+#include "answer_reader.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
 
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-
-#include <charconv>
-
 namespace hanaper::http {
 namespace {
-
-namespace beast = boost::beast;
 
 bool in_any(const std::vector<x509::Subtree>& ranges, ByteView address) {
   return std::ranges::any_of(ranges, [&](const x509::Subtree& range) {
@@ -36,65 +30,21 @@ const std::vector<x509::Subtree>& closed_by_default() {
 }
 
 Result<OutboundAnswer> read_answer(Dial& dial, const OutboundRequest& request, std::string& location) {
-  beast::http::response_parser<beast::http::string_body> parser;
-  parser.header_limit(16 * 1024);
-  parser.body_limit(request.body_limit.value);
-  parser.eager(true);
-  std::string buffer;
+  AnswerReader reader(request.body_limit);
+  const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
   char chunk[8192];
-  while (!parser.is_done()) {
+  for (bool done = false; !done;) {
     HANAPER_TRY(const std::size_t n, dial.receive(chunk, sizeof chunk));
-    beast::error_code ec;
     if (n == 0) {
-      parser.put_eof(ec);
-      if (ec || !parser.is_done())
-        return malformed(dial.where() + ": closed the connection in the middle of its answer");
+      if (Status ended = reader.end(); !ended) return within(ended.error());
       break;
     }
-    buffer.append(chunk, n);
-    const std::size_t used = parser.put(boost::asio::buffer(buffer), ec);
-    buffer.erase(0, used);
-    if (ec == beast::http::error::body_limit)
-      return malformed(dial.where() + ": answer of more than " + std::to_string(request.body_limit.value) +
-                       " octets");
-    if (ec && ec != beast::http::error::need_more)
-      return malformed(dial.where() + ": answer is no HTTP: " + ec.message());
+    auto taken = reader.take({chunk, n});
+    if (!taken) return within(taken.error());
+    done = *taken;
   }
-  const auto& message = parser.get();
-  if (const auto found = message.find(beast::http::field::location); found != message.end())
-    location = std::string(found->value());
-  return OutboundAnswer{static_cast<int>(message.result_int()), message.body(), dial.where()};
-}
-
-// "http://host:port/target" of a redirect, or "https:"; nothing for what is not followed.
-std::optional<OutboundRequest> follow(const OutboundRequest& from, const std::string& location) {
-  OutboundRequest next = from;
-  if (location.starts_with('/')) {
-    next.target = location;
-    return next;
-  }
-  next.tls = location.starts_with("https://");
-  if (!next.tls && !location.starts_with("http://")) return std::nullopt;
-  std::string_view rest = std::string_view(location).substr(next.tls ? 8 : 7);
-  const std::size_t slash = rest.find_first_of("/?");
-  std::string_view authority = rest.substr(0, slash);
-  next.target = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
-  if (next.target.starts_with('?')) next.target.insert(0, "/");
-  next.port = next.tls ? 443 : 80;
-  const std::size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
-    const std::string_view digits = authority.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), next.port);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-    authority = authority.substr(0, colon);
-  }
-  if (authority.starts_with('[') && authority.ends_with(']'))
-    authority = authority.substr(1, authority.size() - 2);
-  next.host = authority;
-  if (next.port != 80 && next.port != 443 && next.port != from.port) return std::nullopt;
-  const bool clean =
-      !next.host.empty() && std::ranges::all_of(next.target, [](char c) { return c > 0x20 && c < 0x7f; });
-  return clean ? std::optional(next) : std::nullopt;
+  location = reader.location();
+  return OutboundAnswer{reader.status(), reader.body(), dial.where()};
 }
 
 }  // namespace
@@ -132,10 +82,10 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
   for (int left = request.redirects;; --left) {
     std::string location;
     auto answer = get_once(current, deadline, location);
-    const bool redirected = answer && answer->status >= 300 && answer->status < 400 && !location.empty();
-    if (!redirected) return answer;
+    const bool moved = answer && answer->status >= 300 && answer->status < 400 && !location.empty();
+    if (!moved) return answer;
     if (left == 0) return malformed(answer->address + ": too many redirects");
-    const auto next = follow(current, location);
+    const auto next = redirected(current, location);
     if (!next)
       return malformed(answer->address + ": redirect to \"" + location.substr(0, 200) + "\" is not followed");
     current = *next;

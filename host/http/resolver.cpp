@@ -116,6 +116,9 @@ Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>&
   ub_ctx* context = state->context.get();
   if (context == nullptr) return unavailable("dns: no resolver context");
   ub_ctx_async(context, 1);
+  // What was there a minute ago proves nothing: every question goes out.
+  ub_ctx_set_option(context, "cache-max-ttl:", "0");
+  ub_ctx_set_option(context, "cache-max-negative-ttl:", "0");
   for (std::string server : servers) {
     // "127.0.0.1:8053" and "[::1]:8053" in unbound's spelling, address@port.
     if (server.starts_with('[')) {

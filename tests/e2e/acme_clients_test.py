@@ -181,7 +181,8 @@ class Clients(unittest.TestCase):
         self.need("lego")
         folder = self.node.folder / "lego-dns"
         kid, key, server = self.eab("lego")
-        environment = {"RFC2136_NAMESERVER": f"127.0.0.1:{self.bind.port}", "RFC2136_TSIG_ALGORITHM": "hmac-sha256.", "RFC2136_TSIG_KEY": "acme.", "RFC2136_TSIG_SECRET": SECRET}
+        environment = {"RFC2136_NAMESERVER": f"127.0.0.1:{self.bind.port}", "RFC2136_TSIG_ALGORITHM": "hmac-sha256.", "RFC2136_TSIG_KEY": "acme.", "RFC2136_TSIG_SECRET": SECRET,
+                       "RFC2136_SEQUENCE_INTERVAL": "1"}
         self.lego(folder, "-d", "*.lego.zone.test", "-d", "lego.zone.test", "--dns", "rfc2136", "--dns.disable-cp", "--dns.resolvers", f"127.0.0.1:{self.bind.port}", "run", **environment)
         _, names = self.names(folder / "certificates" / "_.lego.zone.test.crt")
         self.assertEqual(names, ["*.lego.zone.test", "lego.zone.test"])

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from acme_client import Client, Responder, TlsResponder
 from acme_test import csr_der
-from dns_server import A, AAAA, CNAME, SERVFAIL, TXT, DnsServer, address, txt
+from dns_server import A, AAAA, CAA, CNAME, SERVFAIL, TXT, DnsServer, address, caa, txt
 from harness import BASE, Node, b64, free_port, main
 
 CONFIG = BASE.replace('permit = ["127.0.0.0/8", "::1/128"]', 'resolvers = ["127.0.0.1:{dns}"]\npermit = ["127.0.0.1/32", "::1/128"]\ntimeout = "3s"') + """
@@ -325,6 +325,92 @@ class Methods(unittest.TestCase):
         self.assertIn(f"127.0.0.1:{self.node.challenge} answered \"nonsense\"", text)
         self.assertIn("http-01 attempt 1", self.node.out("acme", "explain", order.headers["Location"]))
         self.assertIn("no order", self.node.error("acme", "explain", "nothing"))
+
+
+CAA_CONFIG = CONFIG.replace("[validator.lint]", '[validator.lint]\n\n[validator.caa]\nidentities = ["ca.example.test"]').replace('validate = ["lint"]', 'validate = ["lint", "caa"]')
+
+
+class Caa(unittest.TestCase):
+    """RFC 8659, RFC 8657, item 38: asked when the certificate is made, for every way of asking."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dns = DnsServer()
+        cls.dns.default = "127.0.0.1"
+        cls.node = Node(CAA_CONFIG.replace('names = ["localhost", "127.0.0.1"]', 'names = ["127.0.0.1", "localhost"]'), dns=cls.dns.port, tls=free_port()).init().start()
+        cls.responder = Responder(cls.node.challenge)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.responder.close()
+        cls.dns.close()
+        cls.node.close()
+
+    def setUp(self):
+        self.client = Client(self.node)
+        self.client.register()
+        self.addCleanup(self.client.close)
+
+    def finalize(self, name):
+        order = self.client.order(name)
+        if name.startswith("*."):
+            challenge = self.client.challenge(order.json["authorizations"][0], "dns-01")
+            self.dns.set("_acme-challenge." + name[2:], TXT, txt(b64(hashlib.sha256(self.client.key_authorization(challenge).encode()).digest())))
+            self.client.respond(order.json["authorizations"][0], "dns-01")
+            ready = self.client.post(order.headers["Location"])
+        else:
+            ready = self.client.authorize(order, self.responder)
+        self.assertEqual(ready.json["status"], "ready", ready.body)
+        _, csr = csr_der(self.node, [name], "caa")
+        return self.client.post(ready.json["finalize"], {"csr": b64(csr)}), ready
+
+    def test_records_decide(self):
+        ours, kid = "ca.example.test", self.client.kid
+        table = [
+            ("none", [], True), ("ours", [("issue", ours)], True), ("case", [("ISSUE", "CA.Example.TEST")], True), ("other", [("issue", "other.test")], False),
+            ("nobody", [("issue", ";")], False), ("empty", [("issue", "")], False), ("both", [("issue", "other.test"), ("issue", ours)], True),
+            ("wildonly", [("issuewild", ";")], True), ("iodef", [("iodef", "mailto:a@example.test")], True), ("account", [("issue", f"{ours}; accounturi={kid}")], True),
+            ("otheraccount", [("issue", f"{ours}; accounturi={kid}x")], False), ("method", [("issue", f"{ours}; validationmethods=dns-01,http-01")], True),
+            ("othermethod", [("issue", f"{ours}; validationmethods=dns-01")], False), ("twice", [("issue", f"{ours}; accounturi={kid}; accounturi={kid}")], False),
+            ("garbage", [("issue", f"{ours}; accounturi")], False), ("unknown", [("future", "x")], True), ("parameter", [("issue", f"{ours}; x=y")], True),
+        ]
+        for name, records, allowed in table:
+            with self.subTest(name):
+                full = f"{name}.caa.example.test"
+                self.dns.set(full, CAA, *[caa(tag, value) for tag, value in records])
+                answer, _ = self.finalize(full)
+                self.assertEqual(answer.json.get("status") == "valid", allowed, answer.body)
+                if not allowed:
+                    self.assertEqual((answer.status, answer.type), (403, "caa"))
+        self.dns.set("critical.caa.example.test", CAA, caa("future", "x", 128))
+        self.assertEqual(self.finalize("critical.caa.example.test")[0].type, "caa")
+
+    def test_the_closest_domain_and_the_wildcard_decide(self):
+        self.dns.set("closed.example.test", CAA, caa("issue", ";"), caa("issuewild", "ca.example.test"))
+        self.assertEqual(self.finalize("deep.below.closed.example.test")[0].type, "caa")
+        self.assertEqual(self.finalize("*.closed.example.test")[0].json["status"], "valid")
+        self.dns.set("open.closed.example.test", CAA, caa("issue", "ca.example.test"))
+        self.assertEqual(self.finalize("a.open.closed.example.test")[0].json["status"], "valid")
+        self.dns.set("alias.closed.example.test", CNAME, "target.example.test")
+        self.dns.set("target.example.test", CAA, caa("issue", "ca.example.test"))
+        self.assertIn("valid", self.finalize("alias.closed.example.test")[0].json.get("status", ""))
+
+    def test_a_dns_that_fails_refuses_for_now_and_the_order_stays(self):
+        order_name = "servfail.example.test"
+        self.dns.set(order_name, CAA, caa("issue", "ca.example.test"))
+        order = self.client.authorize(self.client.order(order_name), self.responder)
+        self.dns.codes[order_name] = SERVFAIL
+        _, csr = csr_der(self.node, [order_name], "caa")
+        answer = self.client.post(order.json["finalize"], {"csr": b64(csr)})
+        self.assertEqual(answer.status, 503, answer.body)
+        self.assertTrue(answer.headers["Retry-After"])
+        self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "ready")
+        del self.dns.codes[order_name]
+        self.assertEqual(self.client.post(order.json["finalize"], {"csr": b64(csr)}).json["status"], "valid")
+
+    def test_the_command_line_is_asked_the_same(self):
+        self.dns.set("command.example.test", CAA, caa("issue", "other.test"))
+        self.assertIn("caa: command.example.test does not allow it", self.node.error("issue", "--name", "command.example.test", "--key-out", str(self.node.folder / "k")))
 
 
 if __name__ == "__main__":

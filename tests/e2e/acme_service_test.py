@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from acme_client import AccountKey, Client, Responder
 from acme_test import csr_der
-from harness import BASE, Node, b64, main, openssl
+from harness import BASE, ROOT, Node, b64, main, only, openssl
 
 SECOND = """
 [profile.short]
@@ -410,6 +410,38 @@ class Service(unittest.TestCase):
         self.assertEqual(canceled.json["status"], "canceled")
         self.assertProblem(self.client.request("GET", path), 403, "autoRenewalCanceled")
         self.assertProblem(self.client.post(order.headers["Location"], {"status": "canceled"}), 400, "autoRenewalCancellationInvalid")
+
+
+class Sample(unittest.TestCase):
+    @only(storage="sqlite", keys="softtoken")
+    def test_config_acme_toml_runs_both_services(self):
+        with Node("") as node:
+            text = (ROOT / "config" / "acme.toml").read_text()
+            for old, new in (('"../state"', f'"{node.state}"'), ("127.0.0.1:8443", f"127.0.0.1:{node.https}"), ("127.0.0.1:8080", f"127.0.0.1:{node.http}"),
+                             ("deny = [", 'permit = ["127.0.0.0/8"]\ndeny = [')):
+                self.assertIn(old, text)
+                text = text.replace(old, new)
+            for path in ("/acme", "/inside"):
+                text = text.replace(f'path = "{path}"\n', f'path = "{path}"\nhttp_01_port = {node.challenge}\n')
+            node.config.write_text(text)
+            node.init().start()
+            self.assertIn("https://", node.out("plan"))
+            responder = Responder(node.challenge)
+            self.addCleanup(responder.close)
+            _, csr = csr_der(node, ["sample.localhost"], "sample")
+            public, inside = Client(node), Client(node, path="/inside")
+            self.addCleanup(public.close)
+            self.addCleanup(inside.close)
+            self.assertEqual(public.directory["meta"]["termsOfService"], "https://pki.example.test/terms/1")
+            self.assertEqual(public.register().status, 201)
+            self.assertEqual(inside.register().type, "externalAccountRequired")
+            made = node.json("acme", "eab", "create", "--instance", "inside", "--owner", "team red", "--name", "localhost")[0]
+            self.assertEqual(inside.register(externalAccountBinding=inside.binding(made["kid"], made["hmac"])).status, 201)
+            for client in (public, inside):
+                _, done = client.certificate("sample.localhost", responder=responder, csr=csr)
+                self.assertEqual(done.json["status"], "valid", done.body)
+            self.assertEqual(len(node.json("acme", "accounts")), 2)
+            self.assertEqual({order["status"] for order in node.json("acme", "orders")}, {"valid"})
 
 
 if __name__ == "__main__":

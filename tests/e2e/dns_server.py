@@ -90,7 +90,7 @@ class DnsServer:
         rdata = self.records.get((name, kind), [])
         if callable(rdata):
             rdata = rdata()
-        if not rdata and kind == A and self.default and not any(n == name for n, _ in self.records):
+        if not rdata and kind == A and self.default and not any((name, other) in self.records for other in (AAAA, CNAME)):
             rdata = [address(self.default)]
         return found + [(name, kind, octets) for octets in rdata]
 

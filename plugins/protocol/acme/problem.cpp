@@ -23,7 +23,8 @@ Problem problem_of(const Error& error, const Call& call) {
       problem.status = 409;
       break;
     case Code::rejected:
-      problem.status = 403, problem.type = "rejectedIdentifier";
+      // The validator's word for what its records say (RFC 8555 6.7 has a type of its own for that).
+      problem.status = 403, problem.type = error.detail.starts_with("caa: ") ? "caa" : "rejectedIdentifier";
       break;
     case Code::bad_csr:
     case Code::bad_key:

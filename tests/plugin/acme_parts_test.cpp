@@ -1,0 +1,188 @@
+// The parts of the ACME plugin, each by itself: nonces, limits, names of things.
+#include "acme_support.hpp"
+#include "methods.hpp"
+
+#include <thread>
+
+namespace hanaper::acme {
+namespace {
+
+const Time now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 22};
+
+TEST(Nonces, AreGoodOnceAndAuthentic) {
+  Nonces nonces(1 << 14), others(1 << 14);
+  const std::string nonce = nonces.issue(now);
+  EXPECT_EQ(nonces.check(nonce, now), Nonces::Verdict::good);
+  EXPECT_TRUE(nonces.spend(nonce));
+  EXPECT_FALSE(nonces.spend(nonce));
+  EXPECT_EQ(nonces.check(nonce, now), Nonces::Verdict::bad);
+  EXPECT_EQ(others.check(nonces.issue(now), now), Nonces::Verdict::bad) << "of another process";
+  EXPECT_EQ(nonces.check("a+b=", now), Nonces::Verdict::not_a_nonce);
+  std::string forged = nonces.issue(now);
+  forged.back() = forged.back() == 'A' ? 'E' : 'A';
+  EXPECT_EQ(nonces.check(forged, now), Nonces::Verdict::bad);
+}
+
+TEST(Nonces, AreForgottenWithTheirWindowWithoutBecomingGoodAgain) {
+  Nonces nonces(1 << 14);
+  const std::string used = nonces.issue(now), unused = nonces.issue(now);
+  EXPECT_TRUE(nonces.spend(used));
+  for (int i = 0; i < 1 << 14; ++i) nonces.issue(now);
+  EXPECT_EQ(nonces.check(used, now), Nonces::Verdict::bad);
+  EXPECT_EQ(nonces.check(unused, now), Nonces::Verdict::bad);
+}
+
+TEST(Nonces, AreSpentByOneOfManyThreads) {
+  Nonces nonces(1 << 14);
+  for (int round = 0; round < 200; ++round) {
+    const std::string nonce = nonces.issue(now);
+    std::atomic<int> won = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { won += nonces.spend(nonce); });
+    for (std::thread& thread : threads) thread.join();
+    ASSERT_EQ(won, 1);
+  }
+}
+
+TEST(Nonces, AreSharedByAllWhoHaveTheKeyUntilTheyAreOld) {
+  Nonces one, two;
+  const Fingerprint key{1, 2, 3};
+  one.share(key);
+  two.share(key);
+  const std::string nonce = one.issue(now);
+  EXPECT_EQ(two.check(nonce, now), Nonces::Verdict::good);
+  EXPECT_EQ(two.check(nonce, now - std::chrono::minutes{1}), Nonces::Verdict::good)
+      << "a clock that is behind";
+  EXPECT_EQ(two.check(nonce, now + Nonces::shared_lifetime + std::chrono::seconds{1}), Nonces::Verdict::bad);
+  EXPECT_NE(one.issue(now), one.issue(now));
+}
+
+// Item 11: two nodes of one storage, each with its own process.
+TEST(Nonces, OfOneNodeAreGoodOnceOnTheOther) {
+  fakes::FakeHost host;
+  const auto options = [] {
+    Options shared = test_options();
+    shared.shared_nonces = true;
+    return shared;
+  };
+  Service first(options(), host, host.fake_issuer), second(options(), host, host.fake_issuer);
+  ASSERT_TRUE(first.start());
+  ASSERT_TRUE(second.start());
+  TestClient client(first);
+  client.enrol();
+  const std::string body = client.sign(client.kid.substr(client.base.size()), {});
+  TestClient other(second);
+  const std::string tail = client.kid.substr(client.base.size());
+  EXPECT_EQ(other.ask(Method::post, tail, body).response.status, 200) << "made there, redeemed here";
+  for (TestClient* node : {&client, &other})
+    EXPECT_EQ(node->ask(Method::post, tail, body).type(), "badNonce") << "once, wherever";
+}
+
+TEST(Limits, SaySoWhenTheyAreNone) {
+  for (const char* text :
+       {"", "orders-per-account", "orders-per-account 3", "orders-per-account 3/", "x 3/1h",
+        "orders-per-account 0/1h", "orders-per-account -1/1h", "orders-per-account 3/x",
+        "orders-per-account 99999999999/1h", "orders-per-account 3/1h x"})
+    EXPECT_FALSE(Limit::parse(text)) << text;
+  EXPECT_TRUE(Limit::parse("orders-per-name 3/1h"));
+}
+
+TEST(Limits, LetThroughACountAndThenOneInATime) {
+  const auto limit = *Limit::parse("orders-per-name 3/1h");
+  Time time = now;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limit->take("a", time)) << i;
+  const Status refused = limit->take("a", time);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::rate_limited);
+  EXPECT_EQ(refused.error().retry_after, std::chrono::minutes{20});
+  EXPECT_NE(refused.error().detail.find("orders-per-name 3/1h"), std::string::npos);
+  EXPECT_TRUE(limit->take("b", time)) << "another key";
+  EXPECT_FALSE(limit->take("a", time += std::chrono::minutes{19}));
+  EXPECT_TRUE(limit->take("a", time += std::chrono::minutes{1}));
+  EXPECT_FALSE(limit->take("a", time));
+}
+
+TEST(Limits, HoldABoundedNumberOfKeys) {
+  const auto limit = *Limit::parse("orders-per-name 1/1h");
+  for (int i = 0; i < 250'000; ++i) EXPECT_TRUE(limit->take(std::to_string(i), now));
+}
+
+struct Reverse {
+  const char* address;
+  const char* name;
+};
+class ServerName : public testing::TestWithParam<Reverse> {};
+TEST_P(ServerName, OfAnAddressIsItsReverseName) {
+  EXPECT_EQ(tls_server_name({Identifier::Kind::ip, GetParam().address}), GetParam().name);
+}
+// RFC 8738 6 and RFC 3596 2.5
+INSTANTIATE_TEST_SUITE_P(
+    Rfc8738, ServerName,
+    testing::Values(Reverse{"192.0.2.1", "1.2.0.192.in-addr.arpa"},
+                    Reverse{"2001:db8::1",
+                            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"}));
+
+TEST(Methods, AreOfferedWhereTheyProveSomething) {
+  using Kind = Identifier::Kind;
+  for (const char* method : {"http-01", "tls-alpn-01"}) {
+    EXPECT_TRUE(method_fits(method, Kind::dns, false));
+    EXPECT_TRUE(method_fits(method, Kind::ip, false));
+    EXPECT_FALSE(method_fits(method, Kind::dns, true)) << "one host proves nothing about all below";
+  }
+  for (const char* method : {"dns-01", "dns-account-01", "dns-persist-01"}) {
+    EXPECT_TRUE(method_fits(method, Kind::dns, true));
+    EXPECT_FALSE(method_fits(method, Kind::ip, false)) << "RFC 8738 7";
+  }
+}
+
+TEST(Authorizations, CoverTheirNameAndNothingElse) {
+  using Kind = Identifier::Kind;
+  Authorization plain, star, below;
+  plain.identifier = star.identifier = below.identifier = {Kind::dns, "a.test"};
+  star.wildcard = below.subdomains = true;
+  struct Row {
+    Identifier name;
+    bool plain, star, below;
+  };
+  const Row table[] = {
+      {{Kind::dns, "a.test"}, true, false, true},    {{Kind::dns, "*.a.test"}, false, true, true},
+      {{Kind::dns, "b.a.test"}, false, false, true}, {{Kind::dns, "*.b.a.test"}, false, false, true},
+      {{Kind::dns, "xa.test"}, false, false, false}, {{Kind::dns, "test"}, false, false, false},
+      {{Kind::ip, "a.test"}, false, false, false}};
+  for (const Row& row : table) {
+    EXPECT_EQ(plain.covers(row.name), row.plain) << row.name.value;
+    EXPECT_EQ(star.covers(row.name), row.star) << row.name.value;
+    EXPECT_EQ(below.covers(row.name), row.below) << row.name.value;
+  }
+}
+
+TEST(Documents, ComeBackAsTheyWere) {
+  Order order;
+  order.id = "o";
+  order.account = "a";
+  order.identifiers = {{Identifier::Kind::dns, "x.test"}};
+  order.authorizations = {"z"};
+  order.renew = Order::AutoRenewal{
+      now, now + std::chrono::hours{5}, std::chrono::seconds{60}, std::chrono::seconds{5}, true, now};
+  order.csr = {1, 2, 3};
+  add_event(order.history, now, "something");
+  const RecordWrite write = record_of(order);
+  const auto again = read_order({write.key, 1, {}, {}, write.data});
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(write_document(*again), write_document(order));
+  EXPECT_FALSE(read_order({"o", 1, {}, {}, "{}"}));
+  EXPECT_FALSE(read_account({"o", 1, {}, {}, "[]"}));
+  EXPECT_FALSE(read_authorization({"o", 1, {}, {}, "nonsense"}));
+}
+
+TEST(Histories, KeepTheirBeginningAndTheirEnd) {
+  History history;
+  for (int i = 0; i < 1000; ++i) add_event(history, now, std::to_string(i) + std::string(1000, 'x'));
+  EXPECT_LE(history.size(), 60u);
+  EXPECT_TRUE(history.front().text.starts_with("0x"));
+  EXPECT_TRUE(history.back().text.starts_with("999x"));
+  EXPECT_LE(history.back().text.size(), 400u);
+}
+
+}  // namespace
+}  // namespace hanaper::acme
