@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""fast-path, ocsp-hit, tls-handshake, idle-tls: hanaperd against nginx, both on one core, interleaved in one run.
+"""fast-path, acme-nonce, ocsp-hit, tls-handshake, idle-tls: hanaperd against nginx, both on one core, interleaved in one run.
 
 The figure is CPU time of the server for each request, from the scheduler's own count of all its threads.
 """
@@ -100,7 +100,8 @@ events {{ worker_connections 20000; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 1h; default_type application/json;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{http} backlog=4096; location / {{ return 200 '{quoted}'; }} location /ocsp {{ return 200 '{filler}'; }} }}
+  server {{ listen 127.0.0.1:{http} backlog=4096; location / {{ return 200 '{quoted}'; }} location /ocsp {{ return 200 '{filler}'; }}
+    location /acme/new-nonce {{ add_header Replay-Nonce AAAAAAAAAAAAAAAAAAAAAAAAAAAA; add_header Cache-Control no-store; return 204; }} }}
   server {{ listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {folder}/chain.pem; ssl_certificate_key {folder}/key.pem;
     ssl_protocols TLSv1.3; location / {{ return 200 '{quoted}'; }} }}
 }}
@@ -218,6 +219,11 @@ def main():
                 reference.append(per_request(nginx.pid, lambda: wrk(http_port, seconds)))
                 ours.append(per_request(server.pid, lambda: wrk(node.http, seconds)))
             report("fast-path", ours, reference, 0.9, "us")
+            ours, reference = [], []
+            for _ in range(ROUNDS):
+                reference.append(per_request(nginx.pid, lambda: wrk(http_port, seconds, "/acme/new-nonce")))
+                ours.append(per_request(server.pid, lambda: wrk(node.http, seconds, "/acme/new-nonce")))
+            report("acme-nonce", ours, reference, 0.85, "us")
             bench_ocsp(node, request, server, nginx, http_port, seconds)
             ours, reference = [], []
             for _ in range(ROUNDS):
@@ -233,4 +239,5 @@ def main():
             log.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

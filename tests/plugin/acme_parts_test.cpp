@@ -96,6 +96,8 @@ TEST(Limits, LetThroughACountAndThenOneInATime) {
   EXPECT_EQ(refused.error().code, Code::rate_limited);
   EXPECT_EQ(refused.error().retry_after, std::chrono::minutes{20});
   EXPECT_NE(refused.error().detail.find("orders-per-name 3/1h"), std::string::npos);
+  EXPECT_FALSE(limit->check("a", time));
+  EXPECT_TRUE(limit->check("b", time));
   EXPECT_TRUE(limit->take("b", time)) << "another key";
   EXPECT_FALSE(limit->take("a", time += std::chrono::minutes{19}));
   EXPECT_TRUE(limit->take("a", time += std::chrono::minutes{1}));

@@ -40,8 +40,18 @@ Result<std::unique_ptr<Limit>> Limit::parse(std::string_view text) {
   return limit;
 }
 
-Status Limit::take(const std::string& key, Time now) {
+// Each one moves the time when the allowance is whole again; it may not be further away than the window.
+Status Limit::judge(Time full_at, Time now) const {
   const std::chrono::milliseconds each = window_ / count_;
+  const auto over = std::max(full_at, now) + each - now - each * count_;
+  if (over.count() <= 0) return {};
+  const auto wait = std::chrono::ceil<std::chrono::seconds>(over);
+  return Error{
+      Code::rate_limited,
+      "the limit " + text_ + " is reached; try again in " + std::to_string(wait.count()) + " seconds", wait};
+}
+
+Status Limit::take(const std::string& key, Time now) {
   const std::lock_guard lock(mutex_);
   if (full_at_.size() >= most_keys) {
     std::erase_if(full_at_, [&](const auto& entry) { return entry.second <= now; });
@@ -49,16 +59,15 @@ Status Limit::take(const std::string& key, Time now) {
     if (full_at_.size() >= most_keys) full_at_.clear();
   }
   Time& full_at = full_at_[key];
-  const Time next = std::max(full_at, now) + each;
-  if (next - now > each * count_) {
-    const auto wait = std::chrono::ceil<std::chrono::seconds>(next - now - each * count_);
-    return Error{
-        Code::rate_limited,
-        "the limit " + text_ + " is reached; try again in " + std::to_string(wait.count()) + " seconds",
-        wait};
-  }
-  full_at = next;
+  HANAPER_CHECK(judge(full_at, now));
+  full_at = std::max(full_at, now) + window_ / count_;
   return {};
+}
+
+Status Limit::check(const std::string& key, Time now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = full_at_.find(key);
+  return found == full_at_.end() ? Status() : judge(found->second, now);
 }
 
 Result<Limits> Limits::parse(const std::vector<std::string>& texts) {
@@ -73,6 +82,12 @@ Result<Limits> Limits::parse(const std::vector<std::string>& texts) {
 Status Limits::take(std::string_view kind, const std::string& key, Time now) const {
   for (const auto& limit : limits_)
     if (limit->kind() == kind) HANAPER_CHECK(limit->take(key, now));
+  return {};
+}
+
+Status Limits::check(std::string_view kind, const std::string& key, Time now) const {
+  for (const auto& limit : limits_)
+    if (limit->kind() == kind) HANAPER_CHECK(limit->check(key, now));
   return {};
 }
 

@@ -21,9 +21,12 @@ class Limit {
 
   // [any] Counts one for `key`. rate_limited names the limit and says when to come back.
   Status take(const std::string& key, Time now);
+  // [any] The same without counting.
+  Status check(const std::string& key, Time now);
 
  private:
   Limit() = default;
+  Status judge(Time full_at, Time now) const;
   static constexpr std::size_t most_keys = 100'000;
 
   // Constant after parse.
@@ -42,6 +45,7 @@ class Limits {
   static Result<Limits> parse(const std::vector<std::string>& texts);
   // [any] Asks every rule of that kind.
   Status take(std::string_view kind, const std::string& key, Time now) const;
+  Status check(std::string_view kind, const std::string& key, Time now) const;
 
  private:
   std::vector<std::unique_ptr<Limit>> limits_;

@@ -38,6 +38,9 @@ std::optional<Problem> Service::check_limits(const Order& order) {
   const auto problem = [](const Status& status) {
     return Problem{429, "rateLimited", status.error().detail, status.error().retry_after};
   };
+  // Whoever fails all the time is made to wait.
+  if (Status failures = options_.limits.check("failures-per-account", order.account, now); !failures)
+    return problem(failures);
   if (Status taken = options_.limits.take("orders-per-account", order.account, now); !taken)
     return problem(taken);
   if (!order.replaces.empty()) return std::nullopt;  // who renews in time is not to be kept from it

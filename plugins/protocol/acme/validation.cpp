@@ -28,6 +28,21 @@ Problem problem_for(const Error& error) {
           error.detail};
 }
 
+// RFC 8555 8.2: "The server MUST add an entry to the "error" field in the challenge after each failed
+// validation query": the last one in front, the earlier ones as its subproblems.
+json::Value with_earlier(const Problem& problem, const json::Value& before) {
+  json::Value error = to_json(problem);
+  if (before.object() == nullptr) return error;
+  json::Array earlier;
+  if (const json::Value* list = before.find("subproblems"); list && list->array()) earlier = *list->array();
+  json::Object last;
+  for (const json::Member& member : *before.object())
+    if (member.first == "type" || member.first == "detail") last.push_back(member);
+  earlier.emplace_back(std::move(last));
+  error.object()->emplace_back("subproblems", std::move(earlier));
+  return error;
+}
+
 // What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2).
 bool worth_another(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::not_found;
@@ -117,7 +132,6 @@ Status Service::validate(const std::string& id, Call& call) {
                     {"name", claimed->identifier.value},
                     {"error", proven ? "" : proven.error().detail}});
   if (!proven && !again)
-    // Whoever fails all the time is made to wait with the next order.
     static_cast<void>(options_.limits.take("failures-per-account", account.id, host_.clock().now()));
   auto stored = store_.change(
       id,
@@ -139,7 +153,7 @@ Status Service::validate(const std::string& id, Call& call) {
           current.expires = now + options_.authorization_lifetime;
           return true;
         }
-        target->error = to_json(problem_for(proven.error()));
+        target->error = with_earlier(problem_for(proven.error()), target->error);
         current.next_attempt = now + pause_after(attempt);
         if (again) return true;
         target->status = "invalid";
