@@ -2,6 +2,7 @@
 // signature, in a loop; prints CPU microseconds for each round.
 #include "measure.hpp"
 
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 
 #include <cstdlib>

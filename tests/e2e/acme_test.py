@@ -38,7 +38,7 @@ class Acme(unittest.TestCase):
         self.assertEqual(answer.json["status"], status)
 
     # RFC 8555 7.1.1, 7.2
-    def test_directory_and_nonces(self):
+    def test_items_1_2_and_3_directory_and_nonces(self):
         directory = self.client.directory
         for member in ("newNonce", "newAccount", "newOrder", "revokeCert"):
             self.assertTrue(directory[member].startswith(f"https://localhost:{self.node.https}/acme/"), member)
@@ -50,7 +50,7 @@ class Acme(unittest.TestCase):
             self.assertIn('rel="index"', answer.headers["Link"])
         self.assertNotIn("Link", self.client.request("GET", "/acme/directory").headers)
 
-    def test_every_signature_algorithm_opens_an_account(self):
+    def test_items_8_15_and_16_every_signature_algorithm_opens_an_account_that_stays_as_it_was(self):
         for kind in ("ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"):
             client = Client(self.node, kind)
             created = client.register(contact=["mailto:op@example.test"])
@@ -88,7 +88,7 @@ class Acme(unittest.TestCase):
         _, done = self.client.certificate("127.0.0.1", responder=self.responder, csr=csr)
         self.assertEqual(done.json["status"], "valid", done.body)
 
-    def test_a_challenge_that_fails_ends_the_order(self):
+    def test_items_31_and_32_a_challenge_that_fails_ends_the_order(self):
         self.client.register()
         order = self.client.order("wrong.localhost")
         authorization = self.client.post(order.json["authorizations"][0])
@@ -116,7 +116,7 @@ class Acme(unittest.TestCase):
             self.client.post(challenge["url"], {})
             self.assertEqual(self.client.wait(challenge["url"], "valid", "invalid").json["status"], state, name)
 
-    def test_finalize_wants_exactly_the_names_of_the_order_and_stays_ready_otherwise(self):
+    def test_items_27_and_28_finalize_wants_exactly_the_names_of_the_order_and_stays_ready_otherwise(self):
         self.client.register()
         order = self.client.order("x.localhost", "y.localhost")
         ready = self.client.authorize(order, self.responder)
@@ -160,7 +160,7 @@ class Acme(unittest.TestCase):
             self.assertProblem(self.client.post(url, payload), 400, "alreadyRevoked")
             stranger.close()
 
-    def test_accounts_are_updated_and_deactivated(self):
+    def test_items_21_and_22_accounts_are_updated_and_deactivated(self):
         self.client.register(contact=["mailto:a@example.test"])
         updated = self.client.post(self.client.kid, {"contact": ["mailto:b@example.test"], "status": "valid", "orders": "x"})
         self.assertEqual(updated.json["contact"], ["mailto:b@example.test"])
@@ -171,7 +171,7 @@ class Acme(unittest.TestCase):
         for answer in (self.client.post(self.client.kid), self.client.order("x.localhost"), self.client.post(order.headers["Location"]), self.client.register()):
             self.assertProblem(answer, 401, "unauthorized")
 
-    def test_account_creation_refuses_what_it_should(self):
+    def test_item_17_account_creation_refuses_what_it_should(self):
         url = self.client.directory["newAccount"]
         self.assertProblem(self.client.post(url, {"onlyReturnExisting": True}, by_key=True), 400, "accountDoesNotExist")
         for contact, type in ((["tel:+4912345"], "unsupportedContact"), (["mailto:"], "invalidContact"), (["mailto:a@b@c"], "invalidContact"), (["mailto:a@example.test,b@example.test"], "invalidContact"),
@@ -184,7 +184,7 @@ class Acme(unittest.TestCase):
         weak.jwk = {"kty": "RSA", "n": b64(numbers.n.to_bytes(128, "big")), "e": "AQAB"}
         self.assertProblem(self.client.post(url, {}, key=weak, by_key=True), 400, "badPublicKey")
 
-    def test_orders_refuse_what_they_should(self):
+    def test_items_13_25_and_48_orders_refuse_what_they_should(self):
         self.client.register()
         url = self.client.directory["newOrder"]
         cases = [
@@ -204,7 +204,7 @@ class Acme(unittest.TestCase):
         self.assertEqual([s["identifier"]["value"] for s in both.json["subproblems"]], ["a.forbidden.localhost", "b.forbidden.localhost"])
 
     # RFC 8555 6.2 to 6.5, each with its own fault; nothing of it reaches the ledger.
-    def test_requests_that_are_not_signed_as_they_should_be(self):
+    def test_items_6_7_9_and_10_requests_that_are_not_signed_as_they_should_be(self):
         self.client.register()
         url = self.client.directory["newOrder"]
         payload = {"identifiers": [{"type": "dns", "value": "a.localhost"}]}
@@ -260,14 +260,14 @@ class Acme(unittest.TestCase):
             self.assertProblem(answer, 400, "malformed")
         self.assertEqual(len(self.node.json("list")), before)
 
-    def test_a_nonce_is_good_once(self):
+    def test_item_12_a_nonce_is_good_once_and_every_answer_has_another(self):
         self.client.register()
         nonce = self.client.fresh_nonce()
         first = self.client.post(self.client.kid, header={"nonce": nonce})
         self.assertEqual(first.status, 200)
         self.assertProblem(self.client.post(self.client.kid, header={"nonce": nonce}), 400, "badNonce")
 
-    def test_methods_and_paths(self):
+    def test_item_4_methods_and_paths(self):
         for method in ("GET", "PUT", "DELETE"):
             answer = self.client.request(method, "/acme/new-account")
             self.assertProblem(answer, 405, "malformed")
@@ -285,14 +285,14 @@ class Acme(unittest.TestCase):
         for url in (order.headers["Location"], order.json["authorizations"][0], authorization.json["challenges"][0]["url"], order.json["finalize"], self.client.kid, self.client.kid + "/orders"):
             self.assertProblem(stranger.post(url, {"csr": "AA"} if url.endswith("finalize") else None), 403, "unauthorized")
 
-    def test_post_as_get_wants_an_empty_payload(self):
+    def test_item_5_post_as_get_wants_an_empty_payload(self):
         self.client.register()
         order = self.client.order("a.localhost")
         self.assertProblem(self.client.post(order.headers["Location"], {}), 400, "malformed")
         self.assertEqual(self.client.post(self.client.directory["newNonce"]).status, 204)
         self.assertEqual(self.client.post(f"https://localhost:{self.node.https}/acme/directory").json, self.client.directory)
 
-    def test_an_authorization_can_be_given_up(self):
+    def test_item_35_an_authorization_can_be_given_up(self):
         self.client.register()
         order = self.client.order("gone.localhost")
         url = order.json["authorizations"][0]
@@ -325,6 +325,38 @@ class Acme(unittest.TestCase):
         rows = self.node.json("list", "--name", "many.localhost")
         self.assertEqual(len(rows), 200)
         self.assertEqual(len({row["serial"] for row in rows}), 200)
+
+
+class TwoClients(unittest.TestCase):
+    def test_two_clients_share_one_account(self):
+        with Node().init().start() as node:
+            responder = Responder(node.challenge)
+            self.addCleanup(responder.close)
+            first, second = Client(node), Client(node)
+            second.key = first.key
+            self.assertEqual((first.register().status, second.register().status), (201, 200))
+            self.assertEqual(first.kid, second.kid)
+            errors = []
+
+            def work(client, name):
+                try:
+                    _, csr = csr_der(node, [name], name)
+                    for _ in range(5):
+                        _, done = client.certificate(name, responder=responder, csr=csr)
+                        if done.json["status"] != "valid":
+                            errors.append(done.body)
+                except Exception as error:
+                    errors.append(repr(error))
+
+            threads = [threading.Thread(target=work, args=each) for each in ((first, "a.localhost"), (second, "b.localhost"))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(errors, [])
+            self.assertEqual(len(first.post(first.kid + "/orders").json["orders"]), 10)
+            first.close()
+            second.close()
 
 
 class Restart(unittest.TestCase):
