@@ -2,6 +2,7 @@
 """The ways of proving a name (RFC 8555 8, RFC 8737, RFC 8738, RFC 9444, drafts), and the ways of abusing them."""
 import base64
 import hashlib
+import http.server
 import ipaddress
 import socket
 import threading
@@ -15,7 +16,7 @@ from acme_test import csr_der
 from dns_server import A, AAAA, CAA, CNAME, SERVFAIL, TXT, DnsServer, address, caa, txt
 from harness import BASE, Node, b64, free_port, main
 
-CONFIG = BASE.replace('permit = ["127.0.0.0/8", "::1/128"]', 'resolvers = ["127.0.0.1:{dns}"]\npermit = ["127.0.0.1/32", "::1/128"]\ntimeout = "3s"') + """
+CONFIG = BASE.replace('permit = ["127.0.0.0/8", "::1/128"]', 'resolvers = ["127.0.0.1:{dns}"]\npermit = ["127.0.0.1/32", "127.0.0.3/32", "::1/128"]\ntimeout = "3s"') + """
 tls_alpn_01_port = {tls}
 challenges = ["http-01", "dns-01", "tls-alpn-01"]
 drafts = ["dns-account-01", "dns-persist-01"]
@@ -314,6 +315,38 @@ class Methods(unittest.TestCase):
         challenge = self.client.challenge(url)
         self.responder.answers[challenge["token"]] = self.client.key_authorization(challenge) + " " * 10000
         self.assertFailed(url, "http-01", "incorrectResponse", "more than 4096 octets")
+
+    def test_a_redirect_to_https_is_followed_whatever_its_certificate(self):
+        asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.headers["Host"])
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(Methods.secure_answer.encode())
+
+            def log_message(self, *_):
+                pass
+
+        try:
+            server = http.server.ThreadingHTTPServer(("127.0.0.3", 443), Handler)
+        except OSError as error:
+            self.skipTest(f"127.0.0.3:443 cannot be had: {error}")
+        self.tls.prove("secure.example.test", "nothing")
+        context = self.tls.contexts["secure.example.test"]
+        context.set_alpn_protocols(["http/1.1"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.dns.set("secure.example.test", A, address("127.0.0.3"))
+        url, _ = self.authorization("moved.example.test")
+        challenge = self.client.challenge(url)
+        Methods.secure_answer = self.client.key_authorization(challenge)
+        self.responder.redirects[challenge["token"]] = "https://secure.example.test/there"
+        self.assertProven(url, "http-01")
+        self.assertEqual(asked, ["secure.example.test"])
 
     def test_explain_tells_every_attempt_and_address(self):
         url, order = self.authorization("explained.example.test")

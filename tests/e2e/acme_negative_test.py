@@ -10,7 +10,7 @@ import unittest
 
 from acme_client import AccountKey, Client, Responder
 from acme_test import csr_der
-from harness import BASE, Node, b64, main, openssl
+from harness import BASE, STORAGE, Node, b64, main, openssl
 
 CONFIG = BASE.replace("[validator.lint]", '[validator.lint]\n\n[policy.names]\nexclude = [".forbidden.localhost"]').replace(
     'validate = ["lint"]', 'validate = ["lint"]\npolicy = ["names"]') + 'challenges = ["http-01", "tls-alpn-01"]\n'
@@ -295,9 +295,10 @@ class Scene:
     def ledger(self):
         """A digest of everything that is stored."""
         digest = hashlib.sha256()
-        for table, columns in (("record", ("collection", "item", "version", "data")), ("certificate", ("serial",)), ("signature", ("serial",)), ("revocation", ("serial", "reason"))):
+        for table, columns in (("record", ("collection", "item", "data")), ("certificate", ("serial",)), ("signature", ("serial",)), ("revocation", ("serial",))):
             for found in sorted(self.node.rows(table, *columns)):
-                digest.update(repr((table, found)).encode())
+                if table != "record" or found[0].startswith(b"acme."):  # the host keeps some of its own
+                    digest.update(repr((table, found)).encode())
         return digest.hexdigest()
 
 
@@ -317,8 +318,10 @@ class Negative(unittest.TestCase):
                         if not what.endswith("/directory") and "the directory" not in what:
                             self.assertIn('rel="index"', ", ".join(answer.headers.get_all("Link")))
                         self.assertNotIn("identifier", answer.json, "only subproblems have one")
-                        was, before = before, scene.ledger()
-                        self.assertEqual(before, was, "the ledger has changed")
+                        if STORAGE == "sqlite":  # a look at a server's tables takes too long for every row
+                            was, before = before, scene.ledger()
+                            self.assertEqual(before, was, "the ledger has changed")
+                self.assertEqual(scene.ledger(), before, "the ledger has changed")
             finally:
                 scene.responder.close()
         self.assertGreaterEqual(len(ROWS), 200)

@@ -405,6 +405,8 @@ class Service(unittest.TestCase):
         renewed = x509.load_pem_x509_certificate(now.body)
         self.assertNotEqual(renewed.serial_number, leaf.serial_number)
         self.assertEqual(renewed.public_key().public_numbers(), leaf.public_key().public_numbers())
+        revoke = self.client.post(self.client.directory["revokeCert"], {"certificate": b64(renewed.public_bytes(serialization.Encoding.DER))})
+        self.assertProblem(revoke, 403, "autoRenewalRevocationNotSupported")
         self.assertProblem(self.client.post(order.headers["Location"], {"status": "x"}), 400, "malformed")
         canceled = self.client.post(order.headers["Location"], {"status": "canceled"})
         self.assertEqual(canceled.json["status"], "canceled")

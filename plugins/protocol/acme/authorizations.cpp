@@ -158,13 +158,18 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
           begun = false;
           Challenge* challenge = current.find(type);
           if (current.status != "pending" || challenge == nullptr) return false;
-          // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
-          begun = current.under_way() == challenge;
-          if (begun || current.under_way() != nullptr) return false;
+          const Time now = host_.clock().now();
+          if (current.under_way() != nullptr) {
+            // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
+            const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
+            if (current.under_way() != challenge || !waits) return false;
+            current.next_attempt = now;
+            return begun = true;
+          }
           challenge->status = "processing";
           current.attempts = 0;
-          current.next_attempt = host_.clock().now();
-          add_event(current.history, host_.clock().now(), "client is ready for " + challenge->type);
+          current.next_attempt = now;
+          add_event(current.history, now, "client is ready for " + challenge->type);
           return begun = true;
         },
         call);

@@ -86,6 +86,10 @@ RecordWrite record(std::string key, std::uint64_t version, std::optional<Time> e
 
 }  // namespace
 
+std::string certificate_name(const CertificateId& id) {
+  return std::to_string(id.authority) + "." + id.serial.hex();
+}
+
 RecordWrite record_of(const Account& account) {
   RecordWrite write = record(account.id, account.version, {}, write_document(account));
   write.indexes.push_back({"all", "account"});
@@ -109,6 +113,8 @@ RecordWrite record_of(const Order& order) {
                              write_document(order));
   write.indexes.push_back({"account", order.account});
   if (order.status == "processing") write.indexes.push_back({"open", "issuing"});
+  if (order.renew && order.certificate)
+    write.indexes.push_back({"star", certificate_name(*order.certificate)});
   if (order.renew && order.status == "valid" && order.renew->next < order.renew->end)
     write.indexes.push_back({"open", "renewing"});
   return write;

@@ -113,6 +113,8 @@ struct ExternalKey {
 };
 
 json::Value identifier_json(const Identifier& identifier);
+// Identifies a certificate in keys and indexes.
+std::string certificate_name(const CertificateId& id);
 // Identifies an identifier of an account in indexes.
 std::string index_of(std::string_view account, const Identifier& identifier);
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 namespace hanaper::acme {
 namespace {
@@ -186,19 +187,19 @@ Result<json::Value> Service::explain(const std::string& id) {
   if (!order) return order.error();
   HANAPER_TRY(const auto authorizations, store_.authorizations_of(*order));
   order->settle(host_.clock().now(), authorizations);
-  std::vector<std::pair<Event, std::string>> all;
-  for (const Event& event : order->history) all.emplace_back(event, "order");
+  std::multimap<Time, std::pair<std::string, std::string>> all;  // about, what
+  for (const Event& event : order->history) all.emplace(event.at, std::pair("order", event.text));
   std::vector<std::string> seen;
   for (const Authorization& one : authorizations) {
     if (std::ranges::find(seen, one.id) != seen.end()) continue;
     seen.push_back(one.id);
     for (const Event& event : one.history)
-      all.emplace_back(event, (one.wildcard ? "*." : "") + one.identifier.value);
+      all.emplace(event.at, std::pair((one.wildcard ? "*." : "") + one.identifier.value, event.text));
   }
-  std::ranges::stable_sort(all, {}, [](const auto& entry) { return entry.first.at; });
   json::Array events, states;
-  for (const auto& [event, about] : all)
-    events.emplace_back(json::Object{{"at", time_text_ms(event.at)}, {"about", about}, {"what", event.text}});
+  for (const auto& [at, event] : all)
+    events.emplace_back(
+        json::Object{{"at", time_text_ms(at)}, {"about", event.first}, {"what", event.second}});
   for (const Authorization& one : authorizations)
     states.emplace_back(json::Object{{"authorization", one.id},
                                      {"name", (one.wildcard ? "*." : "") + one.identifier.value},

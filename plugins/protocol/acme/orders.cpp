@@ -52,7 +52,7 @@ std::optional<Problem> Service::check_limits(const Order& order) {
 
 // Finds or makes an authorization for each identifier; the new ones are to be written with the order.
 Outcome<std::vector<RecordWrite>> Service::authorize(const std::vector<Wanted>& wanted, Order& order,
-                                                     Call& call) {
+                                                     std::vector<Authorization>& of, Call& call) {
   std::vector<RecordWrite> writes;
   std::vector<Authorization> made;
   for (const Wanted& each : wanted) {
@@ -77,6 +77,7 @@ Outcome<std::vector<RecordWrite>> Service::authorize(const std::vector<Wanted>& 
       made.push_back(*found);
     }
     order.authorizations.push_back(found->id);
+    of.push_back(*std::move(found));
   }
   return writes;
 }
@@ -106,8 +107,9 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
   if (binding) writes.push_back(store_.write(*binding));
   if (auto problem = check_limits(order)) return *std::move(problem);
   add_event(order.history, host_.clock().now(), "order made from " + std::string(request.address));
-  ACME_TRY(std::vector<RecordWrite> authorizations, authorize(wanted, order, call));
-  std::ranges::move(authorizations, std::back_inserter(writes));
+  std::vector<Authorization> authorizations;
+  ACME_TRY(std::vector<RecordWrite> new_ones, authorize(wanted, order, authorizations, call));
+  std::ranges::move(new_ones, std::back_inserter(writes));
   writes.push_back(store_.write(order));
   const Status stored = store_.commit(std::move(writes), call);
   if (!stored && stored.error().code == Code::conflict) {
@@ -118,8 +120,8 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
   }
   if (!stored) return problem_of(stored.error(), call);
   orders_made_.add();
-  ACME_TRY(const Order made, load_order(order.id, account, call));
-  return present_order(made, 201);
+  order.settle(host_.clock().now(), authorizations);
+  return present_order(order, 201);
 }
 
 Outcome<Order> Service::load_order(std::string_view id, const Account& account, Call& call) {

@@ -107,7 +107,7 @@ Outcome<RecordWrite> Service::replace(const SignedRequest& request, const Order&
       }))
     return malformed_problem("replaces: the certificate and the order have no name in common");
   RecordWrite write;
-  write.key = std::to_string(id->authority) + "." + id->serial.hex();
+  write.key = certificate_name(*id);
   write.data = order.id;
   write.expires = status->row.not_after + std::chrono::days{30};
   if (const auto earlier = store_.replaced.get(write.key)) {

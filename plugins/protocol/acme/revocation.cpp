@@ -63,6 +63,12 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
                                               : problem_of(id.error(), call);
   const auto status = issuer_.status(*id);
   if (!status) return problem_of(status.error(), call);
+  // RFC 8739 3.1.2: whoever wants such a certificate gone cancels its order.
+  const auto star = store_.orders.find("star", certificate_name(*id), {}, 1);
+  if (!star) return problem_of(star.error(), call);
+  if (!star->empty())
+    return Problem{403, "autoRenewalRevocationNotSupported",
+                   "the certificate renews itself; cancel its order instead"};
   std::string requester;
   if (signed_request.account) {
     requester = signed_request.account->requester();

@@ -46,6 +46,10 @@ inline bool flag_at(const json::Value& object, std::string_view name) {
   return value && value->boolean() && *value->boolean();
 }
 
+// Between two attempts at a validation. An attempt itself is given more, so that one can be told from the
+// other.
+inline constexpr auto longest_pause = std::chrono::seconds{16};
+
 // What a resource may be asked with.
 enum class Signer { account, key, either };
 
@@ -122,7 +126,8 @@ class Service {
   Outcome<Response> order(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> read_wishes(const json::Value& payload, Order& order) const;
   std::optional<Problem> check_limits(const Order& order);
-  Outcome<std::vector<RecordWrite>> authorize(const std::vector<Wanted>& wanted, Order& order, Call& call);
+  Outcome<std::vector<RecordWrite>> authorize(const std::vector<Wanted>& wanted, Order& order,
+                                              std::vector<Authorization>& of, Call& call);
   Outcome<Order> load_order(std::string_view id, const Account& account, Call& call);
   Response present_order(const Order& order, int status) const;
 
@@ -145,9 +150,9 @@ class Service {
   Status renew(Order order, Call& call);
 
   // validation.cpp
-  Status schedule_validation(const std::string& authorization);
+  Status schedule_validation(const std::string& authorization, bool now = false);
   Status take_up_validating(bool all, Call& call);
-  Status validate(const std::string& authorization, Call& call);
+  Status validate(const std::string& authorization, bool now, Call& call);
   Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
                std::string& seen, Call& call);
 

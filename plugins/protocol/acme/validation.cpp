@@ -15,7 +15,9 @@ constexpr std::uint32_t page = 500;
 // How long an attempt may take before another node may think that this one is gone.
 constexpr auto attempt_time = std::chrono::seconds{45};
 
-std::chrono::seconds pause_after(int attempts) { return std::chrono::seconds{1 << attempts}; }
+std::chrono::seconds pause_after(int attempts) {
+  return std::min(longest_pause, std::chrono::seconds{1 << attempts});
+}
 
 Problem problem_for(const Error& error) {
   // RFC 8555 6.7
@@ -87,7 +89,7 @@ Status Service::take_up_validating(bool all, Call& call) {
                 store_.authorizations.find("open", "validating", after, page));
     for (const Record& record : records) {
       HANAPER_TRY(const Authorization one, read_authorization(record));
-      if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id));
+      if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id, all));
     }
     if (records.size() < page) break;
     after = records.back().key;
@@ -95,18 +97,20 @@ Status Service::take_up_validating(bool all, Call& call) {
   return {};
 }
 
-Status Service::schedule_validation(const std::string& authorization) {
-  return host_.scheduler().soon("validate",
-                                [this, authorization](Call& call) { return validate(authorization, call); });
+Status Service::schedule_validation(const std::string& authorization, bool now) {
+  return host_.scheduler().soon(
+      "validate", [this, authorization, now](Call& call) { return validate(authorization, now, call); });
 }
 
-Status Service::validate(const std::string& id, Call& call) {
+// `now`: although its time has not come; whoever made the attempt before is gone.
+Status Service::validate(const std::string& id, bool now, Call& call) {
   // Claims the attempt, so that no other node makes the same.
   bool ours = false;
   auto claimed = store_.change(
       id,
       [&](Authorization& current) {
-        ours = current.status == "pending" && current.under_way() != nullptr;
+        ours = current.status == "pending" && current.under_way() != nullptr &&
+               (now || current.next_attempt <= host_.clock().now());
         if (!ours) return false;
         ++current.attempts;
         current.next_attempt = host_.clock().now() + attempt_time;
@@ -141,20 +145,20 @@ Status Service::validate(const std::string& id, Call& call) {
         if (current.status != "pending" || target == nullptr || target->status != "processing" ||
             current.attempts != attempt)
           return false;
-        const Time now = host_.clock().now();
-        add_event(current.history, now,
+        const Time at = host_.clock().now();
+        add_event(current.history, at,
                   challenge.type + " attempt " + std::to_string(attempt) + ": " +
                       (proven ? "met" + (seen.empty() ? "" : " by " + seen) : proven.error().detail));
         if (proven) {
           target->status = "valid";
-          target->validated = now;
+          target->validated = at;
           target->error = nullptr;
           current.status = "valid";
-          current.expires = now + options_.authorization_lifetime;
+          current.expires = at + options_.authorization_lifetime;
           return true;
         }
         target->error = with_earlier(problem_for(proven.error()), target->error);
-        current.next_attempt = now + pause_after(attempt);
+        current.next_attempt = at + pause_after(attempt);
         if (again) return true;
         target->status = "invalid";
         current.status = "invalid";
