@@ -37,6 +37,8 @@ Result<bool> AnswerReader::take(std::string_view octets) {
 }
 
 Status AnswerReader::end() {
+  // Beast will not hear of an end before a beginning.
+  if (!state_->parser.got_some()) return malformed("closed the connection without an answer");
   beast::error_code ec;
   state_->parser.put_eof(ec);
   if (ec || !state_->parser.is_done()) return malformed("closed the connection in the middle of its answer");
@@ -51,38 +53,48 @@ std::string AnswerReader::location() const {
   return found == message.end() ? std::string{} : std::string(found->value());
 }
 
-std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
-  OutboundRequest next = from;
-  if (location.starts_with('/')) {
-    next.target = location;
-    return next;
-  }
-  next.tls = location.starts_with("https://");
-  if (!next.tls && !location.starts_with("http://")) return std::nullopt;
-  std::string_view rest = std::string_view(location).substr(next.tls ? 8 : 7);
-  const std::size_t slash = rest.find_first_of("/?");
-  std::string_view authority = rest.substr(0, slash);
-  next.target = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
-  if (next.target.starts_with('?')) next.target.insert(0, "/");
-  next.port = next.tls ? 443 : 80;
+namespace {
+
+bool is_host(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == ':';
+  });
+}
+
+// "host", "host:port", "[address]:port"; false when it is none.
+bool read_authority(std::string_view authority, OutboundRequest& next) {
   const std::size_t colon = authority.rfind(':');
   if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
     const std::string_view digits = authority.substr(colon + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), next.port);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    if (error != std::errc{} || end != digits.data() + digits.size()) return false;
     authority = authority.substr(0, colon);
   }
   if (authority.starts_with('[') && authority.ends_with(']'))
     authority = authority.substr(1, authority.size() - 2);
   next.host = authority;
-  if (next.port != 80 && next.port != 443 && next.port != from.port) return std::nullopt;
-  const auto all = [](const std::string& text, auto good) { return std::ranges::all_of(text, good); };
-  const bool clean = all(next.target, [](char c) { return c > 0x20 && c < 0x7f; }) && !next.host.empty() &&
-                     all(next.host, [](char c) {
-                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                              c == '.' || c == '-' || c == ':';
-                     });
-  return clean ? std::optional(next) : std::nullopt;
+  return is_host(authority);
+}
+
+}  // namespace
+
+std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
+  OutboundRequest next = from;
+  location = location.substr(0, location.find('#'));
+  if (!location.starts_with('/')) {
+    next.tls = location.starts_with("https://");
+    if (!next.tls && !location.starts_with("http://")) return std::nullopt;
+    location.remove_prefix(next.tls ? 8 : 7);
+    const std::size_t end = std::min(location.find_first_of("/?"), location.size());
+    next.port = next.tls ? 443 : 80;
+    if (!read_authority(location.substr(0, end), next)) return std::nullopt;
+    if (next.port != 80 && next.port != 443 && next.port != from.port) return std::nullopt;
+    location.remove_prefix(end);
+  }
+  next.target = location.starts_with('/') ? std::string(location) : "/" + std::string(location);
+  const bool plain = std::ranges::all_of(next.target, [](char c) { return c > 0x20 && c < 0x7f; });
+  return plain ? std::optional(next) : std::nullopt;
 }
 
 }  // namespace hanaper::http

@@ -206,12 +206,17 @@ class Responder:
         self.answers = {}
         self.asked = []
         self.redirects = {}
+        self.raw = {}  # octets instead of an answer
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked.append((self.headers.get("Host"), self.path))
                 token = self.path.rsplit("/", 1)[1]
+                if token in outer.raw:
+                    self.wfile.write(outer.raw[token])
+                    self.close_connection = True
+                    return
                 if token in outer.redirects:
                     self.send_response(302)
                     self.send_header("Location", outer.redirects[token])

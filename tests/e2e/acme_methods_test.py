@@ -316,6 +316,14 @@ class Methods(unittest.TestCase):
         self.responder.answers[challenge["token"]] = self.client.key_authorization(challenge) + " " * 10000
         self.assertFailed(url, "http-01", "incorrectResponse", "more than 4096 octets")
 
+    def test_a_peer_that_says_nothing_or_nonsense_is_explained(self):
+        answers = {"mute": b"", "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx", "nonsense": b"\0\1\2\3\r\n\r\n", "many": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n"}
+        for name, octets in answers.items():
+            with self.subTest(name):
+                url, _ = self.authorization(f"{name}.example.test")
+                self.responder.raw[self.client.challenge(url)["token"]] = octets
+                self.assertEqual(self.client.respond(url)["status"], "invalid")
+
     def test_a_redirect_to_https_is_followed_whatever_its_certificate(self):
         asked = []
 
