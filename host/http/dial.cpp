@@ -94,6 +94,8 @@ Status Dial::start_tls(const std::string& server_name, const std::string& protoc
   if (!context_) return internal("tls: no context");
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_min_proto_version(context_.get(), TLS1_2_VERSION);
+  // Many a web server just closes: what was cut off does not equal what is expected.
+  SSL_CTX_set_options(context_.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   ssl_.reset(SSL_new(context_.get()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), *fd_) != 1) return internal("tls: no connection");
   // What the macro of OpenSSL says, without its cast.

@@ -91,9 +91,7 @@ std::string certificate_name(const CertificateId& id) {
 }
 
 RecordWrite record_of(const Account& account) {
-  RecordWrite write = record(account.id, account.version, {}, write_document(account));
-  write.indexes.push_back({"all", "account"});
-  return write;
+  return record(account.id, account.version, {}, write_document(account));
 }
 
 RecordWrite record_of(const Authorization& authorization) {
