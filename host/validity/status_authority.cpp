@@ -24,8 +24,8 @@ Status NodeAuthority::attached() const {
   return unavailable("authority " + name_ + " has no certificate yet; run hanaper init");
 }
 
-std::vector<std::string> NodeAuthority::crl_urls() const {
-  return authority_ ? authority_->urls().crl : std::vector<std::string>{};
+std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
+  return authority_ ? authority_->urls().of_shard(shard).crl : std::vector<std::string>{};
 }
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {

@@ -38,7 +38,7 @@ class Authority final : public StatusAuthority {
   AuthorityId id() const override { return fake_.id(); }
   ByteView certificate() const override { return fake_.certificate(); }
   ByteView key_identifier() const override { return fake_.key_identifier(); }
-  std::vector<std::string> crl_urls() const override { return {}; }
+  std::vector<std::string> crl_urls(std::uint32_t) const override { return {}; }
   Result<CertificateRow> find(const Serial& serial) override { return fake_.find(serial); }
   Result<std::vector<CertificateRow>> search(CertificateQuery query) override { return fake_.search(query); }
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
