@@ -250,7 +250,7 @@ void print_crls(const json::Value& rows) {
     return std::to_string(value && value->integer() ? *value->integer() : 0);
   };
   for (const json::Value& row : *rows.array())
-    cells.push_back({std::string(row.text_at("authority")), number(row, "shard"),
+    cells.push_back({std::string(row.text_at("authority")), std::string(row.text_at("shard")),
                      std::string(row.text_at("kind")), number(row, "number"), number(row, "entries"),
                      number(row, "size"), std::string(row.text_at("this_update")),
                      std::string(row.text_at("next_update"))});
@@ -261,9 +261,7 @@ void print_crls(const json::Value& rows) {
 const json::Value& chosen(const json::Value& rows, const Arguments& arguments) {
   const std::string shard = arguments.text("--shard", "0");
   for (const json::Value& row : *rows.array()) {
-    const json::Value* number = row.find("shard");
-    if ((row.text_at("kind") == "delta") == arguments.has("--delta") && number && number->integer() &&
-        std::to_string(*number->integer()) == shard)
+    if ((row.text_at("kind") == "delta") == arguments.has("--delta") && row.text_at("shard") == shard)
       return row;
   }
   fail(not_found("there is no such CRL; hanaper crl list shows those there are"));

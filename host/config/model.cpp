@@ -492,17 +492,39 @@ class Builder {
       note_references(instance.settings, keys);
       for (const SettingKey& key : keys)
         for (const std::string& name : referred(instance.settings, key)) {
-          if (key.bounds == std::string_view("authority")) instance.authorities.push_back(name);
+          if (key.name == std::string_view("authorities")) instance.authorities.push_back(name);
           if (key.bounds == std::string_view("pipeline")) instance.pipelines.push_back(name);
         }
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
+        check_crl_makers(instance, **manifest);
         if (!instance.path.empty() && !is_plain_path(instance.path))
           messages_.add(
               instance.settings.error("path", "\"" + instance.path + "\" must look like \"/acme\"").detail);
       }
       model_.instances.push_back(std::move(instance));
+    }
+  }
+
+  // CRLs of one authority share their numbers (RFC 5280 5.2.3): one instance makes them all.
+  void check_crl_makers(InstanceConfig& instance, const Manifest& manifest) {
+    const std::string words = " " + std::string(manifest.capabilities) + " ";
+    if (words.find(" crl ") == std::string::npos) return;
+    std::vector<std::pair<std::string_view, std::string>> made;
+    for (const std::string& name : instance.authorities) made.emplace_back("authorities", name);
+    if (words.find(" issuer ") != std::string::npos)
+      instance.crl_issuer = instance.settings.text_or("issuer", {});
+    const std::string& issuer = instance.crl_issuer;
+    if (!issuer.empty() && std::ranges::find(instance.authorities, issuer) == instance.authorities.end())
+      made.emplace_back("issuer", issuer);
+    for (const auto& [key, name] : made) {
+      const auto [other, fresh] = crl_makers_.emplace(name, instance.name);
+      if (fresh) continue;
+      messages_.add(
+          instance.settings
+              .error(key, "protocol." + other->second + " makes the CRLs of authority " + name + " already")
+              .detail);
     }
   }
 
@@ -668,6 +690,7 @@ class Builder {
   const Position whole_;  // of what is missing altogether
   Model model_;
   std::set<std::string> used_;
+  std::map<std::string, std::string> crl_makers_;  // authority to instance
 };
 
 }  // namespace

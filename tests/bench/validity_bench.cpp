@@ -153,7 +153,8 @@ void bench_crl(std::size_t entries) {
   fill(storage, fake.id(), entries, now);
   Authority authority(fake, storage.ledger());
   const std::string folder = subject.folder(), path = folder + "/bench.crl";
-  const crl::Order order{.authority = authority,
+  const crl::Order order{.issuer = authority,
+                         .of = {&authority},
                          .this_update = now,
                          .next_update = now + std::chrono::days{4},
                          .expired_before = now - std::chrono::days{400}};

@@ -34,14 +34,19 @@ bool is_listed(const Order& order, const RevocationRow& row) {
   return row.reason != RevocationReason::remove_from_crl;
 }
 
-void write_entry(der::Writer& writer, const RevocationRow& row) {
+// With the DER Name of its certificate's issuer where that is another than the entry's before.
+void write_entry(der::Writer& writer, const RevocationRow& row, ByteView issuer) {
   writer.clear();
   writer.sequence([&] {
     // RFC 5280 5.3.1: "the reason code CRL entry extension SHOULD be absent instead of using the unspecified
     // (0) reasonCode value".
     const bool with_reason = row.reason != RevocationReason::unspecified;
-    if (with_reason || row.invalidity)
+    if (with_reason || row.invalidity || !issuer.empty())
       writer.sequence([&] {
+        if (!issuer.empty())
+          write_extension(writer, oid::certificate_issuer, true, [&] {
+            writer.sequence([&] { writer.constructed(der::context(4), [&] { writer.raw(issuer); }); });
+          });
         if (row.invalidity)
           write_extension(writer, oid::invalidity_date, false,
                           [&] { writer.generalized_time(*row.invalidity); });
@@ -56,15 +61,22 @@ void write_entry(der::Writer& writer, const RevocationRow& row) {
   });
 }
 
-Result<std::uint64_t> spool_entries(const Order& order, Spool& spool) {
+Result<Bytes> name_of(const StatusAuthority& authority) {
+  HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(authority.certificate()));
+  return to_bytes(certificate.subject);
+}
+
+// The entries of one authority's certificates, the first with `issuer` if that is not empty.
+Result<std::uint64_t> spool_entries(const Order& order, StatusAuthority& authority, ByteView issuer,
+                                    Spool& spool) {
   std::uint64_t count = 0;
-  der::Writer writer(128);
+  der::Writer writer(256);
   Serial after;
   for (;;) {
-    HANAPER_TRY(const std::vector<RevocationRow> rows, order.authority.revocations(order.shard, after, page));
+    HANAPER_TRY(const std::vector<RevocationRow> rows, authority.revocations(order.shard, after, page));
     for (const RevocationRow& row : rows) {
       if (!is_listed(order, row)) continue;
-      write_entry(writer, row);
+      write_entry(writer, row, count == 0 ? issuer : ByteView{});
       HANAPER_CHECK(spool.append(writer.view()));
       ++count;
     }
@@ -73,11 +85,46 @@ Result<std::uint64_t> spool_entries(const Order& order, Spool& spool) {
   }
 }
 
+// RFC 5280 5.3.3: "If this extension is not present on the first entry in an indirect CRL, the certificate
+// issuer defaults to the CRL issuer. On subsequent entries in an indirect CRL, if this extension is not
+// present, the certificate issuer for the entry is the same as that for the preceding entry."
+Result<std::uint64_t> spool_all_entries(const Order& order, Spool& spool) {
+  std::uint64_t count = 0;
+  const StatusAuthority* current = &order.issuer;
+  for (StatusAuthority* authority : order.of) {
+    Bytes issuer;
+    if (authority != current) {
+      HANAPER_TRY(issuer, name_of(*authority));
+    }
+    HANAPER_TRY(const std::uint64_t added, spool_entries(order, *authority, issuer, spool));
+    count += added;
+    if (added > 0) current = authority;
+  }
+  return count;
+}
+
+bool is_indirect(const Order& order) {
+  return std::ranges::any_of(order.of, [&](const StatusAuthority* one) { return one != &order.issuer; });
+}
+
 void write_uri_name(der::Writer& writer, std::string_view url) {
   writer.constructed(der::context(0), [&] {    // distributionPoint
     writer.constructed(der::context(0), [&] {  // fullName
       writer.primitive(der::context_primitive(6), as_bytes(url));
     });
+  });
+}
+
+void write_issuing_distribution_point(der::Writer& writer, const Order& order) {
+  const auto yes = [&](std::uint8_t tag) {
+    const std::uint8_t value = 0xff;
+    writer.primitive(der::context_primitive(tag), ByteView(&value, 1));
+  };
+  writer.sequence([&] {
+    if (is_indirect(order)) yes(4);
+    if (order.scope == Scope::authorities) yes(2);
+    if (order.scope == Scope::users) yes(1);
+    write_uri_name(writer, order.distribution_point);
   });
 }
 
@@ -94,12 +141,16 @@ Bytes extensions_of(const Order& order, std::uint64_t number) {
         });
       if (!order.distribution_point.empty())
         write_extension(writer, oid::issuing_distribution_point, true,
-                        [&] { writer.sequence([&] { write_uri_name(writer, order.distribution_point); }); });
+                        [&] { write_issuing_distribution_point(writer, order); });
       if (order.base != 0)
         write_extension(writer, oid::delta_crl_indicator, true, [&] { writer.integer(order.base); });
+      // RFC 5280 5.2.7: for clients that have to look for who signed an indirect CRL.
+      if (!order.issuer_url.empty())
+        write_extension(writer, oid::authority_info_access, false,
+                        [&] { writer.raw(x509::authority_info_access({}, {order.issuer_url})); });
       write_extension(writer, oid::crl_number, false, [&] { writer.integer(number); });
       write_extension(writer, oid::authority_key_identifier, false,
-                      [&] { writer.raw(x509::authority_key_identifier(order.authority.key_identifier())); });
+                      [&] { writer.raw(x509::authority_key_identifier(order.issuer.key_identifier())); });
     });
   });
   return writer.bytes();
@@ -107,13 +158,12 @@ Bytes extensions_of(const Order& order, std::uint64_t number) {
 
 // From version to nextUpdate.
 Result<Bytes> beginning_of(const Order& order) {
-  HANAPER_TRY(const x509::CertificateView certificate,
-              x509::parse_certificate(order.authority.certificate()));
+  HANAPER_TRY(const Bytes issuer, name_of(order.issuer));
   der::Writer writer(512);
   writer.time(order.next_update);
   writer.time(order.this_update);
-  writer.raw(certificate.subject);
-  writer.raw(x509::algorithm_identifier(order.authority.crl_scheme()));
+  writer.raw(issuer);
+  writer.raw(x509::algorithm_identifier(order.issuer.crl_scheme()));
   writer.integer(std::uint64_t{1});
   return writer.bytes();
 }
@@ -149,30 +199,30 @@ Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Spool& entri
 
 Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Spool& entries,
                    Spool& file, std::size_t lead, Call& call) {
-  const auto hash = crypto::hash_of(order.authority.crl_scheme());
+  const auto hash = crypto::hash_of(order.issuer.crl_scheme());
   std::optional<crypto::Hasher> hasher;
   if (hash) hasher.emplace(*hash);
   HANAPER_CHECK(write_tbs(file, lead, frame, entries, hasher ? &*hasher : nullptr));
-  if (hasher) return order.authority.sign_crl(ticket, hasher->finish(), call);
+  if (hasher) return order.issuer.sign_crl(ticket, hasher->finish(), call);
   HANAPER_TRY(const Bytes whole, file.read_all());
-  return order.authority.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+  return order.issuer.sign_crl(ticket, ByteView(whole).subspan(lead), call);
 }
 
 }  // namespace
 
 Result<CrlRow> generate(const Order& order, const std::string& path, Call& call) {
   HANAPER_TRY(Spool entries, Spool::create(path + ".entries"));
-  HANAPER_TRY(const std::uint64_t count, spool_entries(order, entries));
+  HANAPER_TRY(const std::uint64_t count, spool_all_entries(order, entries));
   CrlRow row;
   row.shard = order.shard;
   row.base = order.base;
   row.this_update = order.this_update;
   row.next_update = order.next_update;
   row.entries = count;
-  HANAPER_TRY(const CrlTicket ticket, order.authority.begin_crl(row, call));
+  HANAPER_TRY(const CrlTicket ticket, order.issuer.begin_crl(row, call));
   HANAPER_TRY(const Frame frame, crl::frame(order, ticket.row.number, entries.size()));
 
-  const ByteView algorithm = x509::algorithm_identifier(order.authority.crl_scheme());
+  const ByteView algorithm = x509::algorithm_identifier(order.issuer.crl_scheme());
   const auto tail_of = [&](ByteView signature) {
     der::Writer writer(1024);
     writer.bits(signature);
@@ -195,7 +245,7 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
     HANAPER_CHECK(file.append(tail));
     HANAPER_CHECK(file.overwrite(0, header));
     HANAPER_TRY(const Fingerprint hash, file.sha256());
-    HANAPER_CHECK(order.authority.finish_crl(ticket, hash, file.size(), call));
+    HANAPER_CHECK(order.issuer.finish_crl(ticket, hash, file.size(), call));
     HANAPER_CHECK(file.publish(path));
     row = ticket.row;
     row.hash = hash;
