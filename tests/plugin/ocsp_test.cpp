@@ -475,6 +475,8 @@ TEST_F(OcspThatTells, OnWhichCrlARevokedCertificateIs) {
             to_hex({ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))}));
   X509_EXTENSION_free(expected);
   EXPECT_EQ(reference(good), "") << "a good certificate is on none";
+  host_.manual_clock.advance(std::chrono::days{5});
+  EXPECT_EQ(reference(serial), "") << "that one is out of date";
 }
 
 TEST(OcspCache, StaysWithinItsBoundAndRefusesWhatWasSignedBeforeAChange) {

@@ -37,7 +37,7 @@ List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uin
       failed_(counter(host, issuer, "hanaper_crls_failed_total", "CRLs that could not be made.")),
       entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
                                     {{"authority", issuer.name()},
-                                     {"shard", std::to_string(shard)},
+                                     {"shard", shard_name(shard)},
                                      {"kind", delta ? "delta" : "complete"}})),
       parts_(host.collection("lists")) {
   if (place_.of.empty()) place_.of = {&issuer_};

@@ -18,6 +18,11 @@ struct Options {
   bool keep_expired = false;
 };
 
+// As people and addresses name it: "3", or "ca" for that of authorities' certificates.
+inline std::string shard_name(std::uint32_t shard) {
+  return shard == authority_shard ? "ca" : std::to_string(shard);
+}
+
 // The complete CRL of one shard, or its deltas. Thread-safe.
 class List {
  public:

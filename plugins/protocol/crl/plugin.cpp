@@ -99,10 +99,6 @@ Status Crl::configure(const Settings& settings, Host& host) {
   return {};
 }
 
-std::string shard_name(std::uint32_t shard) {
-  return shard == authority_shard ? "ca" : std::to_string(shard);
-}
-
 void Crl::add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of) {
   for (std::uint32_t shard : shards_) add_shard(issuer, of, shard);
 }

@@ -266,7 +266,9 @@ Result<std::optional<CrlReference>> Service::crl_of(StatusAuthority& authority,
   HANAPER_TRY(const std::vector<CrlRow> rows, authority.crls(row.shard, enough));
   for (const CrlRow& crl : rows) {
     if (!crl.hash || crl.base != 0) continue;
-    if (crl.this_update <= *row.revoked_at + commit) return std::optional<CrlReference>();
+    // One that has run out is of a time when the authority made its CRLs itself, or of a very old one.
+    if (crl.this_update <= *row.revoked_at + commit || crl.next_update <= host_.clock().now())
+      return std::optional<CrlReference>();
     const std::vector<std::string> urls = authority.crl_urls(row.shard);
     return std::optional(CrlReference{urls.empty() ? "" : urls.front(), crl.number, crl.this_update});
   }
