@@ -86,10 +86,7 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
   std::size_t already = 0;
   json::Array failures;
   const auto failed = [&](std::string_view serial, const Error& error) {
-    if (error.code == Code::conflict)
-      ++already;
-    else
-      failures.emplace_back(std::string(serial.substr(0, 64)) + ": " + error.detail);
+    failures.emplace_back(std::string(serial.substr(0, 64)) + ": " + error.detail);
   };
   for (const json::Value& item : *list->array()) {
     const std::string serial(item.text() ? *item.text() : "");
@@ -100,7 +97,11 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     }
     auto change = revoker.prepare(name_of(row->authority), *row, order, call);
     if (!change) {
-      failed(serial, change.error());
+      // Not every conflict is that: it may have expired, or there may be no hold to end.
+      if (row->revoked && order.reason != RevocationReason::remove_from_crl)
+        ++already;
+      else
+        failed(serial, change.error());
       continue;
     }
     auto made = std::make_unique<PendingChange>();
@@ -118,6 +119,8 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     if (one->outcome) {
       revoker.done(one->change);
       ++revoked;
+    } else if (one->outcome.error().code == Code::conflict) {  // somebody was faster
+      ++already;
     } else {
       failed(one->change.write.revocation->serial.hex(), one->outcome.error());
     }
@@ -188,7 +191,8 @@ int revoke_from(Session& session) {
                                                   {"invalidity", arguments.text("--invalidity")}});
       revoked += *result.find("revoked")->integer();
       already += *result.find("already")->integer();
-      for (const json::Value& line : *result.find("failures")->array()) failures.emplace_back(*line.text());
+      for (const json::Value& line : *result.find("failures")->array())
+        failures.push_back(arguments.text("--from") + ": " + std::string(*line.text()));
       done = end;
     }
   }

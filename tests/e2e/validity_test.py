@@ -165,8 +165,11 @@ class Both(Validity):
         listing.write_text("# those that must go\n" + "\n".join(serials) + "\n\n")
         self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 6, 0 were revoked already\n")
         self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 0, 6 were revoked already\n")
+        good = self.serial(self.issue("good.example.test"))
+        listing.write_text(good + "\n")
+        self.assertEqual(self.node.error("revoke", "--from", listing, "--reason", "removeFromCRL"), f"{listing}: {good}: the certificate is not on hold")
         listing.write_text("ff00\n")
-        self.assertIn("no certificate with serial number 00ff00", self.node.error("revoke", "--from", listing))
+        self.assertEqual(self.node.error("revoke", "--from", listing), f"{listing}: ff00: no certificate with serial number 00ff00")
         self.assertTrue(until(lambda: all(self.listed(serial) for serial in serials)))
 
     def test_commands_make_list_show_and_download_crls(self):
