@@ -38,6 +38,13 @@ Result<issuance::RevocationOrder> parse_order(const json::Value& arguments) {
   return order;
 }
 
+// Whether it is as ordered, so that a command that is repeated succeeds again. Without a reason any will do.
+bool stands_already(const CertificateRow& row, const issuance::RevocationOrder& order, bool reason_given) {
+  if (!row.revoked || row.released) return false;
+  if (*row.revoked == order.reason) return true;
+  return !reason_given && *row.revoked != RevocationReason::certificate_hold;
+}
+
 std::string_view state_after(RevocationReason reason) {
   if (reason == RevocationReason::remove_from_crl) return "issued";
   return reason == RevocationReason::certificate_hold ? "on hold" : "revoked";
@@ -61,6 +68,11 @@ class PendingChange final : public services::Submission {
 Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call) {
   HANAPER_TRY(const issuance::RevocationOrder order, parse_order(arguments));
   HANAPER_TRY(const CertificateRow row, find_row(node, arguments));
+  if (stands_already(row, order, !arguments.text_at("reason").empty()))
+    return json::Value(json::Object{{"serial", row.serial.hex()},
+                                    {"state", state_after(*row.revoked)},
+                                    {"reason", to_string(*row.revoked)},
+                                    {"already", true}});
   if (const auto pipeline = node.pipeline_of(row.authority)) {
     HANAPER_CHECK((*pipeline)->revoke(row, order, call));
   } else {
@@ -225,7 +237,10 @@ int run_revoke(Session& session) {
     const json::Value result = session.run("revoke", std::move(request));
     ++done;
     if (!arguments.has("--json")) {
-      if (result.text_at("state") == "issued")
+      if (result.find("already") != nullptr)
+        std::cout << result.text_at("serial") << " is " << result.text_at("state") << " already, "
+                  << result.text_at("reason") << "\n";
+      else if (result.text_at("state") == "issued")
         std::cout << "released " << result.text_at("serial") << "\n";
       else
         std::cout << "revoked " << result.text_at("serial") << ", " << result.text_at("reason") << "\n";

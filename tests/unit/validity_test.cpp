@@ -147,8 +147,10 @@ INSTANTIATE_TEST_SUITE_P(
     Orders, RevocationOrder,
     ::testing::Values(
         Order{"Revoke", {superseded}, ""},
-        Order{"RevokeTwice", {superseded, superseded}, "the certificate is revoked already"},
-        Order{"HoldARevokedOne", {superseded, certificate_hold}, "the certificate is revoked already"},
+        Order{"RevokeTwice", {superseded, superseded}, "the certificate is revoked already, superseded"},
+        Order{"HoldARevokedOne",
+              {superseded, certificate_hold},
+              "the certificate is revoked already, superseded"},
         Order{"ReleaseARevokedOne", {superseded, remove_from_crl}, "the certificate is not on hold"},
         Order{"ReleaseAGoodOne", {remove_from_crl}, "the certificate is not on hold"},
         Order{"Hold", {certificate_hold}, ""},
