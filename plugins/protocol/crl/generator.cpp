@@ -18,7 +18,8 @@ Bytes header_of(std::uint8_t tag, std::uint64_t length) {
   return writer.bytes();
 }
 
-void write_extension(der::Writer& writer, ByteView oid, bool critical, const std::function<void()>& value) {
+template <class Value>
+void write_extension(der::Writer& writer, ByteView oid, bool critical, Value&& value) {
   writer.sequence([&] {
     writer.constructed(der::octet_string, value);
     if (critical) writer.boolean(true);
@@ -175,8 +176,7 @@ struct Frame {
   std::uint64_t size = 0;  // of the whole TBSCertList
 };
 
-Result<Frame> frame(const Order& order, std::uint64_t number, std::uint64_t entries_size) {
-  HANAPER_TRY(const Bytes beginning, beginning_of(order));
+Frame frame(const Order& order, ByteView beginning, std::uint64_t number, std::uint64_t entries_size) {
   Frame made;
   made.after = extensions_of(order, number);
   // RFC 5280 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be absent."
@@ -189,15 +189,36 @@ Result<Frame> frame(const Order& order, std::uint64_t number, std::uint64_t entr
   return made;
 }
 
-// Writes the TBSCertList behind `lead` octets left free.
-Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Spool& entries, crypto::Hasher* hasher) {
+// Entries behind a gap that has room for what comes before them, in a file.
+struct Entries {
+  Spool file;
+  std::uint64_t gap = 0;
+  std::uint64_t size() const noexcept { return file.size() - gap; }
+};
+
+// Lists of more entries than this have headers of one size, whatever follows, so that their entries are
+// written where they will stay. The others are copied, which takes little.
+constexpr std::uint64_t large = std::uint64_t{1} << 24;
+constexpr std::uint64_t large_header = 6;
+
+bool stays_in_place(const Entries& entries) { return entries.size() >= large; }
+
+// The TBSCertList, `lead` octets behind the beginning of `file`.
+Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Entries* entries,
+                 crypto::Hasher* hasher) {
+  if (entries == nullptr) {
+    HANAPER_CHECK(file.overwrite(lead, frame.before));
+    if (hasher != nullptr) HANAPER_CHECK(file.feed(lead, *hasher));
+    return file.append(frame.after, hasher);
+  }
   HANAPER_CHECK(file.append(Bytes(lead)));
   HANAPER_CHECK(file.append(frame.before, hasher));
-  HANAPER_CHECK(file.append(entries, hasher));
+  HANAPER_CHECK(file.append(entries->file, entries->gap, hasher));
   return file.append(frame.after, hasher);
 }
 
-Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Spool& entries,
+// Null `entries`: they are in `file` already.
+Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Entries* entries,
                    Spool& file, std::size_t lead, Call& call) {
   const auto hash = crypto::hash_of(order.issuer.crl_scheme());
   std::optional<crypto::Hasher> hasher;
@@ -208,11 +229,21 @@ Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& fra
   return order.issuer.sign_crl(ticket, ByteView(whole).subspan(lead), call);
 }
 
+Result<Entries> write_entries(const Order& order, const std::string& path, std::size_t beginning,
+                              std::uint64_t& count) {
+  HANAPER_TRY(Spool file, Spool::create(path));
+  const std::uint64_t gap = beginning + 3 * large_header;
+  HANAPER_CHECK(file.append(Bytes(gap)));
+  HANAPER_TRY(count, spool_all_entries(order, file));
+  return Entries{std::move(file), gap};
+}
+
 }  // namespace
 
 Result<CrlRow> generate(const Order& order, const std::string& path, Call& call) {
-  HANAPER_TRY(Spool entries, Spool::create(path + ".entries"));
-  HANAPER_TRY(const std::uint64_t count, spool_all_entries(order, entries));
+  HANAPER_TRY(const Bytes beginning, beginning_of(order));
+  std::uint64_t count = 0;
+  HANAPER_TRY(Entries entries, write_entries(order, path + ".entries", beginning.size(), count));
   CrlRow row;
   row.shard = order.shard;
   row.base = order.base;
@@ -220,7 +251,8 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   row.next_update = order.next_update;
   row.entries = count;
   HANAPER_TRY(const CrlTicket ticket, order.issuer.begin_crl(row, call));
-  HANAPER_TRY(const Frame frame, crl::frame(order, ticket.row.number, entries.size()));
+  const Frame frame = crl::frame(order, beginning, ticket.row.number, entries.size());
+  const bool in_place = stays_in_place(entries);
 
   const ByteView algorithm = x509::algorithm_identifier(order.issuer.crl_scheme());
   const auto tail_of = [&](ByteView signature) {
@@ -234,8 +266,9 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   // round with the room that was found to be needed.
   std::size_t lead = header_of(der::sequence, frame.size + 90).size();
   for (;;) {
-    HANAPER_TRY(Spool file, Spool::create(path + ".new"));
-    HANAPER_TRY(const Bytes signature, sign(order, ticket, frame, entries, file, lead, call));
+    HANAPER_TRY(Spool file, in_place ? Result<Spool>(std::move(entries.file)) : Spool::create(path + ".new"));
+    HANAPER_TRY(const Bytes signature,
+                sign(order, ticket, frame, in_place ? nullptr : &entries, file, lead, call));
     const Bytes tail = tail_of(signature);
     const Bytes header = header_of(der::sequence, frame.size + tail.size());
     if (header.size() != lead) {
