@@ -48,7 +48,7 @@ constexpr Option crl_options[] = {
     {"--out", "FILE", "download: where it goes; default standard output", false, "file"},
     {"--pem", "", "download: as PEM", false, ""},
     {"--delta", "", "show, download: the delta CRL", false, ""},
-    {"--shard", "NUMBER", "show, download: which of several; default 0", false, ""},
+    {"--shard", "NUMBER", "show, download: which of several, or ca; default 0", false, ""},
 };
 constexpr Option acme_options[] = {
     {"--instance", "NAME", "of the protocol instances that serve ACME; default all, or the only one", false,

@@ -38,6 +38,13 @@ Result<issuance::RevocationOrder> parse_order(const json::Value& arguments) {
   return order;
 }
 
+// Whether it is as ordered, so that a command that is repeated succeeds again. Without a reason any will do.
+bool stands_already(const CertificateRow& row, const issuance::RevocationOrder& order, bool reason_given) {
+  if (!row.revoked || row.released) return false;
+  if (*row.revoked == order.reason) return true;
+  return !reason_given && *row.revoked != RevocationReason::certificate_hold;
+}
+
 std::string_view state_after(RevocationReason reason) {
   if (reason == RevocationReason::remove_from_crl) return "issued";
   return reason == RevocationReason::certificate_hold ? "on hold" : "revoked";
@@ -61,6 +68,11 @@ class PendingChange final : public services::Submission {
 Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call) {
   HANAPER_TRY(const issuance::RevocationOrder order, parse_order(arguments));
   HANAPER_TRY(const CertificateRow row, find_row(node, arguments));
+  if (stands_already(row, order, !arguments.text_at("reason").empty()))
+    return json::Value(json::Object{{"serial", row.serial.hex()},
+                                    {"state", state_after(*row.revoked)},
+                                    {"reason", to_string(*row.revoked)},
+                                    {"already", true}});
   if (const auto pipeline = node.pipeline_of(row.authority)) {
     HANAPER_CHECK((*pipeline)->revoke(row, order, call));
   } else {
@@ -86,10 +98,7 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
   std::size_t already = 0;
   json::Array failures;
   const auto failed = [&](std::string_view serial, const Error& error) {
-    if (error.code == Code::conflict)
-      ++already;
-    else
-      failures.emplace_back(std::string(serial.substr(0, 64)) + ": " + error.detail);
+    failures.emplace_back(std::string(serial.substr(0, 64)) + ": " + error.detail);
   };
   for (const json::Value& item : *list->array()) {
     const std::string serial(item.text() ? *item.text() : "");
@@ -100,7 +109,11 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     }
     auto change = revoker.prepare(name_of(row->authority), *row, order, call);
     if (!change) {
-      failed(serial, change.error());
+      // Not every conflict is that: it may have expired, or there may be no hold to end.
+      if (row->revoked && order.reason != RevocationReason::remove_from_crl)
+        ++already;
+      else
+        failed(serial, change.error());
       continue;
     }
     auto made = std::make_unique<PendingChange>();
@@ -118,6 +131,8 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     if (one->outcome) {
       revoker.done(one->change);
       ++revoked;
+    } else if (one->outcome.error().code == Code::conflict) {  // somebody was faster
+      ++already;
     } else {
       failed(one->change.write.revocation->serial.hex(), one->outcome.error());
     }
@@ -196,7 +211,8 @@ int revoke_from(Session& session) {
                                                   {"invalidity", arguments.text("--invalidity")}});
       revoked += *result.find("revoked")->integer();
       already += *result.find("already")->integer();
-      for (const json::Value& line : *result.find("failures")->array()) failures.emplace_back(*line.text());
+      for (const json::Value& line : *result.find("failures")->array())
+        failures.push_back(arguments.text("--from") + ": " + std::string(*line.text()));
       done = end;
     }
   }
@@ -229,7 +245,10 @@ int run_revoke(Session& session) {
     const json::Value result = session.run("revoke", std::move(request));
     ++done;
     if (!arguments.has("--json")) {
-      if (result.text_at("state") == "issued")
+      if (result.find("already") != nullptr)
+        std::cout << result.text_at("serial") << " is " << result.text_at("state") << " already, "
+                  << result.text_at("reason") << "\n";
+      else if (result.text_at("state") == "issued")
         std::cout << "released " << result.text_at("serial") << "\n";
       else
         std::cout << "revoked " << result.text_at("serial") << ", " << result.text_at("reason") << "\n";
@@ -258,7 +277,7 @@ void print_crls(const json::Value& rows) {
     return std::to_string(value && value->integer() ? *value->integer() : 0);
   };
   for (const json::Value& row : *rows.array())
-    cells.push_back({std::string(row.text_at("authority")), number(row, "shard"),
+    cells.push_back({std::string(row.text_at("authority")), std::string(row.text_at("shard")),
                      std::string(row.text_at("kind")), number(row, "number"), number(row, "entries"),
                      number(row, "size"), std::string(row.text_at("this_update")),
                      std::string(row.text_at("next_update"))});
@@ -269,9 +288,7 @@ void print_crls(const json::Value& rows) {
 const json::Value& chosen(const json::Value& rows, const Arguments& arguments) {
   const std::string shard = arguments.text("--shard", "0");
   for (const json::Value& row : *rows.array()) {
-    const json::Value* number = row.find("shard");
-    if ((row.text_at("kind") == "delta") == arguments.has("--delta") && number && number->integer() &&
-        std::to_string(*number->integer()) == shard)
+    if ((row.text_at("kind") == "delta") == arguments.has("--delta") && row.text_at("shard") == shard)
       return row;
   }
   fail(not_found("there is no such CRL; hanaper crl list shows those there are"));

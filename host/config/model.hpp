@@ -125,6 +125,7 @@ struct InstanceConfig {
   std::string path;      // protocols
   Settings settings{"", ""};
   std::vector<std::string> authorities, pipelines;  // those its settings refer to
+  std::string crl_issuer;                           // who signs the CRLs of all those authorities; empty: each
 };
 
 struct Model {

@@ -37,7 +37,10 @@ std::vector<std::string> plan(const Model& model) {
     if (listener == model.listeners.end()) continue;
     std::string line = instance.name + "  " + bound_url(listener->second, instance.path) + " →";
     for (const std::string& pipeline : instance.pipelines) line += " " + pipeline_text(model, pipeline);
-    lines.push_back(line + list("authorities", instance.authorities));
+    line += list("authorities", instance.authorities);
+    if (!instance.crl_issuer.empty())
+      line += " sign(" + instance.crl_issuer + " @ " + model.authorities.at(instance.crl_issuer).keys + ")";
+    lines.push_back(std::move(line));
   }
   for (const auto& [name, listener] : model.listeners) {
     if (!listener.issue.empty())

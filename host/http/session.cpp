@@ -9,18 +9,23 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 namespace hanaper::http {
 namespace {
 
+// How much of a file a connection sends before the thread's others have their turn.
+constexpr std::uint64_t file_turn = 1024 * 1024;
+
 // The answer of a fast handler, written where the network thread collects its output.
 class Reply final : public FastReply {
  public:
-  Reply(std::string& out, std::string_view date_line, bool keep_alive, bool head_only)
-      : out_(out), date_line_(date_line), keep_alive_(keep_alive), head_only_(head_only) {}
+  Reply(std::string& out, FileRange& file, std::string_view date_line, bool keep_alive, bool head_only)
+      : out_(out), file_(file), date_line_(date_line), keep_alive_(keep_alive), head_only_(head_only) {}
 
   void send(std::string_view head, ByteView body) override {
     out_.append(head).append(date_line_);
@@ -28,9 +33,14 @@ class Reply final : public FastReply {
     out_ += "\r\n";
     if (!head_only_) out_ += as_text(body);
   }
+  void send_file(std::string_view head, FileRange body) override {
+    send(head, {});
+    if (!head_only_) file_ = std::move(body);
+  }
 
  private:
   std::string& out_;
+  FileRange& file_;
   const std::string_view date_line_;
   const bool keep_alive_, head_only_;
 };
@@ -202,6 +212,22 @@ long Session::transmit(std::string_view octets) {
   return broken;
 }
 
+long Session::transmit_file() {
+  off_t offset = static_cast<off_t>(file_.offset);
+  long n = 0;
+  if (ssl_ == nullptr) {
+    n = ::sendfile(socket_.native_handle(), *file_.descriptor, &offset,
+                   static_cast<std::size_t>(std::min(file_.size, file_turn)));
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? would_block : broken;
+  } else {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file_.size, IoThread::read_size));
+    const ssize_t got = ::pread(*file_.descriptor, thread_.read_buffer.get(), size, offset);
+    if (got <= 0) return broken;
+    n = transmit({thread_.read_buffer.get(), static_cast<std::size_t>(got)});
+  }
+  return n == 0 ? broken : n;
+}
+
 void Session::read() {
   const long n = receive(thread_.read_buffer.get(), IoThread::read_size);
   if (n == would_block) return wants_write_ ? wait_writable() : wait_readable();
@@ -248,10 +274,9 @@ void Session::consume(std::string_view octets) {
     }
     octets.remove_prefix(result.consumed);
     phase_ = Phase::idle;
-    if (close_after_write_) {
-      octets = {};
-      break;
-    }
+    if (close_after_write_) octets = {};
+    // A file is sent before the next request is read.
+    if (close_after_write_ || file_.size > 0) break;
   }
   keep(octets);
   flush();
@@ -275,7 +300,7 @@ bool Session::answer(const Mount* mount) {
     write_response(plain(404), read.keep_alive, read.method == Method::head);
     return true;
   }
-  Reply reply(thread_.out, thread_.date_line(), read.keep_alive, read.method == Method::head);
+  Reply reply(thread_.out, file_, thread_.date_line(), read.keep_alive, read.method == Method::head);
   if (!mount->endpoint->answer_fast(view_of(read, *mount, address_), reply)) return false;
   door_->fast.add();
   close_after_write_ = close_after_write_ || !read.keep_alive;
@@ -332,8 +357,11 @@ void Session::finish(const Response& response) {
 }
 
 void Session::write_response(const Response& response, bool keep_alive, bool head) {
-  Reply(thread_.out, thread_.date_line(), keep_alive, head)
-      .send(serialise_head(response), as_bytes(response.body));
+  Reply reply(thread_.out, file_, thread_.date_line(), keep_alive, head);
+  if (response.file)
+    reply.send_file(serialise_head(response), *response.file);
+  else
+    reply.send(serialise_head(response), as_bytes(response.body));
   close_after_write_ = close_after_write_ || !keep_alive;
 }
 
@@ -389,13 +417,30 @@ void Session::flush() {
     pending_.erase(0, sent);
   out.clear();
   if (out.capacity() > 256 * 1024) std::string().swap(out);
+  if (pending_.empty() && file_.size > 0 && !send_file()) return;
   go_on();
+}
+
+bool Session::send_file() {
+  const std::uint64_t until = file_.size - std::min(file_.size, file_turn);
+  while (file_.size > until) {
+    const long n = transmit_file();
+    if (n == would_block) return true;
+    if (n == broken) {
+      close();
+      return false;
+    }
+    file_.offset += static_cast<std::uint64_t>(n);
+    file_.size -= static_cast<std::uint64_t>(n);
+  }
+  if (file_.size == 0) file_ = {};
+  return true;
 }
 
 void Session::go_on() {
   // A worker's answer comes with what waits before it.
   if (phase_ == Phase::closed || phase_ == Phase::working) return;
-  if (!pending_.empty()) {
+  if (!pending_.empty() || file_.size > 0) {
     phase_ = Phase::writing;
     set_deadline(door_->door.config.body_timeout);
     return wait_writable();

@@ -44,14 +44,18 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   void refuse(int status);
   void linger();
   void discard();
-  // Sends what is in the thread's `out`, then goes on: reads, waits, or closes.
+  // Sends what is in the thread's `out` and the file behind it, then goes on: reads, waits, or closes.
   void flush();
+  // Octets of the file, for a while; false when the connection was broken and is closed.
+  bool send_file();
   void go_on();
 
   // Octets moved, 0 when the other side is done, -1 when it would block, -2 on error.
   static constexpr long would_block = -1, broken = -2;
   long receive(char* into, std::size_t size);
   long transmit(std::string_view octets);
+  // The same for the beginning of file_; a file that is shorter than it was is broken, too.
+  long transmit_file();
 
   IoThread& thread_;
   const std::shared_ptr<DoorState> door_;
@@ -68,6 +72,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   std::string kept_;                        // octets of a request that is not complete
   std::string working_;                     // octets of the request that a worker is reading
   std::string pending_;                     // octets to be sent
+  FileRange file_;                          // what is to be sent of a file behind them; size 0: nothing
   std::unique_ptr<ReadRequest> request_;    // what a worker is reading
   std::unique_ptr<TlsPeerData> peer_data_;  // made when first needed
   std::unique_ptr<TlsPeer> peer_;

@@ -5,6 +5,34 @@
 
 namespace hanaper::issuance {
 
+namespace {
+
+using Offers = std::function<bool(const config::InstanceConfig&, std::string_view)>;
+
+void add_crl_urls(StatusUrls& urls, const config::Model& model, const config::InstanceConfig& instance,
+                  const std::string& authority, const Offers& offers) {
+  const std::string url = model.public_url(instance);
+  std::string stem = authority;
+  if (!instance.crl_issuer.empty()) {
+    stem = instance.crl_issuer;
+    // RFC 5280 4.2.1.13: "If the certificate issuer is also the CRL issuer, then conforming CAs MUST omit the
+    // cRLIssuer field".
+    if (stem != authority) urls.crl_issuer = x509::encode_name(model.authorities.at(stem).subject);
+  }
+  urls.crl.push_back(url + "/" + stem + ".crl");
+  urls.issuer.push_back(url + "/" + authority + ".cer");
+  if (offers(instance, "shards"))
+    urls.shards = static_cast<std::uint32_t>(instance.settings.integer("shards"));
+  if (offers(instance, "split") && instance.settings.boolean("split")) {
+    urls.split = true;
+    urls.shards = std::max(urls.shards, 1u);
+  }
+  if (offers(instance, "delta") && instance.settings.has("delta"))
+    urls.freshest.push_back(url + "/" + stem + "-delta.crl");
+}
+
+}  // namespace
+
 StatusUrls status_urls(const config::Model& model, const std::string& authority,
                        const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers) {
   StatusUrls urls;
@@ -14,14 +42,7 @@ StatusUrls status_urls(const config::Model& model, const std::string& authority,
       continue;
     const std::string url = model.public_url(instance);
     if (offers(instance, "ocsp")) urls.ocsp.push_back(url);
-    if (offers(instance, "crl")) {
-      urls.crl.push_back(url + "/" + authority + ".crl");
-      urls.issuer.push_back(url + "/" + authority + ".cer");
-      if (offers(instance, "shards"))
-        urls.shards = static_cast<std::uint32_t>(instance.settings.integer("shards"));
-      if (offers(instance, "delta") && instance.settings.has("delta"))
-        urls.freshest.push_back(url + "/" + authority + "-delta.crl");
-    }
+    if (offers(instance, "crl")) add_crl_urls(urls, model, instance, authority, offers);
   }
   return urls;
 }
@@ -29,7 +50,7 @@ StatusUrls status_urls(const config::Model& model, const std::string& authority,
 StatusUrls StatusUrls::of_shard(std::uint32_t shard) const {
   StatusUrls urls = *this;
   if (shard == 0) return urls;
-  const std::string number = "-" + std::to_string(shard);
+  const std::string number = shard == authority_shard ? "-ca" : "-" + std::to_string(shard);
   const auto insert = [&](std::vector<std::string>& list, std::string_view ending) {
     for (std::string& url : list) url.insert(url.size() - ending.size(), number);
   };

@@ -3,6 +3,8 @@
 
 #include "serials.hpp"
 
+#include <hanaper/validity.hpp>
+
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
 
@@ -15,14 +17,17 @@ struct StatusUrls {
   std::vector<std::string> ocsp, crl, issuer;
   std::vector<std::string> freshest = {};  // of delta CRLs
   std::uint32_t shards = 0;                // over how many CRLs new certificates are spread
+  bool split = false;                      // those of authorities apart
+  Bytes crl_issuer = {};                   // DER Name of who signs the CRLs, when it is another authority
 
-  // Shard 0 is what certificates belong to that were not spread; the others are numbered from 1.
+  // Shard 0 is what certificates belong to that were not spread; the others are numbered from 1, and those of
+  // authorities may have one to themselves (authority_shard).
   StatusUrls of_shard(std::uint32_t shard) const;
   // The shard of a new certificate, by the random end of its serial number.
   std::uint32_t shard_of(const Serial& serial) const noexcept;
 };
-// Instances that offer "crl" or "ocsp" answer at such addresses; those that offer "shards" or "delta" as well
-// have settings of that name.
+// Instances that offer "crl" or "ocsp" answer at such addresses; those that offer "shards", "delta" or
+// "split" as well have settings of that name.
 StatusUrls status_urls(const config::Model& model, const std::string& authority,
                        const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers);
 
@@ -48,6 +53,8 @@ class Authority {
   SignatureScheme scheme() const noexcept { return scheme_; }
   SerialSource& serials() const noexcept { return *serials_; }
   const StatusUrls& urls() const noexcept { return urls_; }
+  // The shard of new certificates of authorities.
+  std::uint32_t shard_of_authorities() const noexcept { return urls_.split ? authority_shard : 0; }
 
   // [worker] The signature over to-be-signed octets whose own algorithm field says `scheme`.
   Result<Bytes> sign(SignatureScheme scheme, ByteView tbs) const { return key_->sign(scheme, tbs); }

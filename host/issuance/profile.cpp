@@ -50,9 +50,11 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
   if (!ocsp.empty() || !issuer.empty())
     add(oid::authority_info_access, false, x509::authority_info_access(ocsp, issuer));
   const auto crl = chosen(config.crl_url, urls.crl);
-  if (!crl.empty()) add(oid::crl_distribution_points, false, x509::crl_distribution_points(crl));
+  // Who signs the CRLs at an address of the profile's own choice is the authority itself, as far as we know.
+  const ByteView crl_issuer = config.crl_url.empty() ? ByteView(urls.crl_issuer) : ByteView{};
+  if (!crl.empty()) add(oid::crl_distribution_points, false, x509::crl_distribution_points(crl, crl_issuer));
   if (config.crl_url.empty() && !urls.freshest.empty())
-    add(oid::freshest_crl, false, x509::crl_distribution_points(urls.freshest));
+    add(oid::freshest_crl, false, x509::crl_distribution_points(urls.freshest, crl_issuer));
   if (config.must_staple) add(oid::tls_feature, false, x509::tls_feature_status_request());
   return fixed;
 }
@@ -62,13 +64,15 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
 Profile::Profile(const config::ProfileConfig& config, std::shared_ptr<const Authority> authority)
     : config_(config), authority_(std::move(authority)) {
   // An address of its own choice has no shards.
-  const std::uint32_t shards = config_.crl_url.empty() ? authority_->urls().shards : 0;
+  const bool derived = config_.crl_url.empty();
+  if (derived && config_.ca) only_shard_ = authority_->shard_of_authorities();
+  const std::uint32_t shards = derived && only_shard_ == 0 ? authority_->urls().shards : 0;
   for (std::uint32_t shard = 0; shard <= shards; ++shard)
-    forms_.emplace_back(fixed_parts(config_, *authority_, shard));
+    forms_.emplace_back(fixed_parts(config_, *authority_, shards == 0 ? only_shard_ : shard));
 }
 
 std::uint32_t Profile::shard_of(const Serial& serial) const noexcept {
-  return forms_.size() == 1 ? 0 : authority_->urls().shard_of(serial);
+  return forms_.size() == 1 ? only_shard_ : authority_->urls().shard_of(serial);
 }
 
 Status Profile::accepts(KeySpec key) const {

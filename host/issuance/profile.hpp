@@ -16,7 +16,9 @@ class Profile {
   const Authority& authority() const noexcept { return *authority_; }
   // The CRL that would list the certificate of that serial number, and the form that says so.
   std::uint32_t shard_of(const Serial& serial) const noexcept;
-  const x509::CertificateTemplate& form(std::uint32_t shard) const noexcept { return forms_[shard]; }
+  const x509::CertificateTemplate& form(std::uint32_t shard) const noexcept {
+    return forms_[forms_.size() == 1 ? 0 : shard];
+  }
   SignatureScheme scheme() const noexcept { return forms_.front().scheme(); }
 
   // bad_key when the profile does not take keys of that kind.
@@ -37,7 +39,9 @@ class Profile {
  private:
   const config::ProfileConfig config_;
   const std::shared_ptr<const Authority> authority_;
-  std::vector<x509::CertificateTemplate> forms_;  // by shard; constant after construction
+  // By shard, or a single one; constant after construction.
+  std::vector<x509::CertificateTemplate> forms_;
+  std::uint32_t only_shard_ = 0;  // of the single one
 };
 
 }  // namespace hanaper::issuance

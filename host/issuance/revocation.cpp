@@ -19,7 +19,8 @@ Status may_follow(const CertificateRow& row, Reason reason, Time now) {
   const bool held = row.revoked == Reason::certificate_hold;
   if (reason == Reason::remove_from_crl) return held ? Status{} : conflict("the certificate is not on hold");
   if (held && reason == Reason::certificate_hold) return conflict("the certificate is on hold already");
-  if (row.revoked && !held) return conflict("the certificate is revoked already");
+  if (row.revoked && !held)
+    return conflict("the certificate is revoked already, " + std::string(to_string(*row.revoked)));
   return {};
 }
 

@@ -160,10 +160,11 @@ std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig&
     extensions.push_back(
         {to_bytes(oid::authority_info_access), false, x509::authority_info_access(urls.ocsp, urls.issuer)});
   if (!urls.crl.empty())
-    extensions.push_back(
-        {to_bytes(oid::crl_distribution_points), false, x509::crl_distribution_points(urls.crl)});
+    extensions.push_back({to_bytes(oid::crl_distribution_points), false,
+                          x509::crl_distribution_points(urls.crl, urls.crl_issuer)});
   if (!urls.freshest.empty())
-    extensions.push_back({to_bytes(oid::freshest_crl), false, x509::crl_distribution_points(urls.freshest)});
+    extensions.push_back(
+        {to_bytes(oid::freshest_crl), false, x509::crl_distribution_points(urls.freshest, urls.crl_issuer)});
   return extensions;
 }
 
@@ -186,7 +187,8 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   const Bytes subject = x509::encode_name(config.subject);
   // A self-signed certificate carries no addresses of its own status: nobody could revoke it (RFC
   // 5280 4.2.1.13 is about certificates of an issuer).
-  const issuance::StatusUrls urls = issuer ? issuer->urls() : issuance::StatusUrls{};
+  const std::uint32_t shard = issuer ? issuer->shard_of_authorities() : 0;
+  const issuance::StatusUrls urls = issuer ? issuer->urls().of_shard(shard) : issuance::StatusUrls{};
   const x509::CertificateTemplate form(
       {.scheme = scheme,
        .issuer = issuer ? to_bytes(issuer->subject()) : subject,
@@ -220,7 +222,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
                                    .requester = "init",
                                    .not_before = now,
                                    .not_after = not_after,
-                                   .shard = 0,
+                                   .shard = shard,
                                    .tbs = tbs};
   intent.audit = services::audit_line(shared_.clock.now(), "sign.intent",
                                       {{"authority", issuer ? issuer->config().name : config.name},

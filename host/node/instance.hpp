@@ -18,7 +18,8 @@ namespace hanaper {
 
 // What all instances share. Outlives them.
 struct Shared {
-  Shared(services::Logger& log, std::string folder) : logger(log), state_folder(std::move(folder)) {}
+  Shared(services::Logger& log, std::string folder, std::string name)
+      : logger(log), state_folder(std::move(folder)), node(std::move(name)) {}
 
   services::Logger& logger;
   services::SystemClock clock;
@@ -26,6 +27,7 @@ struct Shared {
   services::Readiness readiness;
   services::ExpiryCounts expiries;
   std::string state_folder;
+  std::string node;  // the name of this one
   std::unique_ptr<services::Timetable> timetable;
   std::shared_ptr<Outbound> outbound;
   Storage* storage = nullptr;                // once configured
@@ -88,6 +90,7 @@ class Instance final : public Host {
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }
   void* service(std::string_view) override { return nullptr; }
+  Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
 
  private:
   Shared& shared_;

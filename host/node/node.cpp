@@ -21,7 +21,7 @@ constexpr std::string_view before_pipelines[] = {"keys",      "authenticator", "
 Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logger)
     : model_(std::move(model)),
       catalog_(catalog),
-      shared_(logger, model_.node.state),
+      shared_(logger, model_.node.state, model_.node.name),
       authorities_(
           model_, shared_, [this](const std::string& name) { return keys(name); },
           [this](const config::InstanceConfig& config, std::string_view ability) {

@@ -11,6 +11,12 @@ namespace {
 // Longer than the largest CRL takes; shorter than anybody wants to wait for the next when a node has died.
 constexpr auto lease_time = std::chrono::minutes{2};
 
+// As in the CRL's address; empty where there are no shards.
+std::string shard_name(std::uint32_t shard) {
+  if (shard == authority_shard) return "ca";
+  return shard == 0 ? "" : std::to_string(shard);
+}
+
 }  // namespace
 
 void NodeAuthority::attach(Means means, std::shared_ptr<const issuance::Authority> authority) {
@@ -24,8 +30,8 @@ Status NodeAuthority::attached() const {
   return unavailable("authority " + name_ + " has no certificate yet; run hanaper init");
 }
 
-std::vector<std::string> NodeAuthority::crl_urls() const {
-  return authority_ ? authority_->urls().crl : std::vector<std::string>{};
+std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
+  return authority_ ? authority_->urls().of_shard(shard).crl : std::vector<std::string>{};
 }
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {
@@ -75,7 +81,7 @@ Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
   write.crl = ticket.row;
   write.audit = services::audit_line(means_->clock.now(), "crl.intent",
                                      {{"authority", name_},
-                                      {"shard", row.shard == 0 ? "" : std::to_string(row.shard)},
+                                      {"shard", shard_name(row.shard)},
                                       {"number", std::to_string(ticket.row.number)},
                                       {"base", row.base == 0 ? "" : std::to_string(row.base)},
                                       {"entries", std::to_string(row.entries)},
@@ -101,13 +107,12 @@ Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& has
   write.crl = ticket.row;
   write.crl->hash = hash;
   write.crl->size = size;
-  write.audit =
-      services::audit_line(means_->clock.now(), "crl.signed",
-                           {{"authority", name_},
-                            {"shard", ticket.row.shard == 0 ? "" : std::to_string(ticket.row.shard)},
-                            {"number", std::to_string(ticket.row.number)},
-                            {"crl", to_hex(hash)},
-                            {"call", call.id}});
+  write.audit = services::audit_line(means_->clock.now(), "crl.signed",
+                                     {{"authority", name_},
+                                      {"shard", shard_name(ticket.row.shard)},
+                                      {"number", std::to_string(ticket.row.number)},
+                                      {"crl", to_hex(hash)},
+                                      {"call", call.id}});
   return means_->writer.commit(write, call.deadline);
 }
 

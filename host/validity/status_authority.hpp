@@ -22,7 +22,7 @@ class NodeAuthority final : public StatusAuthority {
     return authority_ ? ByteView(authority_->certificate()) : ByteView{};
   }
   ByteView key_identifier() const override { return authority_ ? authority_->key_identifier() : ByteView{}; }
-  std::vector<std::string> crl_urls() const override;
+  std::vector<std::string> crl_urls(std::uint32_t shard) const override;
 
   Result<CertificateRow> find(const Serial& serial) override;
   Result<std::vector<CertificateRow>> search(CertificateQuery query) override;

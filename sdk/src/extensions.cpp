@@ -124,11 +124,15 @@ Bytes authority_info_access(const std::vector<std::string>& ocsp,
   return writer.bytes();
 }
 
-Bytes crl_distribution_points(const std::vector<std::string>& urls) {
+Bytes crl_distribution_points(const std::vector<std::string>& urls, ByteView crl_issuer) {
   der::Writer writer(256);
   writer.sequence([&] {
     for (std::size_t i = urls.size(); i-- > 0;) {
       writer.sequence([&] {
+        if (!crl_issuer.empty())
+          writer.constructed(der::context(2), [&] {                                // cRLIssuer
+            writer.constructed(der::context(4), [&] { writer.raw(crl_issuer); });  // directoryName
+          });
         writer.constructed(der::context(0), [&] {    // distributionPoint
           writer.constructed(der::context(0), [&] {  // fullName
             write_uri(writer, urls[i]);

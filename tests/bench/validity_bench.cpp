@@ -38,7 +38,7 @@ class Authority final : public StatusAuthority {
   AuthorityId id() const override { return fake_.id(); }
   ByteView certificate() const override { return fake_.certificate(); }
   ByteView key_identifier() const override { return fake_.key_identifier(); }
-  std::vector<std::string> crl_urls() const override { return {}; }
+  std::vector<std::string> crl_urls(std::uint32_t) const override { return {}; }
   Result<CertificateRow> find(const Serial& serial) override { return fake_.find(serial); }
   Result<std::vector<CertificateRow>> search(CertificateQuery query) override { return fake_.search(query); }
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
@@ -153,7 +153,8 @@ void bench_crl(std::size_t entries) {
   fill(storage, fake.id(), entries, now);
   Authority authority(fake, storage.ledger());
   const std::string folder = subject.folder(), path = folder + "/bench.crl";
-  const crl::Order order{.authority = authority,
+  const crl::Order order{.issuer = authority,
+                         .of = {&authority},
                          .this_update = now,
                          .next_update = now + std::chrono::days{4},
                          .expired_before = now - std::chrono::days{400}};

@@ -16,7 +16,7 @@ printf 'short\n' > state/short-pin
 : > state/empty-pin
 chmod 600 state/*
 chmod 644 state/open-pin
-for plugin in storage-sqlite keys-softtoken policy-names validator-lint validator-caa protocol-acme; do
+for plugin in storage-sqlite keys-softtoken policy-names validator-lint validator-caa protocol-acme protocol-crl protocol-ocsp; do
   ln -s "$plugins/$plugin.so" plugins/
 done
 

@@ -97,7 +97,10 @@ class WithoutDaemon(unittest.TestCase):
         self.assertEqual(self.node.json("show", serial)["state"], "issued")
         self.assertIn("revoked " + serial + ", keyCompromise", self.node.out("revoke", "--reason", "keyCompromise", serial))
         self.assertEqual(self.node.json("show", self.node.folder / "a.pem")["reason"], "keyCompromise")
-        self.assertIn("revoked already", self.node.error("revoke", serial))
+        # The same again succeeds; another reason does not replace the first.
+        for again in ([], ["--reason", "keyCompromise"]):
+            self.assertEqual(self.node.out("revoke", *again, serial), f"{serial} is revoked already, keyCompromise\n")
+        self.assertIn("revoked already, keyCompromise", self.node.error("revoke", "--reason", "superseded", serial))
         self.assertEqual([r["serial"] for r in self.node.json("list", "--state", "revoked")], [serial])
         self.assertEqual(self.node.json("list", "--expires-within", "30d"), [])
         self.assertEqual(len(self.node.json("list", "--expires-within", "91d")), 1 + 1)

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """CRLs and OCSP as those see them who rely on them: openssl, GnuTLS, curl, and plain HTTP."""
+import base64
+import copy
 import http.client
 import json
 import pathlib
@@ -8,8 +10,10 @@ import shutil
 import subprocess
 import time
 import unittest
+import urllib.parse
+import urllib.request
 
-from harness import BASE, Failed, Node, main, openssl
+from harness import BASE, STORAGE, Control, Failed, Node, free_port, main, make_csr, openssl
 
 VALIDITY = BASE + """
 [protocol.crl]
@@ -37,10 +41,10 @@ def until(condition, seconds=10):
 
 
 class Validity(unittest.TestCase):
-    crl, ocsp = "", ""
+    config, crl, ocsp = VALIDITY, "", ""
 
     def setUp(self):
-        self.node = Node(VALIDITY, crl=self.crl, ocsp=self.ocsp)
+        self.node = Node(self.config, crl=self.crl, ocsp=self.ocsp)
         self.addCleanup(self.node.close)
         self.node.init().start()
         self.root = self.node.root_file()
@@ -74,7 +78,7 @@ class Validity(unittest.TestCase):
         return re.search(r": (good|revoked|unknown)", text).group(1)
 
     def crl_file(self, name="issuing.crl"):
-        status, der, _ = self.http("/crl/" + name)
+        status, der, _ = self.http(self.crl_path(name))
         self.assertEqual(status, 200)
         path = self.folder(name)
         path.write_bytes(der)
@@ -83,8 +87,20 @@ class Validity(unittest.TestCase):
     def crl_number(self, name="issuing.crl"):
         return int(openssl("crl", "-inform", "DER", "-in", self.crl_file(name), "-noout", "-crlnumber").strip().split("=")[1], 16)
 
+    def crl_path(self, name):
+        """The root's CRL is elsewhere where the others are no complete ones."""
+        return ("/rootcrl/" if name == "root.crl" and "rootcrl" in self.config else "/crl/") + name
+
     def crl_ready(self, name="issuing.crl"):
-        self.assertTrue(until(lambda: self.http("/crl/" + name)[0] == 200))
+        self.assertTrue(until(lambda: self.http(self.crl_path(name))[0] == 200), name)
+
+    def bundle(self, *names):
+        """These CRLs in one PEM file, once they are there."""
+        for name in names:
+            self.crl_ready(name)
+        path = self.folder("crls.pem")
+        path.write_text("".join(openssl("crl", "-inform", "DER", "-in", self.crl_file(name)) for name in names))
+        return path
 
     def listed(self, serial, name="issuing.crl"):
         text = openssl("crl", "-inform", "DER", "-in", self.crl_file(name), "-noout", "-text")
@@ -123,14 +139,14 @@ class Both(Validity):
         self.assertEqual(self.node.json("show", certificate)["state"], "on hold")
         self.assertEqual(self.ocsp_says(certificate), "revoked")
         self.assertTrue(until(lambda: self.http("/crl/issuing.crl")[0] == 200 and self.listed(serial)))
-        self.assertIn("on hold already", self.node.error("revoke", "--reason", "certificateHold", certificate))
+        self.assertIn("is on hold already", self.node.out("revoke", "--reason", "certificateHold", certificate))
         self.assertIn("released", self.node.out("revoke", "--reason", "removeFromCRL", certificate))
         self.assertEqual(self.node.json("show", certificate)["state"], "issued")
         self.assertEqual(self.ocsp_says(certificate), "good")
         self.assertTrue(until(lambda: not self.listed(serial)))
         self.assertIn("is not on hold", self.node.error("revoke", "--reason", "removeFromCRL", certificate))
         self.node.out("revoke", "--reason", "keyCompromise", "--invalidity", "2026-01-01T00:00:00Z", certificate)
-        self.assertIn("revoked already", self.node.error("revoke", certificate))
+        self.assertIn("is revoked already, keyCompromise", self.node.out("revoke", certificate))
         self.assertTrue(until(lambda: self.listed(serial)))
         text = openssl("crl", "-inform", "DER", "-in", self.crl_file(), "-noout", "-text")
         self.assertIn("Key Compromise", text)
@@ -149,8 +165,11 @@ class Both(Validity):
         listing.write_text("# those that must go\n" + "\n".join(serials) + "\n\n")
         self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 6, 0 were revoked already\n")
         self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 0, 6 were revoked already\n")
+        good = self.serial(self.issue("good.example.test"))
+        listing.write_text(good + "\n")
+        self.assertEqual(self.node.error("revoke", "--from", listing, "--reason", "removeFromCRL"), f"{listing}: {good}: the certificate is not on hold")
         listing.write_text("ff00\n")
-        self.assertIn("no certificate with serial number 00ff00", self.node.error("revoke", "--from", listing))
+        self.assertEqual(self.node.error("revoke", "--from", listing), f"{listing}: ff00: no certificate with serial number 00ff00")
         self.assertTrue(until(lambda: all(self.listed(serial) for serial in serials)))
 
     def test_commands_make_list_show_and_download_crls(self):
@@ -177,7 +196,6 @@ class Both(Validity):
         self.node.out("ocsp", "export", out)
         request = self.folder("request.der")
         openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
-        import base64
         path = out / base64.b64encode(request.read_bytes()).decode()
         text = openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-respin", path, "-CAfile", self.root, "-no_nonce")
         self.assertIn(": good", text)
@@ -269,6 +287,115 @@ class Shards(Validity):
                 openssl("verify", "-crl_check", "-extended_crl", "-CAfile", self.root, "-untrusted", self.issuing, "-CRLfile", crls, certificate)
 
 
+class Scopes(Validity):
+    """CRLs of users' certificates and of authorities', two authorities deep below a root that has one of all."""
+    config = VALIDITY.replace('[authority.issuing]\nissuer = "root"', '[authority.middle]\nissuer = "root"\nkey = "soft:middle"\n'
+                              'subject = "CN=Test Middle CA"\n\n[authority.issuing]\nissuer = "middle"').replace(
+        'path = "/crl"\nauthorities = ["root", "issuing"]', 'path = "/crl"\nauthorities = ["middle", "issuing"]') + """
+[protocol.rootcrl]
+plugin = "crl"
+listener = "plain"
+path = "/rootcrl"
+authorities = ["root"]
+"""
+    crl = "split = true"
+
+    def test_openssl_checks_the_whole_chain_and_refuses_the_other_list(self):
+        certificate = self.issue("a.example.test")
+        above = self.folder("above.pem")
+        above.write_text(self.issuing.read_text() + self.node.out("show", "--authority", "middle", "--pem"))
+        for file, name in ((certificate, "crl/issuing-1.crl"), (self.issuing, "crl/middle-ca.crl")):
+            self.assertIn(f"URI:{self.url}/{name}", openssl("x509", "-in", file, "-noout", "-text"))
+        for name, scope in (("issuing-1.crl", "Only User Certificates"), ("middle-ca.crl", "Only CA Certificates")):
+            self.assertIn(scope, openssl("crl", "-in", self.bundle(name), "-noout", "-text"))
+
+        def verify(*names):
+            crls = self.bundle("root.crl", *names)
+            return openssl("verify", "-crl_check_all", "-extended_crl", "-CAfile", self.root, "-untrusted", above, "-CRLfile", crls, certificate)
+        verify("issuing-1.crl", "middle-ca.crl")
+        with self.assertRaisesRegex(Failed, "different CRL scope|unable to get certificate CRL"):
+            verify("issuing-1.crl", "middle-1.crl")
+        serial = self.serial(self.issuing)
+        self.node.out("revoke", "--reason", "superseded", serial)
+        self.assertTrue(until(lambda: self.listed(serial, "middle-ca.crl")))
+        self.assertFalse(self.listed(serial, "middle-1.crl"))
+        with self.assertRaisesRegex(Failed, "certificate revoked"):
+            verify("issuing-1.crl", "middle-ca.crl")
+
+
+class Indirect(Validity):
+    """An authority that signs the CRL of another."""
+    config = VALIDITY.replace('[profile.web]', '[authority.signer]\nissuer = "root"\nkey = "soft:signer"\nsubject = "CN=Test CRL Signer"\n\n[profile.web]').replace(
+        'path = "/crl"\nauthorities = ["root", "issuing"]', 'path = "/crl"\nauthorities = ["issuing"]') + """
+[protocol.rootcrl]
+plugin = "crl"
+listener = "plain"
+path = "/rootcrl"
+authorities = ["root"]
+"""
+    crl = 'issuer = "signer"'
+
+    def test_openssl_and_gnutls_take_a_list_that_another_signs(self):
+        certificate = self.issue("a.example.test")
+        text = openssl("x509", "-in", certificate, "-noout", "-text")
+        self.assertIn(f"URI:{self.url}/crl/signer.crl", text)
+        self.assertRegex(text, r"CRL Issuer:\s+DirName: ?/?CN ?= ?Test CRL Signer")
+        above, signer = self.folder("above.pem"), self.folder("signer.pem")
+        signer.write_text(self.node.out("show", "--authority", "signer", "--pem"))
+        above.write_text(self.issuing.read_text() + signer.read_text())
+
+        def verify():
+            crls = self.bundle("signer.crl", "root.crl")
+            return openssl("verify", "-crl_check_all", "-extended_crl", "-CAfile", self.root, "-untrusted", above, "-CRLfile", crls, certificate)
+        verify()
+        serial = self.serial(certificate)
+        self.node.out("revoke", "--reason", "keyCompromise", certificate)
+        self.assertTrue(until(lambda: self.listed(serial, "signer.crl")))
+        with self.assertRaisesRegex(Failed, "certificate revoked"):
+            verify()
+        text = openssl("crl", "-inform", "DER", "-in", self.crl_file("signer.crl"), "-noout", "-text")
+        self.assertIn("Indirect CRL", text)
+        self.assertRegex(text, r"X509v3 Certificate Issuer: critical\s+DirName: ?/?CN ?= ?Test Issuing CA")
+        self.assertIn(f"CA Issuers - URI:{self.url}/crl/signer.cer", text)
+        self.assertEqual(self.http("/crl/signer.cer")[0], 200)
+        self.assertEqual([row["authority"] for row in self.node.json("crl", "list", "issuing")], ["signer"])
+        if shutil.which("certtool") is None:
+            self.skipTest("certtool is not installed")
+        pem = self.folder("signer.crl.pem")
+        pem.write_bytes(self.http("/crl/signer.crl.pem")[1])
+        done = subprocess.run(["certtool", "--verify-crl", "--load-ca-certificate", signer, "--infile", pem], capture_output=True, text=True)
+        self.assertIn("Verified", done.stdout + done.stderr)
+
+
+class Large(Validity):
+    """Over TLS as well as plain, where a file cannot go from the disk to the socket by itself."""
+    config = VALIDITY.replace('[protocol.crl]\nlistener = "plain"', '[protocol.crl]\nlistener = "public"')
+    crl = "on_revoke = false"
+
+    def test_a_list_that_is_not_kept_in_memory_arrives_whole_and_in_parts(self):
+        _, csr = make_csr(self.node.folder, ["a.example.test"])
+        request = base64.b64encode(subprocess.run(["openssl", "req", "-in", csr, "-outform", "DER"], capture_output=True, check=True).stdout).decode()
+        control = Control(self.node)
+        serials = [control.run("issue", pipeline="web", csr=request)["serial"] for _ in range(2500)]
+        control.close()
+        listing = self.folder("serials")
+        listing.write_text("\n".join(serials))
+        self.node.out("revoke", "--from", listing)
+        self.node.out("crl", "generate", "issuing")
+        url = f"https://localhost:{self.node.https}/crl/issuing.crl"
+        curl = lambda *words: subprocess.run(["curl", "-sS", "--cacert", self.root, *words], capture_output=True, check=True, timeout=60).stdout
+        whole = curl(url)
+        self.assertGreater(len(whole), 80_000)
+        (self.folder("large.crl")).write_bytes(whole)
+        text = openssl("crl", "-inform", "DER", "-in", self.folder("large.crl"), "-noout", "-text", "-CAfile", self.issuing)
+        self.assertEqual(text.count("Serial Number:"), 2500)
+        self.assertEqual(curl("-r", "70000-79999", url), whole[70000:80000])
+        self.assertIn(f"content-length: {len(whole)}", curl("-I", url).decode().lower())
+        pem = curl(url + ".pem")
+        self.assertEqual(base64.b64decode(b"".join(pem.strip().split(b"\n")[1:-1])), whole)
+        self.assertEqual(curl(url, url), whole + whole, "one connection for both")
+
+
 class Ocsp(Validity):
     def test_openssl_and_gnutls_ask_in_every_way(self):
         certificate = self.issue("a.example.test")
@@ -285,8 +412,6 @@ class Ocsp(Validity):
         certificate = self.issue("a.example.test")
         request = self.folder("request.der")
         openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
-        import base64
-        import urllib.parse
         encoded = base64.b64encode(request.read_bytes()).decode()
         answers = {self.http("/ocsp/" + spelling)[1] for spelling in (encoded, urllib.parse.quote(encoded, safe=""), encoded.rstrip("="), base64.urlsafe_b64encode(request.read_bytes()).decode())}
         answers.add(self.http("/ocsp", method="POST", body=request.read_bytes(), headers={"Content-Type": "application/ocsp-request"})[1])
@@ -296,6 +421,57 @@ class Ocsp(Validity):
         response.write_bytes(answers.pop())
         text = openssl("ocsp", "-respin", response, "-issuer", self.issuing, "-cert", certificate, "-CAfile", self.root, "-no_nonce", "-resp_text")
         self.assertIn("OCSP No Check", text)
+
+    def test_curl_takes_a_certificate_that_nginx_staples_until_it_is_revoked(self):
+        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+        if nginx is None:
+            self.skipTest("nginx is not installed")
+        certificate = self.issue("localhost")
+        (self.folder("chain.pem")).write_text(certificate.read_text() + self.issuing.read_text())
+        (self.folder("trusted.pem")).write_text(self.issuing.read_text() + self.root.read_text())
+        port = free_port()
+        log = self.folder("nginx.log")
+
+        def serve(stapling):
+            (self.folder("nginx.conf")).write_text(f"""
+                daemon off; master_process off; pid {self.node.folder}/nginx.pid;
+                events {{ }}
+                http {{
+                    access_log off; client_body_temp_path {self.node.folder}/nginx-b; proxy_temp_path {self.node.folder}/nginx-p;
+                    fastcgi_temp_path {self.node.folder}/nginx-f; uwsgi_temp_path {self.node.folder}/nginx-u; scgi_temp_path {self.node.folder}/nginx-s;
+                    server {{
+                        listen 127.0.0.1:{port} ssl; server_name localhost;
+                        ssl_certificate {self.node.folder}/chain.pem; ssl_certificate_key {self.node.folder}/localhost.key;
+                        ssl_stapling on; ssl_trusted_certificate {self.node.folder}/trusted.pem; {stapling}
+                        location / {{ return 200 "stapled\\n"; }}
+                    }}
+                }}""")
+            process = subprocess.Popen([nginx, "-p", str(self.node.folder), "-c", str(self.folder("nginx.conf")), "-e", str(log)],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+            def end():
+                process.terminate()
+                process.wait(10)
+            self.addCleanup(end)
+            return end
+
+        def curl():
+            return subprocess.run(["curl", "-sS", "--cert-status", "--cacert", self.root, f"https://localhost:{port}/"], capture_output=True, text=True, timeout=20)
+        end = serve("ssl_stapling_verify on;")
+        # nginx asks when the first client comes, and has an answer for the next.
+        self.assertTrue(until(lambda: curl().stdout == "stapled\n", 20), curl().stderr + log.read_text())
+        end()
+        self.node.out("revoke", "--reason", "keyCompromise", certificate)
+        # nginx hands on only what is good: a client that wants a response goes without.
+        end = serve("ssl_stapling_verify on;")
+        self.assertTrue(until(lambda: curl() and 'certificate status "revoked" in the OCSP response' in log.read_text(), 20), log.read_text())
+        self.assertEqual(curl().returncode, 91, "no response")
+        end()
+        # A server that hands on whatever it has convinces nobody either.
+        self.assertEqual(self.ocsp_says(certificate, "-no_nonce", "-respout", self.folder("stapled.der")), "revoked")
+        serve(f"ssl_stapling_file {self.node.folder}/stapled.der;")
+        self.assertTrue(until(lambda: curl().returncode == 91), log.read_text())
+        self.assertIn("revocation reason: keyCompromise", curl().stderr)
 
     def test_unknown_and_foreign_certificates(self):
         unknown = self.folder("request.der")
@@ -312,6 +488,68 @@ class Ocsp(Validity):
             self.assertEqual(self.http("/ocsp", method="POST", body=body)[1], b"\x30\x03\x0a\x01\x01")
         for path in ("/ocsp", "/ocsp/", "/ocsp/hello", "/ocsp/%", "/ocsp/MAA="):
             self.assertEqual(self.http(path)[1], b"\x30\x03\x0a\x01\x01", path)
+
+
+@unittest.skipIf(STORAGE == "sqlite", "one node at a time writes to a SQLite file")
+class TwoNodes(Validity):
+    ocsp = "presign = true"
+
+    def second(self):
+        """Another node of the same storage, keys and authorities."""
+        node = copy.copy(self.node)
+        node.state, node.config, node.process = self.folder("second"), self.folder("second.toml"), None
+        node.https, node.http, node.challenge = free_port(), free_port(), free_port()
+        node.write_config(self.config.replace('[node]\n', '[node]\nname = "second"\n'), crl=self.crl, ocsp=self.ocsp)
+        node.state.mkdir(mode=0o700)
+        for name in ("pin", "keys"):
+            if (self.node.state / name).is_dir():
+                shutil.copytree(self.node.state / name, node.state / name)
+            elif (self.node.state / name).exists():
+                shutil.copy(self.node.state / name, node.state / name)
+        self.addCleanup(node.kill)
+        return node.start()
+
+    def ask(self, node, certificate):
+        request = self.folder("request.der")
+        openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
+        return urllib.request.urlopen(f"http://127.0.0.1:{node.http}/ocsp/" + urllib.parse.quote(base64.b64encode(request.read_bytes()), safe=""), timeout=10).read()
+
+    def test_a_node_signs_its_part_ahead_and_hears_of_revocations_on_the_other(self):
+        certificates = [self.issue(f"{i}.example.test") for i in range(30)]
+        second = self.second()
+        count = lambda result: second.metric(f'hanaper_ocsp_requests_total{{instance="protocol.ocsp",result="{result}"}}') or 0
+        self.assertTrue(until(lambda: count("signed") > 3))
+        ahead, answers = 0, {}
+        for certificate in certificates:
+            before = count("kept")
+            answers[certificate] = self.ask(second, certificate)
+            ahead += count("kept") > before
+        self.assertTrue(3 < ahead < 27, f"{ahead} of 30 were signed ahead: about a half is its part")
+        for certificate in certificates[:3]:
+            self.node.out("revoke", "--reason", "superseded", certificate)
+            # The feed is read twice a second; the rest is for machines that do other things besides.
+            self.assertTrue(until(lambda: self.ask(second, certificate) != answers[certificate], 5), "it hears of it by itself")
+            text = openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-url", f"http://127.0.0.1:{second.http}/ocsp", "-CAfile", self.root)
+            self.assertIn(": revoked", text)
+        crl = lambda: urllib.request.urlopen(f"http://127.0.0.1:{second.http}/crl/issuing.crl", timeout=10).read()
+        self.assertTrue(until(lambda: self.http("/crl/issuing.crl")[1] == crl()), "both serve the same CRL")
+
+
+class Told(Validity):
+    ocsp = 'tell = ["archive-cutoff", "crl"]'
+
+    def test_openssl_reads_since_when_nothing_is_forgotten_and_where_a_revocation_is_listed(self):
+        certificate = self.issue("a.example.test")
+        self.node.out("revoke", "--reason", "superseded", certificate)
+        ask = lambda: openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-url", self.url + "/ocsp", "-CAfile", self.root, "-resp_text")
+        self.assertRegex(ask(), r"OCSP Archive Cutoff:\s+\S+ +\d+ [\d:]+ \d{4} GMT")
+        self.assertTrue(until(lambda: self.http("/crl/issuing.crl")[0] == 200 and self.listed(self.serial(certificate))))
+
+        def refers():
+            # One that was made in the very moment of the revocation is not yet trusted to have it.
+            number = self.node.json("crl", "generate", "issuing")[0]["number"]
+            return re.search(rf"OCSP CRL ID:\s+crlUrl: {self.url}/crl/issuing.crl\s+crlNum: (0x)?0*{number:X}\s+crlTime: ", ask())
+        self.assertTrue(until(refers), ask())
 
 
 if __name__ == "__main__":

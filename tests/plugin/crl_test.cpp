@@ -4,6 +4,10 @@
 #include <hanaper/toolkit/files.hpp>
 #include <list.hpp>
 
+#include <openssl/pem.h>
+
+#include <unistd.h>
+
 #include <filesystem>
 #include <map>
 
@@ -34,10 +38,11 @@ class Crl : public ::testing::Test {
   static CrlPointer read(const crl::List& list) {
     const auto published = list.current();
     if (!published) return nullptr;
-    const unsigned char* data = published->der().data();
-    CrlPointer crl(d2i_X509_CRL(nullptr, &data, static_cast<long>(published->der().size())));
+    const Bytes der = *published->der();
+    const unsigned char* data = der.data();
+    CrlPointer crl(d2i_X509_CRL(nullptr, &data, static_cast<long>(der.size())));
     EXPECT_TRUE(crl);
-    EXPECT_EQ(data, published->der().data() + published->der().size()) << "octets follow the CRL";
+    EXPECT_EQ(data, der.data() + der.size()) << "octets follow the CRL";
     return crl;
   }
 
@@ -314,6 +319,114 @@ TEST_F(Crl, IsFoundAgainAfterARestartAndPutBackWhenItWasLost) {
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/complete.crl.entries"));
 }
 
+TEST_F(Crl, OfOthersNamesWhoIssuedEachCertificate) {
+  fakes::FakeAuthority& first = host_.authority("first");
+  fakes::FakeAuthority& second = host_.authority("second");
+  std::map<std::string, const fakes::FakeAuthority*> expected;
+  const auto revoke = [&](fakes::FakeAuthority& authority, std::uint64_t number) {
+    const Serial serial = authority.add(number);
+    authority.revoke(serial, Reason::superseded);
+    expected[serial.hex()] = &authority;
+  };
+  revoke(first, 10);
+  revoke(first, 11);
+  revoke(second, 12);
+  revoke(authority_, 13);
+  const std::string url = "http://pki.example.test/crl/issuing.crl";
+  // The signer's own come last here: its first entry must say so again.
+  const auto list = make_list(false, {.path = folder_ + "/indirect.crl",
+                                      .distribution_point = url,
+                                      .issuer_url = "http://pki.example.test/crl/issuing.cer",
+                                      .of = {&first, &second, &authority_}});
+  const CrlPointer crl = make(*list);
+  int critical = 0;
+  auto* point = static_cast<ISSUING_DIST_POINT*>(
+      X509_CRL_get_ext_d2i(crl.get(), NID_issuing_distribution_point, &critical, nullptr));
+  ASSERT_TRUE(point);
+  EXPECT_GT(point->indirectCRL, 0);
+  EXPECT_LE(point->onlyuser, 0);
+  ISSUING_DIST_POINT_free(point);
+  EXPECT_GE(X509_CRL_get_ext_by_NID(crl.get(), NID_info_access, -1), 0);
+  // OpenSSL finds an entry only under the certificate's issuer.
+  auto* entries = X509_CRL_get_REVOKED(crl.get());
+  ASSERT_EQ(sk_X509_REVOKED_num(entries), 4);
+  std::map<std::string, std::string> issuers;
+  std::string current = "Fake issuing";
+  for (int i = 0; i < 4; ++i) {
+    X509_REVOKED* entry = sk_X509_REVOKED_value(entries, i);
+    auto* names = static_cast<GENERAL_NAMES*>(
+        X509_REVOKED_get_ext_d2i(entry, NID_certificate_issuer, &critical, nullptr));
+    if (names != nullptr) {
+      EXPECT_EQ(critical, 1);
+      char text[100] = {};
+      X509_NAME_get_text_by_NID(sk_GENERAL_NAME_value(names, 0)->d.directoryName, NID_commonName, text,
+                                sizeof text);
+      EXPECT_NE(current, text) << "said only where it changes";
+      current = text;
+      GENERAL_NAMES_free(names);
+    }
+    const ASN1_INTEGER* serial = X509_REVOKED_get0_serialNumber(entry);
+    issuers[to_hex({ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))})] =
+        current;
+  }
+  for (const auto& [serial, authority] : expected) EXPECT_EQ(issuers[serial], "Fake " + authority->name());
+}
+
+struct ScopeCase {
+  const char* name;
+  crl::Scope scope;
+  bool users, authorities;
+};
+
+TEST_F(Crl, SaysForWhoseCertificatesItIs) {
+  for (const ScopeCase& test :
+       {ScopeCase{"Any", crl::Scope::any, false, false}, ScopeCase{"Users", crl::Scope::users, true, false},
+        ScopeCase{"Authorities", crl::Scope::authorities, false, true}}) {
+    const auto list = make_list(false, {.path = folder_ + "/" + test.name + ".crl",
+                                        .distribution_point = "http://pki.example.test/crl/a.crl",
+                                        .scope = test.scope});
+    const CrlPointer crl = make(*list);
+    auto* point = static_cast<ISSUING_DIST_POINT*>(
+        X509_CRL_get_ext_d2i(crl.get(), NID_issuing_distribution_point, nullptr, nullptr));
+    ASSERT_TRUE(point) << test.name;
+    EXPECT_EQ(point->onlyuser > 0, test.users) << test.name;
+    EXPECT_EQ(point->onlyCA > 0, test.authorities) << test.name;
+    EXPECT_LE(point->indirectCRL, 0) << test.name;
+    EXPECT_LE(point->onlyattr, 0) << test.name;
+    ISSUING_DIST_POINT_free(point);
+  }
+}
+
+TEST_F(Crl, ThatIsLargeIsSentFromItsFileWhateverBecomesOfTheName) {
+  constexpr int entries = 1100;
+  for (std::uint64_t i = 0; i < entries; ++i)
+    authority_.revoke(authority_.add(1000 + i), Reason::superseded, host_.manual_clock.now());
+  make(*list_);
+  const auto published = list_->current();
+  const Bytes der = *published->der();
+  ASSERT_GT(der.size(), 70'010u);
+  const Asked asked(Method::get, "/issuing.crl", {}, {{"Range", "bytes=10-70009"}});
+  KeptReply reply;
+  published->send(published->answer(asked.request, host_.manual_clock.now()), reply);
+  ASSERT_TRUE(reply.file);
+  std::filesystem::remove(folder_ + "/complete.crl");
+  Bytes sent(static_cast<std::size_t>(reply.file->size));
+  ASSERT_EQ(
+      ::pread(*reply.file->descriptor, sent.data(), sent.size(), static_cast<off_t>(reply.file->offset)),
+      70000);
+  EXPECT_TRUE(equal(sent, ByteView(der).subspan(10, 70000)));
+  const auto pem = published->pem();
+  ASSERT_TRUE(pem) << pem.error().detail;
+  std::string text(static_cast<std::size_t>(pem->file->size), '\0');
+  ASSERT_EQ(::pread(*pem->file->descriptor, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  BIO* bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
+  const CrlPointer read_back(PEM_read_bio_X509_CRL(bio, nullptr, nullptr, nullptr));
+  BIO_free(bio);
+  ASSERT_TRUE(read_back);
+  EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(read_back.get())), entries);
+  EXPECT_EQ(published->pem()->file->descriptor, pem->file->descriptor) << "made once";
+}
+
 struct RangeCase {
   const char* name;
   const char* range;
@@ -324,7 +437,8 @@ struct RangeCase {
 TEST_F(Crl, AnswersRangesAndConditions) {
   make(*list_);
   const auto published = list_->current();
-  const std::size_t size = published->der().size();
+  const Bytes der = *published->der();
+  const std::size_t size = der.size();
   const RangeCase cases[] = {
       {"None", "", 200, 0, size},
       {"TheFirstOctets", "bytes=0-9", 206, 0, 10},
@@ -343,12 +457,17 @@ TEST_F(Crl, AnswersRangesAndConditions) {
   for (const RangeCase& test : cases) {
     const Asked asked(Method::get, "/issuing.crl", {}, {{"Range", test.range}});
     const auto answer = published->answer(asked.request, host_.manual_clock.now());
-    EXPECT_EQ(answer.response.status, test.status) << test.name;
-    EXPECT_TRUE(equal(answer.body, published->der().subspan(test.first, test.size))) << test.name;
+    EXPECT_EQ(answer.status, test.status) << test.name;
+    EXPECT_EQ(answer.file.has_value(), test.size > 0) << test.name;
+    KeptReply reply;
+    published->send(answer, reply);
+    EXPECT_EQ(reply.body, as_text(ByteView(der).subspan(test.first, test.size))) << test.name;
+    EXPECT_NE(reply.head.find("Content-Length: " + std::to_string(test.size) + "\r\n"), std::string::npos)
+        << test.name;
   }
   const auto plain = published->answer(Asked(Method::get, "/").request, host_.manual_clock.now());
   std::map<std::string, std::string> headers;
-  for (const Header& header : plain.response.headers) headers[header.name] = header.value;
+  for (const Header& header : plain.headers) headers[header.name] = header.value;
   EXPECT_EQ(headers["Content-Type"], "application/pkix-crl");
   EXPECT_EQ(headers["Cache-Control"], "public, max-age=345600");
   EXPECT_EQ(headers["Last-Modified"], "Sat, 21 Nov 2026 00:00:00 GMT");
@@ -356,7 +475,7 @@ TEST_F(Crl, AnswersRangesAndConditions) {
   const std::string etag = headers["ETag"], other = "\"other\"", list = "\"x\", W/" + etag;
   const auto status = [&](std::vector<HeaderView> fields) {
     return published->answer(Asked(Method::get, "/", {}, std::move(fields)).request, host_.manual_clock.now())
-        .response.status;
+        .status;
   };
   EXPECT_EQ(status({{"If-None-Match", etag}}), 304);
   EXPECT_EQ(status({{"If-None-Match", list}}), 304);

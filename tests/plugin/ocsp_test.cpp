@@ -5,6 +5,8 @@
 #include <hanaper/toolkit/public_key.hpp>
 #include <service.hpp>
 
+#include <set>
+
 namespace hanaper::test {
 namespace {
 
@@ -238,6 +240,33 @@ TEST_F(Ocsp, ForgetsAResponseWhenItsCertificateIsRevokedAndNoOther) {
   EXPECT_EQ(fast(about_two), kept);
 }
 
+TEST_F(Ocsp, SignsAheadItsShareOnlyWhereOtherNodesHaveTheirs) {
+  constexpr int all = 40;
+  std::vector<Serial> serials;
+  for (std::uint64_t i = 0; i < all; ++i) serials.push_back(authority_.add(100 + i));
+  Call call = fakes::test_call();
+  std::set<std::string> kept;
+  int signatures = 0;
+  for (std::uint32_t node : {0u, 1u, 2u}) {
+    host_.node_share = {node, 3};
+    ocsp::Service service({.lifetime = std::chrono::hours{24}, .cache = 10'000}, host_,
+                          {&authority_, &other_});
+    ASSERT_TRUE(service.start());
+    ASSERT_TRUE(service.presign(call));
+    const int mine = authority_.signatures - signatures;
+    signatures = authority_.signatures;
+    EXPECT_NEAR(mine, all / 3, 1) << node;
+    for (const Serial& serial : serials) {
+      const Asked asked(Method::post, "", make_request(about(authority_, serial.octets())));
+      KeptReply reply;
+      if (service.answer_fast(asked.request, reply)) {
+        EXPECT_TRUE(kept.insert(serial.hex()).second) << "on one node only";
+      }
+    }
+  }
+  EXPECT_EQ(kept.size(), std::size_t{all}) << "each on one";
+}
+
 TEST_F(Ocsp, SignsAheadWhatIsMissingOrWouldGetTooOld) {
   const Serial one = authority_.add(10), two = authority_.add(11);
   authority_.add(12, false);
@@ -374,6 +403,80 @@ TEST_F(OcspStrict, DoesNotLookAtNonces) {
   const BasicPointer basic = verified(post(make_request(parts)).body, authority_);
   ASSERT_TRUE(basic);
   EXPECT_LT(OCSP_BASICRESP_get_ext_by_NID(basic.get(), NID_id_pkix_OCSP_Nonce, -1), 0);
+}
+
+class OcspThatTells : public Ocsp {
+ protected:
+  OcspThatTells()
+      : Ocsp({.lifetime = std::chrono::hours{24},
+              .cache = 10'000,
+              .archive_cutoff = true,
+              .crl_references = true}) {}
+
+  // The single response about that certificate.
+  struct Told {
+    BasicPointer basic;
+    OCSP_SINGLERESP* single = nullptr;
+  };
+  Told told(const Serial& serial) {
+    Told told{verified(post(make_request(about(authority_, serial.octets()))).body, authority_)};
+    if (told.basic) told.single = OCSP_resp_get0(told.basic.get(), 0);
+    return told;
+  }
+  void store_crl(std::uint64_t base = 0) {
+    Call call = fakes::test_call();
+    CrlRow row;
+    row.base = base;
+    row.this_update = host_.manual_clock.now();
+    row.next_update = row.this_update + std::chrono::days{4};
+    const auto ticket = authority_.begin_crl(row, call);
+    ASSERT_TRUE(ticket);
+    ASSERT_TRUE(authority_.finish_crl(*ticket, Fingerprint{1}, 1, call));
+  }
+};
+
+TEST_F(OcspThatTells, SinceWhenNothingIsForgotten) {
+  const Serial serial = authority_.add(10);
+  const Told answer = told(serial);
+  ASSERT_TRUE(answer.single);
+  auto* cutoff = static_cast<ASN1_GENERALIZEDTIME*>(
+      OCSP_SINGLERESP_get1_ext_d2i(answer.single, NID_id_pkix_OCSP_archiveCutoff, nullptr, nullptr));
+  ASSERT_TRUE(cutoff);
+  const X509Pointer issuer = read_certificate(authority_.certificate());
+  EXPECT_EQ(seconds_of(cutoff), seconds_of(X509_get0_notBefore(issuer.get())));
+  ASN1_GENERALIZEDTIME_free(cutoff);
+}
+
+TEST_F(OcspThatTells, OnWhichCrlARevokedCertificateIs) {
+  authority_.urls = {"http://pki.example.test/crl/issuing.crl"};
+  const Serial good = authority_.add(9), serial = authority_.add(10);
+  // The extension's value as it was answered; empty when there is none.
+  const auto reference = [&](const Serial& of) {
+    const Told answer = told(of);
+    const int at =
+        answer.single ? OCSP_SINGLERESP_get_ext_by_NID(answer.single, NID_id_pkix_OCSP_CrlID, -1) : -1;
+    if (at < 0) return std::string();
+    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(OCSP_SINGLERESP_get_ext(answer.single, at));
+    return to_hex({ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))});
+  };
+  store_crl();
+  host_.manual_clock.advance(std::chrono::minutes{1});
+  authority_.revoke(serial, RevocationReason::superseded);
+  EXPECT_EQ(reference(serial), "") << "no CRL has it yet";
+  host_.manual_clock.advance(std::chrono::hours{13});
+  store_crl();
+  store_crl(2);  // a delta, which is not meant
+  std::string url = "http://pki.example.test/crl/issuing.crl", at = "20261121130100Z";
+  long number = 2;
+  X509_EXTENSION* expected = OCSP_crlID_new(url.data(), &number, at.data());
+  ASSERT_TRUE(expected);
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(expected);
+  EXPECT_EQ(reference(serial),
+            to_hex({ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))}));
+  X509_EXTENSION_free(expected);
+  EXPECT_EQ(reference(good), "") << "a good certificate is on none";
+  host_.manual_clock.advance(std::chrono::days{5});
+  EXPECT_EQ(reference(serial), "") << "that one is out of date";
 }
 
 TEST(OcspCache, StaysWithinItsBoundAndRefusesWhatWasSignedBeforeAChange) {

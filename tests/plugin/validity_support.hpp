@@ -46,7 +46,12 @@ class KeptReply final : public FastReply {
     head = sent_head;
     body = as_text(sent_body);
   }
+  void send_file(std::string_view sent_head, FileRange sent_file) override {
+    head = sent_head;
+    file = std::move(sent_file);
+  }
   std::string head, body;
+  std::optional<FileRange> file;
 };
 
 // A request and the storage behind its views.

@@ -98,6 +98,7 @@ class Server:
 
     def start(self, seconds=60):
         with open(self.folder / "log", "ab") as log:
+            self.log_began = log.tell()
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", **self.runs_as)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -213,7 +214,7 @@ class PostgreSQL(Server):
 
     def ended_too_early(self):
         # What a killed server leaves behind needs a moment to notice.
-        return "pre-existing shared memory block" in (self.folder / "log").read_text(errors="replace").rstrip().rpartition("FATAL")[2]
+        return b"pre-existing shared memory block" in (self.folder / "log").read_bytes()[self.log_began:]
 
     def sql(self, text, database=DATABASE):
         return self.quiet([self.client, "-X", "-q", "-At", "-h", self.run_folder, "-p", str(self.port), "-U", "postgres", "-c", text, database or "postgres"]).strip()

@@ -33,8 +33,9 @@ class BrokenConfig : public ::testing::TestWithParam<std::string> {
     scratch_->file("state/empty-pin", "");
     scratch_->file("state/short-pin", "short\n");
     fs::create_directory(scratch_->path() / "plugins");
-    for (const char* plugin : {"storage-sqlite.so", "keys-softtoken.so", "policy-names.so",
-                               "validator-lint.so", "validator-caa.so", "protocol-acme.so"})
+    for (const char* plugin :
+         {"storage-sqlite.so", "keys-softtoken.so", "policy-names.so", "validator-lint.so",
+          "validator-caa.so", "protocol-acme.so", "protocol-crl.so", "protocol-ocsp.so"})
       fs::create_symlink(fs::path(HANAPER_PLUGINS) / plugin, scratch_->path() / "plugins" / plugin);
     ::unsetenv("CREDENTIALS_DIRECTORY");
     before_ = fs::current_path();

@@ -1,6 +1,8 @@
 // What a profile makes of requests: the extensions of its certificates, seen from outside.
 #include "admission_support.hpp"
 
+#include <openssl/x509v3.h>
+
 namespace hanaper::test {
 namespace {
 
@@ -115,6 +117,45 @@ TEST_F(Profiles, WriteTheAddressesOfTheAuthority) {
   EXPECT_EQ(as_text(access[0].location), "http://pki.example.test/ocsp");
   EXPECT_EQ(as_text(access[1].location), "http://pki.example.test/a.cer");
   EXPECT_NE(view.find(oid::crl_distribution_points), nullptr);
+}
+
+class SplitProfiles : public Profiles, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(SplitProfiles, SendTheirCertificatesToTheListThatWouldHaveThem) {
+  Plan plan;
+  plan.profile.ca = GetParam();
+  plan.urls.crl = {"http://pki.example.test/a.crl"};
+  plan.urls.shards = 1;
+  plan.urls.split = true;
+  const auto view = issue_with(plan);
+  const std::string points(as_text(view.find(oid::crl_distribution_points)->value));
+  EXPECT_NE(points.find(GetParam() ? "http://pki.example.test/a-ca.crl" : "http://pki.example.test/a-1.crl"),
+            std::string::npos);
+  EXPECT_EQ(storage_.memory.certificate(1, view.serial)->shard, GetParam() ? authority_shard : 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SplitProfiles, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "OfAuthorities" : "OfUsers"; });
+
+TEST_F(Profiles, NameWhoSignsTheListWhenItIsAnother) {
+  Plan plan;
+  plan.urls.crl = {"http://pki.example.test/crls.crl"};
+  plan.urls.freshest = {"http://pki.example.test/crls-delta.crl"};
+  plan.urls.crl_issuer = x509::encode_name({{std::string(x509::common_name_oid), "CRL Signer"}});
+  const auto view = issue_with(plan);
+  for (const der::Oid& oid : {oid::crl_distribution_points, oid::freshest_crl}) {
+    const unsigned char* data = view.find(oid)->value.data();
+    CRL_DIST_POINTS* points =
+        d2i_CRL_DIST_POINTS(nullptr, &data, static_cast<long>(view.find(oid)->value.size()));
+    ASSERT_TRUE(points);
+    const DIST_POINT* point = sk_DIST_POINT_value(points, 0);
+    ASSERT_TRUE(point->CRLissuer);
+    char text[100] = {};
+    X509_NAME_get_text_by_NID(sk_GENERAL_NAME_value(point->CRLissuer, 0)->d.directoryName, NID_commonName,
+                              text, sizeof text);
+    EXPECT_STREQ(text, "CRL Signer");
+    CRL_DIST_POINTS_free(points);
+  }
 }
 
 TEST_F(Profiles, OverrideOrLeaveOutAddresses) {

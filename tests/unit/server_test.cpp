@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,36 @@ class Echo final : public Endpoint {
 
  private:
   std::counting_semaphore<>* permits_;
+};
+
+// Answers with a file: at once below /echo/fast, else from a worker.
+class FromFile final : public Endpoint {
+ public:
+  explicit FromFile(const std::string& content)
+      : descriptor_(new int(::memfd_create("answer", MFD_CLOEXEC)), [](const int* file) {
+          ::close(*file);
+          delete file;
+        }) {
+    EXPECT_EQ(::write(*descriptor_, content.data(), content.size()), static_cast<ssize_t>(content.size()));
+    size_ = content.size();
+  }
+  Response handle(const Request&, Call&) override {
+    Response response{200, {}, {}};
+    response.file = FileRange{descriptor_, 0, size_};
+    return response;
+  }
+  bool answer_fast(const Request& request, FastReply& reply) override {
+    if (request.path != "/echo/fast") return false;
+    Response response{206, {}, {}};
+    response.file = FileRange{descriptor_, 3, size_ - 3};
+    reply.send_file(serialise_head(response), *response.file);
+    return true;
+  }
+  int descriptor() const { return *descriptor_; }
+
+ private:
+  const std::shared_ptr<const int> descriptor_;
+  std::uint64_t size_ = 0;
 };
 
 std::uint16_t free_port() {
@@ -136,6 +167,42 @@ TEST_F(ServerTest, AnswersAPipelineInItsOrder) {
     ASSERT_NE(found, std::string::npos) << body << " in " << answers;
     from = found + 1;
   }
+}
+
+TEST_F(ServerTest, SendsFilesWholeAndInTheirOrder) {
+  // More than one turn, and more than the socket takes while nobody reads.
+  std::string content(5 * 1024 * 1024, 'x');
+  for (std::size_t i = 0; i < content.size(); i += 7) content[i] = static_cast<char>('a' + i % 26);
+  content += "THE END";
+  serve(std::make_shared<FromFile>(content));
+  const Client client(port_);
+  client.send(
+      "HEAD /echo/fast HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /echo/fast HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /echo/slow HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answers = client.receive("404 Not Found\n");
+  const std::string length = "Content-Length: ";
+  std::size_t at = answers.find("\r\n\r\n") + 4;  // nothing follows the answer to HEAD
+  EXPECT_TRUE(answers.substr(at).starts_with("HTTP/1.1 206 Partial Content\r\n"));
+  for (const std::string& body : {content.substr(3), content}) {
+    EXPECT_EQ(answers.compare(answers.find(length, at) + length.size(), 7, std::to_string(body.size())), 0);
+    at = answers.find("\r\n\r\n", at) + 4;
+    EXPECT_EQ(answers.compare(at, body.size(), body), 0);
+    at += body.size();
+  }
+  EXPECT_TRUE(answers.substr(at).starts_with("HTTP/1.1 404 Not Found\r\n"));
+}
+
+TEST_F(ServerTest, HangsUpWhenAFileGotShorter) {
+  const auto file = std::make_shared<FromFile>(std::string(100'000, 'x'));
+  serve(file);
+  ASSERT_EQ(::ftruncate(file->descriptor(), 1000), 0);
+  const Client client(port_);
+  client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer = client.receive_all();
+  EXPECT_NE(answer.find("Content-Length: 100000\r\n"), std::string::npos);
+  EXPECT_LT(answer.size(), 2000u);
 }
 
 TEST_F(ServerTest, RefusesAndHangsUp) {

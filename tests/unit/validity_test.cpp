@@ -1,4 +1,5 @@
 // An authority as CRL and OCSP plugins see it: responders, revocations and who hears of them.
+#include "node/instance.hpp"
 #include "validity/status_authority.hpp"
 
 #include "issuance_support.hpp"
@@ -146,8 +147,10 @@ INSTANTIATE_TEST_SUITE_P(
     Orders, RevocationOrder,
     ::testing::Values(
         Order{"Revoke", {superseded}, ""},
-        Order{"RevokeTwice", {superseded, superseded}, "the certificate is revoked already"},
-        Order{"HoldARevokedOne", {superseded, certificate_hold}, "the certificate is revoked already"},
+        Order{"RevokeTwice", {superseded, superseded}, "the certificate is revoked already, superseded"},
+        Order{"HoldARevokedOne",
+              {superseded, certificate_hold},
+              "the certificate is revoked already, superseded"},
         Order{"ReleaseARevokedOne", {superseded, remove_from_crl}, "the certificate is not on hold"},
         Order{"ReleaseAGoodOne", {remove_from_crl}, "the certificate is not on hold"},
         Order{"Hold", {certificate_hold}, ""},
@@ -174,6 +177,44 @@ TEST_F(Validity, SpreadsCertificatesOverShardsByTheirSerialNumbers) {
   EXPECT_EQ(shards, (std::set<std::uint32_t>{1, 2, 3, 4}));
   urls.shards = 0;
   EXPECT_EQ(urls.shard_of(*Serial::from_text("0c05")), 0u);
+  EXPECT_EQ(urls.of_shard(authority_shard).crl.front(), "http://pki.example.test/crl/a-ca.crl");
+  EXPECT_EQ(urls.of_shard(authority_shard).freshest.front(), "http://pki.example.test/crl/a-ca-delta.crl");
+}
+
+// Nodes on one storage; time is the storage's.
+TEST(Shares, AreAskedForByEachNodeAndNobodyHasTwo) {
+  fakes::ManualClock clock;
+  fakes::MemoryStorage storage(clock);
+  services::Logger logger;
+  struct Member {
+    Member(services::Logger& log, Storage& storage, std::string name)
+        : shared(log, "/nowhere", std::move(name)) {
+      shared.storage = &storage;
+      shared.timetable = std::make_unique<services::Timetable>(log);
+      instance.emplace(shared, config, "");
+    }
+    std::string ask() {
+      const auto share = instance->share("work", std::chrono::minutes{10});
+      return share ? std::to_string(share->index) + " of " + std::to_string(share->count)
+                   : share.error().detail;
+    }
+    config::InstanceConfig config;
+    Shared shared;
+    std::optional<Instance> instance;
+  };
+  Member a(logger, storage, "a"), b(logger, storage, "b"), c(logger, storage, "c");
+  EXPECT_EQ(a.ask(), "0 of 1");
+  EXPECT_EQ(b.ask(), "1 of 2");
+  EXPECT_EQ(a.ask(), "0 of 2");
+  EXPECT_EQ(c.ask(), "2 of 3");
+  EXPECT_EQ(b.ask(), "1 of 3");
+  clock.advance(std::chrono::minutes{9});
+  EXPECT_EQ(b.ask(), "1 of 3");
+  EXPECT_EQ(c.ask(), "2 of 3");
+  clock.advance(std::chrono::minutes{2});  // a has gone
+  EXPECT_EQ(c.ask(), "0 of 2");
+  EXPECT_EQ(b.ask(), "1 of 2");
+  EXPECT_EQ(c.ask(), "0 of 2");
 }
 
 }  // namespace

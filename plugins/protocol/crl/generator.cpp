@@ -18,7 +18,8 @@ Bytes header_of(std::uint8_t tag, std::uint64_t length) {
   return writer.bytes();
 }
 
-void write_extension(der::Writer& writer, ByteView oid, bool critical, const std::function<void()>& value) {
+template <class Value>
+void write_extension(der::Writer& writer, ByteView oid, bool critical, Value&& value) {
   writer.sequence([&] {
     writer.constructed(der::octet_string, value);
     if (critical) writer.boolean(true);
@@ -34,14 +35,19 @@ bool is_listed(const Order& order, const RevocationRow& row) {
   return row.reason != RevocationReason::remove_from_crl;
 }
 
-void write_entry(der::Writer& writer, const RevocationRow& row) {
+// With the DER Name of its certificate's issuer where that is another than the entry's before.
+void write_entry(der::Writer& writer, const RevocationRow& row, ByteView issuer) {
   writer.clear();
   writer.sequence([&] {
     // RFC 5280 5.3.1: "the reason code CRL entry extension SHOULD be absent instead of using the unspecified
     // (0) reasonCode value".
     const bool with_reason = row.reason != RevocationReason::unspecified;
-    if (with_reason || row.invalidity)
+    if (with_reason || row.invalidity || !issuer.empty())
       writer.sequence([&] {
+        if (!issuer.empty())
+          write_extension(writer, oid::certificate_issuer, true, [&] {
+            writer.sequence([&] { writer.constructed(der::context(4), [&] { writer.raw(issuer); }); });
+          });
         if (row.invalidity)
           write_extension(writer, oid::invalidity_date, false,
                           [&] { writer.generalized_time(*row.invalidity); });
@@ -56,15 +62,22 @@ void write_entry(der::Writer& writer, const RevocationRow& row) {
   });
 }
 
-Result<std::uint64_t> spool_entries(const Order& order, Spool& spool) {
+Result<Bytes> name_of(const StatusAuthority& authority) {
+  HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(authority.certificate()));
+  return to_bytes(certificate.subject);
+}
+
+// The entries of one authority's certificates, the first with `issuer` if that is not empty.
+Result<std::uint64_t> spool_entries(const Order& order, StatusAuthority& authority, ByteView issuer,
+                                    Spool& spool) {
   std::uint64_t count = 0;
-  der::Writer writer(128);
+  der::Writer writer(256);
   Serial after;
   for (;;) {
-    HANAPER_TRY(const std::vector<RevocationRow> rows, order.authority.revocations(order.shard, after, page));
+    HANAPER_TRY(const std::vector<RevocationRow> rows, authority.revocations(order.shard, after, page));
     for (const RevocationRow& row : rows) {
       if (!is_listed(order, row)) continue;
-      write_entry(writer, row);
+      write_entry(writer, row, count == 0 ? issuer : ByteView{});
       HANAPER_CHECK(spool.append(writer.view()));
       ++count;
     }
@@ -73,11 +86,46 @@ Result<std::uint64_t> spool_entries(const Order& order, Spool& spool) {
   }
 }
 
+// RFC 5280 5.3.3: "If this extension is not present on the first entry in an indirect CRL, the certificate
+// issuer defaults to the CRL issuer. On subsequent entries in an indirect CRL, if this extension is not
+// present, the certificate issuer for the entry is the same as that for the preceding entry."
+Result<std::uint64_t> spool_all_entries(const Order& order, Spool& spool) {
+  std::uint64_t count = 0;
+  const StatusAuthority* current = &order.issuer;
+  for (StatusAuthority* authority : order.of) {
+    Bytes issuer;
+    if (authority != current) {
+      HANAPER_TRY(issuer, name_of(*authority));
+    }
+    HANAPER_TRY(const std::uint64_t added, spool_entries(order, *authority, issuer, spool));
+    count += added;
+    if (added > 0) current = authority;
+  }
+  return count;
+}
+
+bool is_indirect(const Order& order) {
+  return std::ranges::any_of(order.of, [&](const StatusAuthority* one) { return one != &order.issuer; });
+}
+
 void write_uri_name(der::Writer& writer, std::string_view url) {
   writer.constructed(der::context(0), [&] {    // distributionPoint
     writer.constructed(der::context(0), [&] {  // fullName
       writer.primitive(der::context_primitive(6), as_bytes(url));
     });
+  });
+}
+
+void write_issuing_distribution_point(der::Writer& writer, const Order& order) {
+  const auto yes = [&](std::uint8_t tag) {
+    const std::uint8_t value = 0xff;
+    writer.primitive(der::context_primitive(tag), ByteView(&value, 1));
+  };
+  writer.sequence([&] {
+    if (is_indirect(order)) yes(4);
+    if (order.scope == Scope::authorities) yes(2);
+    if (order.scope == Scope::users) yes(1);
+    write_uri_name(writer, order.distribution_point);
   });
 }
 
@@ -94,12 +142,16 @@ Bytes extensions_of(const Order& order, std::uint64_t number) {
         });
       if (!order.distribution_point.empty())
         write_extension(writer, oid::issuing_distribution_point, true,
-                        [&] { writer.sequence([&] { write_uri_name(writer, order.distribution_point); }); });
+                        [&] { write_issuing_distribution_point(writer, order); });
       if (order.base != 0)
         write_extension(writer, oid::delta_crl_indicator, true, [&] { writer.integer(order.base); });
+      // RFC 5280 5.2.7: for clients that have to look for who signed an indirect CRL.
+      if (!order.issuer_url.empty())
+        write_extension(writer, oid::authority_info_access, false,
+                        [&] { writer.raw(x509::authority_info_access({}, {order.issuer_url})); });
       write_extension(writer, oid::crl_number, false, [&] { writer.integer(number); });
       write_extension(writer, oid::authority_key_identifier, false,
-                      [&] { writer.raw(x509::authority_key_identifier(order.authority.key_identifier())); });
+                      [&] { writer.raw(x509::authority_key_identifier(order.issuer.key_identifier())); });
     });
   });
   return writer.bytes();
@@ -107,13 +159,12 @@ Bytes extensions_of(const Order& order, std::uint64_t number) {
 
 // From version to nextUpdate.
 Result<Bytes> beginning_of(const Order& order) {
-  HANAPER_TRY(const x509::CertificateView certificate,
-              x509::parse_certificate(order.authority.certificate()));
+  HANAPER_TRY(const Bytes issuer, name_of(order.issuer));
   der::Writer writer(512);
   writer.time(order.next_update);
   writer.time(order.this_update);
-  writer.raw(certificate.subject);
-  writer.raw(x509::algorithm_identifier(order.authority.crl_scheme()));
+  writer.raw(issuer);
+  writer.raw(x509::algorithm_identifier(order.issuer.crl_scheme()));
   writer.integer(std::uint64_t{1});
   return writer.bytes();
 }
@@ -125,8 +176,7 @@ struct Frame {
   std::uint64_t size = 0;  // of the whole TBSCertList
 };
 
-Result<Frame> frame(const Order& order, std::uint64_t number, std::uint64_t entries_size) {
-  HANAPER_TRY(const Bytes beginning, beginning_of(order));
+Frame frame(const Order& order, ByteView beginning, std::uint64_t number, std::uint64_t entries_size) {
   Frame made;
   made.after = extensions_of(order, number);
   // RFC 5280 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be absent."
@@ -139,40 +189,72 @@ Result<Frame> frame(const Order& order, std::uint64_t number, std::uint64_t entr
   return made;
 }
 
-// Writes the TBSCertList behind `lead` octets left free.
-Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Spool& entries, crypto::Hasher* hasher) {
+// Entries behind a gap that has room for what comes before them, in a file.
+struct Entries {
+  Spool file;
+  std::uint64_t gap = 0;
+  std::uint64_t size() const noexcept { return file.size() - gap; }
+};
+
+// Lists of more entries than this have headers of one size, whatever follows, so that their entries are
+// written where they will stay. The others are copied, which takes little.
+constexpr std::uint64_t large = std::uint64_t{1} << 24;
+constexpr std::uint64_t large_header = 6;
+
+bool stays_in_place(const Entries& entries) { return entries.size() >= large; }
+
+// The TBSCertList, `lead` octets behind the beginning of `file`.
+Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Entries* entries,
+                 crypto::Hasher* hasher) {
+  if (entries == nullptr) {
+    HANAPER_CHECK(file.overwrite(lead, frame.before));
+    if (hasher != nullptr) HANAPER_CHECK(file.feed(lead, *hasher));
+    return file.append(frame.after, hasher);
+  }
   HANAPER_CHECK(file.append(Bytes(lead)));
   HANAPER_CHECK(file.append(frame.before, hasher));
-  HANAPER_CHECK(file.append(entries, hasher));
+  HANAPER_CHECK(file.append(entries->file, entries->gap, hasher));
   return file.append(frame.after, hasher);
 }
 
-Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Spool& entries,
+// Null `entries`: they are in `file` already.
+Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Entries* entries,
                    Spool& file, std::size_t lead, Call& call) {
-  const auto hash = crypto::hash_of(order.authority.crl_scheme());
+  const auto hash = crypto::hash_of(order.issuer.crl_scheme());
   std::optional<crypto::Hasher> hasher;
   if (hash) hasher.emplace(*hash);
   HANAPER_CHECK(write_tbs(file, lead, frame, entries, hasher ? &*hasher : nullptr));
-  if (hasher) return order.authority.sign_crl(ticket, hasher->finish(), call);
+  if (hasher) return order.issuer.sign_crl(ticket, hasher->finish(), call);
   HANAPER_TRY(const Bytes whole, file.read_all());
-  return order.authority.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+  return order.issuer.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+}
+
+Result<Entries> write_entries(const Order& order, const std::string& path, std::size_t beginning,
+                              std::uint64_t& count) {
+  HANAPER_TRY(Spool file, Spool::create(path));
+  const std::uint64_t gap = beginning + 3 * large_header;
+  HANAPER_CHECK(file.append(Bytes(gap)));
+  HANAPER_TRY(count, spool_all_entries(order, file));
+  return Entries{std::move(file), gap};
 }
 
 }  // namespace
 
 Result<CrlRow> generate(const Order& order, const std::string& path, Call& call) {
-  HANAPER_TRY(Spool entries, Spool::create(path + ".entries"));
-  HANAPER_TRY(const std::uint64_t count, spool_entries(order, entries));
+  HANAPER_TRY(const Bytes beginning, beginning_of(order));
+  std::uint64_t count = 0;
+  HANAPER_TRY(Entries entries, write_entries(order, path + ".entries", beginning.size(), count));
   CrlRow row;
   row.shard = order.shard;
   row.base = order.base;
   row.this_update = order.this_update;
   row.next_update = order.next_update;
   row.entries = count;
-  HANAPER_TRY(const CrlTicket ticket, order.authority.begin_crl(row, call));
-  HANAPER_TRY(const Frame frame, crl::frame(order, ticket.row.number, entries.size()));
+  HANAPER_TRY(const CrlTicket ticket, order.issuer.begin_crl(row, call));
+  const Frame frame = crl::frame(order, beginning, ticket.row.number, entries.size());
+  const bool in_place = stays_in_place(entries);
 
-  const ByteView algorithm = x509::algorithm_identifier(order.authority.crl_scheme());
+  const ByteView algorithm = x509::algorithm_identifier(order.issuer.crl_scheme());
   const auto tail_of = [&](ByteView signature) {
     der::Writer writer(1024);
     writer.bits(signature);
@@ -184,8 +266,9 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   // round with the room that was found to be needed.
   std::size_t lead = header_of(der::sequence, frame.size + 90).size();
   for (;;) {
-    HANAPER_TRY(Spool file, Spool::create(path + ".new"));
-    HANAPER_TRY(const Bytes signature, sign(order, ticket, frame, entries, file, lead, call));
+    HANAPER_TRY(Spool file, in_place ? Result<Spool>(std::move(entries.file)) : Spool::create(path + ".new"));
+    HANAPER_TRY(const Bytes signature,
+                sign(order, ticket, frame, in_place ? nullptr : &entries, file, lead, call));
     const Bytes tail = tail_of(signature);
     const Bytes header = header_of(der::sequence, frame.size + tail.size());
     if (header.size() != lead) {
@@ -195,7 +278,7 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
     HANAPER_CHECK(file.append(tail));
     HANAPER_CHECK(file.overwrite(0, header));
     HANAPER_TRY(const Fingerprint hash, file.sha256());
-    HANAPER_CHECK(order.authority.finish_crl(ticket, hash, file.size(), call));
+    HANAPER_CHECK(order.issuer.finish_crl(ticket, hash, file.size(), call));
     HANAPER_CHECK(file.publish(path));
     row = ticket.row;
     row.hash = hash;

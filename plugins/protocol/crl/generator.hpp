@@ -6,9 +6,14 @@
 
 namespace hanaper::crl {
 
+// Whose certificates a CRL is for (RFC 5280 5.2.5).
+enum class Scope : std::uint8_t { any, users, authorities };
+
 struct Order {
-  StatusAuthority& authority;
+  StatusAuthority& issuer;           // who signs it
+  std::vector<StatusAuthority*> of;  // whose certificates are on it; others than the issuer: indirect
   std::uint32_t shard = 0;
+  Scope scope = Scope::any;
   std::uint64_t base = 0;  // of a delta: the number of the CRL it adds to
   Time changed_from{};     // of a delta: what has not changed since then is left out
   Time this_update{};
@@ -17,6 +22,7 @@ struct Order {
   std::optional<Time> expired_before = {};
   std::string distribution_point = {};  // the URL that certificates give, byte for byte; empty: no IDP
   std::string freshest = {};            // where the deltas are; empty: there are none
+  std::string issuer_url = {};          // where the issuer's certificate is; empty: nowhere
 };
 
 // [worker] Leaves the signed CRL in `path`, replacing what is there at once or not at all. conflict when

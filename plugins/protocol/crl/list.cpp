@@ -25,24 +25,26 @@ Counter& counter(Host& host, const StatusAuthority& authority, const char* name,
 
 }  // namespace
 
-List::List(const Options& options, Host& host, StatusAuthority& authority, std::uint32_t shard, bool delta,
+List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
            Place place)
     : options_(options),
       host_(host),
-      authority_(authority),
+      issuer_(issuer),
       shard_(shard),
       delta_(delta),
       place_(std::move(place)),
-      made_(counter(host, authority, "hanaper_crls_made_total", "CRLs made.")),
-      failed_(counter(host, authority, "hanaper_crls_failed_total", "CRLs that could not be made.")),
+      made_(counter(host, issuer, "hanaper_crls_made_total", "CRLs made.")),
+      failed_(counter(host, issuer, "hanaper_crls_failed_total", "CRLs that could not be made.")),
       entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
-                                    {{"authority", authority.name()},
-                                     {"shard", std::to_string(shard)},
+                                    {{"authority", issuer.name()},
+                                     {"shard", shard_name(shard)},
                                      {"kind", delta ? "delta" : "complete"}})),
-      parts_(host.collection("lists")) {}
+      parts_(host.collection("lists")) {
+  if (place_.of.empty()) place_.of = {&issuer_};
+}
 
 Status List::adopt() {
-  HANAPER_TRY(const std::vector<CrlRow> rows, authority_.crls(shard_, 100));
+  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 100));
   for (const CrlRow& row : rows) {
     if (!row.hash || (row.base != 0) != delta_) continue;
     const auto served = current();
@@ -63,22 +65,23 @@ Status List::adopt() {
 }
 
 std::string List::part_key(std::size_t part) const {
-  return authority_.name() + "." + std::to_string(shard_) + (delta_ ? ".delta." : ".complete.") +
+  return issuer_.name() + "." + std::to_string(shard_) + (delta_ ? ".delta." : ".complete.") +
          std::to_string(part);
 }
 
 // Best effort: who cannot read it makes his own when the right to do so is free.
 void List::share(const Published& published, Call& call) {
-  if (published.der().size() > share_limit) return;
-  for (std::size_t part = 0; part * part_size < published.der().size(); ++part) {
-    const ByteView rest = published.der().subspan(part * part_size);
+  if (published.row().size > share_limit) return;
+  const auto der = published.der();
+  for (std::size_t part = 0; der && part * part_size < der->size(); ++part) {
+    const ByteView rest = ByteView(*der).subspan(part * part_size);
     RecordWrite write;
     write.key = part_key(part);
     if (const auto stored = parts_.get(write.key)) write.expected = stored->version;
     write.data = base64::encode(rest.first(std::min(part_size, rest.size())));
     if (Status written = host_.commit({parts_.bind(std::move(write))}, call); !written)
       host_.log().warning("a CRL could not be given to other nodes",
-                          {{"authority", authority_.name()}, {"error", written.error().detail}});
+                          {{"authority", issuer_.name()}, {"error", written.error().detail}});
   }
 }
 
@@ -129,13 +132,14 @@ Result<CrlRow> List::make(Call& call) {
 }
 
 Status List::plan(Order& order) const {
-  const Time now = std::chrono::floor<std::chrono::seconds>(host_.clock().now());
+  const Time now = host_.clock().now();
   order.shard = shard_;
   order.this_update = now;
   order.next_update = now + (delta_ ? 2 * options_.delta : options_.every + options_.overlap);
   order.distribution_point = place_.distribution_point;
   order.freshest = place_.freshest;
-  HANAPER_TRY(const std::vector<CrlRow> rows, authority_.crls(shard_, 1000));
+  order.issuer_url = place_.issuer_url;
+  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 1000));
   const auto complete =
       std::ranges::find_if(rows, [](const CrlRow& row) { return row.hash && row.base == 0; });
   // RFC 5280 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL
@@ -150,7 +154,7 @@ Status List::plan(Order& order) const {
 
 Result<CrlRow> List::make_locked(Call& call) {
   touched_ = false;
-  Order order{.authority = authority_};
+  Order order{.issuer = issuer_, .of = place_.of, .scope = place_.scope};
   auto made = [&]() -> Result<CrlRow> {
     HANAPER_CHECK(plan(order));
     return generate(order, place_.path, call);
@@ -167,7 +171,7 @@ Result<CrlRow> List::make_locked(Call& call) {
     health_ = {};
     made_.add();
     entries_.set(static_cast<std::int64_t>(made->entries));
-    host_.log().info("CRL made", {{"authority", authority_.name()},
+    host_.log().info("CRL made", {{"authority", issuer_.name()},
                                   {"number", std::to_string(made->number)},
                                   {"entries", std::to_string(made->entries)},
                                   {"until", time_text(made->next_update)}});
@@ -178,7 +182,7 @@ Result<CrlRow> List::make_locked(Call& call) {
   failed_.add();
   const auto served = current();
   health_ =
-      unavailable("the CRL of authority " + authority_.name() + " cannot be made: " + made.error().detail +
+      unavailable("the CRL of authority " + issuer_.name() + " cannot be made: " + made.error().detail +
                   (served ? "; the last one is valid until " + time_text(served->row().next_update) : ""));
   return made;
 }

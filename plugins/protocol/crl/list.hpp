@@ -4,6 +4,7 @@
 #include "generator.hpp"
 #include "published.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -17,15 +18,24 @@ struct Options {
   bool keep_expired = false;
 };
 
+// As people and addresses name it: "3", or "ca" for that of authorities' certificates.
+inline std::string shard_name(std::uint32_t shard) {
+  return shard == authority_shard ? "ca" : std::to_string(shard);
+}
+
 // The complete CRL of one shard, or its deltas. Thread-safe.
 class List {
  public:
   struct Place {
-    std::string path;                // of the file
-    std::string distribution_point;  // written into it; empty: none
-    std::string freshest;            // of a complete one: where its deltas are; empty: none
+    std::string path;                     // of the file
+    std::string distribution_point = {};  // written into it; empty: none
+    std::string freshest = {};            // of a complete one: where its deltas are; empty: none
+    std::string issuer_url = {};          // where the issuer's certificate is; empty: nowhere
+    // Others than these only with a distribution point.
+    Scope scope = Scope::any;
+    std::vector<StatusAuthority*> of = {};  // whose certificates are on it; empty: the issuer's
   };
-  List(const Options& options, Host& host, StatusAuthority& authority, std::uint32_t shard, bool delta,
+  List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
        Place place);
 
   // [io] What is to be served; null when there is none yet.
@@ -45,7 +55,11 @@ class List {
   // [any] Why the last one could not be made, if it was time for it.
   Status health() const;
 
-  StatusAuthority& authority() const { return authority_; }
+  StatusAuthority& issuer() const { return issuer_; }
+  // Whether that authority's certificates are on it.
+  bool is_of(const StatusAuthority& authority) const {
+    return std::ranges::find(place_.of, &authority) != place_.of.end();
+  }
   std::uint32_t shard() const { return shard_; }
   bool is_delta() const { return delta_; }
   const std::string& path() const { return place_.path; }
@@ -62,10 +76,10 @@ class List {
 
   const Options& options_;
   Host& host_;
-  StatusAuthority& authority_;
+  StatusAuthority& issuer_;
   const std::uint32_t shard_;
   const bool delta_;
-  const Place place_;
+  Place place_;  // constant once constructed
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;

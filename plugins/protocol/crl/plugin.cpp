@@ -19,6 +19,9 @@ constexpr SettingKey keys[] = {
     {"delta", SettingType::duration, "", "1m..30d", "how often a delta CRL is made; none when left out"},
     {"shards", SettingType::integer, "0", "0..1024",
      "over how many CRLs new certificates are spread; may be raised later"},
+    {"split", SettingType::boolean, "false", nullptr, "list new certificates of authorities apart"},
+    {"issuer", SettingType::reference, "", "authority",
+     "who signs the CRLs of all the authorities in one (indirect CRLs); themselves when left out"},
     {"keep_expired", SettingType::boolean, "false", nullptr, "keep certificates that have expired"},
 };
 
@@ -39,20 +42,24 @@ class Crl final : public Protocol, public Operable {
                               Call& call) override;
 
  private:
-  void add_lists(StatusAuthority& authority, std::uint32_t shard);
-  List& add(StatusAuthority& authority, std::uint32_t shard, bool delta, const List::Place& place,
-            const std::string& file);
+  void add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of);
+  void add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard);
+  void add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
+           const std::string& file);
   Status tend(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
+  bool is_meant(const List& list, const std::vector<std::string>& words) const;
   Result<json::Value> generate(const std::vector<std::string>& words, Call& call);
   Result<json::Value> show(const std::vector<std::string>& words);
 
   Host* host_ = nullptr;
   Options options_;
-  std::uint32_t shards_ = 0;
+  std::vector<std::uint32_t> shards_;  // those there are, 0 included
+  bool split_ = false;
   std::string folder_;
-  std::vector<StatusAuthority*> authorities_;  // constant once configured, as all below
+  std::vector<StatusAuthority*> authorities_;  // constant once configured, as all here
+  StatusAuthority* issuer_ = nullptr;          // null: themselves
   std::list<List> lists_;
   std::map<std::string, List*, std::less<>> files_;  // by path below the mount
   Counter* served_ = nullptr;
@@ -67,48 +74,62 @@ Status Crl::configure(const Settings& settings, Host& host) {
   if (settings.has("delta")) options_.delta = settings.duration("delta");
   if (options_.delta >= options_.every)
     return settings.error("delta", "must be shorter than every, which makes the CRLs that deltas add to");
-  shards_ = static_cast<std::uint32_t>(settings.integer("shards"));
+  split_ = settings.boolean("split");
+  // Shard 0 holds what was issued before there were others.
+  const std::int64_t last = std::max<std::int64_t>(settings.integer("shards"), split_ ? 1 : 0);
+  for (std::uint32_t shard = 0; shard <= last; ++shard) shards_.push_back(shard);
+  if (split_) shards_.push_back(authority_shard);
   const std::string table = settings.table();
   folder_ = host.state_folder() + "/crl/" + table.substr(table.find('.') + 1);
   const std::vector<std::string> names = settings.texts("authorities");
   if (names.empty()) return settings.error("authorities", "at least one is needed");
   for (const std::string& name : names) authorities_.push_back(&host.authority(name));
+  if (settings.has("issuer")) issuer_ = &host.authority(settings.text("issuer"));
   served_ = &host.metrics().counter("hanaper_crl_requests_total", "Requests for CRLs answered.");
-  for (StatusAuthority* authority : authorities_) {
-    // Shard 0 holds what was issued before there were shards.
-    for (std::uint32_t shard = 0; shard <= shards_; ++shard) add_lists(*authority, shard);
+  if (issuer_ != nullptr) add_lists(*issuer_, authorities_);
+  for (StatusAuthority* authority : authorities_)
+    if (issuer_ == nullptr) add_lists(*authority, {authority});
+  for (StatusAuthority* authority : authorities_)
     authority->watch([this, authority](const RevocationRow& row) {
       for (List& list : lists_)
-        if (&list.authority() == authority && list.shard() == row.shard &&
+        if (list.is_of(*authority) && list.shard() == row.shard &&
             list.is_delta() == (options_.delta.count() > 0))
           list.touch();
     });
-  }
   return {};
 }
 
-void Crl::add_lists(StatusAuthority& authority, std::uint32_t shard) {
-  const std::string stem = authority.name() + (shard == 0 ? "" : "-" + std::to_string(shard));
+void Crl::add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of) {
+  for (std::uint32_t shard : shards_) add_shard(issuer, of, shard);
+}
+
+void Crl::add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard) {
+  const std::string stem = issuer.name() + (shard == 0 ? "" : "-" + shard_name(shard));
   const std::string base = host_->public_url() + "/" + stem;
-  List::Place place{folder_ + "/" + stem + ".crl", shards_ > 0 ? base + ".crl" : "", ""};
-  if (options_.delta.count() > 0) place.freshest = base + "-delta.crl";
-  add(authority, shard, false, place, "/" + stem + ".crl");
+  List::Place place{.path = folder_ + "/" + stem + ".crl",
+                    .distribution_point = shards_.size() > 1 || issuer_ != nullptr ? base + ".crl" : "",
+                    .freshest = options_.delta.count() > 0 ? base + "-delta.crl" : "",
+                    .of = of};
+  if (issuer_ != nullptr) place.issuer_url = host_->public_url() + "/" + issuer.name() + ".cer";
+  if (split_ && shard != 0) place.scope = shard == authority_shard ? Scope::authorities : Scope::users;
+  add(issuer, shard, false, place, "/" + stem + ".crl");
   if (place.freshest.empty()) return;
   place.path = folder_ + "/" + stem + "-delta.crl";
   place.freshest.clear();
-  add(authority, shard, true, place, "/" + stem + "-delta.crl");
+  add(issuer, shard, true, place, "/" + stem + "-delta.crl");
 }
 
-List& Crl::add(StatusAuthority& authority, std::uint32_t shard, bool delta, const List::Place& place,
-               const std::string& file) {
-  List& list = lists_.emplace_back(options_, *host_, authority, shard, delta, place);
+void Crl::add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
+              const std::string& file) {
+  List& list = lists_.emplace_back(options_, *host_, issuer, shard, delta, place);
   files_.emplace(file, &list);
   host_->health().check("crl" + file, [&list] { return list.health(); });
-  return list;
 }
 
 Status Crl::start() {
-  for (const StatusAuthority* authority : authorities_)
+  std::vector<const StatusAuthority*> all(authorities_.begin(), authorities_.end());
+  if (issuer_ != nullptr) all.push_back(issuer_);
+  for (const StatusAuthority* authority : all)
     if (authority->certificate().empty())
       return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
   HANAPER_CHECK(files::create_folder(folder_));
@@ -132,6 +153,7 @@ const List* Crl::find(std::string_view tail) const {
 const StatusAuthority* Crl::find_certificate(std::string_view tail) const {
   if (!tail.starts_with('/') || !tail.ends_with(".cer")) return nullptr;
   const std::string_view name = tail.substr(1, tail.size() - 5);
+  if (issuer_ != nullptr && issuer_->name() == name) return issuer_;
   const auto found = std::ranges::find(authorities_, name, &StatusAuthority::name);
   return found == authorities_.end() ? nullptr : *found;
 }
@@ -140,13 +162,8 @@ bool Crl::answer_fast(const Request& request, FastReply& reply) {
   if (request.method != Method::get && request.method != Method::head) return false;
   const List* list = find(request.tail);
   const auto served = list ? list->current() : nullptr;
-  if (!served || served->row().size > Published::fast_limit) return false;
-  Published::Answer answer = served->answer(request, host_->clock().now());
-  std::string head = serialise_head(answer.response);
-  // The length of a body that is not in the response.
-  if (const std::size_t at = head.find("Content-Length: 0\r\n"); at != std::string::npos)
-    head.replace(at + 16, 1, std::to_string(answer.body.size()));
-  reply.send(head, answer.body);
+  if (!served) return false;
+  served->send(served->answer(request, host_->clock().now()), reply);
   served_->add();
   return true;
 }
@@ -167,15 +184,16 @@ Response Crl::handle(const Request& request, Call&) {
   const auto served = list->current();
   if (!served) return plain(503, "the CRL has not been made yet\n").with("Retry-After", "2");
   served_->add();
-  if (pem) return {200, {{"Content-Type", "application/x-pem-file"}}, pem::encode("X509 CRL", served->der())};
-  Published::Answer answer = served->answer(request, host_->clock().now());
-  answer.response.body = as_text(answer.body);
-  return std::move(answer.response);
+  if (!pem) return served->answer(request, host_->clock().now());
+  auto made = served->pem();
+  if (made) return *std::move(made);
+  host_->log().warning("no CRL as PEM", {{"error", made.error().detail}});
+  return plain(503, "the CRL cannot be written as PEM now\n").with("Retry-After", "60");
 }
 
 json::Object describe(const List& list, const CrlRow& row) {
-  json::Object object{{"authority", list.authority().name()},
-                      {"shard", std::int64_t{row.shard}},
+  json::Object object{{"authority", list.issuer().name()},
+                      {"shard", shard_name(row.shard)},
                       {"kind", row.base == 0 ? "complete" : "delta"},
                       {"number", static_cast<std::int64_t>(row.number)},
                       {"entries", static_cast<std::int64_t>(row.entries)},
@@ -188,11 +206,19 @@ json::Object describe(const List& list, const CrlRow& row) {
   return object;
 }
 
+// The first word names an authority: who signs the CRL, or whose certificates are on it.
+bool Crl::is_meant(const List& list, const std::vector<std::string>& words) const {
+  if (words.empty() || words.front() == list.issuer().name()) return true;
+  return std::ranges::any_of(authorities_, [&](const StatusAuthority* authority) {
+    return authority->name() == words.front() && list.is_of(*authority);
+  });
+}
+
 Result<json::Value> Crl::generate(const std::vector<std::string>& words, Call& call) {
   HANAPER_CHECK(files::create_folder(folder_));
   json::Array made;
   for (List& list : lists_) {
-    if (!words.empty() && words.front() != list.authority().name()) continue;
+    if (!is_meant(list, words)) continue;
     HANAPER_TRY(const CrlRow row, list.make(call));
     made.emplace_back(describe(list, row));
   }
@@ -203,8 +229,8 @@ Result<json::Value> Crl::generate(const std::vector<std::string>& words, Call& c
 Result<json::Value> Crl::show(const std::vector<std::string>& words) {
   json::Array rows;
   for (List& list : lists_) {
-    if (!words.empty() && words.front() != list.authority().name()) continue;
-    HANAPER_TRY(const std::vector<CrlRow> known, list.authority().crls(list.shard(), 1000));
+    if (!is_meant(list, words)) continue;
+    HANAPER_TRY(const std::vector<CrlRow> known, list.issuer().crls(list.shard(), 1000));
     const auto newest = std::ranges::find_if(
         known, [&](const CrlRow& row) { return row.hash && (row.base != 0) == list.is_delta(); });
     if (newest != known.end()) rows.emplace_back(describe(list, *newest));
@@ -214,9 +240,6 @@ Result<json::Value> Crl::show(const std::vector<std::string>& words) {
 
 Result<std::string> Crl::operate(std::string_view command, const std::vector<std::string>& words,
                                  Call& call) {
-  if (!words.empty() &&
-      std::ranges::find(authorities_, words.front(), &StatusAuthority::name) == authorities_.end())
-    return std::string("[]");
   if (command == "generate") {
     HANAPER_TRY(const json::Value made, generate(words, call));
     return json::write(made);
@@ -233,5 +256,5 @@ Result<std::string> Crl::operate(std::string_view command, const std::vector<std
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "crl", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Certificate revocation lists, RFC 5280", .keys = hanaper::crl::keys,
-               .key_count = std::size(hanaper::crl::keys), .capabilities = "crl shards delta",
+               .key_count = std::size(hanaper::crl::keys), .capabilities = "crl shards delta split issuer",
                .create = hanaper::create_plugin<hanaper::crl::Crl>);

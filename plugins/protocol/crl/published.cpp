@@ -1,14 +1,16 @@
 #include "published.hpp"
 
+#include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 namespace hanaper::crl {
 namespace {
@@ -58,44 +60,124 @@ bool names_etag(std::string_view list, std::string_view etag) {
   return false;
 }
 
-// Of mapped octets, giving each piece's memory back: what is large stays on disk.
-Fingerprint sha256_of(const std::uint8_t* mapped, std::uint64_t size) {
-  constexpr std::uint64_t piece = 1024 * 1024;  // whole pages
-  crypto::Hasher hasher(crypto::Hash::sha256);
-  for (std::uint64_t at = 0; at < size; at += piece) {
-    const std::uint64_t length = std::min(piece, size - at);
-    hasher.update({mapped + at, length});
-    ::madvise(const_cast<std::uint8_t*>(mapped + at), length, MADV_DONTNEED);
+// Reads [offset, offset + into.size()) or fails.
+bool read_at(int file, std::uint64_t offset, std::span<std::uint8_t> into) {
+  while (!into.empty()) {
+    const ssize_t n = ::pread(file, into.data(), into.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    offset += static_cast<std::uint64_t>(n);
+    into = into.subspan(static_cast<std::size_t>(n));
   }
-  Fingerprint hash{};
-  std::ranges::copy(hasher.finish(), hash.begin());
-  return hash;
+  return true;
+}
+
+// Calls `take` with the octets of the file, piece by piece; false when they end early.
+template <class Take>
+bool each_piece(int file, std::uint64_t size, std::size_t piece, Take&& take) {
+  Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(piece, size)));
+  for (std::uint64_t at = 0; at < size; at += piece) {
+    const std::span<std::uint8_t> part(buffer.data(),
+                                       static_cast<std::size_t>(std::min<std::uint64_t>(piece, size - at)));
+    if (!read_at(file, at, part)) return false;
+    if (!take(ByteView(part))) return false;
+  }
+  return true;
+}
+
+std::shared_ptr<const int> closing(int descriptor) {
+  return {new int(descriptor), [](const int* file) {
+            ::close(*file);
+            delete file;
+          }};
 }
 
 }  // namespace
 
 Result<std::shared_ptr<const Published>> Published::open(const std::string& path, const CrlRow& row) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return not_found(path + ": cannot be read");
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return not_found(path + ": cannot be read");
+  const std::shared_ptr<Published> published(new Published(row, path, closing(descriptor)));
   struct stat facts {};
-  const bool fits = ::fstat(fd, &facts) == 0 && static_cast<std::uint64_t>(facts.st_size) == row.size;
-  void* data = fits && row.size > 0 ? ::mmap(nullptr, row.size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-  ::close(fd);
-  if (data == MAP_FAILED) return not_found(path + ": is not the CRL that the ledger knows");
-  std::shared_ptr<const Published> published(new Published(row, static_cast<const std::uint8_t*>(data)));
-  if (!row.hash || sha256_of(published->data_, row.size) != *row.hash)
+  crypto::Hasher hasher(crypto::Hash::sha256);
+  const bool whole = ::fstat(descriptor, &facts) == 0 &&
+                     static_cast<std::uint64_t>(facts.st_size) == row.size &&
+                     each_piece(descriptor, row.size, memory_limit, [&](ByteView piece) {
+                       hasher.update(piece);
+                       if (row.size <= memory_limit) published->memory_ = to_bytes(piece);
+                       return true;
+                     });
+  if (!whole || !row.hash || !equal(hasher.finish(), *row.hash))
     return not_found(path + ": is not the CRL that the ledger knows");
-  return published;
+  return std::shared_ptr<const Published>(published);
 }
 
-Published::Published(CrlRow row, const std::uint8_t* data)
+Published::Published(CrlRow row, std::string path, std::shared_ptr<const int> file)
     : row_(std::move(row)),
-      data_(data),
+      path_(std::move(path)),
+      file_(std::move(file)),
       etag_('"' + to_hex(ByteView(row_.hash.value_or(Fingerprint{})).first(16)) + '"'),
       last_modified_(http_date(row_.this_update)),
       expires_(http_date(row_.next_update)) {}
 
-Published::~Published() { ::munmap(const_cast<std::uint8_t*>(data_), row_.size); }
+Result<Bytes> Published::der() const {
+  if (!memory_.empty()) return memory_;
+  Bytes whole(static_cast<std::size_t>(row_.size));
+  if (!read_at(*file_, 0, whole)) return unavailable(path_ + ": has got shorter");
+  return whole;
+}
+
+// In lines of 64 characters (RFC 7468 2), through a nameless file: none of it is in memory at once.
+Result<FileRange> Published::write_pem() const {
+  constexpr std::size_t line = 48, lines = 1024;
+  const std::string folder = path_.substr(0, path_.rfind('/'));
+  const int descriptor = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  if (descriptor < 0) return unavailable(folder + ": no file can be made: " + std::strerror(errno));
+  FileRange made{closing(descriptor), 0, 0};
+  const auto append = [&](std::string_view text) {
+    for (std::size_t done = 0; done < text.size();) {
+      const ssize_t n = ::write(descriptor, text.data() + done, text.size() - done);
+      if (n <= 0) return false;
+      done += static_cast<std::size_t>(n);
+    }
+    made.size += text.size();
+    return true;
+  };
+  std::string text;
+  const bool written =
+      append("-----BEGIN X509 CRL-----\n") &&
+      each_piece(*file_, row_.size, line * lines,
+                 [&](ByteView piece) {
+                   text.clear();
+                   for (std::size_t at = 0; at < piece.size(); at += line)
+                     text += base64::encode(piece.subspan(at, std::min(line, piece.size() - at))) + "\n";
+                   return append(text);
+                 }) &&
+      append("-----END X509 CRL-----\n");
+  if (!written) return unavailable(path_ + ": cannot be written as PEM");
+  return made;
+}
+
+Result<Response> Published::pem() const {
+  const std::lock_guard lock(mutex_);
+  if (!pem_.descriptor) {
+    HANAPER_TRY(pem_, write_pem());
+  }
+  Response response{200, {{"Content-Type", "application/x-pem-file"}}, {}};
+  response.file = pem_;
+  return response;
+}
+
+void Published::send(const Response& answer, FastReply& reply) const {
+  const std::string head = serialise_head(answer);
+  if (!answer.file)
+    reply.send(head, {});
+  else if (memory_.empty())
+    reply.send_file(head, *answer.file);
+  else
+    reply.send(head, ByteView(memory_).subspan(static_cast<std::size_t>(answer.file->offset),
+                                               static_cast<std::size_t>(answer.file->size)));
+}
 
 bool Published::not_modified(const Request& request) const {
   // RFC 9110 13.2.2: If-Modified-Since counts only without If-None-Match.
@@ -104,42 +186,42 @@ bool Published::not_modified(const Request& request) const {
   return request.header("If-Modified-Since") == last_modified_;
 }
 
-Published::Answer Published::answer(const Request& request, Time now) const {
+Response Published::answer(const Request& request, Time now) const {
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(row_.next_update - now).count();
-  Answer answer{{200,
-                 {{"Content-Type", "application/pkix-crl"},
-                  {"Cache-Control", "public, max-age=" + std::to_string(std::max<std::int64_t>(left, 0))},
-                  {"ETag", etag_},
-                  {"Last-Modified", last_modified_},
-                  {"Expires", expires_},
-                  {"Accept-Ranges", "bytes"}},
-                 {}},
-                der()};
+  Response answer{200,
+                  {{"Content-Type", "application/pkix-crl"},
+                   {"Cache-Control", "public, max-age=" + std::to_string(std::max<std::int64_t>(left, 0))},
+                   {"ETag", etag_},
+                   {"Last-Modified", last_modified_},
+                   {"Expires", expires_},
+                   {"Accept-Ranges", "bytes"}},
+                  {}};
   if (not_modified(request)) {
-    answer.response.status = 304;
-    answer.response.headers.erase(answer.response.headers.begin());
-    answer.body = {};
+    answer.status = 304;
+    answer.headers.erase(answer.headers.begin());
     return answer;
   }
-  Range range;
+  answer.file = FileRange{file_, 0, row_.size};
   const std::string_view condition = request.header("If-Range");
   if (request.method != Method::get ||
       (!condition.empty() && condition != etag_ && condition != last_modified_))
     return answer;
+  Range range;
   const std::string size = std::to_string(row_.size);
   switch (parse_range(request.header("Range"), row_.size, range)) {
     case RangeKind::none:
       return answer;
     case RangeKind::unsatisfiable:
-      answer.body = {};
-      answer.response.status = 416;
-      answer.response.with("Content-Range", "bytes */" + size);
+      answer.file.reset();
+      answer.status = 416;
+      answer.with("Content-Range", "bytes */" + size);
       return answer;
     case RangeKind::satisfiable:
-      answer.body = answer.body.subspan(range.first, range.last - range.first + 1);
-      answer.response.status = 206;
-      answer.response.with("Content-Range", "bytes " + std::to_string(range.first) + "-" +
-                                                std::to_string(range.last) + "/" + size);
+      answer.file->offset = range.first;
+      answer.file->size = range.last - range.first + 1;
+      answer.status = 206;
+      answer.with("Content-Range",
+                  "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last) + "/" + size);
       return answer;
   }
   return answer;

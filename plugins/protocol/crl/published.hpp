@@ -1,41 +1,50 @@
-// A CRL as it is served: a file in memory or mapped, and the answers to requests for it.
+// A CRL as it is served: an open file, the small ones in memory too, and the answers to requests for it.
 #pragma once
 
 #include <hanaper/host.hpp>
 
 #include <memory>
+#include <mutex>
 
 namespace hanaper::crl {
 
-// Immutable and thread-safe; lives for as long as somebody sends it, whatever becomes of the file.
+// Thread-safe. Lives for as long as somebody serves it; who still sends it keeps the file, whatever becomes
+// of its name.
 class Published {
  public:
-  // Maps the file. not_found when it does not hold what the ledger says.
+  // not_found when the file does not hold what the ledger says.
   static Result<std::shared_ptr<const Published>> open(const std::string& path, const CrlRow& row);
-  ~Published();
 
   const CrlRow& row() const noexcept { return row_; }
-  ByteView der() const noexcept { return {data_, row_.size}; }
 
-  // Larger ones are not copied on a network thread.
-  static constexpr std::uint64_t fast_limit = 1024 * 1024;
+  // [worker] All of it. unavailable when the file cannot be read any more.
+  Result<Bytes> der() const;
 
-  // The answer to GET and HEAD without its body, and which octets that is. Content-Length is left out.
-  struct Answer {
-    Response response;
-    ByteView body;
-  };
-  Answer answer(const Request& request, Time now) const;
+  // [any] The answer to GET and HEAD, whose body, if any, is a range of the file.
+  Response answer(const Request& request, Time now) const;
+  // [io] Sends such an answer: from memory when the CRL is there.
+  void send(const Response& answer, FastReply& reply) const;
+
+  // [worker] The same CRL as PEM, made when first asked for. unavailable.
+  Result<Response> pem() const;
 
  private:
-  Published(CrlRow row, const std::uint8_t* data);
+  Published(CrlRow row, std::string path, std::shared_ptr<const int> file);
   bool not_modified(const Request& request) const;
+  Result<FileRange> write_pem() const;
+
+  // Smaller ones are kept in memory: a copy costs less than asking the kernel for a file's octets.
+  static constexpr std::uint64_t memory_limit = 64 * 1024;
 
   const CrlRow row_;
-  const std::uint8_t* const data_;  // mapped
+  const std::string path_;
+  const std::shared_ptr<const int> file_;
+  Bytes memory_;  // constant once opened; empty: too large
   const std::string etag_;
   const std::string last_modified_;
   const std::string expires_;
+  mutable std::mutex mutex_;
+  mutable FileRange pem_;  // guarded by mutex_; without descriptor until made
 };
 
 }  // namespace hanaper::crl

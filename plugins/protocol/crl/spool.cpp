@@ -55,8 +55,15 @@ Status Spool::append(ByteView octets, crypto::Hasher* hasher) {
   return {};
 }
 
-Status Spool::append(Spool& other, crypto::Hasher* hasher) {
-  return other.each([&](ByteView piece) { return append(piece, hasher); });
+Status Spool::append(Spool& other, std::uint64_t offset, crypto::Hasher* hasher) {
+  return other.each(offset, [&](ByteView piece) { return append(piece, hasher); });
+}
+
+Status Spool::feed(std::uint64_t offset, crypto::Hasher& hasher) {
+  return each(offset, [&](ByteView piece) -> Status {
+    hasher.update(piece);
+    return {};
+  });
 }
 
 Status Spool::overwrite(std::uint64_t offset, ByteView octets) {
@@ -71,10 +78,10 @@ Status Spool::flush() {
 }
 
 template <class Take>
-Status Spool::each(Take&& take) {
+Status Spool::each(std::uint64_t offset, Take&& take) {
   HANAPER_CHECK(flush());
   Bytes piece(buffer_size);
-  for (std::uint64_t offset = 0; offset < size_;) {
+  while (offset < size_) {
     const ssize_t got = ::pread(fd_, piece.data(), piece.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return failed(path_, "cannot be read");
@@ -86,10 +93,7 @@ Status Spool::each(Take&& take) {
 
 Result<Fingerprint> Spool::sha256() {
   crypto::Hasher hasher(crypto::Hash::sha256);
-  HANAPER_CHECK(each([&](ByteView piece) -> Status {
-    hasher.update(piece);
-    return {};
-  }));
+  HANAPER_CHECK(feed(0, hasher));
   Fingerprint hash{};
   std::ranges::copy(hasher.finish(), hash.begin());
   return hash;
@@ -98,7 +102,7 @@ Result<Fingerprint> Spool::sha256() {
 Result<Bytes> Spool::read_all() {
   Bytes all;
   all.reserve(size_);
-  HANAPER_CHECK(each([&](ByteView piece) -> Status {
+  HANAPER_CHECK(each(0, [&](ByteView piece) -> Status {
     all.insert(all.end(), piece.begin(), piece.end());
     return {};
   }));

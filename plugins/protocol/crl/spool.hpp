@@ -17,8 +17,10 @@ class Spool {
 
   // Appends; `hashers` are fed the same octets.
   Status append(ByteView octets, crypto::Hasher* hasher = nullptr);
-  // Appends the whole of another.
-  Status append(Spool& other, crypto::Hasher* hasher);
+  // Appends another from `offset` on.
+  Status append(Spool& other, std::uint64_t offset, crypto::Hasher* hasher);
+  // Feeds what is there from `offset` on.
+  Status feed(std::uint64_t offset, crypto::Hasher& hasher);
   // Lays octets over what was written before.
   Status overwrite(std::uint64_t offset, ByteView octets);
 
@@ -35,9 +37,9 @@ class Spool {
  private:
   Spool(std::string path, int fd) : path_(std::move(path)), fd_(fd) { buffer_.reserve(buffer_size); }
   Status flush();
-  // Calls `take` with every piece of the file in turn.
+  // Calls `take` with every piece of the file from `offset` on in turn.
   template <class Take>
-  Status each(Take&& take);
+  Status each(std::uint64_t offset, Take&& take);
 
   static constexpr std::size_t buffer_size = 64 * 1024;
 

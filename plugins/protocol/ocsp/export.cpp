@@ -86,10 +86,12 @@ Result<std::vector<Service::Exported>> Service::export_to(const std::string& fol
 
 Status Service::presign(Call& call) {
   const Time soon = host_.clock().now() + presign_interval;
+  HANAPER_TRY(const Share share, host_.share("presign", 2 * presign_interval));
   for (StatusAuthority* authority : authorities_)
     HANAPER_CHECK(each_request(*authority, {oid::sha1}, [&](ByteView request) -> Status {
       if (call.remaining().count() == 0) return unavailable("not every response was signed in time");
       const auto id = parse_plain_request(request);
+      if (id->serial.back() % share.count != share.index) return {};
       const AnswerPointer kept = cache_.find(authority->id(), id->serial, id->whole, Cache::Wait::shortly);
       if (kept && kept->refresh_at > soon) return {};
       const auto made = sign_and_keep(*authority, *id, call);

@@ -16,7 +16,10 @@ constexpr SettingKey keys[] = {
      "repeat nonces, or leave them out so that all may be cached"},
     {"unissued", SettingType::text, "unknown", "unknown|revoked", "the state of numbers never issued"},
     {"cache", SettingType::integer, "100000", "0..100000000", "how many certificates' responses are kept"},
-    {"presign", SettingType::boolean, "false", nullptr, "sign responses before anybody asks"},
+    {"presign", SettingType::boolean, "false", nullptr,
+     "sign responses before anybody asks, each node a part of them"},
+    {"tell", SettingType::texts, "[]", "archive-cutoff|crl",
+     "what else responses say: since when nothing is forgotten, on which CRL a certificate is"},
 };
 
 class Ocsp final : public Protocol, public Operable {
@@ -30,6 +33,9 @@ class Ocsp final : public Protocol, public Operable {
     options.unissued_are_revoked = settings.text("unissued") == "revoked";
     options.cache = static_cast<std::size_t>(settings.integer("cache"));
     options.presign = settings.boolean("presign");
+    const std::vector<std::string> told = settings.texts("tell");
+    options.archive_cutoff = std::ranges::find(told, "archive-cutoff") != told.end();
+    options.crl_references = std::ranges::find(told, "crl") != told.end();
     const std::vector<std::string> names = settings.texts("authorities");
     if (names.empty()) return settings.error("authorities", "at least one is needed");
     std::vector<StatusAuthority*> authorities;

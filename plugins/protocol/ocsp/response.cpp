@@ -36,15 +36,35 @@ void write_status(der::Writer& writer, const Single& single) {
   });
 }
 
+// RFC 6960 4.4.2: CrlID.
+void write_crl_reference(der::Writer& writer, const CrlReference& crl) {
+  writer.sequence([&] {
+    writer.constructed(der::context(2), [&] { writer.generalized_time(crl.at); });
+    writer.constructed(der::context(1), [&] { writer.integer(crl.number); });
+    if (!crl.url.empty()) writer.constructed(der::context(0), [&] { writer.text(der::ia5_string, crl.url); });
+  });
+}
+
+void write_single_extensions(der::Writer& writer, const Basic& basic, const Single& single) {
+  const bool dated = single.kind == Single::Kind::revoked && single.revoked.invalidity;
+  if (!dated && !single.crl && !basic.archive_cutoff) return;
+  writer.constructed(der::context(1), [&] {
+    writer.sequence([&] {
+      if (dated)
+        write_extension(writer, oid::invalidity_date,
+                        [&] { writer.generalized_time(*single.revoked.invalidity); });
+      if (basic.archive_cutoff)
+        write_extension(writer, oid::ocsp_archive_cutoff,
+                        [&] { writer.generalized_time(*basic.archive_cutoff); });
+      if (single.crl)
+        write_extension(writer, oid::ocsp_crl, [&] { write_crl_reference(writer, *single.crl); });
+    });
+  });
+}
+
 void write_single(der::Writer& writer, const Basic& basic, const Single& single) {
   writer.sequence([&] {
-    if (single.kind == Single::Kind::revoked && single.revoked.invalidity)
-      writer.constructed(der::context(1), [&] {
-        writer.sequence([&] {
-          write_extension(writer, oid::invalidity_date,
-                          [&] { writer.generalized_time(*single.revoked.invalidity); });
-        });
-      });
+    write_single_extensions(writer, basic, single);
     writer.constructed(der::context(0), [&] { writer.generalized_time(basic.next_update); });
     writer.generalized_time(basic.this_update);
     write_status(writer, single);

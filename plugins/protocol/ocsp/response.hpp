@@ -22,11 +22,19 @@ struct Revoked {
   std::optional<Time> invalidity;
 };
 
+// The complete CRL that lists a revoked certificate.
+struct CrlReference {
+  std::string url;
+  std::uint64_t number = 0;
+  Time at;
+};
+
 // What is known of one certificate.
 struct Single {
   CertId id;
   enum class Kind : std::uint8_t { good, revoked, unknown } kind = Kind::unknown;
   Revoked revoked;  // when it is
+  std::optional<CrlReference> crl = {};
 };
 
 struct Basic {
@@ -36,6 +44,7 @@ struct Basic {
   std::optional<ByteView> nonce;
   bool extended_revoke = false;  // some are revoked because they were never issued
   bool by_name = false;          // the responder by its name; else by its key
+  std::optional<Time> archive_cutoff = {};
 };
 
 // A whole OCSPResponse, signed.

@@ -69,8 +69,8 @@ Status Service::name_authorities() {
     HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(authority->certificate()));
     HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(view.spki));
     const auto add = [&](crypto::Hash hash, ByteView oid) {
-      names_.push_back(
-          {authority, to_bytes(oid), crypto::digest(hash, view.subject), crypto::digest(hash, key.key_bits)});
+      names_.push_back({authority, to_bytes(oid), crypto::digest(hash, view.subject),
+                        crypto::digest(hash, key.key_bits), view.not_before});
     };
     add(crypto::Hash::sha1, oid::sha1);
     add(crypto::Hash::sha256, oid::sha256);
@@ -80,11 +80,10 @@ Status Service::name_authorities() {
   return {};
 }
 
-StatusAuthority* Service::authority_of(const CertId& id) const {
-  for (const Named& named : names_)
-    if (equal(named.key_hash, id.key_hash) && equal(named.name_hash, id.name_hash) &&
-        equal(named.hash, id.hash))
-      return named.authority;
+const Service::Named* Service::named(const CertId& id) const {
+  for (const Named& one : names_)
+    if (equal(one.key_hash, id.key_hash) && equal(one.name_hash, id.name_hash) && equal(one.hash, id.hash))
+      return &one;
   return nullptr;
 }
 
@@ -104,9 +103,9 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   }
   const auto id = parse_plain_request(der);
   if (!id) return false;
-  const StatusAuthority* authority = authority_of(*id);
-  if (authority == nullptr) return false;
-  const AnswerPointer kept = cache_.find(authority->id(), id->serial, id->whole, Cache::Wait::never);
+  const Named* asked = named(*id);
+  if (asked == nullptr) return false;
+  const AnswerPointer kept = cache_.find(asked->authority->id(), id->serial, id->whole, Cache::Wait::never);
   const Time now = host_.clock().now();
   if (!kept || now >= kept->refresh_at || now < kept->this_update) return false;
   hits_.add();
@@ -174,14 +173,17 @@ Service::Outcome Service::answer(ByteView der, Call& call) {
 }
 
 Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) {
-  StatusAuthority* authority = authority_of(request.ids.front());
-  for (const CertId& id : request.ids)
-    if (authority == nullptr || authority_of(id) != authority) {
+  const Named* first = named(request.ids.front());
+  StatusAuthority* authority = first ? first->authority : nullptr;
+  for (const CertId& id : request.ids) {
+    const Named* asked = named(id);
+    if (asked == nullptr || asked->authority != authority) {
       // RFC 6960 2.3: "the server is not capable of responding authoritatively". One responder speaks for one
       // authority, so that a request about several gets the same.
       unauthorized_.add();
       return ResponseStatus::unauthorized;
     }
+  }
   if (request.ids.size() == 1 && !request.nonce && signer_for(request) == signer_for({}))
     return answer_one(*authority, request.ids.front(), call);
   auto made = sign(*authority, request, call);
@@ -246,10 +248,31 @@ Result<Single> Service::look_up(StatusAuthority& authority, const CertId& id) co
   if (row->revoked) {
     single.kind = Single::Kind::revoked;
     single.revoked = {row->revoked_at.value_or(Time{}), *row->revoked, row->invalidity};
+    if (options_.crl_references) {
+      HANAPER_TRY(single.crl, crl_of(authority, *row));
+    }
   } else {
     single.kind = Single::Kind::good;
   }
   return single;
+}
+
+// RFC 6960 4.4.2: "the CRL on which a revoked or onHold certificate is found": the newest complete one, once
+// it is younger than the revocation.
+Result<std::optional<CrlReference>> Service::crl_of(StatusAuthority& authority,
+                                                    const CertificateRow& row) const {
+  constexpr std::uint32_t enough = 100;
+  constexpr auto commit = std::chrono::milliseconds{250};  // from a revocation's time until it can be read
+  HANAPER_TRY(const std::vector<CrlRow> rows, authority.crls(row.shard, enough));
+  for (const CrlRow& crl : rows) {
+    if (!crl.hash || crl.base != 0) continue;
+    // One that has run out is of a time when the authority made its CRLs itself, or of a very old one.
+    if (crl.this_update <= *row.revoked_at + commit || crl.next_update <= host_.clock().now())
+      return std::optional<CrlReference>();
+    const std::vector<std::string> urls = authority.crl_urls(row.shard);
+    return std::optional(CrlReference{urls.empty() ? "" : urls.front(), crl.number, crl.this_update});
+  }
+  return std::optional<CrlReference>();
 }
 
 Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspRequest& request, Call& call) {
@@ -270,6 +293,9 @@ Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspReques
                      responder->not_after());
   basic.nonce = request.nonce;
   basic.by_name = options_.by_name;
+  // RFC 6960 4.4.4: producedAt minus how long the status outlives a certificate. The ledger never forgets:
+  // that leads back to the authority's own beginning.
+  if (options_.archive_cutoff) basic.archive_cutoff = named(request.ids.front())->not_before;
   auto answer = std::make_shared<Answer>();
   HANAPER_TRY(answer->body, make_response(basic, *responder));
   signed_.add();

@@ -17,6 +17,8 @@ struct Options {
   bool unissued_are_revoked = false;
   std::size_t cache = 0;
   bool presign = false;
+  bool archive_cutoff = false;  // say since when nothing was forgotten
+  bool crl_references = false;  // say which CRL lists what is revoked
 };
 
 // How often responses are signed ahead, and how far.
@@ -53,12 +55,13 @@ class Service {
     StatusAuthority* authority;
     Bytes hash;  // content octets of the digest's OID
     Bytes name_hash, key_hash;
+    Time not_before;  // of its certificate
   };
   // What a request comes to: an HTTP answer, or an OCSP status in one.
   using Outcome = std::variant<AnswerPointer, ResponseStatus>;
 
   Status name_authorities();
-  StatusAuthority* authority_of(const CertId& id) const;
+  const Named* named(const CertId& id) const;
   Outcome answer(ByteView der, Call& call);
   Outcome answer_parsed(const OcspRequest& request, Call& call);
   Outcome answer_one(StatusAuthority& authority, const CertId& id, Call& call);
@@ -67,6 +70,7 @@ class Service {
   Result<AnswerPointer> sign_and_keep(StatusAuthority& authority, const CertId& id, Call& call);
   Result<AnswerPointer> sign(StatusAuthority& authority, const OcspRequest& request, Call& call);
   Result<Single> look_up(StatusAuthority& authority, const CertId& id) const;
+  Result<std::optional<CrlReference>> crl_of(StatusAuthority& authority, const CertificateRow& row) const;
   Response present(const Request& request, const Outcome& outcome, Time now) const;
   std::optional<KeyType> signer_for(const OcspRequest& request) const;
 

@@ -17,6 +17,6 @@ std::string write_cursor(const Positions& positions);
 std::vector<std::string> texts(soci::session& session, const char* sql);
 
 Fingerprint fingerprint(const std::string& hex);
-Serial serial_of(const std::string& hex);
+Serial serial_of(std::string_view hex);  // empty when it is none
 
 }  // namespace hanaper::sql

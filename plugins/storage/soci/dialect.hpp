@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <variant>
 
 namespace hanaper::sql {
@@ -63,6 +64,13 @@ class Connection {
 
   // Rows affected.
   virtual std::int64_t run(const Row& row) = 0;
+
+  // What SqlStorage::revocations is asked for, where the database has a faster way than SOCI's to read it;
+  // nothing where it has not.
+  virtual std::optional<std::vector<RevocationRow>> scan_revocations(AuthorityId, std::uint32_t,
+                                                                     const Serial&, std::uint32_t) {
+    return std::nullopt;
+  }
 
   // Runs all in order, and as few round trips as the database allows. False when one that must change one
   // row has not: which, only `run` can tell.

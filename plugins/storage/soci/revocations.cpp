@@ -73,11 +73,13 @@ std::vector<RevocationRow> select(soci::session& session, const std::string& res
 
 Result<std::vector<RevocationRow>> SqlStorage::revocations(AuthorityId authority, std::uint32_t shard,
                                                            const Serial& after, std::uint32_t limit) {
-  return read([&](soci::session& session) {
+  limit = std::min<std::uint32_t>(limit, 10'000);
+  return read([&](Connection& connection) {
+    if (auto rows = connection.scan_revocations(authority, shard, after, limit)) return *std::move(rows);
     const std::string rest = "authority = " + std::to_string(authority) +
                              " AND shard = " + std::to_string(shard) +
                              " AND serial > :after ORDER BY authority, shard, serial";
-    return select(session, rest, after.hex(), std::min<std::size_t>(limit, 10'000), nullptr);
+    return select(connection.session(), rest, after.hex(), limit, nullptr);
   });
 }
 

@@ -55,10 +55,19 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
  private:
   struct Attempt;
 
+  // Bodies of read take a session, or the whole connection.
+  template <class Body>
+  static auto run_on(Body& body, Connection& connection) {
+    if constexpr (std::is_invocable_v<Body&, soci::session&>)
+      return body(connection.session());
+    else
+      return body(connection);
+  }
+
   // Runs `body` with a borrowed connection; Failure and SOCI's exceptions become unavailable. A connection
   // that failed is not used again; what a fresh one may do better is tried again.
   template <class Body>
-  auto read(Body&& body) -> Result<decltype(body(std::declval<soci::session&>()))>;
+  auto read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))>;
 
   // Runs `body` in a transaction of a connection of its own, again when it conflicted. What body returns as
   // an error is not committed.
@@ -85,7 +94,7 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 };
 
 template <class Body>
-auto SqlStorage::read(Body&& body) -> Result<decltype(body(std::declval<soci::session&>()))> {
+auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))> {
   // A fresh connection may do better at once; one that took its time to fail is not tried again.
   constexpr int attempts = 3;
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
@@ -95,7 +104,7 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(body(std::declval<soci::se
       Pool::Loan loan = pool_.borrow();
       try {
         const auto guard = (*loan).guard();
-        return body(loan.session());
+        return run_on(body, *loan);
       } catch (const Failure& thrown) {
         failure = thrown;
       } catch (const soci::soci_error&) {

@@ -299,6 +299,12 @@ class Outbound {
   ~Outbound() = default;
 };
 
+// A part of work that nodes do together: the one numbered `index` of `count`.
+struct Share {
+  std::uint32_t index = 0;
+  std::uint32_t count = 1;
+};
+
 // One facade for each instance. Lives longer than the plugin. References returned live as long as the Host.
 class Host {
  public:
@@ -331,6 +337,12 @@ class Host {
 
   // [any] A service of the host that is not in this list, by its id, or null.
   virtual void* service(std::string_view id) = 0;
+
+  // [worker] This node's part of `job`, for `ttl`: nodes that ask within that time divide it among them, up
+  // to
+  // 16. Shares change as nodes come and go; for a moment two may have the same, or one be nobody's: for work
+  // that may be done twice, or late. unavailable.
+  virtual Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) = 0;
 
  protected:
   ~Host() = default;

@@ -3,6 +3,7 @@
 
 #include <hanaper/values.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,12 +68,22 @@ struct Header {
   std::string value;
 };
 
+// Octets of an open file, for answers that are too large for memory: the host reads them as the peer takes
+// them. They must not change while anybody holds the descriptor; a file that got shorter cuts the answer off.
+struct FileRange {
+  std::shared_ptr<const int>
+      descriptor;  // its deleter closes it; owned by whoever serves it and who sends it
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
 // What a handler answers. The host adds Content-Length, Date and Connection, and leaves the body out
 // for HEAD.
 struct Response {
   int status = 200;
   std::vector<Header> headers;
   std::string body;
+  std::optional<FileRange> file = {};  // the body, instead of `body`
 
   Response& with(std::string name, std::string value) & {
     headers.push_back({std::move(name), std::move(value)});
@@ -95,8 +106,11 @@ std::string serialise_head(const Response& response);
 class FastReply {
  public:
   // [io] Queues one answer: `head` from serialise_head (plus per-request lines ending in CRLF), then
-  // `body`. Both are copied before the call returns. Call it once.
+  // `body`. Both are copied before the call returns. Call it, or send_file, once.
   virtual void send(std::string_view head, ByteView body) = 0;
+
+  // [io] The same with octets of a file for its body; the descriptor is kept until they are sent.
+  virtual void send_file(std::string_view head, FileRange body) = 0;
 
  protected:
   ~FastReply() = default;

@@ -258,7 +258,10 @@ class Ledger {
                                                          const Serial& after, std::uint32_t limit) = 0;
 
   // Revocations made, changed or released after `cursor` ("" for the first), those of one node in their
-  // order, at most `limit`; `cursor` moves behind the last. A row may come twice; a change never not at all.
+  // order, at most `limit`; `cursor` moves behind the last. A row may come twice; a change never not at all,
+  // though one that was overtaken by the next of the same certificate comes as that.
+  // With issued_since the outbox for whoever has to tell others: durable in the commit that makes the change,
+  // and for ever. He stores his cursor with what he has done.
   virtual Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) = 0;
 
   // A cursor behind everything that is committed now, for whoever wants only what follows.

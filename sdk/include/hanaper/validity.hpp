@@ -37,6 +37,9 @@ struct CrlTicket {
   Fence fence;
 };
 
+// The shard of authorities' certificates where they are on a CRL of their own. The others' are below.
+inline constexpr std::uint32_t authority_shard = 1'000'000;
+
 // One authority as those see it who publish what became of its certificates. Its key signs CRLs and OCSP
 // responses for them, and nothing else. Thread-safe.
 class StatusAuthority {
@@ -50,8 +53,8 @@ class StatusAuthority {
   virtual ByteView certificate() const = 0;
   virtual ByteView key_identifier() const = 0;
 
-  // [any] Where its certificates say that its complete CRL is to be found; empty: nowhere.
-  virtual std::vector<std::string> crl_urls() const = 0;
+  // [any] Where certificates of that shard say that their complete CRL is to be found; empty: nowhere.
+  virtual std::vector<std::string> crl_urls(std::uint32_t shard) const = 0;
 
   // [worker] The ledger's answers about this authority's certificates; see Ledger.
   virtual Result<CertificateRow> find(const Serial& serial) = 0;

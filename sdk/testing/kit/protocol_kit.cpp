@@ -15,6 +15,10 @@ class KeptReply final : public FastReply {
     ++sent;
     text = std::string(head) + std::string(as_text(body));
   }
+  void send_file(std::string_view head, FileRange body) override {
+    send(head, {});
+    EXPECT_TRUE(body.descriptor);
+  }
   int sent = 0;
   std::string text;
 };

@@ -127,6 +127,36 @@ TEST_F(StorageKitValidity, TellsEveryChangeSinceACursor) {
   EXPECT_EQ(ledger().revoked_since(first, 100)->empty(), false) << "from the first";
 }
 
+// As a publisher would: what it has done and where it stands are written together, and survive it.
+TEST_F(StorageKitValidity, TellsWhoKeepsACursorOfEachChangeThoughHeIsInterrupted) {
+  using enum RevocationReason;
+  std::map<std::string, RevocationReason> told;
+  const auto read_on = [&](bool interrupted) {
+    const auto stored = storage().records().get("publisher", "cursor");
+    std::string cursor = stored ? stored->data : "";
+    const auto rows = ledger().revoked_since(cursor, 3);
+    ASSERT_TRUE(rows) << rows.error().detail;
+    for (const RevocationRow& row : *rows) told[row.serial.hex()] = row.reason;
+    if (interrupted) return;
+    Write write;
+    write.records.push_back({"publisher", "cursor", stored ? stored->version : 0, false, {}, {}, cursor});
+    ASSERT_TRUE(commit_one(storage(), write));
+  };
+  for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(change(serial(i), certificate_hold));
+  read_on(false);
+  read_on(true);
+  ASSERT_TRUE(change(serial(1), remove_from_crl, certificate_hold));
+  ASSERT_TRUE(change(serial(5), key_compromise, certificate_hold));
+  ASSERT_TRUE(change(serial(6), superseded));
+  for (int i = 0; i < 4; ++i) read_on(false);
+  EXPECT_EQ(told, (std::map<std::string, RevocationReason>{{serial(1).hex(), remove_from_crl},
+                                                           {serial(2).hex(), certificate_hold},
+                                                           {serial(3).hex(), certificate_hold},
+                                                           {serial(4).hex(), certificate_hold},
+                                                           {serial(5).hex(), key_compromise},
+                                                           {serial(6).hex(), superseded}}));
+}
+
 TEST_F(StorageKitValidity, SpendsEachNumberOfACrlOnceAndCompletesItOnce) {
   const Fingerprint hash{7}, other{8};
   EXPECT_EQ(write_crl(1, hash).error().code, Code::conflict) << "not spent yet";

@@ -32,8 +32,9 @@ Bytes basic_constraints(bool ca, std::optional<unsigned> path_length);
 Bytes subject_key_identifier(ByteView identifier);
 Bytes authority_key_identifier(ByteView identifier);
 Bytes authority_info_access(const std::vector<std::string>& ocsp, const std::vector<std::string>& ca_issuers);
-// One DistributionPoint for each URL.
-Bytes crl_distribution_points(const std::vector<std::string>& urls);
+// One DistributionPoint for each URL. `crl_issuer` is the DER Name of who signs the CRLs there, when it is not
+// the certificate's issuer.
+Bytes crl_distribution_points(const std::vector<std::string>& urls, ByteView crl_issuer = {});
 struct PolicyInformation {
   Bytes oid;
   std::string cps;  // URI of the certification practice statement, or empty

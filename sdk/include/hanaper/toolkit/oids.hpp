@@ -79,6 +79,7 @@ inline constexpr der::Oid ocsp_no_check = "1.3.6.1.5.5.7.48.1.5"_oid;
 inline constexpr der::Oid crl_number = "2.5.29.20"_oid;
 inline constexpr der::Oid reason_code = "2.5.29.21"_oid;
 inline constexpr der::Oid invalidity_date = "2.5.29.24"_oid;
+inline constexpr der::Oid certificate_issuer = "2.5.29.29"_oid;
 inline constexpr der::Oid delta_crl_indicator = "2.5.29.27"_oid;
 inline constexpr der::Oid issuing_distribution_point = "2.5.29.28"_oid;
 inline constexpr der::Oid expired_certs_on_crl = "2.5.29.60"_oid;
@@ -88,6 +89,8 @@ inline constexpr der::Oid ocsp_basic = "1.3.6.1.5.5.7.48.1.1"_oid;
 inline constexpr der::Oid ocsp_nonce = "1.3.6.1.5.5.7.48.1.2"_oid;
 inline constexpr der::Oid ocsp_response = "1.3.6.1.5.5.7.48.1.4"_oid;
 inline constexpr der::Oid ocsp_preferred_algorithms = "1.3.6.1.5.5.7.48.1.8"_oid;
+inline constexpr der::Oid ocsp_crl = "1.3.6.1.5.5.7.48.1.3"_oid;
+inline constexpr der::Oid ocsp_archive_cutoff = "1.3.6.1.5.5.7.48.1.6"_oid;
 inline constexpr der::Oid ocsp_extended_revoke = "1.3.6.1.5.5.7.48.1.9"_oid;
 
 inline constexpr der::Oid ad_ocsp = "1.3.6.1.5.5.7.48.1"_oid;

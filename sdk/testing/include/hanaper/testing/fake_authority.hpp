@@ -25,7 +25,7 @@ class FakeAuthority final : public StatusAuthority {
   AuthorityId id() const override { return id_; }
   ByteView certificate() const override { return certificate_; }
   ByteView key_identifier() const override { return key_identifier_; }
-  std::vector<std::string> crl_urls() const override { return urls; }
+  std::vector<std::string> crl_urls(std::uint32_t) const override { return urls; }
   Result<CertificateRow> find(const Serial& serial) override;
   Result<std::vector<CertificateRow>> search(CertificateQuery query) override;
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,

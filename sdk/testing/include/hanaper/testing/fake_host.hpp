@@ -140,7 +140,9 @@ class FakeHost final : public Host {
   const std::string& state_folder() const override { return folder_; }
   const std::string& public_url() const override { return url_; }
   void* service(std::string_view) override { return nullptr; }
+  Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
 
+  Share node_share;  // of whatever work
   ManualClock manual_clock;
   RecordingLog recording_log;
   FakeMetrics fake_metrics;
