@@ -184,6 +184,8 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   server_ =
       std::make_unique<http::Server>(http::ServerOptions{model_.node.io_threads, model_.node.request_timeout},
                                      *workers_, shared_.logger, shared_.metrics);
+  // Before anybody keeps an answer that a revocation could make wrong.
+  HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(start_kind("protocol"));
   HANAPER_CHECK(open_listeners());
   HANAPER_CHECK(server_->open_control(model_.node.socket, std::move(commands)));

@@ -18,8 +18,8 @@ class ChangeFeed {
     for (const StatusAuthority::Watcher& watcher : watchers_) watcher(row);
   }
 
-  // [worker] Publishes what the ledger has got since the last time; the first time only finds out where the
-  // ledger stands: who subscribed knows nothing older.
+  // [worker] Publishes what the ledger has got since the last time. The first time, which must be before
+  // anybody knows anything, only finds out where the ledger stands.
   Status poll(Ledger& ledger);
 
  private:

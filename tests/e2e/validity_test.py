@@ -160,6 +160,7 @@ class Both(Validity):
         self.assertIn("revoked", text)
 
     def test_many_at_once_from_a_file(self):
+        self.crl_ready()
         serials = [self.serial(self.issue(f"{i}.example.test")) for i in range(6)]
         listing = self.folder("serials")
         listing.write_text("# those that must go\n" + "\n".join(serials) + "\n\n")
