@@ -9,29 +9,7 @@ prefix=$work/prefix
 export PATH="$prefix/bin:$PATH"
 export TMPDIR=$work
 
-failed=0
-check() {  # SENTENCE COMMAND...
-  local sentence=$1
-  shift
-  if "$@" > "$work/said" 2>&1; then
-    echo "ok: $sentence"
-  else
-    echo "FAILED: $sentence"
-    sed 's/^/    /' "$work/said"
-    failed=$((failed + 1))
-  fi
-}
-skip() { echo "SKIP $*"; skipped=1; }
-skipped=
-
-says() {  # TEXT COMMAND...
-  local text=$1
-  shift
-  "$@" > "$work/out" 2>&1
-  local status=$?
-  cat "$work/out"
-  [ $status -eq 0 ] && grep -qF -- "$text" "$work/out"
-}
+. "$(dirname "$0")/../checks.sh"
 
 umask 022
 check "everything installs (build every target first)" cmake --install "$build" --prefix "$prefix"
@@ -112,5 +90,4 @@ check "a test of a stranger's plugin finds fakes and toolkit" cmake -G Ninja -S 
 check "it builds and links" cmake --build "$work/user/build"
 check "it runs" "$work/user/build/user"
 
-[ $failed -eq 0 ] || { echo "$failed checks failed"; exit 1; }
-[ -z "$skipped" ] || exit 77
+end

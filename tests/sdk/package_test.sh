@@ -7,7 +7,7 @@ here=$(realpath "${0%/*}")
 umask 022
 work=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$work"' EXIT
-. "$here/checks.sh"
+. "$here/../checks.sh"
 
 for program in cpack dpkg-deb dpkg-shlibdeps; do
   command -v $program > /dev/null || { skip "$program is missing: no package was made"; end; }
@@ -80,7 +80,7 @@ if [ "$(id -u)" -ne 0 ]; then
   end
 fi
 mkdir "$work/machine"
-cp "$here/package_inside.sh" "$here/unit_calls.py" "$here/checks.sh" "$main" "$dev" "$work/machine"
+cp "$here/package_inside.sh" "$here/unit_calls.py" "$here/../checks.sh" "$main" "$dev" "$work/machine"
 unshare --mount --net --pid --fork --kill-child --propagation private "$here/package_machine.sh" "$work/machine" "$source" "$build"
 status=$?
 [ $status -ne 77 ] || skipped=1

@@ -7,7 +7,7 @@ rm -rf "$work" && mkdir -p "$work"
 chmod go-w "$work"
 trap '[ $failed -ne 0 ] || rm -rf "$work"' EXIT
 
-. "${BASH_SOURCE[0]%/*}/checks.sh"
+. "${BASH_SOURCE[0]%/*}/../checks.sh"
 
 # What is the same for each project that is built here: the way of the tree itself.
 sanitizer=$(sed -n 's/^HANAPER_SANITIZER:[A-Z]*=//p' "$build/CMakeCache.txt")

@@ -70,14 +70,15 @@ class Pkcs11 final : public Keys, public Replication {
 
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const std::lock_guard lock(mutex_);
-    if (const auto known = keys_.find(label); known != keys_.end())
-      return std::shared_ptr<Key>(known->second);
+    if (std::shared_ptr<GroupKey> key = known(label)) return std::shared_ptr<Key>(std::move(key));
+    const std::lock_guard alone(alone_);
+    if (std::shared_ptr<GroupKey> key = known(label)) return std::shared_ptr<Key>(std::move(key));
     HANAPER_TRY(KeyObject object, reference(label));
     // One name for one key: the group looks on every token under the name that was asked for.
     object.label = label;
     auto key = std::make_shared<GroupKey>(tokens_, std::move(object), host_->log(), host_->metrics());
     key->check();
+    const std::lock_guard lock(mutex_);
     keys_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }
@@ -92,7 +93,7 @@ class Pkcs11 final : public Keys, public Replication {
 
   Status remove(std::string_view label) override {
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const std::lock_guard making(making_);
+    const std::lock_guard alone(alone_);
     bool found = false;
     for (const std::unique_ptr<Token>& token : tokens_) {
       Status deleted = delete_key(*token, label);
@@ -100,7 +101,7 @@ class Pkcs11 final : public Keys, public Replication {
       found = found || deleted;
     }
     const std::lock_guard lock(mutex_);
-    if (const auto known = keys_.find(label); known != keys_.end()) keys_.erase(known);
+    if (const auto key = keys_.find(label); key != keys_.end()) keys_.erase(key);
     if (!found) return not_found("no key \"" + std::string(label) + "\" on " + names());
     return {};
   }
@@ -126,18 +127,24 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
   Result<std::vector<std::string>> replicate(std::string_view label) override {
-    const std::lock_guard making(making_);
+    const std::lock_guard alone(alone_);
     std::vector<std::string> done;
     for (std::size_t i = 1; i < tokens_.size(); ++i) {
       HANAPER_CHECK(copy_key(*tokens_[0], *tokens_[i], label));
       done.push_back(tokens_[i]->name());
     }
-    const std::lock_guard lock(mutex_);
-    if (const auto known = keys_.find(label); known != keys_.end()) known->second->check();
+    if (const std::shared_ptr<GroupKey> key = known(label)) key->check();
     return done;
   }
 
  private:
+  // The key that was found before, or null. From memory.
+  std::shared_ptr<GroupKey> known(std::string_view label) {
+    const std::lock_guard lock(mutex_);
+    const auto key = keys_.find(label);
+    return key == keys_.end() ? nullptr : key->second;
+  }
+
   // The first token that answers.
   Token* first() const {
     for (const std::unique_ptr<Token>& token : tokens_)
@@ -172,7 +179,7 @@ class Pkcs11 final : public Keys, public Replication {
           "a group of tokens makes no keys unless wrappable = true lets it copy them; or make them "
           "by the vendor's own tools");
     {
-      const std::lock_guard making(making_);
+      const std::lock_guard alone(alone_);
       for (std::size_t i = 1; i < tokens_.size(); ++i)
         if (const auto there = describe_key(*tokens_[i], label);
             there || there.error().code == Code::conflict)
@@ -213,8 +220,8 @@ class Pkcs11 final : public Keys, public Replication {
   std::vector<TokenOptions> token_options_;
   std::vector<std::unique_ptr<Token>> tokens_;
 
-  std::mutex making_;  // one key is made, copied or deleted at a time
-  std::mutex mutex_;
+  std::mutex alone_;  // one key at a time is looked for, made, copied or deleted; taken before mutex_
+  std::mutex mutex_;  // never held while a token is asked, because health takes it
   std::map<std::string, std::shared_ptr<GroupKey>, std::less<>> keys_;  // guarded by mutex_
 };
 

@@ -173,17 +173,17 @@ Status Token::mend(std::uint64_t seen) {
 }
 
 Status Token::mend_alone(Module::Alone& module) {
+  std::vector<CK_SESSION_HANDLE> old;
   {
     const std::lock_guard lock(mutex_);
-    // Ours only: other tokens and other programs' parts share the module.
-    if (module_life_ == module.life()) {
-      for (CK_SESSION_HANDLE session : idle_) module.functions().C_CloseSession(session);
-      if (login_ != 0) module.functions().C_CloseSession(login_);
-    }
-    idle_.clear();
+    old.swap(idle_);
+    if (login_ != 0) old.push_back(login_);
+    if (module_life_ != module.life()) old.clear();
     login_ = 0;
     life_ = 0;
   }
+  // Ours only: other tokens and other programs' parts share the module.
+  for (CK_SESSION_HANDLE session : old) module.functions().C_CloseSession(session);
   auto slot = find_slot(module);
   if (!slot && SteadyClock::now() >= next_restart_) {
     // Some modules see what was plugged in only when they start.

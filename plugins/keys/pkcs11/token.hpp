@@ -115,10 +115,9 @@ class Token {
 
   mutable std::mutex mutex_;
   std::condition_variable returned_;  // a session, or who mended
-  // Guarded by mutex_, all of them.
+  // Guarded by mutex_, which is never held while the token is asked.
   bool mending_ = false;  // one mends, the others wait and look again
   std::chrono::steady_clock::time_point next_attempt_;
-  std::chrono::steady_clock::time_point next_restart_;
   std::uint64_t life_ = 0;         // 0: not connected
   std::uint64_t lives_ = 0;        // how many there have been
   std::uint64_t module_life_ = 0;  // the module's that ours belongs to
@@ -128,6 +127,8 @@ class Token {
   std::size_t borrowed_ = 0;
   std::vector<std::chrono::steady_clock::time_point> since_;  // of each place in use; epoch: free
   Status trouble_;                                            // why the token could not be had last time
+  // Touched by who mends, and by nobody else.
+  std::chrono::steady_clock::time_point next_restart_;
   bool pin_refused_ = false;
 };
 

@@ -1,0 +1,249 @@
+#include "fields.hpp"
+
+#include <hanaper/toolkit/signature_algorithm.hpp>
+
+#include <charconv>
+
+namespace hanaper::config {
+namespace {
+
+x509::NameConstraints read_constraints(const Fields& fields) {
+  const auto parse = [](std::string_view text) { return x509::parse_subtree(text); };
+  return {fields.each("name_constraints.permit", parse), fields.each("name_constraints.exclude", parse)};
+}
+
+// "[::]:8443" to address and port.
+bool split_endpoint(std::string_view text, std::string& host, std::uint16_t& port) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  std::string_view address = text.substr(0, colon);
+  const bool bracketed = address.starts_with('[') && address.ends_with(']');
+  if (bracketed) address = address.substr(1, address.size() - 2);
+  const auto octets = x509::ip_octets(address);
+  if (!octets || (octets->size() == 16) != bracketed) return false;
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  host = address;
+  return error == std::errc{} && end == digits.data() + digits.size() && port != 0;
+}
+
+std::string default_url(const ListenerConfig& listener) {
+  std::string host = listener.host.find(':') == std::string::npos ? listener.host : "[" + listener.host + "]";
+  for (const Identifier& name : listener.names)
+    if (name.kind == Identifier::Kind::dns && !name.value.starts_with("*.")) {
+      host = name.value;
+      break;
+    }
+  const bool usual = listener.port == (listener.tls ? 443 : 80);
+  return (listener.tls ? "https://" : "http://") + host + (usual ? "" : ":" + std::to_string(listener.port));
+}
+
+// "hsm:root" as instance and label.
+std::pair<std::string, std::string> read_key_place(const Fields& fields, const std::string& example) {
+  const std::string key = fields.text("key");
+  const std::size_t colon = key.find(':');
+  if (!key.empty() && (colon == std::string::npos || colon == 0 || colon + 1 == key.size()))
+    fields.wrong("key", "\"" + key + "\" is not instance:label, like \"soft:" + example + "\"");
+  if (colon == std::string::npos) return {};
+  return {key.substr(0, colon), key.substr(colon + 1)};
+}
+
+void read_certificate(const Fields& fields, ListenerConfig& listener) {
+  listener.issue = fields.text("certificate.issue");
+  listener.certificate_file = fields.text("certificate.file");
+  listener.key_file = fields.text("certificate.key");
+  listener.names =
+      fields.each("certificate.names", [](std::string_view text) { return x509::guess_identifier(text); });
+  listener.tls = !listener.issue.empty() || !listener.certificate_file.empty();
+  if (!listener.issue.empty() && !listener.certificate_file.empty())
+    fields.wrong("certificate.file", "both issue and file are given; one of them is the certificate");
+  if (!listener.issue.empty() && listener.names.empty() && fields.texts("certificate.names").empty())
+    fields.wrong("certificate.names", "must be given with certificate.issue");
+  if (fields.has("key")) {
+    std::tie(listener.keys, listener.label) = read_key_place(fields, "tls");
+    if (!listener.tls) fields.wrong("key", "needs a TLS listener; give it a certificate");
+    if (!listener.key_file.empty()) fields.wrong("key", "both key and certificate.key are given");
+  } else if (listener.certificate_file.empty() != listener.key_file.empty())
+    fields.wrong(listener.key_file.empty() ? "certificate.file" : "certificate.key",
+                 "certificate.file and certificate.key go together");
+}
+
+SerialConfig read_serial(const Fields& fields) {
+  SerialConfig serial;
+  serial.range = fields.text("serial") == "range";
+  serial.size = static_cast<std::uint64_t>(fields.integer("range.size"));
+  if (const auto start =
+          fields.parsed("range.start", [](std::string_view text) { return Serial::from_text(text); }))
+    serial.start = *start;
+  return serial;
+}
+
+Result<Bytes> honoured_extension(std::string_view name) {
+  if (name == "key-usage") return der::oid_from_text("2.5.29.15");
+  if (name == "extended-key-usage") return der::oid_from_text("2.5.29.37");
+  if (name == "tls-feature") return der::oid_from_text("1.3.6.1.5.5.7.1.24");
+  HANAPER_TRY(Bytes oid, der::oid_from_text(name));
+  // What the host writes itself cannot come from a request.
+  for (std::string_view own : {"2.5.29.14", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32",
+                               "2.5.29.35", "2.5.29.46", "1.3.6.1.5.5.7.1.1"})
+    if (own == name)
+      return malformed("\"" + std::string(name) + "\" is written by the host and never taken from a request");
+  return oid;
+}
+
+Result<x509::PolicyInformation> policy_information(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  HANAPER_TRY(Bytes oid, der::oid_from_text(text.substr(0, equals)));
+  x509::PolicyInformation policy{std::move(oid), {}};
+  if (equals != std::string_view::npos) {
+    HANAPER_TRY(const Identifier uri,
+                x509::normal_identifier(Identifier::Kind::uri, text.substr(equals + 1)));
+    policy.cps = uri.value;
+  }
+  return policy;
+}
+
+}  // namespace
+
+NodeConfig read_node(const Fields& fields) {
+  NodeConfig node;
+  node.name = fields.text("name");
+  if (node.name.size() > 64) fields.wrong("name", "longer than 64 characters");
+  node.socket = fields.text("socket");
+  if (node.socket.size() > 107)
+    fields.wrong("socket", "\"" + node.socket + "\" is too long for a unix socket (107 octets)");
+  node.blocked_keys = fields.text("blocked_keys");
+  node.workers = static_cast<std::size_t>(fields.integer("workers"));
+  node.queue = static_cast<std::size_t>(fields.integer("queue"));
+  node.io_threads = static_cast<std::size_t>(fields.integer("io_threads"));
+  node.request_timeout = fields.duration("request_timeout");
+  node.drain = fields.duration("drain");
+  return node;
+}
+
+OutboundConfig read_outbound(const Fields& fields) {
+  OutboundConfig outbound;
+  outbound.resolvers = fields.texts("resolvers");
+  const auto parse = [](std::string_view text) -> Result<x509::Subtree> {
+    HANAPER_TRY(x509::Subtree range, x509::parse_subtree(text));
+    if (range.kind != Identifier::Kind::ip)
+      return malformed("\"" + std::string(text) + "\" is no address range");
+    return range;
+  };
+  outbound.permit = fields.each("permit", parse);
+  outbound.deny = fields.each("deny", parse);
+  outbound.timeout = fields.duration("timeout");
+  return outbound;
+}
+
+ListenerConfig read_listener(const std::string& name, const Fields& fields) {
+  ListenerConfig listener;
+  listener.name = name;
+  if (fields.has("bind") && !split_endpoint(fields.text("bind"), listener.host, listener.port))
+    fields.wrong("bind", "\"" + fields.text("bind") +
+                             "\" is not address:port, like \"0.0.0.0:8443\" or \"[::]:8443\"");
+  read_certificate(fields, listener);
+  listener.tls12 = fields.text("tls") == "1.2";
+  const std::string clients = fields.text("client_certificates");
+  listener.client_certificates = clients == "required"   ? ClientCertificates::required
+                                 : clients == "optional" ? ClientCertificates::optional
+                                                         : ClientCertificates::none;
+  if (!listener.tls && listener.client_certificates != ClientCertificates::none)
+    fields.wrong("client_certificates", "needs a TLS listener; give it a certificate");
+  listener.freebind = fields.flag("freebind");
+  listener.status = fields.flag("status");
+  listener.max_connections = static_cast<std::size_t>(fields.integer("max_connections"));
+  listener.header_limit = fields.size("header_limit");
+  listener.header_timeout = fields.duration("header_timeout");
+  listener.body_timeout = fields.duration("body_timeout");
+  listener.idle_timeout = fields.duration("idle_timeout");
+  listener.url = fields.has("url") ? fields.text("url") : default_url(listener);
+  while (listener.url.ends_with('/')) listener.url.pop_back();
+  if (!listener.url.starts_with("https://") && !listener.url.starts_with("http://"))
+    fields.wrong("url", "\"" + listener.url + "\" begins with neither https:// nor http://");
+  return listener;
+}
+
+AuthorityConfig read_authority(const std::string& name, const Fields& fields) {
+  AuthorityConfig authority;
+  authority.name = name;
+  std::tie(authority.keys, authority.label) = read_key_place(fields, name);
+  authority.key_position = fields.position("key");
+  if (const auto spec = fields.parsed("key_type", [](std::string_view text) { return parse_key_spec(text); }))
+    authority.key_type = *spec;
+  if (auto subject =
+          fields.parsed("subject", [](std::string_view text) { return x509::parse_name_text(text); }))
+    authority.subject = *std::move(subject);
+  authority.issuer = fields.text("issuer");
+  authority.external = authority.issuer == "external";
+  if (authority.external) authority.issuer.clear();
+  authority.lifetime = fields.duration("lifetime");
+  authority.path_length = fields.maybe_unsigned("path_length");
+  authority.scheme =
+      fields.parsed("signature", [](std::string_view text) { return x509::parse_scheme(text); });
+  if (authority.scheme && !x509::fits(authority.key_type, *authority.scheme))
+    fields.wrong("signature", "a key of type " + to_string(authority.key_type) + " cannot sign with it");
+  authority.constraints = read_constraints(fields);
+  authority.serial = read_serial(fields);
+  return authority;
+}
+
+ProfileConfig read_profile(const std::string& name, const Fields& fields) {
+  ProfileConfig profile;
+  profile.name = name;
+  profile.lifetime = fields.duration("lifetime");
+  profile.backdate = fields.duration("backdate");
+  profile.key_types = fields.each("key_types", [](std::string_view text) { return parse_key_spec(text); });
+  profile.extended_usages =
+      fields.each("usages", [](std::string_view text) { return x509::parse_extended_usage_name(text); });
+  if (fields.has("key_usages")) {
+    std::uint16_t bits = 0;
+    for (std::uint16_t bit :
+         fields.each("key_usages", [](std::string_view text) { return x509::parse_key_usage_name(text); }))
+      bits |= bit;
+    profile.key_usage = bits;
+  }
+  for (const std::string& kind : fields.texts("names"))
+    for (auto known :
+         {Identifier::Kind::dns, Identifier::Kind::ip, Identifier::Kind::email, Identifier::Kind::uri})
+      if (to_string(known) == kind) profile.names.insert(known);
+  profile.max_names = static_cast<std::size_t>(fields.integer("max_names"));
+  const std::string subject = fields.text("subject");
+  profile.subject = subject == "none"      ? ProfileConfig::Subject::none
+                    : subject == "request" ? ProfileConfig::Subject::request
+                                           : ProfileConfig::Subject::common_name;
+  profile.ca = fields.flag("ca");
+  profile.path_length = fields.maybe_unsigned("path_length");
+  profile.policies = fields.each("policies", policy_information);
+  profile.constraints = read_constraints(fields);
+  profile.must_staple = fields.flag("must_staple");
+  profile.honour = fields.each("honour", honoured_extension);
+  profile.scheme = fields.parsed("signature", [](std::string_view text) { return x509::parse_scheme(text); });
+  profile.ocsp_url = fields.text("ocsp_url");
+  profile.crl_url = fields.text("crl_url");
+  profile.issuer_url = fields.text("issuer_url");
+  if (!profile.ca && profile.path_length)
+    fields.wrong("path_length", "only certificates of authorities have one; set ca = true");
+  for (const char* key : {"name_constraints.permit", "name_constraints.exclude"})
+    if (!profile.ca && !fields.texts(key).empty())
+      fields.wrong(key, "only certificates of authorities have them; set ca = true");
+  if (profile.ca && profile.subject == ProfileConfig::Subject::none)
+    fields.wrong("subject", "an authority needs one (RFC 5280 4.1.2.6)");
+  return profile;
+}
+
+PipelineConfig read_pipeline(const std::string& name, const Fields& fields) {
+  PipelineConfig pipeline;
+  pipeline.name = name;
+  pipeline.authority = fields.text("authority");
+  pipeline.profiles = fields.texts("profiles");
+  if (fields.has("profiles") && pipeline.profiles.empty()) fields.wrong("profiles", "at least one is needed");
+  pipeline.authenticate = fields.texts("authenticate");
+  pipeline.policy = fields.texts("policy");
+  pipeline.validate = fields.texts("validate");
+  pipeline.publish = fields.texts("publish");
+  pipeline.notify = fields.texts("notify");
+  return pipeline;
+}
+
+}  // namespace hanaper::config
