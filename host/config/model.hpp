@@ -113,6 +113,7 @@ struct PipelineConfig {
   std::string name;
   std::string authority;
   std::vector<std::string> profiles, authenticate, policy, validate, publish, notify;
+  bool authenticate_all = false;
 };
 
 // A plugin instance: [kind.name].

@@ -1,6 +1,8 @@
 // A request's way through both halves of the spine, and what comes after: revocation, status.
 #include "pipeline.hpp"
 
+#include <algorithm>
+
 namespace hanaper::issuance {
 namespace {
 
@@ -21,6 +23,35 @@ Pipeline::Pipeline(std::string name, Spine spine)
                                       {{"pipeline", name_}})),
       time_(spine_.metrics.histogram("hanaper_issue_seconds", "Time from request to durable certificate.",
                                      {{"pipeline", name_}})) {}
+
+Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
+  const auto wiring = wiring_.load();
+  if (wiring->authenticators.empty())
+    return Error{Code::unauthenticated, "pipeline " + name_ + " has no authenticators: nobody is known"};
+  std::optional<Identity> known;
+  std::string refusals;
+  for (const auto& [name, authenticator] : wiring->authenticators) {
+    auto found = authenticator->authenticate(request, call);
+    if (!found && found.error().code != Code::unauthenticated) return std::move(found).error();
+    if (found && !wiring->authenticate_all) return found;
+    if (!found && wiring->authenticate_all) return std::move(found).error();
+    if (!found)
+      refusals += (refusals.empty() ? "" : "; ") + found.error().detail;
+    else if (!known)
+      known = *std::move(found);
+    else
+      std::ranges::move(found->roles, std::back_inserter(known->roles));
+  }
+  if (known) return *std::move(known);
+  return Error{Code::unauthenticated, std::move(refusals)};
+}
+
+std::vector<std::string> Pipeline::challenges() const {
+  std::vector<std::string> values;
+  for (const auto& [name, authenticator] : wiring_.load()->authenticators)
+    if (std::string value = authenticator->challenge(); !value.empty()) values.push_back(std::move(value));
+  return values;
+}
 
 Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
   const auto start = std::chrono::steady_clock::now();

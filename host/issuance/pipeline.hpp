@@ -26,8 +26,10 @@ struct Spine {
 // What the configuration fills in; replaced as a whole by a reload.
 struct Wiring {
   std::shared_ptr<const Authority> authority;
-  std::vector<std::shared_ptr<const Profile>> profiles;   // the first is the default
-  std::vector<std::pair<std::string, Policy*>> policies;  // the node's
+  std::vector<std::shared_ptr<const Profile>> profiles;                // the first is the default
+  std::vector<std::pair<std::string, Authenticator*>> authenticators;  // the node's, as all below
+  bool authenticate_all = false;
+  std::vector<std::pair<std::string, Policy*>> policies;
   std::vector<std::pair<std::string, Validator*>> validators;
 };
 
@@ -42,6 +44,8 @@ class Pipeline final : public Issuer {
   // profile that cannot work is found at start.
   Status rehearse();
 
+  Result<Identity> authenticate(const Request& request, Call& call) override;
+  std::vector<std::string> challenges() const override;
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;

@@ -131,12 +131,16 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
   wiring->authority = authority;
   for (const std::string& name : config.profiles)
     wiring->profiles.push_back(std::make_shared<issuance::Profile>(model_.profiles.at(name), authority));
+  for (const std::string& name : config.authenticate)
+    wiring->authenticators.emplace_back(name, instance("authenticator", name)->as<Authenticator>());
+  wiring->authenticate_all = config.authenticate_all;
   for (const std::string& name : config.policy)
     wiring->policies.emplace_back(name, instance("policy", name)->as<Policy>());
   for (const std::string& name : config.validate)
     wiring->validators.emplace_back(name, instance("validator", name)->as<Validator>());
   const auto null = [](const auto& entry) { return entry.second == nullptr; };
-  if (std::ranges::any_of(wiring->policies, null) || std::ranges::any_of(wiring->validators, null))
+  if (std::ranges::any_of(wiring->authenticators, null) || std::ranges::any_of(wiring->policies, null) ||
+      std::ranges::any_of(wiring->validators, null))
     return internal("pipeline." + config.name + ": a plugin is not of the kind its manifest says");
   return std::shared_ptr<const issuance::Wiring>(std::move(wiring));
 }

@@ -200,6 +200,14 @@ struct CertificateStatus {
 // Thread-safe.
 class Issuer {
  public:
+  // [worker] Who sends the request, as the pipeline's authenticators find out: the first that knows him, or,
+  // where the configuration says `all`, every one of them; then the name is the first's and the roles are
+  // everybody's. unauthenticated when they do not know him, and when the pipeline has none; unavailable.
+  virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
+
+  // [any] The WWW-Authenticate values of a 401.
+  virtual std::vector<std::string> challenges() const = 0;
+
   // [worker] Returns only what is durable. bad_csr, bad_key, rejected, forbidden, unsupported,
   // conflict (a record written with it has moved), unavailable.
   virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;

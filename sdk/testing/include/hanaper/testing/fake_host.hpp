@@ -90,6 +90,8 @@ class FakeOutbound final : public Outbound {
 class FakeIssuer final : public Issuer {
  public:
   FakeIssuer(MemoryStorage& storage, const Clock& clock);
+  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
+  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
@@ -102,6 +104,9 @@ class FakeIssuer final : public Issuer {
 
   std::set<std::string> forbidden_names;
   std::optional<Error> fail_with;
+  std::function<Result<Identity>(const Request&)> identify_sender = [](const Request&) -> Result<Identity> {
+    return Error{Code::unauthenticated, "nobody is known"};
+  };
 
  private:
   Status commit(Write& write);
