@@ -240,6 +240,7 @@ PipelineConfig read_pipeline(const std::string& name, const Fields& fields) {
   if (fields.has("profiles") && pipeline.profiles.empty()) fields.wrong("profiles", "at least one is needed");
   pipeline.authenticate = fields.texts("authenticate");
   pipeline.authenticate_all = fields.text("authenticate_by") == "all";
+  pipeline.approval = fields.text("approval") == "manual";
   pipeline.policy = fields.texts("policy");
   pipeline.validate = fields.texts("validate");
   pipeline.publish = fields.texts("publish");

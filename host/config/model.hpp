@@ -114,6 +114,7 @@ struct PipelineConfig {
   std::string authority;
   std::vector<std::string> profiles, authenticate, policy, validate, publish, notify;
   bool authenticate_all = false;
+  bool approval = false;  // somebody has to approve each request
 };
 
 // A plugin instance: [kind.name].

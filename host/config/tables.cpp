@@ -107,6 +107,7 @@ constexpr SettingKey pipeline_keys[] = {
     {"profiles", references, nullptr, "profile", "what may be issued; the first is the default"},
     {"authenticate", references, "[]", "authenticator", "who may ask, for protocols that leave that to HTTP"},
     {"authenticate_by", text, "any", "any|all", "whether one of them has to know who asks, or each"},
+    {"approval", text, "none", "none|manual", "whether somebody has to approve each request"},
     {"policy", references, "[]", "policy", "what may be asked, in this order"},
     {"validate", references, "[]", "validator", "what must hold before signing, in this order"},
     {"publish", references, "[]", "publisher", "where certificates are made public"},

@@ -55,7 +55,9 @@ std::vector<std::string> Pipeline::challenges() const {
 
 Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
   const auto start = std::chrono::steady_clock::now();
-  auto issued = run(request, call);
+  const bool approval = wiring_.load()->approval;
+  auto issued = approval || !request.once.empty() ? run_once(request, approval, call) : run(request, call);
+  if (!issued && issued.error().code == Code::pending) return issued;
   if (issued) {
     issued_.add();
     time_.observe(std::chrono::steady_clock::now() - start);

@@ -3,6 +3,7 @@
 
 #include "blocked_keys.hpp"
 #include "journey.hpp"
+#include "requests.hpp"
 #include "revocation.hpp"
 
 #include <hanaper/host.hpp>
@@ -17,6 +18,7 @@ struct Spine {
   services::Writer& writer;
   Signers& signers;
   BlockedKeys& blocked;
+  Requests& requests;
   const Clock& clock;
   Log& log;
   Metrics& metrics;
@@ -29,6 +31,7 @@ struct Wiring {
   std::vector<std::shared_ptr<const Profile>> profiles;                // the first is the default
   std::vector<std::pair<std::string, Authenticator*>> authenticators;  // the node's, as all below
   bool authenticate_all = false;
+  bool approval = false;
   std::vector<std::pair<std::string, Policy*>> policies;
   std::vector<std::pair<std::string, Validator*>> validators;
 };
@@ -65,6 +68,10 @@ class Pipeline final : public Issuer {
   Result<Admitted> admit(const IssueRequest& request, Call& call);
   Result<Cleared> clear(Admitted admitted, Call& call);
   Result<Issued> run(const IssueRequest& request, Call& call);
+  Result<Issued> run_once(const IssueRequest& request, bool approval, Call& call);
+  Result<Issued> step(const IssueRequest& request, const Fingerprint& csr, bool approval, Call& call);
+  Status ask_for_approval(const IssueRequest& request, RememberedRequest remembered, Call& call);
+  Result<Issued> issued_before(const CertificateId& id);
   Status draw_up(Work& work, Call& call);
   Result<const Profile*> find_profile(const Wiring& wiring, std::string_view name) const;
   Status run_policies(const Wiring& wiring, Draft& draft, Call& call) const;

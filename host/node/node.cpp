@@ -77,11 +77,12 @@ std::vector<std::string> Node::configure() {
   signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
+  requests_ = std::make_unique<issuance::Requests>(*shared_.storage, *shared_.writer, shared_.clock);
   for (const auto& [name, config] : model_.pipelines)
     pipelines_.emplace(
         name, std::make_unique<issuance::Pipeline>(
                   name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
-                                        shared_.clock, shared_.logger, shared_.metrics,
+                                        *requests_, shared_.clock, shared_.logger, shared_.metrics,
                                         [this](const RevocationRow& row) { changes_.publish(row); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
@@ -134,6 +135,7 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
   for (const std::string& name : config.authenticate)
     wiring->authenticators.emplace_back(name, instance("authenticator", name)->as<Authenticator>());
   wiring->authenticate_all = config.authenticate_all;
+  wiring->approval = config.approval;
   for (const std::string& name : config.policy)
     wiring->policies.emplace_back(name, instance("policy", name)->as<Policy>());
   for (const std::string& name : config.validate)

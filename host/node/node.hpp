@@ -50,6 +50,8 @@ class Node {
   loader::Catalog& catalog() noexcept { return catalog_; }
   // [any] Null when the configuration has no such instance.
   Keys* keys(std::string_view name) const;
+  // [any] Requests that wait for approval, and what became of them.
+  issuance::Requests& requests() noexcept { return *requests_; }
   // [any] For revocations that no pipeline is asked for.
   issuance::Revoker revoker();
   const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
@@ -78,6 +80,7 @@ class Node {
   std::vector<std::unique_ptr<Instance>>
       retired_;  // replaced by a reload; requests under way may still use them
   std::unique_ptr<issuance::Signers> signers_;
+  std::unique_ptr<issuance::Requests> requests_;
   issuance::BlockedKeys blocked_;
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;

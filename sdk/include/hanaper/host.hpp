@@ -170,6 +170,10 @@ struct IssueRequest {
   std::optional<std::vector<Identifier>> names;
   std::optional<Time> not_before;  // wishes within the profile's lifetime; refused beyond it
   std::optional<Time> not_after;
+  // A name for this request among the pipeline's, at most 200 octets: asked again under it, the same request
+  // gives the same certificate and never a second one, for 90 days. Empty: each call is a request of its own,
+  // or, where the pipeline wants approval, the octets of `csr` and the requester are the name.
+  std::string once;
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.
@@ -209,7 +213,8 @@ class Issuer {
   virtual std::vector<std::string> challenges() const = 0;
 
   // [worker] Returns only what is durable. bad_csr, bad_key, rejected, forbidden, unsupported,
-  // conflict (a record written with it has moved), unavailable.
+  // conflict (a record written with it has moved, or `once` names another request), unavailable; pending
+  // until somebody approves, where the pipeline wants that, and rejected when he denies.
   virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;
 
   // [worker] conflict when it is revoked already, and its hold is no other; not_found when this pipeline's
