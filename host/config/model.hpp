@@ -86,7 +86,8 @@ struct AuthorityConfig {
   std::optional<SignatureScheme> scheme;
   x509::NameConstraints constraints;
   SerialConfig serial;
-  std::string key_position;  // "pki.toml:31:7", for what only shows at start
+  std::string key_position;                     // "pki.toml:31:7", for what only shows at start
+  std::string registrar_keys, registrar_label;  // its registrar's key, when it has one
 };
 
 struct ProfileConfig {

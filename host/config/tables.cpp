@@ -63,6 +63,10 @@ constexpr SettingKey authority_keys[] = {
     {"subject", text, nullptr, nullptr, "distinguished name, RFC 4514: \"CN=Example Root CA,O=Example\""},
     {"issuer", text, "", nullptr, "authority that signs it, or \"external\"; self-signed without"},
     {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
+    {"registrar", text, "", nullptr,
+     "place of an RSA key that signs and decrypts for it where a protocol wants that, as SCEP does; init "
+     "makes "
+     "it"},
     {"lifetime", duration, "10y", "1d..100y", "how long its certificate is valid"},
     {"path_length", integer, "", "0..10", "authorities that may follow below it"},
     {"signature", text, "", nullptr, "signature scheme; default by key type"},

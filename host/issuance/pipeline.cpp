@@ -118,6 +118,16 @@ Result<CertificateId> Pipeline::identify(ByteView certificate) {
 
 std::vector<Bytes> Pipeline::chain() const { return wiring_.load()->authority->chain(); }
 
+std::vector<Bytes> Pipeline::path() const { return wiring_.load()->path; }
+
+Result<std::shared_ptr<Registrar>> Pipeline::registrar(Call& call) {
+  const auto wiring = wiring_.load();
+  if (!wiring->registrar)
+    return unsupported("authority." + wiring->authority->config().name +
+                       ".registrar: a key is wanted, \"instance:label\"; hanaper init makes it");
+  return wiring->registrar(call);
+}
+
 std::vector<std::string> Pipeline::profiles() const {
   std::vector<std::string> names;
   for (const auto& profile : wiring_.load()->profiles) names.push_back(profile->config().name);

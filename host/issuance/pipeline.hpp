@@ -28,8 +28,10 @@ struct Spine {
 // What the configuration fills in; replaced as a whole by a reload.
 struct Wiring {
   std::shared_ptr<const Authority> authority;
-  std::vector<std::shared_ptr<const Profile>> profiles;                // the first is the default
-  std::vector<std::pair<std::string, Authenticator*>> authenticators;  // the node's, as all below
+  std::vector<Bytes> path;  // its chain, with the root where this host has it
+  std::function<Result<std::shared_ptr<Registrar>>(Call&)> registrar = {};  // empty: it has none
+  std::vector<std::shared_ptr<const Profile>> profiles;                     // the first is the default
+  std::vector<std::pair<std::string, Authenticator*>> authenticators;       // the node's, as all below
   bool authenticate_all = false;
   bool approval = false;
   std::vector<std::pair<std::string, Policy*>> policies;
@@ -59,6 +61,8 @@ class Pipeline final : public Issuer {
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
   std::vector<Bytes> chain() const override;
+  std::vector<Bytes> path() const override;
+  Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override;
 
   const std::string& name() const noexcept { return name_; }

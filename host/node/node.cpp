@@ -117,9 +117,12 @@ Status Node::start() {
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
-  for (auto& [name, authority] : status_authorities_)
-    authority.attach({*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name},
-                     authorities_.find(name));
+  const validity::Means means{*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
+                              model_.node.name};
+  for (auto& [name, authority] : status_authorities_) authority.attach(means, authorities_.find(name));
+  for (const auto& [name, unused] : model_.authorities)
+    if (const auto authority = authorities_.find(name); authority && authority->registrar_key())
+      registrars_.emplace(name, std::make_unique<validity::Registrars>(means, authority));
   names_ = std::make_unique<NameIndex>(*shared_.storage, *shared_.writer);
   return wire_pipelines();
 }
@@ -130,6 +133,11 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
   if (!authority)
     return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
   wiring->authority = authority;
+  wiring->path = authorities_.path(config.authority);
+  if (authority->registrar_key()) {
+    validity::Registrars& registrars = *registrars_.at(config.authority);
+    wiring->registrar = [&registrars](Call& call) { return registrars.find(call); };
+  }
   for (const std::string& name : config.profiles)
     wiring->profiles.push_back(std::make_shared<issuance::Profile>(model_.profiles.at(name), authority));
   for (const std::string& name : config.authenticate)

@@ -3,6 +3,7 @@
 
 #include "../http/server.hpp"
 #include "../issuance/pipeline.hpp"
+#include "../validity/registrars.hpp"
 #include "../validity/status_authority.hpp"
 #include "authorities.hpp"
 #include "instance.hpp"
@@ -85,6 +86,7 @@ class Node {
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;
+  std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
   std::set<std::string, std::less<>> wired_;
   std::unique_ptr<NameIndex> names_;

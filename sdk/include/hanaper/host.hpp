@@ -4,6 +4,7 @@
 
 #include <hanaper/plugin.hpp>
 #include <hanaper/protocol.hpp>
+#include <hanaper/registrar.hpp>
 #include <hanaper/stages.hpp>
 #include <hanaper/storage.hpp>
 #include <hanaper/validity.hpp>
@@ -234,6 +235,13 @@ class Issuer {
 
   // [any] The chain above what this pipeline issues; DER, issuer first, self-signed root left out.
   virtual std::vector<Bytes> chain() const = 0;
+
+  // [any] The same with the self-signed root at the end, where this host has it.
+  virtual std::vector<Bytes> path() const = 0;
+
+  // [worker] Who speaks for the authority; made and renewed by the host. unsupported when the authority's
+  // table names no key for it; unavailable.
+  virtual Result<std::shared_ptr<Registrar>> registrar(Call& call) = 0;
 
   // [any] Names of the profiles it may issue, the default first.
   virtual std::vector<std::string> profiles() const = 0;

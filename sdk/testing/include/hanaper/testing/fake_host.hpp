@@ -100,6 +100,8 @@ class FakeIssuer final : public Issuer {
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
   std::vector<Bytes> chain() const override { return {}; }
+  std::vector<Bytes> path() const override { return {certificate_}; }
+  Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override { return {"default"}; }
 
   std::set<std::string> forbidden_names;
@@ -111,9 +113,17 @@ class FakeIssuer final : public Issuer {
  private:
   Status commit(Write& write);
 
+  class FakeRegistrar;
+
+  Bytes draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
+                std::span<const Identifier> names) const;
+  Bytes sign(ByteView tbs) const;
+
   MemoryStorage& storage_;
   const Clock& clock_;
   std::shared_ptr<crypto::SoftKey> key_;
+  Bytes certificate_;
+  std::shared_ptr<Registrar> registrar_;
 };
 
 // The Host of one plugin instance.
