@@ -76,8 +76,8 @@ constexpr Option keys_options[] = {
 };
 
 constexpr Option requests_options[] = {
-    {"--state", "STATE", "list: those in that state; default pending", false,
-     "pending|approved|denied|issuing|issued"},
+    {"--state", "STATE", "list: those that are pending (the default), approved, denied, issuing or issued",
+     false, ""},
     {"--reason", "TEXT", "deny: what the requester is told", false, ""},
 };
 

@@ -5,6 +5,7 @@
 
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <algorithm>
 #include <iostream>
 
 namespace hanaper::cli {
@@ -28,20 +29,23 @@ json::Value described(const issuance::RememberedRequest& request) {
   return json::Value(std::move(object));
 }
 
+constexpr issuance::RequestState states[] = {issuance::RequestState::pending,
+                                             issuance::RequestState::approved, issuance::RequestState::denied,
+                                             issuance::RequestState::issuing, issuance::RequestState::issued};
+
 Result<json::Value> list_requests(Node& node, std::string_view wanted) {
+  const auto* state = std::ranges::find(states, wanted, [](auto one) { return to_string(one); });
+  if (state == std::end(states))
+    return malformed("--state: requests are pending, approved, denied, issuing or issued, never \"" +
+                     std::string(wanted) + "\"");
   json::Array rows;
-  for (issuance::RequestState state :
-       {issuance::RequestState::pending, issuance::RequestState::approved, issuance::RequestState::denied,
-        issuance::RequestState::issuing, issuance::RequestState::issued}) {
-    if (to_string(state) != wanted) continue;
-    std::string after;
-    while (rows.size() < most) {
-      HANAPER_TRY(const std::vector<issuance::RememberedRequest> found,
-                  node.requests().list(state, after, page));
-      for (const issuance::RememberedRequest& request : found) rows.push_back(described(request));
-      if (found.size() < page) break;
-      after = found.back().id;
-    }
+  std::string after;
+  while (rows.size() < most) {
+    HANAPER_TRY(const std::vector<issuance::RememberedRequest> found,
+                node.requests().list(*state, after, page));
+    for (const issuance::RememberedRequest& request : found) rows.push_back(described(request));
+    if (found.size() < page) break;
+    after = found.back().id;
   }
   return json::Value(json::Object{{"requests", std::move(rows)}});
 }
