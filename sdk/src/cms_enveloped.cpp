@@ -162,7 +162,9 @@ Result<Secret> open(const EnvelopedView& view, const EnvelopedView::Recipient& r
 }
 
 Result<Bytes> envelop(ByteView content_type, ByteView content, const Recipient& recipient, Cipher cipher) {
-  const BioPtr in(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
+  // OpenSSL takes no null, not even for nothing.
+  const BioPtr in(
+      BIO_new_mem_buf(content.empty() ? "" : as_text(content).data(), static_cast<int>(content.size())));
   const CmsPtr cms(CMS_encrypt(nullptr, nullptr, entry(cipher).openssl(), CMS_PARTIAL | CMS_BINARY));
   const std::string type_text = der::oid_to_text(content_type);
   const ObjectPtr type(OBJ_txt2obj(type_text.c_str(), 1));

@@ -253,21 +253,41 @@ Result<SignedView> parse_signed(ByteView input) {
   return view;
 }
 
-const ByteView* find_signer(const SignedView& view, const SignerInfo& signer) {
-  for (const ByteView& der : view.certificates) {
-    const auto certificate = x509::parse_certificate(der);
-    if (!certificate) continue;
-    if (!signer.key_identifier.empty()) {
-      const auto* extension = certificate->find(oid::subject_key_identifier);
-      const auto identifier =
-          extension ? x509::parse_subject_key_identifier(extension->value) : Result<ByteView>(ByteView{});
-      if (identifier && equal(*identifier, signer.key_identifier)) return &der;
-    } else if (equal(certificate->issuer, signer.issuer) &&
-               equal(certificate->serial.octets(), signer.serial)) {
-      return &der;
-    }
+Result<Holder> parse_holder(ByteView der) {
+  if (der.size() > 64 * 1024) return malformed("a certificate of more than 64 KiB");
+  HANAPER_TRY(der::Reader outer, der::open(der, der::sequence));
+  HANAPER_TRY(der::Reader tbs, outer.enter(der::sequence));
+  Holder holder;
+  holder.der = der;
+  HANAPER_CHECK(tbs.maybe(der::context(0)));  // version
+  HANAPER_TRY(holder.serial, tbs.read_integer());
+  HANAPER_CHECK(tbs.expect(der::sequence));  // signature
+  HANAPER_TRY(const der::Element issuer, tbs.expect(der::sequence));
+  HANAPER_CHECK(tbs.expect(der::sequence));  // validity
+  HANAPER_TRY(const der::Element subject, tbs.expect(der::sequence));
+  HANAPER_TRY(const der::Element spki, tbs.expect(der::sequence));
+  holder.issuer = issuer.whole;
+  holder.subject = subject.whole;
+  holder.spki = spki.whole;
+  if (const auto view = x509::parse_certificate(der)) {
+    const auto* extension = view->find(oid::subject_key_identifier);
+    const auto identifier =
+        extension ? x509::parse_subject_key_identifier(extension->value) : Result<ByteView>(ByteView{});
+    if (identifier) holder.key_identifier = *identifier;
   }
-  return nullptr;
+  return holder;
+}
+
+Result<Holder> find_signer(const SignedView& view, const SignerInfo& signer) {
+  for (const ByteView der : view.certificates) {
+    const auto holder = parse_holder(der);
+    if (!holder) continue;
+    const bool named = signer.key_identifier.empty()
+                           ? equal(holder->issuer, signer.issuer) && equal(holder->serial, signer.serial)
+                           : equal(holder->key_identifier, signer.key_identifier);
+    if (named) return *holder;
+  }
+  return not_found("the signer's certificate is missing");
 }
 
 Result<crypto::Hash> hash_of(ByteView digest_algorithm, bool legacy) {

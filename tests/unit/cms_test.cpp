@@ -117,9 +117,9 @@ TEST_F(Cms, ReadsWhatOpenSslSigns) {
       ASSERT_TRUE(view->content);
       EXPECT_EQ(as_text(*view->content), content_);
       ASSERT_EQ(view->signers.size(), 1U);
-      const ByteView* signer = cms::find_signer(*view, view->signers[0]);
-      ASSERT_NE(signer, nullptr);
-      EXPECT_TRUE(equal(*signer, certificate_));
+      const auto signer = cms::find_signer(*view, view->signers[0]);
+      ASSERT_TRUE(signer);
+      EXPECT_TRUE(equal(signer->der, certificate_));
       EXPECT_TRUE(cms::verify(*view, view->signers[0], key_->spki(), true));
       EXPECT_EQ(cms::verify(*view, view->signers[0], key_->spki(), false).has_value(), !test.legacy);
       const auto other = *crypto::SoftKey::generate({KeyType::rsa, 2048});

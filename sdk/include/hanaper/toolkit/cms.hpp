@@ -69,8 +69,19 @@ struct SignedView {
 // A ContentInfo of SignedData: at most 16 certificates and 4 signers. Views into the input.
 Result<SignedView> parse_signed(ByteView der);
 
-// The certificate among `certificates` that the signer names; null when it is not there.
-const ByteView* find_signer(const SignedView& view, const SignerInfo& signer);
+// What a message needs of a certificate that somebody made out to himself: no more is asked of it than that
+// it can be read, because it vouches for nothing. Devices have serial numbers there that no CA would give.
+struct Holder {
+  ByteView der;
+  ByteView issuer, subject;  // whole Names
+  ByteView serial;           // INTEGER content
+  ByteView spki;
+  ByteView key_identifier;  // empty: none
+};
+Result<Holder> parse_holder(ByteView der);
+
+// The certificate among `certificates` that the signer names; not_found when it is not there.
+Result<Holder> find_signer(const SignedView& view, const SignerInfo& signer);
 
 // The hash of a digest algorithm; unsupported for all but SHA-256, SHA-384 and SHA-512, and SHA-1 where
 // `legacy` says so.
