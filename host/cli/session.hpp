@@ -62,6 +62,7 @@ int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_crl(Session& session);
 int run_requests(Session& session);
+int run_scep(Session& session);
 int run_ocsp(Session& session);
 int run_show(Session& session);
 int run_list(Session& session);
