@@ -15,6 +15,7 @@ build=${HANAPER_BUILD:-$PWD/build/release}
 "$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
 tests/servers/with_softhsm bench "$build/bin/pkcs11_bench" "$build/lib/hanaper/plugins" "{module}" ${short:+0.4} || [ $? -eq 77 ]
 HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
+HANAPER_BUILD=$build /usr/bin/python3 tests/bench/enrol_bench.py $short
 "$build/bin/validity_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${short:+100000} ${short:+0.1}
 "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
 for kind in mariadb postgresql; do

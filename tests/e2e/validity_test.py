@@ -151,6 +151,7 @@ class Both(Validity):
         self.assertEqual(self.node.out("revoke", "--from", listing, "--reason", "superseded"), "revoked 0, 6 were revoked already\n")
         listing.write_text("ff00\n")
         self.assertIn("no certificate with serial number 00ff00", self.node.error("revoke", "--from", listing))
+        self.crl_ready()
         self.assertTrue(until(lambda: all(self.listed(serial) for serial in serials)))
 
     def test_commands_make_list_show_and_download_crls(self):
