@@ -20,7 +20,7 @@ quickstart_packages() {
 test_packages() {
   echo libgtest-dev libgmock-dev python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
     clang-19 libclang-rt-19-dev nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
-    dpkg-dev systemd strace
+    dpkg-dev systemd strace strongswan-pki libstrongswan-extra-plugins libcharon-extra-plugins certmonger
 }
 
 # The clang++ that comes with libFuzzer here: the one that is asked for above, or any.

@@ -14,25 +14,14 @@ using namespace hanaper::cli;
 using Run = int (*)(Session&);
 
 Run find_run(std::string_view name) {
-  constexpr std::pair<std::string_view, Run> runs[] = {{"init", run_init},
-                                                       {"check", run_check},
-                                                       {"plan", run_plan},
-                                                       {"plugins", run_plugins},
-                                                       {"sample", run_sample},
-                                                       {"issue", run_issue},
-                                                       {"revoke", run_revoke},
-                                                       {"show", run_show},
-                                                       {"list", run_list},
-                                                       {"serials", run_serials},
-                                                       {"audit", run_audit},
-                                                       {"keys", run_keys},
-                                                       {"backup", run_backup},
-                                                       {"restore", run_restore},
-                                                       {"storage", run_storage},
-                                                       {"crl", run_crl},
-                                                       {"ocsp", run_ocsp},
-                                                       {"acme", run_acme},
-                                                       {"new-plugin", run_new_plugin}};
+  constexpr std::pair<std::string_view, Run> runs[] = {
+      {"init", run_init},         {"check", run_check},     {"plan", run_plan},
+      {"plugins", run_plugins},   {"sample", run_sample},   {"issue", run_issue},
+      {"revoke", run_revoke},     {"show", run_show},       {"list", run_list},
+      {"serials", run_serials},   {"audit", run_audit},     {"keys", run_keys},
+      {"backup", run_backup},     {"restore", run_restore}, {"storage", run_storage},
+      {"crl", run_crl},           {"ocsp", run_ocsp},       {"acme", run_acme},
+      {"requests", run_requests}, {"scep", run_scep},       {"new-plugin", run_new_plugin}};
   for (const auto& [known, run] : runs)
     if (known == name) return run;
   return nullptr;

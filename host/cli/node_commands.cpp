@@ -18,6 +18,7 @@ constexpr NamedCommand node_commands[] = {
     {"revoke", revoke},
     {"revoke_many", revoke_many},
     {"operate", operate},
+    {"requests", requests},
     {"show", show},
     {"list", list},
     {"serials", serials},

@@ -20,6 +20,7 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
 Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> show(Node& node, const json::Value& arguments, Call& call);
 Result<json::Value> list(Node& node, const json::Value& arguments, Call& call);
+Result<json::Value> requests(Node& node, const json::Value& arguments, Call& call);
 // keys
 Result<json::Value> keys(Node& node, const json::Value& arguments, Call& call);
 // the node

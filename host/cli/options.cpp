@@ -88,6 +88,17 @@ constexpr Option keys_options[] = {
     {"--yes", "", "delete: do not ask", false, ""},
 };
 
+constexpr Option requests_options[] = {
+    {"--state", "STATE", "list: those that are pending (the default), approved, denied, issuing or issued",
+     false, ""},
+    {"--reason", "TEXT", "deny: what the requester is told", false, ""},
+};
+
+constexpr Option scep_options[] = {
+    {"--subject", "NAME", "distinguished name that it is good for: \"CN=router-7\"", false, ""},
+    {"--profile", "PROFILE", "what is issued; default the pipeline's first", false, ""},
+};
+
 constexpr CommandSpec table[] = {
     {"init", "", "create state folder, pin, keys and authorities; changes nothing that exists", init_options,
      0, 0},
@@ -100,6 +111,9 @@ constexpr CommandSpec table[] = {
     {"issue", "", "issue a certificate", issue_options, 0, 0},
     {"revoke", "FILE_OR_SERIAL...", "revoke certificates, hold them, or release them", revoke_options, 0,
      10000},
+    {"requests", "list|approve|deny [REQUEST]", "look at requests that wait for approval, and decide",
+     requests_options, 1, 2},
+    {"scep", "challenge", "make a challengePassword that is good once", scep_options, 1, 1},
     {"crl", "generate|list|show|download [AUTHORITY]", "make CRLs now, look at them, or get one", crl_options,
      1, 2},
     {"ocsp", "export DIR", "write all OCSP responses as files for a web server", {}, 2, 2},
@@ -265,6 +279,8 @@ std::string bash_completion() {
     if (command.name == "audit") words += " verify tail";
     if (command.name == "new-plugin")
       for (std::string_view kind : config::kinds) words += " " + std::string(kind);
+    if (command.name == "scep") words += " challenge";
+    if (command.name == "requests") words += " list approve deny";
     if (command.name == "keys") words += " list create import delete replicate";
     cases += "    " + std::string(command.name) + ") words=\"" + words + "\" ;;\n";
   }

@@ -61,6 +61,8 @@ int run_new_plugin(Session& session);
 int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_crl(Session& session);
+int run_requests(Session& session);
+int run_scep(Session& session);
 int run_ocsp(Session& session);
 int run_acme(Session& session);
 int run_show(Session& session);

@@ -39,11 +39,12 @@ std::string default_url(const ListenerConfig& listener) {
 }
 
 // "hsm:root" as instance and label.
-std::pair<std::string, std::string> read_key_place(const Fields& fields, const std::string& example) {
-  const std::string key = fields.text("key");
+std::pair<std::string, std::string> read_key_place(const Fields& fields, const std::string& field,
+                                                   const std::string& example) {
+  const std::string key = fields.text(field);
   const std::size_t colon = key.find(':');
   if (!key.empty() && (colon == std::string::npos || colon == 0 || colon + 1 == key.size()))
-    fields.wrong("key", "\"" + key + "\" is not instance:label, like \"soft:" + example + "\"");
+    fields.wrong(field, "\"" + key + "\" is not instance:label, like \"soft:" + example + "\"");
   if (colon == std::string::npos) return {};
   return {key.substr(0, colon), key.substr(colon + 1)};
 }
@@ -60,7 +61,7 @@ void read_certificate(const Fields& fields, ListenerConfig& listener) {
   if (!listener.issue.empty() && listener.names.empty() && fields.texts("certificate.names").empty())
     fields.wrong("certificate.names", "must be given with certificate.issue");
   if (fields.has("key")) {
-    std::tie(listener.keys, listener.label) = read_key_place(fields, "tls");
+    std::tie(listener.keys, listener.label) = read_key_place(fields, "key", "tls");
     if (!listener.tls) fields.wrong("key", "needs a TLS listener; give it a certificate");
     if (!listener.key_file.empty()) fields.wrong("key", "both key and certificate.key are given");
   } else if (listener.certificate_file.empty() != listener.key_file.empty())
@@ -168,7 +169,9 @@ ListenerConfig read_listener(const std::string& name, const Fields& fields) {
 AuthorityConfig read_authority(const std::string& name, const Fields& fields) {
   AuthorityConfig authority;
   authority.name = name;
-  std::tie(authority.keys, authority.label) = read_key_place(fields, name);
+  std::tie(authority.keys, authority.label) = read_key_place(fields, "key", name);
+  std::tie(authority.registrar_keys, authority.registrar_label) =
+      read_key_place(fields, "registrar", "registrar");
   authority.key_position = fields.position("key");
   if (const auto spec = fields.parsed("key_type", [](std::string_view text) { return parse_key_spec(text); }))
     authority.key_type = *spec;
@@ -240,6 +243,8 @@ PipelineConfig read_pipeline(const std::string& name, const Fields& fields) {
   pipeline.profiles = fields.texts("profiles");
   if (fields.has("profiles") && pipeline.profiles.empty()) fields.wrong("profiles", "at least one is needed");
   pipeline.authenticate = fields.texts("authenticate");
+  pipeline.authenticate_all = fields.text("authenticate_by") == "all";
+  pipeline.approval = fields.text("approval") == "manual";
   pipeline.policy = fields.texts("policy");
   pipeline.validate = fields.texts("validate");
   pipeline.publish = fields.texts("publish");

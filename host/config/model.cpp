@@ -308,6 +308,7 @@ class Builder {
     for (const auto& [name, authority] : model_.authorities) {
       const Settings settings = settings_of("authority", name);
       if (!authority.keys.empty()) refer(settings, "key", "keys", authority.keys);
+      if (!authority.registrar_keys.empty()) refer(settings, "registrar", "keys", authority.registrar_keys);
       if (authority.issuer.empty()) continue;
       if (authority.issuer == name) {
         messages_.add(

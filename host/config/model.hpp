@@ -87,7 +87,8 @@ struct AuthorityConfig {
   std::optional<SignatureScheme> scheme;
   x509::NameConstraints constraints;
   SerialConfig serial;
-  std::string key_position;  // "pki.toml:31:7", for what only shows at start
+  std::string key_position;                     // "pki.toml:31:7", for what only shows at start
+  std::string registrar_keys, registrar_label;  // its registrar's key, when it has one
 };
 
 struct ProfileConfig {
@@ -114,6 +115,8 @@ struct PipelineConfig {
   std::string name;
   std::string authority;
   std::vector<std::string> profiles, authenticate, policy, validate, publish, notify;
+  bool authenticate_all = false;
+  bool approval = false;  // somebody has to approve each request
 };
 
 // A plugin instance: [kind.name].

@@ -16,9 +16,11 @@ std::string pipeline_text(const Model& model, const std::string& name) {
   const PipelineConfig& pipeline = found->second;
   const auto authority = model.authorities.find(pipeline.authority);
   const std::string keys = authority == model.authorities.end() ? "?" : authority->second.keys;
-  return name + ":" + list("authenticate", pipeline.authenticate) + list("policy", pipeline.policy) +
-         list("validate", pipeline.validate) + " sign(" + pipeline.authority + " @ " + keys + ") record(" +
-         model.storage().name + ")" + list("publish", pipeline.publish) + list("notify", pipeline.notify);
+  const std::string_view authenticate = pipeline.authenticate_all ? "authenticate-all" : "authenticate";
+  return name + ":" + list(authenticate, pipeline.authenticate) + list("policy", pipeline.policy) +
+         (pipeline.approval ? " approve(manual)" : "") + list("validate", pipeline.validate) + " sign(" +
+         pipeline.authority + " @ " + keys + ") record(" + model.storage().name + ")" +
+         list("publish", pipeline.publish) + list("notify", pipeline.notify);
 }
 
 std::string bound_url(const ListenerConfig& listener, const std::string& path) {

@@ -66,6 +66,10 @@ constexpr SettingKey authority_keys[] = {
     {"subject", text, nullptr, nullptr, "distinguished name, RFC 4514: \"CN=Example Root CA,O=Example\""},
     {"issuer", text, "", nullptr, "authority that signs it, or \"external\"; self-signed without"},
     {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
+    {"registrar", text, "", nullptr,
+     "place of an RSA key that signs and decrypts for it where a protocol wants that, as SCEP does; init "
+     "makes "
+     "it"},
     {"lifetime", duration, "10y", "1d..100y", "how long its certificate is valid"},
     {"path_length", integer, "", "0..10", "authorities that may follow below it"},
     {"signature", text, "", nullptr, "signature scheme; default by key type"},
@@ -108,7 +112,9 @@ constexpr SettingKey profile_keys[] = {
 constexpr SettingKey pipeline_keys[] = {
     {"authority", reference, nullptr, "authority", "who signs"},
     {"profiles", references, nullptr, "profile", "what may be issued; the first is the default"},
-    {"authenticate", references, "[]", "authenticator", "who may ask"},
+    {"authenticate", references, "[]", "authenticator", "who may ask, for protocols that leave that to HTTP"},
+    {"authenticate_by", text, "any", "any|all", "whether one of them has to know who asks, or each"},
+    {"approval", text, "none", "none|manual", "whether somebody has to approve each request"},
     {"policy", references, "[]", "policy", "what may be asked, in this order"},
     {"validate", references, "[]", "validator", "what must hold before signing, in this order"},
     {"publish", references, "[]", "publisher", "where certificates are made public"},

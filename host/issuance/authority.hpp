@@ -38,6 +38,8 @@ class Authority {
   static Result<std::shared_ptr<Authority>> assemble(const config::AuthorityConfig& config, AuthorityRow row,
                                                      std::shared_ptr<Key> key,
                                                      std::shared_ptr<SerialSource> serials, StatusUrls urls);
+  // [main] Once, before anybody else has it.
+  void give_registrar_key(std::shared_ptr<Key> key) { registrar_key_ = std::move(key); }
 
   const config::AuthorityConfig& config() const noexcept { return config_; }
   AuthorityId id() const noexcept { return row_.id; }
@@ -55,6 +57,8 @@ class Authority {
   const StatusUrls& urls() const noexcept { return urls_; }
   // The shard of new certificates of authorities.
   std::uint32_t shard_of_authorities() const noexcept { return urls_.split ? authority_shard : 0; }
+  // Its registrar's; null when it has none.
+  const std::shared_ptr<Key>& registrar_key() const noexcept { return registrar_key_; }
 
   // [worker] The signature over to-be-signed octets whose own algorithm field says `scheme`.
   Result<Bytes> sign(SignatureScheme scheme, ByteView tbs) const { return key_->sign(scheme, tbs); }
@@ -85,6 +89,7 @@ class Authority {
   x509::NameConstraints constraints_;
   SignatureScheme scheme_ = SignatureScheme::ecdsa_sha256;
   std::vector<Bytes> chain_;
+  std::shared_ptr<Key> registrar_key_;
 };
 
 // DER certificates one after the other, taken apart.

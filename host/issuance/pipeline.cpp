@@ -3,6 +3,8 @@
 
 #include <hanaper/toolkit/oids.hpp>
 
+#include <algorithm>
+
 namespace hanaper::issuance {
 namespace {
 
@@ -24,9 +26,40 @@ Pipeline::Pipeline(std::string name, Spine spine)
       time_(spine_.metrics.histogram("hanaper_issue_seconds", "Time from request to durable certificate.",
                                      {{"pipeline", name_}})) {}
 
+Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
+  const auto wiring = wiring_.load();
+  if (wiring->authenticators.empty())
+    return Error{Code::unauthenticated, "pipeline " + name_ + " has no authenticators: nobody is known"};
+  std::optional<Identity> known;
+  std::string refusals;
+  for (const auto& [name, authenticator] : wiring->authenticators) {
+    auto found = authenticator->authenticate(request, call);
+    if (!found && found.error().code != Code::unauthenticated) return std::move(found).error();
+    if (found && !wiring->authenticate_all) return found;
+    if (!found && wiring->authenticate_all) return std::move(found).error();
+    if (!found)
+      refusals += (refusals.empty() ? "" : "; ") + found.error().detail;
+    else if (!known)
+      known = *std::move(found);
+    else
+      std::ranges::move(found->roles, std::back_inserter(known->roles));
+  }
+  if (known) return *std::move(known);
+  return Error{Code::unauthenticated, std::move(refusals)};
+}
+
+std::vector<std::string> Pipeline::challenges() const {
+  std::vector<std::string> values;
+  for (const auto& [name, authenticator] : wiring_.load()->authenticators)
+    if (std::string value = authenticator->challenge(); !value.empty()) values.push_back(std::move(value));
+  return values;
+}
+
 Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
   const auto start = std::chrono::steady_clock::now();
-  auto issued = run(request, call);
+  const bool approval = wiring_.load()->approval;
+  auto issued = approval || !request.once.empty() ? run_once(request, approval, call) : run(request, call);
+  if (!issued && issued.error().code == Code::pending) return issued;
   if (issued) {
     issued_.add();
     time_.observe(std::chrono::steady_clock::now() - start);
@@ -118,6 +151,16 @@ Result<ValidityPeriod> Pipeline::validity(std::string_view name, std::optional<T
 }
 
 std::vector<Bytes> Pipeline::chain() const { return wiring_.load()->authority->chain(); }
+
+std::vector<Bytes> Pipeline::path() const { return wiring_.load()->path; }
+
+Result<std::shared_ptr<Registrar>> Pipeline::registrar(Call& call) {
+  const auto wiring = wiring_.load();
+  if (!wiring->registrar)
+    return unsupported("authority." + wiring->authority->config().name +
+                       ".registrar: a key is wanted, \"instance:label\"; hanaper init makes it");
+  return wiring->registrar(call);
+}
 
 std::vector<std::string> Pipeline::profiles() const {
   std::vector<std::string> names;

@@ -3,6 +3,7 @@
 
 #include "blocked_keys.hpp"
 #include "journey.hpp"
+#include "requests.hpp"
 #include "revocation.hpp"
 
 #include <hanaper/host.hpp>
@@ -17,6 +18,7 @@ struct Spine {
   services::Writer& writer;
   Signers& signers;
   BlockedKeys& blocked;
+  Requests& requests;
   const Clock& clock;
   Log& log;
   Metrics& metrics;
@@ -26,8 +28,13 @@ struct Spine {
 // What the configuration fills in; replaced as a whole by a reload.
 struct Wiring {
   std::shared_ptr<const Authority> authority;
-  std::vector<std::shared_ptr<const Profile>> profiles;   // the first is the default
-  std::vector<std::pair<std::string, Policy*>> policies;  // the node's
+  std::vector<Bytes> path;  // its chain, with the root where this host has it
+  std::function<Result<std::shared_ptr<Registrar>>(Call&)> registrar = {};  // empty: it has none
+  std::vector<std::shared_ptr<const Profile>> profiles;                     // the first is the default
+  std::vector<std::pair<std::string, Authenticator*>> authenticators;       // the node's, as all below
+  bool authenticate_all = false;
+  bool approval = false;
+  std::vector<std::pair<std::string, Policy*>> policies;
   std::vector<std::pair<std::string, Validator*>> validators;
 };
 
@@ -42,6 +49,8 @@ class Pipeline final : public Issuer {
   // profile that cannot work is found at start.
   Status rehearse();
 
+  Result<Identity> authenticate(const Request& request, Call& call) override;
+  std::vector<std::string> challenges() const override;
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
@@ -56,6 +65,8 @@ class Pipeline final : public Issuer {
                                   std::optional<Time> not_after) const override;
   AuthorityId authority() const override { return signer()->id(); }
   std::vector<Bytes> chain() const override;
+  std::vector<Bytes> path() const override;
+  Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override;
 
   const std::string& name() const noexcept { return name_; }
@@ -65,6 +76,10 @@ class Pipeline final : public Issuer {
   Result<Admitted> admit(const IssueRequest& request, Call& call);
   Result<Cleared> clear(Admitted admitted, Call& call);
   Result<Issued> run(const IssueRequest& request, Call& call);
+  Result<Issued> run_once(const IssueRequest& request, bool approval, Call& call);
+  Result<Issued> step(const IssueRequest& request, const Fingerprint& csr, bool approval, Call& call);
+  Status ask_for_approval(const IssueRequest& request, RememberedRequest remembered, Call& call);
+  Result<Issued> issued_before(const CertificateId& id);
   Status draw_up(Work& work, Call& call);
   Result<const Profile*> find_profile(const Wiring& wiring, std::string_view name) const;
   Status run_policies(const Wiring& wiring, Draft& draft, Call& call) const;

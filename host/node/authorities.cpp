@@ -17,6 +17,8 @@ namespace {
 
 using issuance::Authority;
 
+constexpr KeySpec registrar_key_spec{KeyType::rsa, 2048};
+
 Bytes joined(const std::vector<Bytes>& chain) {
   Bytes all;
   for (const Bytes& certificate : chain) all.insert(all.end(), certificate.begin(), certificate.end());
@@ -69,6 +71,28 @@ Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::Autho
   return created;
 }
 
+Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::AuthorityConfig& config) const {
+  const std::string place = config.registrar_keys + ":" + config.registrar_label;
+  auto key = find_keys_(config.registrar_keys)->find(config.registrar_label);
+  if (!key && key.error().code == Code::not_found)
+    return not_found("authority." + config.name + ".registrar: no key " + place +
+                     "; run hanaper init, or bring it here from the node that has it");
+  if (!key) return std::move(key).error().within("authority." + config.name + ".registrar");
+  if ((*key)->spec().type != KeyType::rsa)
+    return unsupported("authority." + config.name + ".registrar: the key " + place + " is of type " +
+                       to_string((*key)->spec()) + ", but a registrar decrypts, which takes RSA");
+  return key;
+}
+
+Status Authorities::create_registrar_key(const config::AuthorityConfig& config) const {
+  if (config.registrar_keys.empty()) return {};
+  auto key = find_registrar_key(config);
+  if (!key && key.error().code == Code::not_found)
+    key = find_keys_(config.registrar_keys)->create(config.registrar_label, registrar_key_spec);
+  if (!key) return std::move(key).error();
+  return {};
+}
+
 std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::AuthorityConfig& config) const {
   if (!config.serial.range) return std::make_shared<issuance::RandomSerials>(shared_.clock);
   // Nodes that start at the same number share a lane and take turns in it; others must not overlap.
@@ -80,9 +104,14 @@ std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::Autho
 
 Status Authorities::adopt(const config::AuthorityConfig& config, const AuthorityRow& row) {
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
-  HANAPER_TRY(authorities_[config.name],
+  HANAPER_TRY(const std::shared_ptr<Authority> authority,
               Authority::assemble(config, row, std::move(key), serials(config),
                                   issuance::status_urls(model_, config.name, offers_)));
+  if (!config.registrar_keys.empty()) {
+    HANAPER_TRY(std::shared_ptr<Key> registrar, find_registrar_key(config));
+    authority->give_registrar_key(std::move(registrar));
+  }
+  authorities_[config.name] = authority;
   return {};
 }
 
@@ -97,6 +126,23 @@ Status Authorities::load() {
 std::shared_ptr<Authority> Authorities::find(const std::string& name) const {
   const auto found = authorities_.find(name);
   return found == authorities_.end() ? nullptr : found->second;
+}
+
+std::vector<Bytes> Authorities::path(const std::string& name) const {
+  const auto authority = find(name);
+  if (!authority) return {};
+  std::vector<Bytes> path = authority->chain();
+  const auto top = x509::parse_certificate(path.empty() ? authority->certificate() : path.back());
+  if (!top) return path;
+  for (const auto& [unused, root] : authorities_) {
+    const auto view = x509::parse_certificate(root->certificate());
+    const bool self_signed = view && equal(view->issuer, view->subject);
+    if (self_signed && equal(top->issuer, view->subject)) {
+      path.push_back(root->certificate());
+      break;
+    }
+  }
+  return path;
 }
 
 Status Authorities::store(Write& write) {
@@ -120,6 +166,7 @@ Result<std::vector<Authorities::Outcome>> Authorities::init() {
 
 Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig& config) {
   HANAPER_TRY(std::optional<AuthorityRow> row, row_of(config.name));
+  HANAPER_CHECK(create_registrar_key(config));
   if (row && !row->certificate.empty()) {
     HANAPER_CHECK(adopt(config, *row));
     return Outcome{config.name, "exists, " + x509::name_text(config.subject) + ", until " +

@@ -26,6 +26,9 @@ class Authorities {
   // Null when it has no certificate yet.
   std::shared_ptr<issuance::Authority> find(const std::string& name) const;
 
+  // The chain above what that authority issues, with the self-signed root where this host has it.
+  std::vector<Bytes> path(const std::string& name) const;
+
   // One line for each authority: what init did or found.
   struct Outcome {
     std::string authority;
@@ -45,6 +48,8 @@ class Authorities {
 
  private:
   Result<std::shared_ptr<Key>> find_key(const config::AuthorityConfig& config) const;
+  Result<std::shared_ptr<Key>> find_registrar_key(const config::AuthorityConfig& config) const;
+  Status create_registrar_key(const config::AuthorityConfig& config) const;
   Result<std::shared_ptr<Key>> find_or_create_key(const config::AuthorityConfig& config) const;
   Result<std::shared_ptr<Key>> import_key(const config::AuthorityConfig& config,
                                           const crypto::SoftKey& soft) const;

@@ -77,11 +77,12 @@ std::vector<std::string> Node::configure() {
   signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
+  requests_ = std::make_unique<issuance::Requests>(*shared_.storage, *shared_.writer, shared_.clock);
   for (const auto& [name, config] : model_.pipelines)
     pipelines_.emplace(
         name, std::make_unique<issuance::Pipeline>(
                   name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
-                                        shared_.clock, shared_.logger, shared_.metrics,
+                                        *requests_, shared_.clock, shared_.logger, shared_.metrics,
                                         [this](const RevocationRow& row) { changes_.publish(row); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
@@ -116,9 +117,12 @@ Status Node::start() {
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
-  for (auto& [name, authority] : status_authorities_)
-    authority.attach({*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name},
-                     authorities_.find(name));
+  const validity::Means means{*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
+                              model_.node.name};
+  for (auto& [name, authority] : status_authorities_) authority.attach(means, authorities_.find(name));
+  for (const auto& [name, unused] : model_.authorities)
+    if (const auto authority = authorities_.find(name); authority && authority->registrar_key())
+      registrars_.emplace(name, std::make_unique<validity::Registrars>(means, authority));
   names_ = std::make_unique<NameIndex>(*shared_.storage, *shared_.writer);
   return wire_pipelines();
 }
@@ -129,14 +133,24 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
   if (!authority)
     return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
   wiring->authority = authority;
+  wiring->path = authorities_.path(config.authority);
+  if (authority->registrar_key()) {
+    validity::Registrars& registrars = *registrars_.at(config.authority);
+    wiring->registrar = [&registrars](Call& call) { return registrars.find(call); };
+  }
   for (const std::string& name : config.profiles)
     wiring->profiles.push_back(std::make_shared<issuance::Profile>(model_.profiles.at(name), authority));
+  for (const std::string& name : config.authenticate)
+    wiring->authenticators.emplace_back(name, instance("authenticator", name)->as<Authenticator>());
+  wiring->authenticate_all = config.authenticate_all;
+  wiring->approval = config.approval;
   for (const std::string& name : config.policy)
     wiring->policies.emplace_back(name, instance("policy", name)->as<Policy>());
   for (const std::string& name : config.validate)
     wiring->validators.emplace_back(name, instance("validator", name)->as<Validator>());
   const auto null = [](const auto& entry) { return entry.second == nullptr; };
-  if (std::ranges::any_of(wiring->policies, null) || std::ranges::any_of(wiring->validators, null))
+  if (std::ranges::any_of(wiring->authenticators, null) || std::ranges::any_of(wiring->policies, null) ||
+      std::ranges::any_of(wiring->validators, null))
     return internal("pipeline." + config.name + ": a plugin is not of the kind its manifest says");
   return std::shared_ptr<const issuance::Wiring>(std::move(wiring));
 }

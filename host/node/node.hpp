@@ -3,6 +3,7 @@
 
 #include "../http/server.hpp"
 #include "../issuance/pipeline.hpp"
+#include "../validity/registrars.hpp"
 #include "../validity/status_authority.hpp"
 #include "authorities.hpp"
 #include "instance.hpp"
@@ -50,6 +51,8 @@ class Node {
   loader::Catalog& catalog() noexcept { return catalog_; }
   // [any] Null when the configuration has no such instance.
   Keys* keys(std::string_view name) const;
+  // [any] Requests that wait for approval, and what became of them.
+  issuance::Requests& requests() noexcept { return *requests_; }
   // [any] For revocations that no pipeline is asked for.
   issuance::Revoker revoker();
   const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
@@ -78,10 +81,12 @@ class Node {
   std::vector<std::unique_ptr<Instance>>
       retired_;  // replaced by a reload; requests under way may still use them
   std::unique_ptr<issuance::Signers> signers_;
+  std::unique_ptr<issuance::Requests> requests_;
   issuance::BlockedKeys blocked_;
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;
+  std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
   std::set<std::string, std::less<>> wired_;
   std::unique_ptr<NameIndex> names_;

@@ -7,7 +7,7 @@ namespace hanaper {
 namespace {
 
 bool applies_while_running(const std::string& table) {
-  for (std::string_view prefix : {"log", "profile.", "policy.", "validator.", "pipeline."})
+  for (std::string_view prefix : {"log", "profile.", "authenticator.", "policy.", "validator.", "pipeline."})
     if (table == prefix || (prefix.ends_with('.') && table.starts_with(prefix))) return true;
   return false;
 }
@@ -41,7 +41,7 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
     return std::ranges::find(applied, table) != applied.end();
   };
 
-  // New policies and validators first; if one of them fails nothing has changed yet.
+  // New authenticators, policies and validators first; if one of them fails nothing has changed yet.
   std::vector<std::unique_ptr<Instance>> fresh;
   for (auto at = model.instances.begin(); at != model.instances.end();) {
     const auto current = at++;

@@ -1,9 +1,5 @@
 #include "responders.hpp"
 
-#include "../issuance/steps.hpp"
-#include "../services/audit.hpp"
-
-#include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
@@ -14,8 +10,6 @@ namespace {
 using issuance::Authority;
 
 constexpr auto lifetime = std::chrono::days{30};
-// For clients whose clocks are behind.
-constexpr auto backdate = std::chrono::minutes{5};
 
 // RFC 6960 4.2.1: "KeyHash ::= OCTET STRING -- SHA-1 hash of responder's public key (excluding the tag and
 // length fields)".
@@ -110,64 +104,20 @@ Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call)
   const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
   const Time not_after = std::min<Time>(now + lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
-  HANAPER_TRY(Bytes certificate, issue(*key, not_after, call));
-  return std::shared_ptr<Responder>(std::make_shared<Delegate>(std::move(certificate), key, not_after));
-}
-
-Result<Bytes> Responders::issue(Key& key, Time not_after, Call& call) const {
-  const Authority& authority = *authority_;
-  const std::string& name = authority.config().name;
-  HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(key.spki()));
   // RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck, NULL: who answers for the authority is not asked about.
-  const x509::CertificateTemplate form(
-      {.scheme = authority.scheme(),
-       .issuer = to_bytes(authority.subject()),
-       .authority_key_identifier = to_bytes(authority.key_identifier()),
-       .extensions = {{to_bytes(oid::extended_key_usage), false,
-                       x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
-                      {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}}});
-  const auto identifier = x509::key_identifier(public_key);
-  const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
-  HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
-  const Bytes subject =
-      x509::encode_name({{std::string(x509::common_name_oid), "OCSP responder " + means_.node}});
-  der::Writer writer(1024);
-  form.render({.serial = serial,
-               .not_before = now - backdate,
-               .not_after = not_after,
-               .subject = subject,
-               .spki = key.spki(),
-               .key_identifier = identifier,
-               .key_usage = x509::digital_signature,
-               .names = {},
-               .extensions = {}},
-              writer);
-  const Bytes tbs = writer.bytes();
-  Write intent;
-  intent.reservation = Reservation{.authority = authority.id(),
-                                   .serial = serial,
-                                   .profile = "ocsp-responder",
-                                   .requester = "host",
-                                   .not_before = now - backdate,
-                                   .not_after = not_after,
-                                   .shard = 0,
-                                   .tbs = tbs};
-  intent.audit = services::audit_line(now, "sign.intent",
-                                      {{"authority", name},
-                                       {"serial", serial.hex()},
-                                       {"for", "ocsp-responder"},
-                                       {"tbs", to_hex(crypto::sha256(tbs))}});
-  HANAPER_CHECK(means_.writer.commit(intent, call.deadline));
-  HANAPER_TRY(const Bytes signature, authority.sign(authority.scheme(), tbs));
-  Bytes certificate = x509::assemble_certificate(tbs, signature);
-  Write record;
-  record.recording = Recording{authority.id(), serial, signature, means_.clock.now()};
-  record.audit = services::audit_line(
-      means_.clock.now(), "signed",
-      {{"authority", name}, {"serial", serial.hex()}, {"certificate", to_hex(crypto::sha256(certificate))}});
-  HANAPER_CHECK(
-      means_.writer.commit(record, call.deadline, ExpiryChange{issuance::expiry_day(not_after), 1}));
-  return certificate;
+  HANAPER_TRY(
+      Bytes certificate,
+      validity::certify(*authority_, means_,
+                        {.profile = "ocsp-responder",
+                         .subject = {{std::string(x509::common_name_oid), "OCSP responder " + means_.node}},
+                         .spki = key->spki(),
+                         .key_usage = x509::digital_signature,
+                         .extensions = {{to_bytes(oid::extended_key_usage), false,
+                                         x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
+                                        {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}},
+                         .not_after = not_after},
+                        call));
+  return std::shared_ptr<Responder>(std::make_shared<Delegate>(std::move(certificate), key, not_after));
 }
 
 }  // namespace hanaper::validity

@@ -4,8 +4,7 @@
 // key to keep, to copy to another node or to revoke. Each is certified again when half of its time is over.
 #pragma once
 
-#include "../issuance/authority.hpp"
-#include "../services/writer.hpp"
+#include "certify.hpp"
 
 #include <hanaper/validity.hpp>
 
@@ -13,14 +12,6 @@
 #include <mutex>
 
 namespace hanaper::validity {
-
-struct Means {
-  Storage& storage;
-  services::Writer& writer;
-  const Clock& clock;
-  Log& log;
-  std::string node;
-};
 
 // Thread-safe.
 class Responders {
@@ -33,7 +24,6 @@ class Responders {
 
  private:
   Result<std::shared_ptr<Responder>> certify(KeyType type, Call& call) const;
-  Result<Bytes> issue(Key& key, Time not_after, Call& call) const;
 
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;

@@ -156,6 +156,7 @@ Result<CsrView> parse_csr_fields(ByteView input) {
   // RFC 2986 4.1 has the attributes always there; some clients leave the empty set out.
   if (!fields.at_end()) {
     HANAPER_TRY(der::Reader attributes, fields.enter(der::context(0)));
+    csr.attributes = attributes.rest();
     while (!attributes.at_end()) {
       HANAPER_TRY(const der::Reader attribute, attributes.enter(der::sequence));
       HANAPER_CHECK(parse_attribute(attribute, csr));
@@ -173,6 +174,18 @@ Result<CsrView> parse_csr(ByteView input) {
   auto csr = parse_csr_fields(input);
   if (csr) return csr;
   return bad_csr(std::move(csr).error().detail);
+}
+
+std::optional<ByteView> find_attribute(const CsrView& csr, ByteView oid) {
+  der::Reader attributes(csr.attributes);
+  while (!attributes.at_end()) {
+    auto attribute = attributes.enter(der::sequence);
+    if (!attribute) return std::nullopt;
+    const auto type = attribute->read_oid();
+    const auto values = attribute->enter(der::set);
+    if (type && values && equal(*type, oid)) return values->rest();
+  }
+  return std::nullopt;
 }
 
 Status verify_csr(const CsrView& csr) {

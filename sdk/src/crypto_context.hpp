@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/evp.h>
 
@@ -50,5 +51,8 @@ class ThreadContext {
 };
 
 const char* curve_name(KeyType type) noexcept;
+
+// An RSA public key from its numbers, without OpenSSL's decoders; null when OpenSSL does not take them.
+PkeyPtr rsa_key(const x509::PublicKey& key);
 
 }  // namespace hanaper::crypto

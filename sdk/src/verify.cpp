@@ -8,6 +8,24 @@
 #include <openssl/rsa.h>
 
 namespace hanaper::crypto {
+PkeyPtr rsa_key(const x509::PublicKey& key) {
+  const Owned<BIGNUM, BN_free> n(
+      BN_bin2bn(key.modulus.data(), static_cast<int>(key.modulus.size()), nullptr));
+  const Owned<BIGNUM, BN_free> e(
+      BN_bin2bn(key.exponent.data(), static_cast<int>(key.exponent.size()), nullptr));
+  const Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> builder(OSSL_PARAM_BLD_new());
+  if (!n || !e || !builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1)
+    return {};
+  const Owned<OSSL_PARAM, OSSL_PARAM_free> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+  const PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  EVP_PKEY* made = nullptr;
+  if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
+    return {};
+  return PkeyPtr(made);
+}
+
 namespace {
 
 Error wrong_signature() { return forbidden("the signature does not verify"); }
@@ -34,24 +52,6 @@ Status verify_ecdsa(KeyType curve, Hash hash, const x509::PublicKey& key, ByteVi
   if (EVP_PKEY_verify_init(kept.context.get()) != 1) return internal("openssl: cannot verify with this key");
   return outcome(
       EVP_PKEY_verify(kept.context.get(), signature.data(), signature.size(), digest, digest_size(hash)));
-}
-
-PkeyPtr rsa_key(const x509::PublicKey& key) {
-  const Owned<BIGNUM, BN_free> n(
-      BN_bin2bn(key.modulus.data(), static_cast<int>(key.modulus.size()), nullptr));
-  const Owned<BIGNUM, BN_free> e(
-      BN_bin2bn(key.exponent.data(), static_cast<int>(key.exponent.size()), nullptr));
-  const Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> builder(OSSL_PARAM_BLD_new());
-  if (!n || !e || !builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
-      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1)
-    return {};
-  const Owned<OSSL_PARAM, OSSL_PARAM_free> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
-  const PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
-  EVP_PKEY* made = nullptr;
-  if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
-    return {};
-  return PkeyPtr(made);
 }
 
 Status verify_rsa(bool pss, Hash hash, const x509::PublicKey& key, ByteView message, ByteView signature) {

@@ -56,19 +56,14 @@ FakeAuthority::FakeAuthority(MemoryStorage& storage, const Clock& clock, Authori
   const auto identifier = x509::key_identifier(*x509::parse_public_key(key_->spki()));
   key_identifier_.assign(identifier.begin(), identifier.end());
   certificate_ = certify(x509::encode_name({{std::string(x509::common_name_oid), "Fake " + name_}}),
-                         key_->spki(), x509::key_cert_sign | x509::crl_sign, true,
+                         key_->spki(), x509::key_cert_sign | x509::crl_sign,
+                         {{to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, {})}},
                          clock_.now() + std::chrono::days{3650}, serial_of(1));
 }
 
-Bytes FakeAuthority::certify(ByteView subject, ByteView spki, std::uint16_t usage, bool authority,
-                             Time not_after, const Serial& serial) {
-  std::vector<x509::Extension> extensions;
-  if (authority)
-    extensions.push_back({to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, {})});
-  else
-    extensions = {
-        {to_bytes(oid::extended_key_usage), false, x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
-        {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}};
+Bytes FakeAuthority::certify(ByteView subject, ByteView spki, std::uint16_t usage,
+                             std::vector<x509::Extension> extensions, Time not_after, const Serial& serial) {
+  const bool authority = (usage & x509::key_cert_sign) != 0;
   const x509::CertificateTemplate form(
       {.scheme = x509::default_scheme(key_->spec()),
        .issuer = x509::encode_name({{std::string(x509::common_name_oid), "Fake " + name_}}),
@@ -90,9 +85,27 @@ Bytes FakeAuthority::certify(ByteView subject, ByteView spki, std::uint16_t usag
   return x509::assemble_certificate(tbs, *key_->sign(x509::default_scheme(key_->spec()), tbs));
 }
 
+Bytes FakeAuthority::issue(std::uint64_t number, ByteView spki, std::vector<x509::Extension> extensions,
+                           std::chrono::days life) {
+  const Serial serial = serial_of(number);
+  Bytes certificate =
+      certify(x509::encode_name({{std::string(x509::common_name_oid), "fake " + std::to_string(number)}}),
+              spki, x509::digital_signature, std::move(extensions), clock_.now() + life, serial);
+  const auto view = x509::parse_certificate(certificate);
+  if (!view) throw std::logic_error(view.error().detail);
+  store(serial, view->whole, view->signature, 0, life);
+  return certificate;
+}
+
 Serial FakeAuthority::add(std::uint64_t number, bool sign, std::uint32_t shard, std::chrono::days life) {
   const Serial serial = serial_of(number);
   const Bytes octets{0x30, 0x00};
+  store(serial, octets, sign ? ByteView(octets) : ByteView(), shard, life);
+  return serial;
+}
+
+void FakeAuthority::store(const Serial& serial, ByteView tbs, ByteView signature, std::uint32_t shard,
+                          std::chrono::days life) {
   Write intent;
   intent.reservation = Reservation{.authority = id_,
                                    .serial = serial,
@@ -101,12 +114,11 @@ Serial FakeAuthority::add(std::uint64_t number, bool sign, std::uint32_t shard, 
                                    .not_before = clock_.now(),
                                    .not_after = clock_.now() + life,
                                    .shard = shard,
-                                   .tbs = octets};
+                                   .tbs = tbs};
   if (!commit_one(storage_, intent)) throw std::logic_error("the serial number is taken");
   Write record;
-  record.recording = Recording{id_, serial, octets, clock_.now()};
-  if (sign && !commit_one(storage_, record)) throw std::logic_error("cannot be recorded");
-  return serial;
+  record.recording = Recording{id_, serial, signature, clock_.now()};
+  if (!signature.empty() && !commit_one(storage_, record)) throw std::logic_error("cannot be recorded");
 }
 
 void FakeAuthority::revoke(const Serial& serial, RevocationReason reason, std::optional<Time> invalidity,
@@ -161,9 +173,12 @@ Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyTyp
   }
   const auto bits = static_cast<std::uint16_t>(*delegate == KeyType::rsa ? 2048 : 0);
   const std::shared_ptr<crypto::SoftKey> key = *crypto::SoftKey::generate({*delegate, bits});
-  Bytes certificate =
-      certify(x509::encode_name({{std::string(x509::common_name_oid), "Fake responder"}}), key->spki(),
-              x509::digital_signature, false, clock_.now() + std::chrono::days{30}, serial_of(2));
+  Bytes certificate = certify(
+      x509::encode_name({{std::string(x509::common_name_oid), "Fake responder"}}), key->spki(),
+      x509::digital_signature,
+      {{to_bytes(oid::extended_key_usage), false, x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
+       {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}},
+      clock_.now() + std::chrono::days{30}, serial_of(2));
   known = std::make_shared<FakeResponder>(std::move(certificate), key, true, signatures);
   return known;
 }

@@ -78,8 +78,81 @@ Status commit_one(Storage& storage, Write& write) {
   return storage.commit(batch);
 }
 
+namespace {
+
+Serial new_serial() {
+  std::array<std::uint8_t, 16> octets;
+  crypto::random(octets);
+  octets[0] = 0x01;
+  return *Serial::from_magnitude(octets);
+}
+
+}  // namespace
+
 FakeIssuer::FakeIssuer(MemoryStorage& storage, const Clock& clock)
-    : storage_(storage), clock_(clock), key_(*crypto::SoftKey::generate({KeyType::ec_p256, 0})) {}
+    : storage_(storage), clock_(clock), key_(*crypto::SoftKey::generate({KeyType::ec_p256, 0})) {
+  const Bytes name = x509::encode_name({{"2.5.4.3", "Fake"}});
+  certificate_ = sign(
+      draw_up(*Serial::from_text("01"), name, key_->spki(), x509::key_cert_sign, {}, *validity({}, {}, {})));
+}
+
+Bytes FakeIssuer::draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
+                          std::span<const Identifier> names, const ValidityPeriod& period) const {
+  const x509::CertificateTemplate form({.scheme = SignatureScheme::ecdsa_sha256,
+                                        .issuer = x509::encode_name({{"2.5.4.3", "Fake"}}),
+                                        .authority_key_identifier = {},
+                                        .extensions = {}});
+  const auto key = x509::parse_public_key(spki);
+  if (!key) throw std::logic_error(key.error().detail);
+  const auto identifier = x509::key_identifier(*key);
+  der::Writer writer;
+  form.render({.serial = serial,
+               .not_before = period.not_before,
+               .not_after = period.not_after,
+               .subject = subject,
+               .spki = spki,
+               .key_identifier = identifier,
+               .key_usage = usage,
+               .names = names,
+               .extensions = {}},
+              writer);
+  return writer.bytes();
+}
+
+Bytes FakeIssuer::sign(ByteView tbs) const {
+  return x509::assemble_certificate(tbs, *key_->sign(SignatureScheme::ecdsa_sha256, tbs));
+}
+
+// An RSA key made when it is first wanted; the certificate is in the ledger like the host's.
+class FakeIssuer::FakeRegistrar final : public Registrar {
+ public:
+  FakeRegistrar(std::shared_ptr<crypto::SoftKey> key, Bytes certificate, Time not_after)
+      : key_(std::move(key)), certificate_(std::move(certificate)), not_after_(not_after) {}
+  ByteView certificate() const noexcept override { return certificate_; }
+  ByteView spki() const noexcept override { return key_->spki(); }
+  Time not_after() const noexcept override { return not_after_; }
+  Result<Bytes> sign(SignatureScheme scheme, ByteView signed_attributes) override {
+    return key_->sign(scheme, signed_attributes);
+  }
+  Result<Secret> decrypt(ByteView ciphertext) override { return key_->decrypt(ciphertext); }
+
+ private:
+  const std::shared_ptr<crypto::SoftKey> key_;
+  const Bytes certificate_;
+  const Time not_after_;
+};
+
+Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
+  if (registrar_) return registrar_;
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({KeyType::rsa, 2048}));
+  const Bytes name = x509::encode_name({{"2.5.4.3", "Registrar"}});
+  registrar_ = std::make_shared<FakeRegistrar>(
+      key,
+      sign(draw_up(new_serial(), name, key->spki(), x509::digital_signature | x509::key_encipherment, {},
+                   *validity({}, {}, {}))),
+      clock_.now() + std::chrono::days{90});
+  return registrar_;
+}
 
 Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
 
@@ -97,30 +170,11 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
     std::ranges::sort(names);
     if (wanted != names) return bad_csr("the request names something else");
   }
-  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(csr.spki));
-  std::array<std::uint8_t, 16> octets;
-  crypto::random(octets);
-  octets[0] = 0x01;
-  HANAPER_TRY(const Serial serial, Serial::from_magnitude(octets));
-  const x509::CertificateTemplate form({.scheme = SignatureScheme::ecdsa_sha256,
-                                        .issuer = x509::encode_name({{"2.5.4.3", "Fake"}}),
-                                        .authority_key_identifier = {},
-                                        .extensions = {}});
-  const auto identifier = x509::key_identifier(key);
+  HANAPER_CHECK(x509::parse_public_key(csr.spki));
   HANAPER_TRY(const ValidityPeriod period, validity({}, request.not_before, request.not_after));
+  const Serial serial = new_serial();
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
-  der::Writer writer;
-  form.render({.serial = serial,
-               .not_before = period.not_before,
-               .not_after = period.not_after,
-               .subject = x509::encode_name({}),
-               .spki = csr.spki,
-               .key_identifier = identifier,
-               .key_usage = x509::digital_signature,
-               .names = names,
-               .extensions = {}},
-              writer);
-  const Bytes tbs = writer.bytes();
+  const Bytes tbs = draw_up(serial, csr.subject, csr.spki, x509::digital_signature, names, period);
 
   Write intent;
   intent.records = request.with_intent;

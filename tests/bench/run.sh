@@ -16,6 +16,7 @@ build=${HANAPER_BUILD:-$PWD/build/release}
 tests/servers/with_softhsm bench "$build/bin/pkcs11_bench" "$build/lib/hanaper/plugins" "{module}" ${short:+0.4} || [ $? -eq 77 ]
 HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
 HANAPER_BUILD=$build /usr/bin/python3 tests/bench/acme_bench.py $short
+HANAPER_BUILD=$build /usr/bin/python3 tests/bench/enrol_bench.py $short
 "$build/bin/validity_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${short:+400000} ${short:+0.1}
 "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
 for kind in mariadb postgresql; do

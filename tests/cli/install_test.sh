@@ -17,7 +17,7 @@ check "everything installs (build every target first)" cmake --install "$build" 
 
 check "hanaper tells its version" says "hanaper 0." "$prefix/bin/hanaper" --version
 check "hanaperd tells its version" says "hanaperd 0." "$prefix/bin/hanaperd" --version
-for plugin in storage-sqlite keys-softtoken policy-names validator-caa validator-lint protocol-acme protocol-crl protocol-ocsp; do
+for plugin in storage-sqlite keys-softtoken policy-names validator-caa validator-lint protocol-acme protocol-crl protocol-est protocol-ocsp protocol-scep; do
   check "$plugin.so is installed" test -f "$prefix/lib/hanaper/plugins/$plugin.so"
 done
 check "hanaper finds the plugins of its prefix" says "plugins in $prefix/lib/hanaper/plugins:" "$prefix/bin/hanaper" plugins

@@ -184,7 +184,9 @@ class IssuanceFixture : public WriterFixture {
   issuance::BlockedKeys blocked_;
   std::shared_ptr<issuance::Authority> authority_;
   issuance::Signers signers_{2, std::chrono::milliseconds{0}};
-  issuance::Pipeline pipeline_{"web", {storage_.memory, writer_, signers_, blocked_, clock_, log_, metrics_}};
+  issuance::Requests requests_{storage_, writer_, clock_};
+  issuance::Pipeline pipeline_{
+      "web", {storage_.memory, writer_, signers_, blocked_, requests_, clock_, log_, metrics_}};
 };
 
 }  // namespace hanaper::test

@@ -33,6 +33,7 @@ Problem problem_of(const Error& error, const Call& call) {
     case Code::rate_limited:
       problem.status = 429, problem.type = "rateLimited";
       break;
+    case Code::pending:
     case Code::unavailable:
       problem.status = 503, problem.type = "serverInternal";
       break;

@@ -4,6 +4,7 @@
 
 #include <hanaper/plugin.hpp>
 #include <hanaper/protocol.hpp>
+#include <hanaper/registrar.hpp>
 #include <hanaper/stages.hpp>
 #include <hanaper/storage.hpp>
 #include <hanaper/validity.hpp>
@@ -173,6 +174,10 @@ struct IssueRequest {
   // What policies and validators may want to know of how it was proven; see Draft.
   std::string account_uri;
   std::vector<Proof> proofs;
+  // A name for this request among the pipeline's, at most 200 octets: asked again under it, the same request
+  // gives the same certificate and never a second one, for 90 days. Empty: each call is a request of its own,
+  // or, where the pipeline wants approval, the octets of `csr` and the requester are the name.
+  std::string once;
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.
@@ -208,8 +213,17 @@ struct CertificateStatus {
 // Thread-safe.
 class Issuer {
  public:
+  // [worker] Who sends the request, as the pipeline's authenticators find out: the first that knows him, or,
+  // where the configuration says `all`, every one of them; then the name is the first's and the roles are
+  // everybody's. unauthenticated when they do not know him, and when the pipeline has none; unavailable.
+  virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
+
+  // [any] The WWW-Authenticate values of a 401.
+  virtual std::vector<std::string> challenges() const = 0;
+
   // [worker] Returns only what is durable. bad_csr, bad_key, rejected, forbidden, unsupported,
-  // conflict (a record written with it has moved), unavailable.
+  // conflict (a record written with it has moved, or `once` names another request), unavailable; pending
+  // until somebody approves, where the pipeline wants that, and rejected when he denies.
   virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;
 
   // [worker] conflict when it is revoked already, and its hold is no other; not_found when this pipeline's
@@ -240,6 +254,13 @@ class Issuer {
 
   // [any] The chain above what this pipeline issues; DER, issuer first, self-signed root left out.
   virtual std::vector<Bytes> chain() const = 0;
+
+  // [any] The same with the self-signed root at the end, where this host has it.
+  virtual std::vector<Bytes> path() const = 0;
+
+  // [worker] Who speaks for the authority; made and renewed by the host. unsupported when the authority's
+  // table names no key for it; unavailable.
+  virtual Result<std::shared_ptr<Registrar>> registrar(Call& call) = 0;
 
   // [any] Names of the profiles it may issue, the default first.
   virtual std::vector<std::string> profiles() const = 0;

@@ -30,13 +30,14 @@ enum class Code : std::uint8_t {
   unavailable,      // a part we need is away; the same call may succeed later
   unsupported,      // well formed, but not something this host does
   internal,         // our own fault; detail is for the log only
+  pending,          // somebody has yet to approve it: ask again, retry_after says when
 };
 
 // The code's name as it appears in logs and metrics, e.g. "bad_csr".
 constexpr std::string_view to_string(Code code) noexcept {
-  constexpr std::string_view names[] = {"malformed",    "unauthenticated", "forbidden",   "not_found",
-                                        "conflict",     "rejected",        "bad_csr",     "bad_key",
-                                        "rate_limited", "unavailable",     "unsupported", "internal"};
+  constexpr std::string_view names[] = {
+      "malformed", "unauthenticated", "forbidden",   "not_found",   "conflict", "rejected", "bad_csr",
+      "bad_key",   "rate_limited",    "unavailable", "unsupported", "internal", "pending"};
   return names[static_cast<std::size_t>(code)];
 }
 
@@ -63,6 +64,9 @@ inline Error bad_key(std::string detail) { return {Code::bad_key, std::move(deta
 inline Error forbidden(std::string detail) { return {Code::forbidden, std::move(detail)}; }
 inline Error unsupported(std::string detail) { return {Code::unsupported, std::move(detail)}; }
 inline Error internal(std::string detail) { return {Code::internal, std::move(detail)}; }
+inline Error pending(std::string detail, std::chrono::seconds retry_after) {
+  return {Code::pending, std::move(detail), retry_after};
+}
 inline Error unavailable(std::string detail, std::chrono::seconds retry_after = std::chrono::seconds{5}) {
   return {Code::unavailable, std::move(detail), retry_after};
 }

@@ -46,16 +46,22 @@ struct Draft {
   std::span<const Proof> proofs;  // at most one for each name; none when names were not proven
 };
 
-// Says who sends an HTTP request.
+// Who sends an HTTP request.
 struct Identity {
-  std::string name;                // "mtls:3f2a...", "password:router-7"
-  std::vector<std::string> roles;  //
+  std::string name;                // "mtls:3f2a...", "password:router-7": becomes the requester
+  std::vector<std::string> roles;  // "ra": may ask for certificates of others (RFC 7030 3.7)
 };
 
+// Finds out who sends an HTTP request.
 class Authenticator : public Plugin {
  public:
-  // [worker] unauthenticated when the request carries no credentials of this kind or wrong ones.
+  // [worker] unauthenticated when the request carries no credentials of this kind or wrong ones; the detail
+  // tells the peer no more than which kind.
   virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
+
+  // [any] The WWW-Authenticate value (RFC 9110 11.6.1) that asks for such credentials; empty when HTTP has
+  // none for them, as for certificates.
+  virtual std::string challenge() const { return {}; }
 };
 
 class Policy : public Plugin {

@@ -55,6 +55,7 @@ struct CsrView {
   ByteView info;     // whole CertificationRequestInfo, what the signature covers
   ByteView subject;  // whole Name
   ByteView spki;
+  ByteView attributes;                    // Attribute values one after the other, each well formed
   std::vector<ExtensionView> extensions;  // of the extensionRequest attribute
   std::string_view challenge_password;    // RFC 2985 5.4.1; empty when absent
   SignatureScheme scheme = SignatureScheme::ecdsa_sha256;
@@ -66,6 +67,9 @@ struct CsrView {
     return nullptr;
   }
 };
+
+// The content octets of an attribute's SET of values; nothing when the request has no such attribute.
+std::optional<ByteView> find_attribute(const CsrView& csr, ByteView oid);
 
 // bad_csr when it is not one; the signature is not looked at.
 Result<CsrView> parse_csr(ByteView der);

@@ -52,6 +52,23 @@ inline constexpr der::Oid email_address = "1.2.840.113549.1.9.1"_oid;
 inline constexpr der::Oid challenge_password = "1.2.840.113549.1.9.7"_oid;
 inline constexpr der::Oid extension_request = "1.2.840.113549.1.9.14"_oid;
 
+// Cryptographic Message Syntax: RFC 5652, 3565, 3370, 5958.
+inline constexpr der::Oid data = "1.2.840.113549.1.7.1"_oid;
+inline constexpr der::Oid signed_data = "1.2.840.113549.1.7.2"_oid;
+inline constexpr der::Oid enveloped_data = "1.2.840.113549.1.7.3"_oid;
+inline constexpr der::Oid content_type = "1.2.840.113549.1.9.3"_oid;
+inline constexpr der::Oid message_digest = "1.2.840.113549.1.9.4"_oid;
+inline constexpr der::Oid sha1_rsa = "1.2.840.113549.1.1.5"_oid;
+inline constexpr der::Oid aes128_cbc = "2.16.840.1.101.3.4.1.2"_oid;
+inline constexpr der::Oid aes192_cbc = "2.16.840.1.101.3.4.1.22"_oid;
+inline constexpr der::Oid aes256_cbc = "2.16.840.1.101.3.4.1.42"_oid;
+inline constexpr der::Oid des3_cbc = "1.2.840.113549.3.7"_oid;
+inline constexpr der::Oid asymmetric_key_package = "2.16.840.1.101.2.1.2.78.5"_oid;
+
+// Server-side key generation: RFC 4108 2.2.5, RFC 7030 4.4.1.2.
+inline constexpr der::Oid decrypt_key_identifier = "1.2.840.113549.1.9.16.2.37"_oid;
+inline constexpr der::Oid asymmetric_decrypt_key_identifier = "1.2.840.113549.1.9.16.2.54"_oid;
+
 // Extensions: RFC 5280 4.2, RFC 7633, RFC 6962.
 inline constexpr der::Oid subject_directory_attributes = "2.5.29.9"_oid;
 inline constexpr der::Oid subject_key_identifier = "2.5.29.14"_oid;

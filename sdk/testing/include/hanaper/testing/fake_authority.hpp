@@ -4,6 +4,7 @@
 
 #include <hanaper/host.hpp>
 #include <hanaper/testing/memory_storage.hpp>
+#include <hanaper/toolkit/certificate_template.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 namespace hanaper::fakes {
@@ -14,9 +15,13 @@ class FakeAuthority final : public StatusAuthority {
   FakeAuthority(MemoryStorage& storage, const Clock& clock, AuthorityId id, std::string name,
                 KeySpec key = {KeyType::ec_p256, 0});
 
-  // Writes a certificate: reserved only, or signed too. The serial number is given back.
+  // Writes the row of a certificate without content: reserved only, or signed too. The serial number is given
+  // back.
   Serial add(std::uint64_t number, bool sign = true, std::uint32_t shard = 0,
              std::chrono::days life = std::chrono::days{90});
+  // Writes a certificate that can be shown to others, for the key of that DER SubjectPublicKeyInfo; DER.
+  Bytes issue(std::uint64_t number, ByteView spki, std::vector<x509::Extension> extensions = {},
+              std::chrono::days life = std::chrono::days{90});
   // Revokes, holds, or releases (remove_from_crl), whatever there is now, and tells the watchers.
   void revoke(const Serial& serial, RevocationReason reason, std::optional<Time> invalidity = {},
               bool tell = true);
@@ -46,8 +51,10 @@ class FakeAuthority final : public StatusAuthority {
   std::atomic<int> signatures = 0;  // of responders
 
  private:
-  Bytes certify(ByteView subject, ByteView spki, std::uint16_t usage, bool authority, Time not_after,
-                const Serial& serial);
+  Bytes certify(ByteView subject, ByteView spki, std::uint16_t usage, std::vector<x509::Extension> extensions,
+                Time not_after, const Serial& serial);
+  void store(const Serial& serial, ByteView tbs, ByteView signature, std::uint32_t shard,
+             std::chrono::days life);
 
   MemoryStorage& storage_;
   const Clock& clock_;

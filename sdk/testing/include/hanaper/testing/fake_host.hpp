@@ -94,6 +94,8 @@ class FakeOutbound final : public Outbound {
 class FakeIssuer final : public Issuer {
  public:
   FakeIssuer(MemoryStorage& storage, const Clock& clock);
+  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
+  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
@@ -106,17 +108,30 @@ class FakeIssuer final : public Issuer {
                                   std::optional<Time> not_after) const override;
   AuthorityId authority() const override { return 1; }
   std::vector<Bytes> chain() const override { return {}; }
+  std::vector<Bytes> path() const override { return {certificate_}; }
+  Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override { return {"default"}; }
 
   std::set<std::string> forbidden_names;
   std::optional<Error> fail_with;
+  std::function<Result<Identity>(const Request&)> identify_sender = [](const Request&) -> Result<Identity> {
+    return Error{Code::unauthenticated, "nobody is known"};
+  };
 
  private:
   Status commit(Write& write);
 
+  class FakeRegistrar;
+
+  Bytes draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
+                std::span<const Identifier> names, const ValidityPeriod& period) const;
+  Bytes sign(ByteView tbs) const;
+
   MemoryStorage& storage_;
   const Clock& clock_;
   std::shared_ptr<crypto::SoftKey> key_;
+  Bytes certificate_;
+  std::shared_ptr<Registrar> registrar_;
 };
 
 // The Host of one plugin instance.

@@ -1,0 +1,70 @@
+#include "certify.hpp"
+
+#include "../issuance/steps.hpp"
+#include "../services/audit.hpp"
+
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+
+namespace hanaper::validity {
+namespace {
+
+// For clients whose clocks are behind.
+constexpr auto backdate = std::chrono::minutes{5};
+
+}  // namespace
+
+Result<Bytes> certify(const issuance::Authority& authority, const Means& means, const Delegation& delegation,
+                      Call& call) {
+  const std::string& name = authority.config().name;
+  HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(delegation.spki));
+  const x509::CertificateTemplate form({.scheme = authority.scheme(),
+                                        .issuer = to_bytes(authority.subject()),
+                                        .authority_key_identifier = to_bytes(authority.key_identifier()),
+                                        .extensions = delegation.extensions});
+  const auto identifier = x509::key_identifier(public_key);
+  const Time now = std::chrono::floor<std::chrono::seconds>(means.clock.now());
+  HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
+  const Bytes subject = x509::encode_name(delegation.subject);
+  der::Writer writer(1024);
+  form.render({.serial = serial,
+               .not_before = now - backdate,
+               .not_after = delegation.not_after,
+               .subject = subject,
+               .spki = delegation.spki,
+               .key_identifier = identifier,
+               .key_usage = delegation.key_usage,
+               .names = {},
+               .extensions = {}},
+              writer);
+  const Bytes tbs = writer.bytes();
+  Write intent;
+  intent.records = delegation.with_intent;
+  intent.reservation = Reservation{.authority = authority.id(),
+                                   .serial = serial,
+                                   .profile = delegation.profile,
+                                   .requester = "host",
+                                   .not_before = now - backdate,
+                                   .not_after = delegation.not_after,
+                                   .shard = 0,
+                                   .tbs = tbs};
+  intent.audit = services::audit_line(now, "sign.intent",
+                                      {{"authority", name},
+                                       {"serial", serial.hex()},
+                                       {"for", delegation.profile},
+                                       {"tbs", to_hex(crypto::sha256(tbs))}});
+  HANAPER_CHECK(means.writer.commit(intent, call.deadline));
+  HANAPER_TRY(const Bytes signature, authority.sign(authority.scheme(), tbs));
+  Bytes certificate = x509::assemble_certificate(tbs, signature);
+  Write record;
+  if (delegation.with_record) record.records = delegation.with_record(certificate);
+  record.recording = Recording{authority.id(), serial, signature, means.clock.now()};
+  record.audit = services::audit_line(
+      means.clock.now(), "signed",
+      {{"authority", name}, {"serial", serial.hex()}, {"certificate", to_hex(crypto::sha256(certificate))}});
+  HANAPER_CHECK(means.writer.commit(record, call.deadline,
+                                    ExpiryChange{issuance::expiry_day(delegation.not_after), 1}));
+  return certificate;
+}
+
+}  // namespace hanaper::validity

@@ -1,0 +1,36 @@
+// Certificates that an authority makes out to the host itself, for those who act in its name.
+#pragma once
+
+#include "../issuance/authority.hpp"
+#include "../services/writer.hpp"
+
+#include <hanaper/protocol.hpp>
+
+namespace hanaper::validity {
+
+// What whoever acts for an authority needs of the host. All outlive him.
+struct Means {
+  Storage& storage;
+  services::Writer& writer;
+  const Clock& clock;
+  Log& log;
+  std::string node;
+};
+
+struct Delegation {
+  std::string profile;  // "ocsp-responder": in the ledger and the audit
+  x509::Name subject;
+  ByteView spki;
+  std::uint16_t key_usage = 0;
+  std::vector<x509::Extension> extensions;
+  Time not_after;
+  // Committed with the intent, and with the signature.
+  std::vector<RecordWrite> with_intent = {};
+  std::function<std::vector<RecordWrite>(ByteView certificate)> with_record = {};
+};
+
+// [worker] The certificate, DER, durable. conflict when a record of the intent has moved; unavailable.
+Result<Bytes> certify(const issuance::Authority& authority, const Means& means, const Delegation& delegation,
+                      Call& call);
+
+}  // namespace hanaper::validity

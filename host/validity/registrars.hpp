@@ -1,0 +1,37 @@
+// Registrars of an authority: the host certifies a key that all nodes share, and renews the certificate in
+// time. Whichever node is first writes it down; the others use the same.
+#pragma once
+
+#include "certify.hpp"
+
+#include <hanaper/registrar.hpp>
+
+#include <mutex>
+
+namespace hanaper::validity {
+
+// Thread-safe.
+class Registrars {
+ public:
+  // The authority has a registrar's key.
+  Registrars(Means means, std::shared_ptr<const issuance::Authority> authority);
+
+  // [worker] unavailable when a certificate is needed and cannot be made now.
+  Result<std::shared_ptr<Registrar>> find(Call& call);
+
+ private:
+  struct Remembered;
+
+  Result<Remembered> remembered() const;
+  bool is_fresh(const Registrar& registrar) const;
+  Result<std::shared_ptr<Registrar>> adopt(ByteView certificate) const;
+  Result<std::shared_ptr<Registrar>> renew(const Remembered& before, Call& call) const;
+
+  const Means means_;
+  const std::shared_ptr<const issuance::Authority> authority_;
+  const std::string record_;  // its key
+  std::mutex mutex_;
+  std::shared_ptr<Registrar> current_;  // guarded by mutex_
+};
+
+}  // namespace hanaper::validity

@@ -1,0 +1,93 @@
+// The door of protocol/est.
+#include "csr_attributes.hpp"
+#include "service.hpp"
+
+#include <algorithm>
+
+namespace hanaper::est {
+namespace {
+
+constexpr SettingKey keys[] = {
+    {"pipeline", SettingType::reference, nullptr, "pipeline",
+     "what issues the certificates, and who may ask for them"},
+    {"channel_binding", SettingType::text, "if-present", "off|if-present|required",
+     "whether challengePassword links a request to its TLS connection"},
+    {"csrattrs", SettingType::texts, "[]", nullptr,
+     "what requests ought to have: challenge-password, key types, signature schemes, extension=OID, object "
+     "identifiers"},
+    {"server_key", SettingType::text, "", nullptr, "key type that serverkeygen makes; not offered without"},
+    {"transport_secrets", SettingType::path, "", nullptr,
+     "file of AES keys that private keys are encrypted with, one identifier:key a line, hexadecimal"},
+    {"transport_certificates", SettingType::path, "", nullptr,
+     "PEM certificates that private keys are encrypted to, beside the client's own"},
+    {"line_breaks", SettingType::boolean, "false", nullptr,
+     "send base64 in lines of 76 characters, as old clients want it"},
+};
+
+class Est final : public Protocol {
+ public:
+  Status configure(const Settings& settings, Host& host) override {
+    if (!host.public_url().starts_with("https://"))
+      return settings.error("listener",
+                            "EST is served over TLS only (RFC 7030 3.3); give the listener a certificate, or "
+                            "a https url when a proxy has it");
+    const std::string& url = host.public_url();
+    if (const std::string label = url.substr(url.rfind('/') + 1); is_operation(label))
+      return settings.error("path", "the label \"" + label + "\" is the name of an operation");
+    Options options;
+    const std::string& binding = settings.text("channel_binding");
+    options.channel_binding = binding == "off"        ? ChannelBinding::off
+                              : binding == "required" ? ChannelBinding::required
+                                                      : ChannelBinding::if_present;
+    HANAPER_CHECK(read_csr_attributes(settings, options));
+    HANAPER_CHECK(read_server_key(settings, options));
+    options.lines = settings.boolean("line_breaks");
+    service_ = std::make_unique<Service>(std::move(options), host, host.issuer(settings.text("pipeline")));
+    return {};
+  }
+
+  ByteCount body_limit() const override { return ByteCount{est::body_limit}; }
+  Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
+
+ private:
+  static Status read_csr_attributes(const Settings& settings, Options& options) {
+    std::vector<std::string> texts = settings.texts("csrattrs");
+    // RFC 7030 4.5.2: "If an EST server requires the linking of identity and POP information ... it MUST
+    // include the challengePassword OID in the CSR Attributes Response."
+    if (options.channel_binding == ChannelBinding::required &&
+        std::ranges::find(texts, "challenge-password") == texts.end())
+      texts.insert(texts.begin(), "challenge-password");
+    if (texts.empty()) return {};
+    auto attributes = csr_attributes(texts);
+    if (!attributes) return settings.error("csrattrs", attributes.error().detail);
+    options.csr_attributes = *std::move(attributes);
+    return {};
+  }
+
+  static Status read_server_key(const Settings& settings, Options& options) {
+    const std::string type = settings.text_or("server_key", "");
+    const std::string secrets = settings.text_or("transport_secrets", ""),
+                      certificates = settings.text_or("transport_certificates", "");
+    if (type.empty() && (!secrets.empty() || !certificates.empty()))
+      return settings.error(secrets.empty() ? "transport_certificates" : "transport_secrets",
+                            "means nothing without server_key");
+    if (type.empty()) return {};
+    const auto spec = parse_key_spec(type);
+    if (!spec) return settings.error("server_key", spec.error().detail);
+    options.server_key = *spec;
+    auto transport = TransportKeys::load(secrets, certificates);
+    if (!transport) return settings.error("server_key", transport.error().detail);
+    options.transport_keys = *std::move(transport);
+    return {};
+  }
+
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace
+}  // namespace hanaper::est
+
+HANAPER_PLUGIN(.kind = "protocol", .name = "est", .version = "0.1.0", .licence = "Apache-2.0",
+               .summary = "Enrollment over Secure Transport, RFC 7030", .keys = hanaper::est::keys,
+               .key_count = std::size(hanaper::est::keys), .capabilities = "",
+               .create = hanaper::create_plugin<hanaper::est::Est>);

@@ -1,0 +1,252 @@
+#include "service.hpp"
+
+#include "body.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/cms.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <algorithm>
+
+namespace hanaper::est {
+namespace {
+
+constexpr std::string_view certs_only_type = "application/pkcs7-mime; smime-type=certs-only";
+
+Response text_response(int status, std::string text) {
+  return Response{status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(text) + "\n"};
+}
+
+int status_of(Code code) {
+  switch (code) {
+    case Code::malformed:
+    case Code::bad_csr:
+    case Code::bad_key:
+    case Code::unsupported:
+      return 400;
+    case Code::unauthenticated:
+      return 401;
+    case Code::forbidden:
+    case Code::rejected:
+      return 403;
+    case Code::not_found:
+      return 404;
+    case Code::conflict:
+      return 409;
+    case Code::rate_limited:
+      return 429;
+    case Code::unavailable:
+      return 503;
+    case Code::pending:
+      return 202;
+    case Code::internal:
+      break;
+  }
+  return 500;
+}
+
+Response method_not_allowed(std::string_view allowed) {
+  return text_response(405, "this operation is asked for by " + std::string(allowed))
+      .with("Allow", std::string(allowed));
+}
+
+bool is_registration_authority(const Identity& identity) {
+  return std::ranges::find(identity.roles, "ra") != identity.roles.end();
+}
+
+// RFC 5280 7.1 without folding of case: the same attributes with the same text, in whatever string type.
+bool same_subject(ByteView a, ByteView b) {
+  if (equal(a, b)) return true;
+  const auto first = x509::parse_name(a), second = x509::parse_name(b);
+  return first && second && *first == *second;
+}
+
+// The same names in whatever order; octet by octet where there is something in them that we do not know.
+bool same_alternative_names(const x509::ExtensionView* a, const x509::ExtensionView* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  if (equal(a->value, b->value)) return true;
+  auto first = x509::parse_general_names(a->value), second = x509::parse_general_names(b->value);
+  if (!first || !second || first->others + second->others != 0) return false;
+  std::ranges::sort(first->names);
+  std::ranges::sort(second->names);
+  return first->names == second->names;
+}
+
+constexpr std::string_view operations[] = {"cacerts",      "simpleenroll", "simplereenroll",
+                                           "serverkeygen", "csrattrs",     "fullcmc"};
+
+}  // namespace
+
+bool is_operation(std::string_view segment) {
+  return std::ranges::find(operations, segment) != std::end(operations);
+}
+
+Service::Service(Options options, Host& host, Issuer& issuer)
+    : options_(std::move(options)),
+      host_(host),
+      issuer_(issuer),
+      enrolled_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
+                                       {{"result", "issued"}})),
+      pending_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
+                                      {{"result", "pending"}})),
+      refused_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
+                                      {{"result", "refused"}})) {}
+
+Response Service::handle(const Request& request, Call& call) {
+  auto response = dispatch(request, call);
+  return response ? *std::move(response) : present(response.error(), call);
+}
+
+Result<Response> Service::dispatch(const Request& request, Call& call) {
+  const std::string_view tail = request.tail;
+  const bool reads = tail == "/cacerts" || tail == "/csrattrs";
+  const bool writes = tail == "/simpleenroll" || tail == "/simplereenroll" ||
+                      (tail == "/serverkeygen" && options_.server_key.has_value());
+  if (reads && request.method != Method::get && request.method != Method::head)
+    return method_not_allowed("GET");
+  if (writes && request.method != Method::post) return method_not_allowed("POST");
+  if (tail == "/cacerts") return ca_certificates();
+  if (tail == "/csrattrs") return csr_attributes();
+  if (!writes) return not_found("there is no such operation here");
+  auto response = tail == "/simpleenroll"     ? simple_enroll(request, call)
+                  : tail == "/simplereenroll" ? simple_reenroll(request, call)
+                                              : server_keygen(request, call);
+  if (response)
+    enrolled_.add();
+  else
+    (response.error().code == Code::pending ? pending_ : refused_).add();
+  return response;
+}
+
+std::string Service::encoded(ByteView octets) const { return encode_body(octets, options_.lines); }
+
+// RFC 7030 4.1.3: "The EST server MUST include the current root CA certificate in the response."
+Result<Response> Service::ca_certificates() const {
+  const std::vector<Bytes> path = issuer_.path();
+  return Response{200,
+                  {{"Content-Type", std::string(certs_only_type)}, {"Content-Transfer-Encoding", "base64"}},
+                  encoded(cms::certs_only({path.begin(), path.end()}))};
+}
+
+Result<Response> Service::csr_attributes() const {
+  if (options_.csr_attributes.empty()) return Response{204, {}, {}};
+  return Response{200,
+                  {{"Content-Type", "application/csrattrs"}, {"Content-Transfer-Encoding", "base64"}},
+                  encoded(options_.csr_attributes)};
+}
+
+// RFC 7030 4.2.3: "containing only the certificate that was issued."
+Response Service::certificate_response(ByteView certificate) const {
+  return {200,
+          {{"Content-Type", std::string(certs_only_type)}, {"Content-Transfer-Encoding", "base64"}},
+          encoded(cms::certs_only({certificate}))};
+}
+
+Result<Service::Asked> Service::read(const Request& request, Call& call) {
+  // First who asks: strangers do not learn what we think of their requests.
+  HANAPER_TRY(Identity identity, issuer_.authenticate(request, call));
+  if (!is_media_type(request.header("content-type"), "application/pkcs10"))
+    return malformed("the Content-Type is not application/pkcs10");
+  HANAPER_TRY(Bytes body, decode_body(request.body));
+  Asked asked{std::move(identity), std::move(body), {}};
+  HANAPER_TRY(asked.csr, x509::parse_csr(asked.body));
+  HANAPER_CHECK(check_channel_binding(request, asked));
+  return asked;
+}
+
+// RFC 7030 3.5: "If tls-unique information is included by the client, the server MUST verify it." RFC 9266
+// for TLS 1.3. A registration authority has verified it already, on a connection of its own (3.7).
+Status Service::check_channel_binding(const Request& request, const Asked& asked) const {
+  if (options_.channel_binding == ChannelBinding::off || is_registration_authority(asked.identity)) return {};
+  const std::string_view shown = asked.csr.challenge_password;
+  if (shown.empty()) {
+    if (options_.channel_binding == ChannelBinding::if_present) return {};
+    return bad_csr("the request has no challengePassword that links it to this TLS connection");
+  }
+  if (request.tls == nullptr || request.tls->channel_binding.empty())
+    return bad_csr("the request's challengePassword cannot be verified: TLS does not end here");
+  const std::string expected = base64::encode(request.tls->channel_binding);
+  if (!crypto::equal_constant_time(as_bytes(shown), as_bytes(expected)))
+    return bad_csr("the request's challengePassword does not link it to this TLS connection");
+  return {};
+}
+
+Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
+  IssueRequest order;
+  order.requester = asked.identity.name;
+  order.csr = csr;
+  return issuer_.issue(order, call);
+}
+
+Result<Response> Service::simple_enroll(const Request& request, Call& call) {
+  HANAPER_TRY(const Asked asked, read(request, call));
+  HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
+  return certificate_response(issued.certificate);
+}
+
+Result<Response> Service::simple_reenroll(const Request& request, Call& call) {
+  HANAPER_TRY(const Asked asked, read(request, call));
+  HANAPER_CHECK(check_renewal(request, asked));
+  HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
+  return certificate_response(issued.certificate);
+}
+
+// RFC 7030 4.2.2: "The request Subject field and SubjectAltName extension MUST be identical to the
+// corresponding fields in the certificate being renewed/rekeyed."
+Status Service::check_renewal(const Request& request, const Asked& asked) const {
+  if (request.tls == nullptr || request.tls->chain.empty())
+    return forbidden("a certificate is renewed over TLS with that certificate; none was shown");
+  const ByteView shown = request.tls->chain.front();
+  const auto id = issuer_.identify(shown);
+  if (!id && id.error().code == Code::not_found)
+    return forbidden("the client certificate was not issued here, so that it cannot be renewed here");
+  if (!id) return id.error();
+  HANAPER_TRY(const CertificateStatus status, issuer_.status(*id));
+  const Time now = host_.clock().now();
+  if (status.row.revoked && !status.row.released) return forbidden("the client certificate is revoked");
+  if (now < status.row.not_before || status.row.not_after < now)
+    return forbidden("the client certificate has expired");
+  HANAPER_TRY(const x509::CertificateView old, x509::parse_certificate(shown));
+  if (!same_subject(asked.csr.subject, old.subject))
+    return bad_csr("the request's subject is not that of the certificate being renewed");
+  if (!same_alternative_names(asked.csr.find(oid::subject_alt_name), old.find(oid::subject_alt_name)))
+    return bad_csr("the request's subjectAltName is not that of the certificate being renewed");
+  return {};
+}
+
+// RFC 7030 4.4.1: "the server MUST ignore the public key values and signature in the CSR."
+Result<Response> Service::server_keygen(const Request& request, Call& call) {
+  HANAPER_TRY(const Asked asked, read(request, call));
+  HANAPER_TRY(const Delivery delivery, Delivery::plan(asked.csr, options_.transport_keys, request.tls));
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate(*options_.server_key));
+  x509::CsrContent content;
+  HANAPER_TRY(content.subject, x509::parse_name(asked.csr.subject));
+  for (const x509::ExtensionView& extension : asked.csr.extensions)
+    content.extensions.push_back({to_bytes(extension.oid), extension.critical, to_bytes(extension.value)});
+  HANAPER_TRY(const Bytes csr, x509::build_csr(*key, content));
+  // Drawn up before anything is issued: a certificate whose key could not be handed over helps nobody.
+  HANAPER_TRY(Part key_part, delivery.wrap(*key, issuer_, options_.lines, call));
+  HANAPER_TRY(const Issued issued, issue(asked, csr, call));
+  return multipart(
+      {std::move(key_part),
+       {std::string(certs_only_type), encoded(cms::certs_only({ByteView(issued.certificate)}))}});
+}
+
+Response Service::present(const Error& error, Call& call) const {
+  if (error.code == Code::internal) {
+    host_.log().error("an EST request failed", {{"error", error.detail}, {"call", call.id}});
+    return text_response(500, "an internal error; the log knows more under " + call.id);
+  }
+  // RFC 9110 15.5.2: a 401 "MUST send a WWW-Authenticate header field containing at least one challenge".
+  const std::vector<std::string> challenges =
+      error.code == Code::unauthenticated ? issuer_.challenges() : std::vector<std::string>{};
+  const bool unasked = error.code == Code::unauthenticated && challenges.empty();
+  Response response = text_response(unasked ? 403 : status_of(error.code), error.detail);
+  for (const std::string& challenge : challenges) response.with("WWW-Authenticate", challenge);
+  if (error.retry_after) response.with("Retry-After", std::to_string(error.retry_after->count()));
+  return response;
+}
+
+}  // namespace hanaper::est

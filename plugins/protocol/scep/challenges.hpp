@@ -1,0 +1,40 @@
+// Challenges that are good once.
+#pragma once
+
+#include <hanaper/host.hpp>
+#include <hanaper/toolkit/name.hpp>
+
+namespace hanaper::scep {
+
+struct Challenge {
+  std::string key;      // of its record: what is kept is a digest
+  std::string profile;  // empty: the pipeline's default
+  x509::Name subject;   // empty: whichever
+  std::uint64_t version = 0;
+};
+
+// The records behind them. Thread-safe.
+class Challenges {
+ public:
+  Challenges(Collection& records, const Clock& clock) : records_(records), clock_(clock) {}
+
+  // What is to be committed to make one, and its text, which nobody can ask for again.
+  struct Made {
+    Secret text;
+    RecordWrite write;
+    Time expires;
+  };
+  Made make(std::string profile, const x509::Name& subject, std::chrono::milliseconds lifetime) const;
+
+  // [worker] not_found when there is none of that text: never made, expired, or used.
+  Result<Challenge> find(std::string_view text) const;
+
+  // The write that uses it up; conflict at commit when somebody else has.
+  RecordWrite spend(const Challenge& challenge) const;
+
+ private:
+  Collection& records_;
+  const Clock& clock_;
+};
+
+}  // namespace hanaper::scep

@@ -1,0 +1,416 @@
+#include "service.hpp"
+
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include <algorithm>
+
+namespace hanaper::scep {
+namespace {
+
+constexpr std::string_view message_type = "application/x-pki-message";
+// For as long a request that waits for approval can be asked about.
+constexpr auto kept_for = std::chrono::days{90};
+
+Response text_response(int status, std::string text) {
+  return Response{status, {{"Content-Type", "text/plain"}}, std::move(text)};
+}
+
+Result<std::string> unescape(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      plain.push_back(text[i]);
+      continue;
+    }
+    const auto octet = from_hex(text.substr(i + 1, 2));
+    if (!octet || octet->size() != 1) return malformed("the query has a broken escape");
+    plain.push_back(static_cast<char>(octet->front()));
+    i += 2;
+  }
+  return plain;
+}
+
+// The first parameter of that name, escapes undone; empty when absent.
+Result<std::string> parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == name)
+      return unescape(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+  }
+  return std::string{};
+}
+
+// RFC 8894 4.1 has base64 here; its '+' may come as it is, which others read as a space, or in lines.
+Result<Bytes> message_of_query(std::string_view query) {
+  HANAPER_TRY(std::string text, parameter(query, "message"));
+  std::erase_if(text, [](char c) { return c == '\r' || c == '\n'; });
+  std::ranges::replace(text, ' ', '+');
+  if (text.empty()) return malformed("the message is missing");
+  return base64::decode(text);
+}
+
+bool same_subject(ByteView a, ByteView b) {
+  const auto first = x509::parse_name(a), second = x509::parse_name(b);
+  return equal(a, b) || (first && second && *first == *second);
+}
+
+Failure bad_request_of(const Error& error) {
+  return {error.code == Code::bad_key || error.code == Code::unsupported ? FailInfo::bad_algorithm
+                                                                         : FailInfo::bad_request,
+          error.detail};
+}
+
+// What is a failure of ours, or passes by itself, is none of the request: HTTP says so, and clients come
+// again.
+bool is_passing(Code code) {
+  return code == Code::internal || code == Code::unavailable || code == Code::rate_limited;
+}
+
+}  // namespace
+
+Service::Service(Options options, Host& host, Issuer& issuer)
+    : options_(std::move(options)),
+      host_(host),
+      issuer_(issuer),
+      transactions_(host.collection("transactions")),
+      challenges_(host.collection("challenges"), host.clock()),
+      issued_(
+          host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.", {{"status", "success"}})),
+      pending_(
+          host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.", {{"status", "pending"}})),
+      failed_(host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.",
+                                     {{"status", "failure"}})) {}
+
+Response Service::handle(const Request& request, Call& call) {
+  const bool post = request.method == Method::post;
+  if (!post && request.method != Method::get && request.method != Method::head)
+    return text_response(405, "SCEP is asked by GET and POST\n").with("Allow", "GET, POST");
+  const auto operation = parameter(request.query, "operation");
+  if (!operation) return present(operation.error(), call);
+  // Whatever path stands below the mount makes no difference (RFC 8894 4.1: SCEPPATH).
+  if (!post && *operation == "GetCACaps") return text_response(200, capabilities());
+  Result<Response> response = malformed("there is no operation \"" + *operation + "\"");
+  if (!post && *operation == "GetCACert") response = ca_certificates(call);
+  if (*operation == "PKIOperation") response = pki_operation(request, call);
+  return response ? *std::move(response) : present(response.error(), call);
+}
+
+Response Service::present(const Error& error, Call& call) const {
+  if (error.code == Code::internal) {
+    host_.log().error("a SCEP request failed", {{"error", error.detail}, {"call", call.id}});
+    return text_response(500, "an internal error; the log knows more under " + call.id + "\n");
+  }
+  const int status = error.code == Code::unavailable ? 503 : error.code == Code::rate_limited ? 429 : 400;
+  Response response = text_response(status, error.detail + "\n");
+  if (error.retry_after) response.with("Retry-After", std::to_string(error.retry_after->count()));
+  return response;
+}
+
+// RFC 8894 3.5.2. One client takes AES for granted only where SHA-384 is listed.
+std::string Service::capabilities() const {
+  std::string text = "AES\nPOSTPKIOperation\nRenewal\nSHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
+  if (options_.legacy) text += "DES3\nSHA-1\n";
+  return text;
+}
+
+// RFC 8894 4.2.1.2: "a degenerate certificates-only CMS SignedData message"; the registrar's comes first.
+Result<Response> Service::ca_certificates(Call& call) {
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  const std::vector<Bytes> path = issuer_.path();
+  std::vector<ByteView> certificates = {registrar->certificate()};
+  certificates.insert(certificates.end(), path.begin(), path.end());
+  return Response{200,
+                  {{"Content-Type", "application/x-x509-ca-ra-cert"}},
+                  std::string(as_text(cms::certs_only(certificates)))};
+}
+
+Result<Response> Service::pki_operation(const Request& request, Call& call) {
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  const bool post = request.method == Method::post;
+  HANAPER_TRY(const Bytes body,
+              post ? Result<Bytes>(to_bytes(request.body)) : message_of_query(request.query));
+  HANAPER_TRY(Message message, parse_message(body));
+  const Header header = message.header;
+
+  crypto::Hash hash = crypto::Hash::sha256;
+  auto opened = open(std::move(message), *registrar, hash);
+  Outcome<Bytes> outcome = Failure{};
+  if (auto* good = std::get_if<Opened>(&opened))
+    outcome = answer(*good, call);
+  else if (auto* failure = std::get_if<Failure>(&opened))
+    outcome = std::move(*failure);
+  else
+    outcome = std::move(std::get<Error>(opened));
+
+  Reply reply;
+  if (auto* error = std::get_if<Error>(&outcome)) {
+    if (error->code != Code::pending) return std::move(*error);
+    reply.status = PkiStatus::pending;
+    pending_.add();
+  } else if (auto* failure = std::get_if<Failure>(&outcome)) {
+    host_.log().info("SCEP request refused",
+                     {{"transaction", header.transaction}, {"error", failure->text}, {"call", call.id}});
+    reply.failure = std::move(*failure);
+    failed_.add();
+  } else {
+    reply.status = PkiStatus::success;
+    reply.content = std::move(std::get<Bytes>(outcome));
+    issued_.add();
+  }
+  HANAPER_TRY(const Bytes der, sign_reply(header, reply, hash, *registrar));
+  return Response{200, {{"Content-Type", std::string(message_type)}}, std::string(as_text(der))};
+}
+
+// From a message to a request that its signer has made for us. `hash`: what he can read, as soon as it is
+// known.
+Service::Outcome<Service::Opened> Service::open(Message message, Registrar& registrar, crypto::Hash& hash) {
+  const auto failed = [](FailInfo info, std::string text) { return Failure{info, std::move(text)}; };
+  const auto digest = cms::hash_of(message.signer().digest_algorithm, options_.legacy);
+  if (!digest) return failed(FailInfo::bad_algorithm, digest.error().detail);
+  if (*digest != crypto::Hash::sha1) hash = *digest;
+  Opened opened;
+  opened.hash = *digest;
+  const auto signer = cms::find_signer(message.content, message.signer());
+  if (!signer) return failed(FailInfo::bad_message_check, signer.error().detail);
+  opened.signer = *signer;
+  const Status verified = cms::verify(message.content, message.signer(), signer->spki, options_.legacy);
+  if (!verified)
+    return failed(
+        verified.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
+        verified.error().detail);
+  if (!message.content.content) return failed(FailInfo::bad_message_check, "the message has no content");
+  auto content = decrypt(*message.content.content, registrar, opened.cipher);
+  if (auto* failure = std::get_if<Failure>(&content)) return std::move(*failure);
+  if (auto* error = std::get_if<Error>(&content)) return std::move(*error);
+  opened.content = std::move(std::get<Secret>(content));
+  opened.transaction =
+      "scep:" + to_hex(crypto::sha256({as_bytes(message.header.transaction), crypto::sha256(signer->spki)}));
+  opened.message = std::move(message);
+  return opened;
+}
+
+Service::Outcome<Secret> Service::decrypt(ByteView octets, Registrar& registrar, cms::Cipher& cipher) {
+  const auto der = cms::to_der(octets);
+  const auto enveloped = der ? cms::parse_enveloped(*der) : Result<cms::EnvelopedView>(der.error());
+  if (!enveloped)
+    return Failure{
+        enveloped.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
+        enveloped.error().detail};
+  if (enveloped->cipher == cms::Cipher::des3_cbc && !options_.legacy)
+    return Failure{FailInfo::bad_algorithm, "3DES is not taken here"};
+  // RFC 8894 3.2.2: "contentType in encryptedContentInfo MUST be data".
+  if (oid::data != enveloped->content_type)
+    return Failure{FailInfo::bad_message_check, "what is encrypted is not data"};
+  cipher = enveloped->cipher;
+  for (const cms::EnvelopedView::Recipient& recipient : enveloped->recipients) {
+    if (!is_ours(recipient, registrar)) continue;
+    auto content =
+        cms::open(*enveloped, recipient, [&](ByteView encrypted) { return registrar.decrypt(encrypted); });
+    if (content) return *std::move(content);
+    if (is_passing(content.error().code)) return std::move(content).error();
+    return Failure{FailInfo::bad_message_check, content.error().detail};
+  }
+  return Failure{FailInfo::bad_message_check, "the message is encrypted to somebody else"};
+}
+
+// The registrar's certificate of today, or one of before: the key has stayed.
+bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar& registrar) {
+  const auto current = x509::parse_certificate(registrar.certificate());
+  if (!current || !equal(current->issuer, recipient.issuer)) return false;
+  if (equal(current->serial.octets(), recipient.serial)) return true;
+  const auto id = issuer_.identify(registrar.certificate());
+  const auto serial = Serial::from_der(recipient.serial);
+  if (!id || !serial) return false;
+  const auto earlier = issuer_.status({id->authority, *serial});
+  const auto view = earlier ? x509::parse_certificate(earlier->certificate)
+                            : Result<x509::CertificateView>(earlier.error());
+  return view && equal(view->spki, registrar.spki());
+}
+
+Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
+  switch (static_cast<MessageType>(opened.message.header.type)) {
+    case MessageType::enrolment:
+    case MessageType::renewal:
+    case MessageType::update:
+      return enrol(opened, call);
+    case MessageType::poll:
+      return poll(opened, call);
+    case MessageType::get_certificate:
+      return get_certificate(opened, call);
+    case MessageType::get_crl:
+      return Failure{FailInfo::bad_request, "CRLs are fetched from where the certificates say"};
+  }
+  return Failure{FailInfo::bad_request,
+                 "there is no messageType " + std::to_string(opened.message.header.type)};
+}
+
+Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
+  const ByteView octets = as_bytes(opened.content.reveal());
+  const auto csr = x509::parse_csr(octets);
+  if (!csr) return bad_request_of(csr.error());
+  auto known = remembered(opened);
+  if (!known) return std::move(known).error();
+  if (*known) {
+    // Whoever signs with the same key under the same name asks the same again, or is confused.
+    if (!equal((*known)->csr, octets))
+      return Failure{FailInfo::bad_request, "the transactionID belongs to another request"};
+    return issue(opened, **known, call);
+  }
+  auto grant = authorise(opened, *csr);
+  if (auto* failure = std::get_if<Failure>(&grant)) return std::move(*failure);
+  if (auto* error = std::get_if<Error>(&grant)) return std::move(*error);
+  return issue(opened, std::get<Grant>(grant), call);
+}
+
+// RFC 8894 2.4: a certificate of ours speaks for its owner; a self-signed one says nothing, and a challenge
+// has to.
+Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr) {
+  const auto id = issuer_.identify(opened.signer.der);
+  if (!id && id.error().code != Code::not_found && id.error().code != Code::malformed) return id.error();
+  if (id) return authorise_renewal(opened, csr, *id);
+  if (static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
+    return Failure{FailInfo::bad_message_check, "the signer's certificate was not issued here"};
+  return authorise_challenge(opened, csr);
+}
+
+Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened, const x509::CsrView& csr,
+                                                            const CertificateId& id) {
+  const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
+  const auto status = issuer_.status(id);
+  if (!status) return status.error();
+  const Time now = host_.clock().now();
+  if (status->row.revoked && !status->row.released) return failed("the signer's certificate is revoked");
+  if (now < status->row.not_before || status->row.not_after < now)
+    return failed("the signer's certificate has expired");
+  if (!same_subject(csr.subject, opened.signer.subject))
+    return failed("the request's subject is not that of the certificate being renewed");
+  const auto* wanted = csr.find(oid::subject_alt_name);
+  const auto old = x509::parse_certificate(opened.signer.der);
+  const auto* had = old ? old->find(oid::subject_alt_name) : nullptr;
+  // Some clients leave the names out when they renew; they get none then, never others.
+  if (wanted != nullptr && (had == nullptr || !equal(wanted->value, had->value)))
+    return failed("the request's subjectAltName is not that of the certificate being renewed");
+  return Grant{"scep:renewal:" + id.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
+}
+
+Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened,
+                                                              const x509::CsrView& csr) {
+  const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
+  if (!equal(csr.spki, opened.signer.spki))
+    return failed("the request's key is not the one that has signed the message");
+  const std::string_view shown = csr.challenge_password;
+  if (shown.empty()) return failed("the request has no challengePassword");
+  Grant grant{"scep:challenge", "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  if (options_.challenge &&
+      crypto::equal_constant_time(as_bytes(shown), as_bytes(options_.challenge->reveal())))
+    return grant;
+  auto challenge = challenges_.find(shown);
+  if (!challenge && challenge.error().code != Code::not_found) return std::move(challenge).error();
+  if (!challenge) return failed("the challengePassword is wrong");
+  const auto subject = x509::parse_name(csr.subject);
+  if (!challenge->subject.empty() && (!subject || *subject != challenge->subject))
+    return failed("the challengePassword is for another subject");
+  grant.requester = "scep:challenge:" + challenge->key.substr(0, 16);
+  grant.profile = challenge->profile;
+  // Used up together with what it is used for; who asks again under the same name needs none.
+  grant.writes = {challenges_.spend(*challenge)};
+  grant.writes.push_back(remember(opened, grant));
+  return grant;
+}
+
+Result<std::optional<Service::Grant>> Service::remembered(const Opened& opened) const {
+  const auto record = transactions_.get(opened.transaction);
+  if (!record && record.error().code == Code::not_found) return std::optional<Grant>{};
+  if (!record) return record.error();
+  HANAPER_TRY(const json::Value value, json::parse(record->data));
+  HANAPER_TRY(Bytes csr, base64::decode(value.text_at("csr")));
+  return std::optional(Grant{
+      std::string(value.text_at("requester")), std::string(value.text_at("profile")), std::move(csr), {}});
+}
+
+RecordWrite Service::remember(const Opened& opened, const Grant& grant) const {
+  RecordWrite write;
+  write.key = opened.transaction;
+  write.expires = host_.clock().now() + kept_for;
+  write.data = json::write(json::Value(json::Object{
+      {"requester", grant.requester}, {"profile", grant.profile}, {"csr", base64::encode(grant.csr)}}));
+  return transactions_.bind(std::move(write));
+}
+
+Service::Outcome<Bytes> Service::seal(const Opened& opened, ByteView content) const {
+  cms::Recipient recipient;
+  recipient.certificate = opened.signer.der;
+  auto envelope = cms::envelop(oid::data, content, recipient, opened.cipher);
+  if (!envelope) return bad_request_of(envelope.error());
+  return *std::move(envelope);
+}
+
+Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant, Call& call) {
+  // Nothing is issued that could not be handed over.
+  if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
+  IssueRequest order;
+  order.profile = grant.profile;
+  order.requester = grant.requester;
+  order.csr = grant.csr;
+  order.once = opened.transaction;
+  order.with_intent = grant.writes;
+  const auto issued = issuer_.issue(order, call);
+  if (!issued && issued.error().code == Code::pending) {
+    // What CertPoll will ask about; with it the challenge is spent.
+    std::vector<RecordWrite> writes = grant.writes;
+    if (writes.empty()) writes.push_back(remember(opened, grant));
+    const Status stored = host_.commit(std::move(writes), call);
+    if (!stored && stored.error().code != Code::conflict) return stored.error();
+    if (!stored && !grant.writes.empty())
+      return Failure{FailInfo::bad_request, "the challengePassword was used meanwhile"};
+    return issued.error();
+  }
+  if (!issued && is_passing(issued.error().code)) return issued.error();
+  if (!issued) return bad_request_of(issued.error());
+  std::vector<ByteView> certificates = {issued->certificate};
+  if (options_.chain) certificates.insert(certificates.end(), issued->chain.begin(), issued->chain.end());
+  return seal(opened, cms::certs_only(certificates));
+}
+
+// RFC 8894 3.3.3: the key that has signed and the transactionID say which request is meant.
+Service::Outcome<Bytes> Service::poll(const Opened& opened, Call& call) {
+  auto known = remembered(opened);
+  if (!known) return std::move(known).error();
+  if (!*known) return Failure{FailInfo::bad_certificate_id, "there is no request of that transactionID"};
+  return issue(opened, **known, call);
+}
+
+Service::Outcome<Bytes> Service::get_certificate(const Opened& opened, Call& call) {
+  const Failure none{FailInfo::bad_certificate_id, "there is no such certificate here"};
+  const auto registrar = issuer_.registrar(call);
+  if (!registrar) return registrar.error();
+  auto reader = der::open(as_bytes(opened.content.reveal()), der::sequence);
+  const auto issuer = reader ? reader->expect(der::sequence) : Result<der::Element>(reader.error());
+  const auto number = issuer ? reader->read_integer() : Result<ByteView>(issuer.error());
+  if (!number || !reader->finish()) return Failure{FailInfo::bad_request, "IssuerAndSerialNumber is wanted"};
+  const auto ours = x509::parse_certificate((*registrar)->certificate());
+  const auto id = issuer_.identify((*registrar)->certificate());
+  const auto serial = Serial::from_der(*number);
+  if (!id && is_passing(id.error().code)) return id.error();
+  if (!ours || !id || !serial || !equal(ours->issuer, issuer->whole)) return none;
+  const auto found = issuer_.status({id->authority, *serial});
+  if (!found && is_passing(found.error().code)) return found.error();
+  if (!found || found->certificate.empty()) return none;
+  return seal(opened, cms::certs_only({ByteView(found->certificate)}));
+}
+
+Result<Challenges::Made> Service::make_challenge(std::string profile, const x509::Name& subject,
+                                                 std::chrono::milliseconds lifetime, Call& call) {
+  const std::vector<std::string> known = issuer_.profiles();
+  if (!profile.empty() && std::ranges::find(known, profile) == known.end())
+    return not_found("the pipeline has no profile \"" + profile + "\"");
+  Challenges::Made made = challenges_.make(std::move(profile), subject, lifetime);
+  HANAPER_CHECK(host_.commit({made.write}, call));
+  return made;
+}
+
+}  // namespace hanaper::scep

@@ -1,0 +1,84 @@
+// The operations of one endpoint.
+#pragma once
+
+#include "challenges.hpp"
+#include "message.hpp"
+
+#include <hanaper/host.hpp>
+#include <hanaper/toolkit/certificate.hpp>
+
+namespace hanaper::scep {
+
+struct Options {
+  std::optional<Secret> challenge;  // one for everybody
+  bool legacy = false;              // 3DES and SHA-1 as well
+  bool chain = true;                // send the authority's certificates with the issued one
+};
+
+inline constexpr std::uint64_t body_limit = 256 * 1024;
+
+// Thread-safe.
+class Service {
+ public:
+  Service(Options options, Host& host, Issuer& issuer);
+
+  Response handle(const Request& request, Call& call);
+
+  // [worker] A challenge that is good once, durable when it returns.
+  Result<Challenges::Made> make_challenge(std::string profile, const x509::Name& subject,
+                                          std::chrono::milliseconds lifetime, Call& call);
+
+ private:
+  // A request whose signature is good and whose content is readable.
+  struct Opened {
+    Message message;
+    cms::Holder signer;  // into the message
+    crypto::Hash hash = crypto::Hash::sha256;
+    cms::Cipher cipher = cms::Cipher::aes128_cbc;
+    Secret content;
+    std::string transaction;  // key of its record, and its name among the pipeline's requests
+  };
+  // Why a request may be granted, and what is to be written with the grant.
+  struct Grant {
+    std::string requester;
+    std::string profile;
+    Bytes csr;
+    std::vector<RecordWrite> writes;
+  };
+  // An answer, a FAILURE, or an error that only HTTP can present.
+  template <class T>
+  using Outcome = std::variant<T, Failure, Error>;
+
+  std::string capabilities() const;
+  Result<Response> ca_certificates(Call& call);
+  Result<Response> pki_operation(const Request& request, Call& call);
+
+  Outcome<Opened> open(Message message, Registrar& registrar, crypto::Hash& hash);
+  Outcome<Secret> decrypt(ByteView enveloped, Registrar& registrar, cms::Cipher& cipher);
+  bool is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar& registrar);
+
+  Outcome<Bytes> answer(const Opened& opened, Call& call);
+  Outcome<Bytes> enrol(const Opened& opened, Call& call);
+  Outcome<Bytes> poll(const Opened& opened, Call& call);
+  Outcome<Bytes> get_certificate(const Opened& opened, Call& call);
+  Outcome<Bytes> seal(const Opened& opened, ByteView content) const;
+  Outcome<Bytes> issue(const Opened& opened, const Grant& grant, Call& call);
+  Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr);
+  Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr, const CertificateId& id);
+  Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr);
+  Result<std::optional<Grant>> remembered(const Opened& opened) const;
+  RecordWrite remember(const Opened& opened, const Grant& grant) const;
+
+  Response present(const Error& error, Call& call) const;
+
+  const Options options_;
+  Host& host_;
+  Issuer& issuer_;
+  Collection& transactions_;
+  Challenges challenges_;
+  Counter& issued_;
+  Counter& pending_;
+  Counter& failed_;
+};
+
+}  // namespace hanaper::scep

@@ -1,0 +1,297 @@
+// authenticator/accounts and authenticator/mtls as the host meets them: loaded from their shared objects.
+#include "loader/catalog.hpp"
+
+#include <hanaper/testing/fake_host.hpp>
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/oids.hpp>
+
+#include "../unit/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hanaper {
+namespace {
+
+// What a request shows of its sender.
+struct Sender {
+  std::string authorization;
+  std::vector<Bytes> chain;
+  bool tls = true;
+};
+
+Result<Identity> ask(Plugin& plugin, const Sender& sender) {
+  TlsPeer peer;
+  for (const Bytes& certificate : sender.chain) peer.chain.push_back(certificate);
+  const HeaderView header{"authorization", sender.authorization};
+  Request request;
+  if (!sender.authorization.empty()) request.headers = {&header, 1};
+  if (sender.tls) request.tls = &peer;
+  Call call = fakes::test_call();
+  return static_cast<Authenticator&>(plugin).authenticate(request, call);
+}
+
+std::string basic(std::string_view text) { return "Basic " + base64::encode(as_bytes(text)); }
+
+// The hashes are mkpasswd's of "correct horse", by yescrypt and scrypt; the token is "token-of-some-length".
+constexpr const char* accounts_text =
+    "# devices\n"
+    "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"
+    "\n"
+    "office:$7$CU..../....courMM0vm6AE2hHMKPQRf.$jhh6exoaU5Ke5nXEFMnfYsHJ.6nYxWDaxUp4UcStjC9:ra,operator\r\n"
+    "bot:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7:ra\n";
+
+class Accounts : public ::testing::Test {
+ protected:
+  Status configure(const std::string& text) {
+    static_cast<void>(files::replace(path_, text, 0600));
+    Settings settings("authenticator.people", "pki.toml:3:1");
+    settings.set("file", {path_, "pki.toml:4:8"});
+    settings.set("realm", {std::string("devices"), "pki.toml:5:9"});
+    return plugin_->configure(settings, host_);
+  }
+  Authenticator& authenticator() { return static_cast<Authenticator&>(*plugin_); }
+
+  test::TemporaryFolder folder_;
+  const std::string path_ = folder_ / "accounts";
+  fakes::FakeHost host_;
+  loader::Catalog catalog_{HANAPER_PLUGINS};
+  std::unique_ptr<Plugin> plugin_ = *catalog_.create("authenticator", "accounts");
+};
+
+TEST_F(Accounts, KnowWhoHasPasswordOrToken) {
+  struct Row {
+    const char* name;
+    Sender sender;
+    const char* identity;  // "": unauthenticated
+    std::vector<std::string> roles;
+  };
+  const Row rows[] = {
+      {"a yescrypt password", {basic("router-7:correct horse"), {}}, "password:router-7", {}},
+      {"a scrypt password", {basic("office:correct horse"), {}}, "password:office", {"ra", "operator"}},
+      {"the scheme in other letters",
+       {"bAsIc " + basic("router-7:correct horse").substr(6), {}},
+       "password:router-7",
+       {}},
+      {"a token", {"Bearer token-of-some-length", {}}, "token:bot", {"ra"}},
+      {"nothing", {"", {}}, "", {}},
+      {"a wrong password", {basic("router-7:correct horse "), {}}, "", {}},
+      {"an empty password", {basic("router-7:"), {}}, "", {}},
+      {"another's name", {basic("router-8:correct horse"), {}}, "", {}},
+      {"a hash for a password",
+       {basic("router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82"), {}},
+       "",
+       {}},
+      {"a token for a password", {basic("bot:token-of-some-length"), {}}, "", {}},
+      {"a password for a token", {"Bearer correct horse", {}}, "", {}},
+      {"a wrong token", {"Bearer token-of-some-lengtH", {}}, "", {}},
+      {"no colon", {basic("router-7"), {}}, "", {}},
+      {"no base64", {"Basic !", {}}, "", {}},
+      {"a NUL in the password", {basic(std::string_view("router-7:correct horse\0", 23)), {}}, "", {}},
+      {"a password of 257 octets", {basic("router-7:" + std::string(257, 'x')), {}}, "", {}},
+      {"another scheme", {"Digest username=\"router-7\"", {}}, "", {}},
+      {"plain HTTP", {basic("router-7:correct horse"), {}, false}, "", {}},
+  };
+  ASSERT_TRUE(configure(accounts_text));
+  for (const Row& test : rows) {
+    SCOPED_TRACE(test.name);
+    for (int again = 0; again < 2; ++again) {  // the second time from memory
+      const auto identity = ask(*plugin_, test.sender);
+      EXPECT_EQ(identity ? identity->name : "", test.identity);
+      if (identity) {
+        EXPECT_EQ(identity->roles, test.roles);
+      } else {
+        EXPECT_EQ(identity.error().code, Code::unauthenticated);
+      }
+    }
+  }
+  for (const std::string& line : host_.recording_log.lines())
+    EXPECT_EQ(line.find("horse"), std::string::npos);
+}
+
+TEST_F(Accounts, FollowTheirFile) {
+  ASSERT_TRUE(configure(accounts_text));
+  const Sender sender{basic("router-7:correct horse"), {}};
+  EXPECT_TRUE(ask(*plugin_, sender));
+  ASSERT_TRUE(files::replace(
+      path_, "bot:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\n", 0600));
+  EXPECT_FALSE(ask(*plugin_, sender)) << "a password that was remembered outlived its account";
+  EXPECT_TRUE(ask(*plugin_, {"Bearer token-of-some-length", {}}));
+  EXPECT_TRUE(host_.fake_health.checks.at("accounts")());
+
+  ASSERT_TRUE(files::replace(path_, "nonsense\n", 0600));
+  EXPECT_TRUE(ask(*plugin_, {"Bearer token-of-some-length", {}})) << "the last good file stays in force";
+  const Status health = host_.fake_health.checks.at("accounts")();
+  ASSERT_FALSE(health);
+  EXPECT_EQ(health.error().detail, path_ + ": line 1: no account: name:secret[:role,role] is wanted");
+}
+
+TEST_F(Accounts, AskForWhatTheyHave) {
+  ASSERT_TRUE(configure(accounts_text));
+  EXPECT_EQ(authenticator().challenge(),
+            "Basic realm=\"devices\", charset=\"UTF-8\", Bearer realm=\"devices\"");
+  ASSERT_TRUE(configure("bot:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\n"));
+  EXPECT_EQ(authenticator().challenge(), "Bearer realm=\"devices\"");
+}
+
+TEST_F(Accounts, RefuseFilesThatAreNone) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"router-7\n", "line 1: no account: name:secret[:role,role] is wanted"},
+      {"#\n:x\n", "line 2: no account: name:secret[:role,role] is wanted"},
+      {"a:secret\n",
+       "line 1: no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one"},
+      {"a:$6$salt$hash\n",
+       "line 1: no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one"},
+      {"a:sha256:00\n", "line 1: sha256: wants 64 hexadecimal digits"},
+      {"a:$y$x\na:$y$y\n", "line 2: the same name again"},
+      {"a:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\nb:sha256:"
+       "989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\n",
+       "line 2: the same token again"},
+  };
+  for (const auto& [text, message] : rows) {
+    const Status configured = configure(text);
+    ASSERT_FALSE(configured) << text;
+    EXPECT_EQ(configured.error().detail,
+              "pki.toml:4:8: authenticator.people.file: " + path_ + ": " + message);
+  }
+}
+
+// A little PKI of somebody else.
+struct Foreign {
+  std::shared_ptr<crypto::SoftKey> key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  Bytes root = certificate(x509::key_cert_sign, true, {}, key->spki(), std::chrono::days{3650});
+
+  Bytes certificate(std::uint16_t usage, bool authority, std::vector<Bytes> usages, ByteView spki,
+                    std::chrono::days life) const {
+    const Time now = fakes::ManualClock().now();
+    x509::CertificateTemplate::Fixed fixed;
+    fixed.issuer = x509::encode_name({{std::string(x509::common_name_oid), "Makers Root"}});
+    if (authority)
+      fixed.extensions.push_back(
+          {to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, std::nullopt)});
+    if (!usages.empty())
+      fixed.extensions.push_back(
+          {to_bytes(oid::extended_key_usage), false, x509::extended_key_usage(usages)});
+    const Bytes subject =
+        authority ? fixed.issuer : x509::encode_name({{std::string(x509::common_name_oid), "device"}});
+    der::Writer writer;
+    x509::CertificateTemplate(fixed).render(
+        {.serial = *Serial::from_text(authority ? "01" : "02"),
+         .not_before = now - std::chrono::days{2},
+         .not_after = now - std::chrono::days{2} + life,
+         .subject = subject,
+         .spki = spki,
+         .key_identifier = x509::key_identifier(*x509::parse_public_key(spki)),
+         .key_usage = usage,
+         .names = {},
+         .extensions = {}},
+        writer);
+    const Bytes tbs = writer.bytes();
+    return x509::assemble_certificate(tbs, *key->sign(SignatureScheme::ecdsa_sha256, tbs));
+  }
+};
+
+class Mtls : public ::testing::Test {
+ protected:
+  Status configure(std::vector<std::string> authorities, const std::string& anchors) {
+    Settings settings("authenticator.devices", "pki.toml:3:1");
+    settings.set("authorities", {std::move(authorities), "pki.toml:4:8"});
+    settings.set("anchors", {anchors.empty() ? Settings::Value() : Settings::Value(anchors), "pki.toml:5:8"});
+    settings.set("crls", {Settings::Value(), "pki.toml:3:1"});
+    return plugin_->configure(settings, host_);
+  }
+  test::TemporaryFolder folder_;
+  fakes::FakeHost host_;
+  loader::Catalog catalog_{HANAPER_PLUGINS};
+  std::unique_ptr<Plugin> plugin_ = *catalog_.create("authenticator", "mtls");
+};
+
+TEST_F(Mtls, KnowsCertificatesOfOurAuthoritiesWhileTheyAreGood) {
+  fakes::FakeAuthority& ours = host_.authority("ours");
+  ASSERT_TRUE(configure({"ours"}, ""));
+  const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  const auto with_usage = [](ByteView usage) {
+    return std::vector<x509::Extension>{
+        {to_bytes(oid::extended_key_usage), false, x509::extended_key_usage({to_bytes(usage)})}};
+  };
+  const auto serial = [](const Bytes& certificate) { return x509::parse_certificate(certificate)->serial; };
+  const auto ask_with = [&](const Bytes& certificate) { return ask(*plugin_, {"", {certificate}}); };
+  const Bytes good = ours.issue(11, key->spki());
+  const Bytes revoked = ours.issue(12, key->spki()), held = ours.issue(13, key->spki());
+  const Bytes old = ours.issue(14, key->spki(), {}, std::chrono::days{1});
+  const Bytes server = ours.issue(15, key->spki(), with_usage(oid::server_auth));
+  ours.revoke(serial(revoked), RevocationReason::superseded);
+  ours.revoke(serial(held), RevocationReason::certificate_hold);
+
+  const auto identity = ask_with(good);
+  ASSERT_TRUE(identity) << identity.error().detail;
+  EXPECT_EQ(identity->name, "mtls:" + to_hex(crypto::sha256(good)));
+  EXPECT_TRUE(identity->roles.empty());
+  std::vector<x509::Extension> both = with_usage(oid::client_auth);
+  both.front().value = x509::extended_key_usage({to_bytes(oid::client_auth), to_bytes(oid::cmc_ra)});
+  const auto ra = ask_with(ours.issue(16, key->spki(), both));
+  ASSERT_TRUE(ra) << ra.error().detail;
+  EXPECT_EQ(ra->roles, std::vector<std::string>{"ra"});
+
+  EXPECT_EQ(ask_with(revoked).error().detail, "the client certificate is revoked");
+  EXPECT_EQ(ask_with(held).error().detail, "the client certificate is revoked");
+  EXPECT_EQ(ask_with(server).error().detail, "the client certificate is not made for TLS clients");
+  EXPECT_EQ(ask(*plugin_, {"", {}}).error().detail, "no client certificate");
+  EXPECT_EQ(ask(*plugin_, {"", {good}, false}).error().detail, "no client certificate");
+  Bytes forged = good;
+  forged.back() ^= 1;
+  EXPECT_EQ(ask_with(forged).error().detail,
+            "the client certificate is of no authority that is trusted here");
+
+  ours.revoke(serial(held), RevocationReason::remove_from_crl);
+  EXPECT_TRUE(ask_with(held)) << "released from hold";
+  ours.revoke(serial(good), RevocationReason::key_compromise);
+  EXPECT_EQ(ask_with(good).error().detail, "the client certificate is revoked");
+  host_.manual_clock.advance(std::chrono::days{2});
+  EXPECT_EQ(ask_with(old).error().detail, "the client certificate has expired");
+  ours.ledger_is_away = true;
+  EXPECT_EQ(ask_with(held).error().code, Code::unavailable);
+}
+
+TEST_F(Mtls, KnowsWhatLeadsToAnAnchor) {
+  const Foreign maker, stranger;
+  const auto device = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  const Bytes client = *x509::parse_extended_usage_name("client-auth");
+  const Bytes server = *x509::parse_extended_usage_name("server-auth");
+  const Bytes ra = to_bytes(oid::cmc_ra);
+  const std::string anchors = folder_ / "anchors.pem";
+  ASSERT_TRUE(files::replace(anchors, "text before\n" + pem::encode("CERTIFICATE", maker.root), 0600));
+  ASSERT_TRUE(configure({}, anchors));
+  const auto leaf = [&](const Foreign& from, std::vector<Bytes> usages, int days = 90) {
+    return from.certificate(x509::digital_signature, false, std::move(usages), device->spki(),
+                            std::chrono::days{days});
+  };
+  const auto good = ask(*plugin_, {"", {leaf(maker, {client, ra})}});
+  ASSERT_TRUE(good) << good.error().detail;
+  EXPECT_TRUE(good->roles.empty()) << "a role that a stranger wrote into a certificate";
+  EXPECT_TRUE(ask(*plugin_, {"", {leaf(maker, {})}}));
+  for (const Bytes& certificate :
+       {leaf(stranger, {client}), stranger.root, leaf(maker, {server}), leaf(maker, {client}, 1)}) {
+    const auto refused = ask(*plugin_, {"", {certificate}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::unauthenticated);
+    EXPECT_TRUE(refused.error().detail.starts_with("the client certificate is not trusted: "));
+  }
+}
+
+TEST_F(Mtls, RefusesToTrustNobody) {
+  EXPECT_EQ(configure({}, "").error().detail,
+            "pki.toml:4:8: authenticator.devices.authorities: nobody is trusted; name authorities here or "
+            "give anchors");
+  const std::string path = folder_ / "empty.pem";
+  ASSERT_TRUE(files::replace(path, "nothing\n", 0600));
+  EXPECT_EQ(configure({}, path).error().detail,
+            "pki.toml:5:8: authenticator.devices.anchors: " + path + ": no CERTIFICATE in it");
+}
+
+}  // namespace
+}  // namespace hanaper
