@@ -351,6 +351,24 @@ TEST_F(Ocsp, TellsHttpWhatTheResponseSays) {
   EXPECT_NE(reply.head.find("ETag: " + etag + "\r\n"), std::string::npos) << reply.head;
 }
 
+// Most clients escape what base64 brings; RFC 6960 A.1 has them do so.
+TEST_F(Ocsp, HitsAreFastHoweverThePathIsSpelt) {
+  const std::string text = base64::encode(make_request(about(authority_, authority_.add(21).octets())));
+  std::string escaped;
+  for (char c : text) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    escaped += plain ? std::string(1, c) : "%" + to_hex(as_bytes(std::string_view(&c, 1)));
+  }
+  const Response response = get("/" + text);
+  ASSERT_EQ(response.status, 200);
+  for (const std::string& path : {"/" + text, "//" + text, "/" + escaped, "/%4d" + escaped.substr(1)}) {
+    const Asked asked(Method::get, path);
+    KeptReply reply;
+    EXPECT_TRUE(service_.answer_fast(asked.request, reply)) << path;
+    EXPECT_EQ(reply.body, response.body) << path;
+  }
+}
+
 TEST_F(Ocsp, TakesNoOtherMethods) {
   for (Method method : {Method::put, Method::del, Method::patch, Method::options, Method::other}) {
     const Asked asked(method, "/");

@@ -153,15 +153,25 @@ class MariaDB(Server):
         return self.run_folder / "sock"
 
     def create(self):
-        self.data.mkdir()
-        self.own(self.data)
         words = [self.installer, "--no-defaults", f"--datadir={self.data}", "--skip-test-db", "--auth-root-authentication-method=normal"]
         if os.geteuid() == 0:
             words.append(f"--user={self.account}")
-        self.quiet(words)
+        self.install(words)
         self.sql_word = f"{self.client} --no-defaults --socket={self.socket} --user=root --batch --skip-column-names {DATABASE} -e"
         self.reset_word = (f"{self.client} --no-defaults --socket={self.socket} --user=root "
                            f"-e 'DROP DATABASE IF EXISTS {DATABASE}; CREATE DATABASE {DATABASE} CHARACTER SET latin1'")
+
+    def install(self, words, attempts=3):
+        """On a busy machine the installer ends now and then before it has begun, and does not say why."""
+        for left in reversed(range(attempts)):
+            self.data.mkdir()
+            self.own(self.data)
+            try:
+                return self.quiet(words)
+            except RuntimeError:
+                if left == 0:
+                    raise
+                shutil.rmtree(self.data)
 
     def command(self):
         return [self.daemon, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", f"--pid-file={self.run_folder}/pid",

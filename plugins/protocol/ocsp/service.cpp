@@ -6,6 +6,8 @@
 #include <hanaper/toolkit/public_key.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <charconv>
+
 namespace hanaper::ocsp {
 namespace {
 
@@ -22,16 +24,22 @@ Counter& counter(Host& host, const char* result) {
 // 1970" and certificateHold (4.4.8).
 constexpr Revoked never_issued{Time{}, RevocationReason::certificate_hold, std::nullopt};
 
-bool is_plain_path(std::string_view tail) { return tail.find('%') == std::string_view::npos; }
-
 }  // namespace
 
-std::string cache_control(const Answer& answer, Time now) {
+void append_cache_control(std::string& text, const Answer& answer, Time now) {
   // RFC 9919 5 (RFC 5019 6.2): max-age "later than thisUpdate but earlier than nextUpdate".
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(
       std::max(answer.refresh_at, std::min(answer.next_update, now + std::chrono::minutes{1})) - now);
-  return "max-age=" + std::to_string(std::max<std::int64_t>(left.count(), 0)) +
-         ", public, no-transform, must-revalidate";
+  std::array<char, 20> digits;
+  const auto [end, error] =
+      std::to_chars(digits.data(), digits.data() + digits.size(), std::max<std::int64_t>(left.count(), 0));
+  text.append("max-age=").append(digits.data(), end).append(", public, no-transform, must-revalidate");
+}
+
+std::string cache_control(const Answer& answer, Time now) {
+  std::string text;
+  append_cache_control(text, answer, now);
+  return text;
 }
 
 Service::Service(Options options, Host& host, std::vector<StatusAuthority*> authorities)
@@ -91,9 +99,7 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   Bytes decoded;
   ByteView der = request.body;
   if (request.method == Method::get || request.method == Method::head) {
-    if (request.tail.size() > fast_limit || !request.header("If-None-Match").empty() ||
-        !is_plain_path(request.tail))
-      return false;
+    if (request.tail.size() > fast_limit || !request.header("If-None-Match").empty()) return false;
     auto octets = decode_path(request.tail);
     if (!octets) return false;
     decoded = *std::move(octets);
@@ -110,7 +116,9 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   if (!kept || now >= kept->refresh_at || now < kept->this_update) return false;
   hits_.add();
   thread_local std::string head;
-  head.assign(kept->head).append("Cache-Control: ").append(cache_control(*kept, now)).append("\r\n");
+  head.assign(kept->head).append("Cache-Control: ");
+  append_cache_control(head, *kept, now);
+  head.append("\r\n");
   reply.send(head, kept->body);
   return true;
 }
