@@ -99,7 +99,7 @@ constexpr Option scep_options[] = {
     {"--profile", "PROFILE", "what is issued; default the pipeline's first", false, ""},
 };
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec command_table[] = {
     {"init", "", "create state folder, pin, keys and authorities; changes nothing that exists", init_options,
      0, 0},
     {"check", "", "check the configuration and every file it names", {}, 0, 0},
@@ -185,13 +185,13 @@ void append_options(std::string& text, std::span<const Option> options) {
 
 }  // namespace
 
-std::span<const CommandSpec> commands() { return table; }
+std::span<const CommandSpec> commands() { return command_table; }
 std::span<const Option> common_options() { return common; }
 const CommandSpec& daemon() { return daemon_spec; }
 
 const CommandSpec* find_command(std::string_view name) {
-  const auto found = std::ranges::find(table, name, &CommandSpec::name);
-  return found == std::end(table) ? nullptr : &*found;
+  const auto found = std::ranges::find(command_table, name, &CommandSpec::name);
+  return found == std::end(command_table) ? nullptr : &*found;
 }
 
 Result<Arguments> parse(const CommandSpec& command, std::span<const std::string> words) {
@@ -247,7 +247,7 @@ Result<Arguments> parse(const CommandSpec& command, std::span<const std::string>
 
 std::string help() {
   std::string text = "usage: hanaper COMMAND [OPTION...] [ARGUMENT...]\n\n";
-  for (const CommandSpec& command : table) {
+  for (const CommandSpec& command : command_table) {
     std::string left = "  " + std::string(command.name);
     left.resize(14, ' ');
     text += left + std::string(command.summary) + "\n";
@@ -271,7 +271,7 @@ std::string help(const CommandSpec& command) {
 
 std::string bash_completion() {
   std::string names, cases;
-  for (const CommandSpec& command : table) {
+  for (const CommandSpec& command : command_table) {
     names += (names.empty() ? "" : " ") + std::string(command.name);
     std::string words;
     for (const Option& option : options_of(command))
@@ -361,7 +361,7 @@ std::string manual() {
                      ".SH COMMON OPTIONS\n";
   append_manual_options(page, common);
   page += ".SH COMMANDS\n";
-  for (const CommandSpec& command : table) {
+  for (const CommandSpec& command : command_table) {
     page += ".SS \"" + troff(synopsis(command)) + "\"\n" + troff(command.summary) + ".\n";
     append_manual_options(page, command.options);
   }

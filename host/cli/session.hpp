@@ -19,6 +19,13 @@ struct Failure {
 [[noreturn]] void fail(const Error& error);
 [[noreturn]] void misuse(std::string line);
 
+// What the result holds; without that, fail.
+template <class T>
+T need(Result<T> result) {
+  if (!result) fail(result.error());
+  return *std::move(result);
+}
+
 class Session {
  public:
   explicit Session(Arguments arguments);

@@ -48,12 +48,6 @@ class OpenStorage {
   Transferable* rows_ = nullptr;
 };
 
-template <class T>
-T need(Result<T> result) {
-  if (!result) fail(result.error());
-  return *std::move(result);
-}
-
 // A table's rows, and a digest in which every octet and its place count.
 struct Sum {
   std::uint64_t rows = 0;

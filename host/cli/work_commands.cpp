@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 void print(const json::Value& value) { std::cout << json::write_pretty(value) << "\n"; }
 
-template <class T>
-T need(Result<T> result) {
-  if (!result) fail(result.error());
-  return *std::move(result);
-}
-
 // The DER of a PEM block with that label, or the text itself when it is DER.
 Bytes der_of(const std::string& text, std::string_view label, const std::string& path) {
   if (text.starts_with('\x30')) return to_bytes(as_bytes(text));

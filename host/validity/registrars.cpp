@@ -6,7 +6,7 @@
 namespace hanaper::validity {
 namespace {
 
-constexpr auto lifetime = std::chrono::days{366};
+constexpr auto registrar_lifetime = std::chrono::days{366};
 // No instance has such a name.
 constexpr const char* collection = ".registrars";
 // A node that ended between intent and signature leaves its claim behind; no call lasts longer.
@@ -78,7 +78,8 @@ bool Registrars::is_fresh(const Registrar& registrar) const {
   const Time now = means_.clock.now();
   if (registrar.not_after() <= now) return false;
   // What is as long as the authority itself cannot be made longer.
-  return registrar.not_after() - now > lifetime / 2 || registrar.not_after() == authority_->not_after();
+  return registrar.not_after() - now > registrar_lifetime / 2 ||
+         registrar.not_after() == authority_->not_after();
 }
 
 Result<std::shared_ptr<Registrar>> Registrars::adopt(ByteView certificate) const {
@@ -110,7 +111,7 @@ Result<std::shared_ptr<Registrar>> Registrars::renew(const Remembered& before, C
   const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
   if (now < before.claimed_at + abandoned_after)
     return unavailable("another node is making the registrar's certificate");
-  const Time not_after = std::min<Time>(now + lifetime, authority_->not_after());
+  const Time not_after = std::min<Time>(now + registrar_lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
   Remembered claim = before;
   claim.claimed_at = now;

@@ -9,7 +9,7 @@ namespace {
 
 using issuance::Authority;
 
-constexpr auto lifetime = std::chrono::days{30};
+constexpr auto responder_lifetime = std::chrono::days{30};
 
 // RFC 6960 4.2.1: "KeyHash ::= OCTET STRING -- SHA-1 hash of responder's public key (excluding the tag and
 // length fields)".
@@ -84,7 +84,7 @@ Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> deleg
     return known;
   }
   const Time now = means_.clock.now();
-  if (known && known->not_after() - now > lifetime / 2) return known;
+  if (known && known->not_after() - now > responder_lifetime / 2) return known;
   // What is as long as the authority itself cannot be made longer.
   if (known && known->not_after() == authority_->not_after() && known->not_after() > now) return known;
   auto made = certify(*delegate, call);
@@ -102,7 +102,7 @@ Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call)
   const auto bits = static_cast<std::uint16_t>(type == KeyType::rsa ? 2048 : 0);
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({type, bits}));
   const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
-  const Time not_after = std::min<Time>(now + lifetime, authority_->not_after());
+  const Time not_after = std::min<Time>(now + responder_lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
   // RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck, NULL: who answers for the authority is not asked about.
   HANAPER_TRY(

@@ -8,7 +8,7 @@
 namespace hanaper::oracle {
 namespace {
 
-constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view small_letters = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view host = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::string_view printable =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?";
@@ -65,7 +65,7 @@ std::string random_label(Random& random) {
 
 std::string random_domain(Random& random) {
   const std::size_t labels = random.chance(5) ? 30 : random.between(1, 5);
-  std::string name = text(random, lower, random.between(2, 10));
+  std::string name = text(random, small_letters, random.between(2, 10));
   for (std::size_t i = 0; i < labels; ++i) {
     const std::string longer = random_label(random) + "." + name;
     if (longer.size() > 250) break;

@@ -9,7 +9,6 @@
 namespace hanaper::services {
 namespace {
 
-Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
 Deadline now() { return std::chrono::steady_clock::now(); }
 
 TEST(WorkerPools, RunEverythingTheyAccept) {
@@ -58,7 +57,7 @@ TEST(WorkerPools, DrainByFinishingWhatTheyAccepted) {
   std::atomic<int> done{0};
   WorkerPool pool("test", 2, 100);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.submit([&] { ++done; }));
-  EXPECT_TRUE(pool.drain(soon()));
+  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
   EXPECT_EQ(done, 100);
   EXPECT_EQ(pool.waiting(), 0u);
   EXPECT_FALSE(pool.submit([] {})) << "nothing new while draining";
@@ -70,7 +69,7 @@ TEST(WorkerPools, SayWhenTheDeadlineCameBeforeTheLastTask) {
   ASSERT_TRUE(pool.submit([&] { go.acquire(); }));
   EXPECT_FALSE(pool.drain(now()));
   go.release();
-  EXPECT_TRUE(pool.drain(soon()));
+  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
 }
 
 TEST(WorkerPools, DropWhatATaskHoldsBeforeTheyAreDrained) {
@@ -78,7 +77,7 @@ TEST(WorkerPools, DropWhatATaskHoldsBeforeTheyAreDrained) {
   const std::weak_ptr<int> watch = held;
   WorkerPool pool("test", 1, 10);
   ASSERT_TRUE(pool.submit([held = std::move(held)] {}));
-  EXPECT_TRUE(pool.drain(soon()));
+  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
   EXPECT_TRUE(watch.expired());
 }
 

@@ -27,10 +27,6 @@ std::optional<Time> time_at(const json::Value& object, std::string_view name) {
 Time needed_time(const json::Value& object, std::string_view name) {
   return time_at(object, name).value_or(Time{});
 }
-bool flag_at(const json::Value& object, std::string_view name) {
-  const json::Value* value = object.find(name);
-  return value && value->boolean() && *value->boolean();
-}
 json::Value value_at(const json::Value& object, std::string_view name) {
   const json::Value* value = object.find(name);
   return value ? *value : json::Value(nullptr);

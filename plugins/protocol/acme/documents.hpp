@@ -9,6 +9,12 @@
 
 namespace hanaper::acme {
 
+// A member that is true.
+inline bool flag_at(const json::Value& object, std::string_view name) {
+  const json::Value* value = object.find(name);
+  return value && value->boolean() && *value->boolean();
+}
+
 // Something that happened to an order or an authorization; the last of them are kept for whoever asks why.
 struct Event {
   Time at;

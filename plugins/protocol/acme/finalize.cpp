@@ -16,7 +16,7 @@ namespace {
 
 constexpr auto claim_time = std::chrono::seconds{60};  // longer than a request may take
 constexpr auto retry_time = std::chrono::seconds{3};
-constexpr std::uint32_t page = 200;
+constexpr std::uint32_t issuing_page = 200;
 
 }  // namespace
 
@@ -131,9 +131,10 @@ Status Service::finish(const std::string& id, Call& call) {
 
 Status Service::take_up_issuing(Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
-    HANAPER_TRY(const std::vector<Record> records, store_.orders.find("open", "issuing", after, page));
+    HANAPER_TRY(const std::vector<Record> records,
+                store_.orders.find("open", "issuing", after, issuing_page));
     for (const Record& record : records) HANAPER_CHECK(finish(record.key, call));
-    if (records.size() < page) break;
+    if (records.size() < issuing_page) break;
     after = records.back().key;
   }
   return {};

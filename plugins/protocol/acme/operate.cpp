@@ -13,7 +13,7 @@
 namespace hanaper::acme {
 namespace {
 
-constexpr std::uint32_t page = 500;
+constexpr std::uint32_t sweep_page = 500;
 constexpr std::size_t most_rows = 10'000;
 constexpr auto default_spread = std::chrono::days{1};
 
@@ -66,12 +66,12 @@ json::Value external_row(const ExternalKey& key) {
 Status each(Collection& collection, std::string_view field, std::string_view value,
             const std::function<Result<bool>(const Record&)>& take) {
   for (std::string after;;) {
-    HANAPER_TRY(const std::vector<Record> records, collection.find(field, value, after, page));
+    HANAPER_TRY(const std::vector<Record> records, collection.find(field, value, after, sweep_page));
     for (const Record& record : records) {
       HANAPER_TRY(const bool more, take(record));
       if (!more) return {};
     }
-    if (records.size() < page) return {};
+    if (records.size() < sweep_page) return {};
     after = records.back().key;
   }
 }

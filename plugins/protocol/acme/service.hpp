@@ -40,12 +40,6 @@ struct SignedRequest {
 
 // The payload as a JSON object.
 Outcome<json::Value> payload_object(const SignedRequest& request);
-// A member that is true.
-inline bool flag_at(const json::Value& object, std::string_view name) {
-  const json::Value* value = object.find(name);
-  return value && value->boolean() && *value->boolean();
-}
-
 // Between two attempts at a validation. An attempt itself is given more, so that one can be told from the
 // other.
 inline constexpr auto longest_pause = std::chrono::seconds{16};

@@ -11,7 +11,7 @@ namespace hanaper::acme {
 namespace {
 
 constexpr auto longest = std::chrono::days{365};  // the directory's max-duration
-constexpr std::uint32_t page = 200;
+constexpr std::uint32_t renewing_page = 200;
 
 // A number of seconds; nothing when it is absent or none.
 std::optional<std::chrono::seconds> seconds_at(const json::Value& object, std::string_view name) {
@@ -117,13 +117,14 @@ Outcome<Response> Service::star_certificate(const Request& request, std::string_
 
 Status Service::renew_due(Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
-    HANAPER_TRY(const std::vector<Record> records, store_.orders.find("open", "renewing", after, page));
+    HANAPER_TRY(const std::vector<Record> records,
+                store_.orders.find("open", "renewing", after, renewing_page));
     for (const Record& record : records) {
       HANAPER_TRY(Order order, read_order(record));
       if (order.renew && order.renew->next <= host_.clock().now())
         HANAPER_CHECK(renew(std::move(order), call));
     }
-    if (records.size() < page) break;
+    if (records.size() < renewing_page) break;
     after = records.back().key;
   }
   return {};

@@ -3,8 +3,8 @@
 namespace hanaper::acme {
 namespace {
 
-constexpr int patience = 20;        // how often somebody may come between
-constexpr std::uint32_t page = 50;  // authorizations of one name
+constexpr int patience = 20;                  // how often somebody may come between
+constexpr std::uint32_t same_name_page = 50;  // authorizations of one name
 
 Result<Record> read(Collection& collection, std::string_view id) {
   // Names come from URLs: what cannot be a key is not looked up.
@@ -54,7 +54,7 @@ Result<std::vector<Authorization>> Store::authorizations_of(const Order& order) 
 Result<std::vector<Authorization>> Store::authorizations_for(std::string_view account,
                                                              const Identifier& identifier) {
   HANAPER_TRY(const std::vector<Record> records,
-              authorizations.find("name", index_of(account, identifier), {}, page));
+              authorizations.find("name", index_of(account, identifier), {}, same_name_page));
   std::vector<Authorization> list;
   for (const Record& record : records) {
     HANAPER_TRY(Authorization one, read_authorization(record));

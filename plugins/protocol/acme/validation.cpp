@@ -11,7 +11,7 @@ namespace hanaper::acme {
 namespace {
 
 constexpr int most_attempts = 4;
-constexpr std::uint32_t page = 500;
+constexpr std::uint32_t validating_page = 500;
 // How long an attempt may take before another node may think that this one is gone.
 constexpr auto attempt_time = std::chrono::seconds{45};
 
@@ -86,12 +86,12 @@ Status Service::start() {
 Status Service::take_up_validating(bool all, Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
     HANAPER_TRY(const std::vector<Record> records,
-                store_.authorizations.find("open", "validating", after, page));
+                store_.authorizations.find("open", "validating", after, validating_page));
     for (const Record& record : records) {
       HANAPER_TRY(const Authorization one, read_authorization(record));
       if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id, all));
     }
-    if (records.size() < page) break;
+    if (records.size() < validating_page) break;
     after = records.back().key;
   }
   return {};

@@ -154,7 +154,7 @@ Finding subtree_form(const Subject& subject) {
   });
 }
 
-constexpr Rule table[] = {
+constexpr Rule authority_table[] = {
     {"basic-constraints-critical", "RFC 5280 4.2.1.9", Severity::error,
      "basicConstraints of an authority that signs certificates is critical", basic_constraints_critical},
     {"path-length-only-ca", "RFC 5280 4.2.1.9", Severity::error, "pathLenConstraint stands only with cA",
@@ -183,6 +183,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> authority_rules() { return table; }
+std::span<const Rule> authority_rules() { return authority_table; }
 
 }  // namespace hanaper::lint

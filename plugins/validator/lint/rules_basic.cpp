@@ -92,7 +92,7 @@ Finding validity_order(const Subject& subject) {
          " seconds before notBefore";
 }
 
-constexpr Rule table[] = {
+constexpr Rule basic_table[] = {
     {"serial-number", "RFC 5280 4.1.2.2", Severity::error,
      "The serial number is a positive integer of at most 20 octets", serial_number},
     {"validity-form", "RFC 5280 4.1.2.5", Severity::error,
@@ -113,6 +113,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> basic_rules() { return table; }
+std::span<const Rule> basic_rules() { return basic_table; }
 
 }  // namespace hanaper::lint

@@ -58,7 +58,7 @@ Finding not_empty(const Subject& subject) {
 
 // Most sections of RFC 5280 4.2 say "Conforming CAs MUST mark this extension as (non-)critical"; where it is
 // a SHOULD, the rule is a warning.
-constexpr Rule table[] = {
+constexpr Rule extension_table[] = {
     {"extension-syntax", "RFC 5280 4.2", Severity::error,
      "The value of each known extension has the structure of its ASN.1 module", extension_syntax},
     {"critical-known", "RFC 5280 4.2", Severity::error, "No critical extension is unknown", critical_known},
@@ -122,6 +122,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> extension_rules() { return table; }
+std::span<const Rule> extension_rules() { return extension_table; }
 
 }  // namespace hanaper::lint

@@ -188,7 +188,7 @@ Finding uri_host(const Subject& subject) {
   });
 }
 
-constexpr Rule table[] = {
+constexpr Rule general_name_table[] = {
     {"general-name-not-empty", "RFC 5280 4.2.1.6", Severity::error, "No alternative name is empty",
      general_name_not_empty},
     {"general-name-ascii", "RFC 8399 2.3", Severity::error,
@@ -218,6 +218,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> general_name_rules() { return table; }
+std::span<const Rule> general_name_rules() { return general_name_table; }
 
 }  // namespace hanaper::lint

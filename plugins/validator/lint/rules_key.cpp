@@ -95,7 +95,7 @@ Finding key_known(const Subject& subject) {
   return subject.key_fault;
 }
 
-constexpr Rule table[] = {
+constexpr Rule key_table[] = {
     {"rsa-signature-null", "RFC 4055 5", Severity::error,
      "The parameters of an RSA PKCS#1 v1.5 signature algorithm are NULL", rsa_signature_null},
     {"ecdsa-signature-bare", "RFC 5758 3.2", Severity::error,
@@ -119,6 +119,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> key_rules() { return table; }
+std::span<const Rule> key_rules() { return key_table; }
 
 }  // namespace hanaper::lint

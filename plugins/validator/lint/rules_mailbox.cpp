@@ -123,7 +123,7 @@ Finding smtp_mailbox_domain(const Subject& subject) {
   });
 }
 
-constexpr Rule table[] = {
+constexpr Rule mailbox_table[] = {
     {"email-local-part-ascii", "RFC 8398 3", Severity::error,
      "An address with a local part beyond ASCII is a SmtpUTF8Mailbox, not a rfc822Name",
      email_local_part_ascii},
@@ -143,6 +143,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> mailbox_rules() { return table; }
+std::span<const Rule> mailbox_rules() { return mailbox_table; }
 
 }  // namespace hanaper::lint

@@ -194,7 +194,7 @@ Finding time_stamping_location(const Subject& subject) {
   return std::nullopt;
 }
 
-constexpr Rule table[] = {
+constexpr Rule pointer_table[] = {
     {"point-named", "RFC 5280 4.2.1.13", Severity::error,
      "A distribution point has a name or a CRL issuer, not only reasons", point_named},
     {"point-names-not-empty", "RFC 5280 4.2.1.13", Severity::error,
@@ -223,6 +223,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> pointer_rules() { return table; }
+std::span<const Rule> pointer_rules() { return pointer_table; }
 
 }  // namespace hanaper::lint

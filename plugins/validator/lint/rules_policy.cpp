@@ -186,7 +186,7 @@ Finding policy_extensions_only_ca(const Subject& subject) {
   return std::nullopt;
 }
 
-constexpr Rule table[] = {
+constexpr Rule policy_table[] = {
     {"policies-unique", "RFC 5280 4.2.1.4", Severity::error, "certificatePolicies names no policy twice",
      policies_unique},
     {"any-policy-qualifiers", "RFC 5280 4.2.1.4", Severity::error,
@@ -213,6 +213,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> policy_rules() { return table; }
+std::span<const Rule> policy_rules() { return policy_table; }
 
 }  // namespace hanaper::lint

@@ -94,7 +94,7 @@ Finding mail_has_address(const Subject& subject) {
   return "extKeyUsage names email-protection and subjectAltName names no address";
 }
 
-constexpr Rule table[] = {
+constexpr Rule purpose_table[] = {
     {"ocsp-signing-alone", "RFC 6960 4.2.2.2", Severity::warning,
      "The purpose OCSPSigning stands alone in extKeyUsage", ocsp_signing_alone},
     {"ocsp-no-check-only-responder", "RFC 6960 4.2.2.2.1", Severity::error,
@@ -117,6 +117,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> purpose_rules() { return table; }
+std::span<const Rule> purpose_rules() { return purpose_table; }
 
 }  // namespace hanaper::lint

@@ -257,7 +257,7 @@ Finding common_name_in_names(const Subject& subject) {
   return std::nullopt;
 }
 
-constexpr Rule table[] = {
+constexpr Rule subject_table[] = {
     {"name-structure", "RFC 5280 4.1.2.4", Severity::error,
      "Distinguished names are sequences of non-empty sets of attributes", name_structure},
     {"attribute-not-empty", "RFC 5280 4.1.2.4", Severity::error, "No attribute of a name is empty",
@@ -298,6 +298,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> subject_rules() { return table; }
+std::span<const Rule> subject_rules() { return subject_table; }
 
 }  // namespace hanaper::lint

@@ -205,7 +205,7 @@ Finding usages_consistent(const Subject& subject) {
   return std::nullopt;
 }
 
-constexpr Rule table[] = {
+constexpr Rule usage_table[] = {
     {"authority-key-identifier-present", "RFC 5280 4.2.1.1", Severity::error,
      "A certificate that is not self-signed has an authorityKeyIdentifier", authority_key_identifier_present},
     {"authority-key-identifier-key", "RFC 5280 4.2.1.1", Severity::error,
@@ -252,6 +252,6 @@ constexpr Rule table[] = {
 
 }  // namespace
 
-std::span<const Rule> usage_rules() { return table; }
+std::span<const Rule> usage_rules() { return usage_table; }
 
 }  // namespace hanaper::lint
