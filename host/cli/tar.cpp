@@ -11,7 +11,7 @@
 namespace hanaper::cli {
 namespace {
 
-constexpr std::size_t block = 512;
+constexpr std::size_t block_size = 512;
 constexpr std::size_t buffer_size = 1024 * 1024;
 constexpr std::uint64_t largest_octal = 077777777777;  // 11 digits
 
@@ -43,7 +43,7 @@ std::optional<std::uint64_t> get_number(const char* field, std::size_t size) {
   return value;
 }
 
-unsigned checksum(const std::array<char, block>& header) {
+unsigned checksum(const std::array<char, block_size>& header) {
   unsigned sum = 0;
   for (std::size_t i = 0; i < header.size(); ++i)
     sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
@@ -79,7 +79,7 @@ Status TarWriter::write(ByteView content) {
 
 Status TarWriter::header(std::string_view name, std::uint64_t size) {
   if (!is_plain(name)) return internal("\"" + std::string(name) + "\" is no name for a backup's entry");
-  std::array<char, block> header{};
+  std::array<char, block_size> header{};
   std::ranges::copy(name, header.begin());
   put_number(&header[100], 8, 0600);
   put_number(&header[108], 8, 0);
@@ -100,8 +100,8 @@ Status TarWriter::header(std::string_view name, std::uint64_t size) {
 }
 
 Status TarWriter::pad(std::uint64_t size) {
-  static constexpr std::uint8_t zeros[block] = {};
-  return write(ByteView(zeros).first((block - size % block) % block));
+  static constexpr std::uint8_t zeros[block_size] = {};
+  return write(ByteView(zeros).first((block_size - size % block_size) % block_size));
 }
 
 Status TarWriter::add(std::string_view name, ByteView content) {
@@ -131,7 +131,7 @@ Status TarWriter::add_file(std::string_view name, const std::string& path) {
 }
 
 Status TarWriter::finish() {
-  static constexpr std::uint8_t zeros[2 * block] = {};
+  static constexpr std::uint8_t zeros[2 * block_size] = {};
   HANAPER_CHECK(write(zeros));
   if (::fsync(file_) != 0) return failed(path_, "cannot be synced");
   return {};
@@ -155,17 +155,19 @@ Status TarReader::index() {
     return malformed(path_ + ": no backup, or a damaged one, at octet " + std::to_string(at));
   };
   for (std::uint64_t at = 0;;) {
-    std::array<char, block> header{};
-    if (::pread(file_, header.data(), header.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(block))
+    std::array<char, block_size> header{};
+    if (::pread(file_, header.data(), header.size(), static_cast<off_t>(at)) !=
+        static_cast<ssize_t>(block_size))
       return bad(at);
     if (header[0] == '\0') return names_.empty() ? Status(bad(at)) : Status{};
     const auto sum = get_number(&header[148], 8), size = get_number(&header[124], 12);
     const std::string name(&header[0], strnlen(&header[0], 100));
     if (!sum || *sum != checksum(header) || !size || header[156] != '0' || !is_plain(name) || *size > total)
       return bad(at);
-    if (!places_.emplace(name, Place{at + block, *size}).second || names_.size() > 100'000) return bad(at);
+    if (!places_.emplace(name, Place{at + block_size, *size}).second || names_.size() > 100'000)
+      return bad(at);
     names_.push_back(name);
-    at += block + (*size + block - 1) / block * block;
+    at += block_size + (*size + block_size - 1) / block_size * block_size;
   }
 }
 

@@ -25,9 +25,15 @@ set(HANAPER_SANITIZER "" CACHE STRING "address (with undefined), thread, fuzz (a
 option(HANAPER_COVERAGE "Instrument for gcov" OFF)
 
 add_library(hanaper_flags INTERFACE)
-target_compile_options(hanaper_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast)
+target_compile_options(hanaper_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Wold-style-cast)
 # g++ 12 suspects every moved std::optional of strings.
 target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+if(CMAKE_UNITY_BUILD)
+  # Files compiled together see each other's unnamed namespaces, which those two mind.
+  target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local -Wno-subobject-linkage>)
+else()
+  target_compile_options(hanaper_flags INTERFACE -Wshadow)
+endif()
 if(HANAPER_WERROR)
   target_compile_options(hanaper_flags INTERFACE -Werror)
 endif()
