@@ -16,7 +16,7 @@ class MariadbDialect final : public Dialect {
   std::string type(std::string_view name) const override;
   std::string table_suffix(bool) const override;
   std::string lock_suffix() const override { return " FOR UPDATE"; }
-  Bytes decode(const std::string& stored) const override { return to_bytes(as_bytes(stored)); }
+  Bytes decode(std::string_view stored) const override { return to_bytes(as_bytes(stored)); }
   Failure classify() const override;
   // Two nodes of a cluster know nothing of each other's locks; the migrations bear being run twice.
   std::shared_ptr<void> migration_lock() override { return nullptr; }

@@ -116,9 +116,8 @@ std::string PostgresqlDialect::type(std::string_view name) const {
   return name == "blob" ? "BYTEA" : "TEXT";
 }
 
-Bytes PostgresqlDialect::decode(const std::string& stored) const {
-  const std::string_view hex = stored;
-  return from_hex(hex.substr(std::min<std::size_t>(2, hex.size()))).value_or({});  // \x...
+Bytes PostgresqlDialect::decode(std::string_view stored) const {
+  return from_hex(stored.substr(std::min<std::size_t>(2, stored.size()))).value_or({});  // \x...
 }
 
 Failure PostgresqlDialect::classify() const {

@@ -17,7 +17,7 @@ class PostgresqlDialect final : public Dialect {
   std::string type(std::string_view name) const override;
   std::string table_suffix(bool) const override { return ""; }
   std::string lock_suffix() const override { return " FOR UPDATE"; }
-  Bytes decode(const std::string& stored) const override;
+  Bytes decode(std::string_view stored) const override;
   Failure classify() const override;
   std::shared_ptr<void> migration_lock() override;
   bool has_server() const override { return true; }

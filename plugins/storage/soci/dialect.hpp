@@ -13,8 +13,8 @@
 #include <soci/soci.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <variant>
 
 namespace hanaper::sql {
@@ -47,6 +47,18 @@ struct Failure {
   std::string what;
 };
 
+// The columns of one row of a select, counted from 0. Views live until the next row.
+class Cells {
+ public:
+  virtual bool empty(int column) const = 0;  // NULL
+  virtual std::int64_t number(int column) const = 0;
+  virtual std::string_view text(int column) const = 0;  // octets as Dialect::decode takes them
+
+ protected:
+  ~Cells() = default;
+};
+using EachRow = std::function<void(const Cells&)>;
+
 class Connection {
  public:
   virtual ~Connection() = default;
@@ -65,12 +77,9 @@ class Connection {
   // Rows affected.
   virtual std::int64_t run(const Row& row) = 0;
 
-  // What SqlStorage::revocations is asked for, where the database has a faster way than SOCI's to read it;
-  // nothing where it has not.
-  virtual std::optional<std::vector<RevocationRow>> scan_revocations(AuthorityId, std::uint32_t,
-                                                                     const Serial&, std::uint32_t) {
-    return std::nullopt;
-  }
+  // The rows of a select, whose values are spelt '?', shown one after the other. By SOCI, where a database
+  // has no faster way.
+  virtual void select(const std::string& sql, std::span<const Field> values, const EachRow& each);
 
   // Runs all in order, and as few round trips as the database allows. False when one that must change one
   // row has not: which, only `run` can tell.
@@ -92,7 +101,7 @@ class Dialect {
   virtual std::string lock_suffix() const = 0;
 
   // Octets as SOCI sees them in a text variable.
-  virtual Bytes decode(const std::string& stored) const = 0;
+  virtual Bytes decode(std::string_view stored) const = 0;
 
   // The Failure behind the exception that is being handled.
   virtual Failure classify() const = 0;

@@ -44,72 +44,43 @@ Serial serial_of(std::string_view hex) {
 
 namespace {
 
-// A certificate with what has become of it. SOCI fills the fields of one object again and again.
-struct Wide {
-  long long authority = 0, not_before = 0, not_after = 0, shard = 0;
-  long long position = 0, signed_at = 0, reason = 0, revoked_at = 0, invalid_at = 0;
-  std::string serial, profile, requester, tbs, octets;
-  soci::indicator has_position = soci::i_null, has_signature = soci::i_null, has_signed_at = soci::i_null;
-  soci::indicator has_reason = soci::i_null, has_revoked_at = soci::i_null, has_invalid_at = soci::i_null;
+// A certificate with what has become of it, in the order of `wide`.
+CertificateRow certificate_of(const Cells& cells, const Dialect& dialect) {
+  CertificateRow row;
+  row.authority = static_cast<AuthorityId>(cells.number(0));
+  row.serial = serial_of(cells.text(1));
+  row.profile = cells.text(2);
+  row.requester = cells.text(3);
+  row.not_before = from_milliseconds(cells.number(4));
+  row.not_after = from_milliseconds(cells.number(5));
+  row.shard = static_cast<std::uint32_t>(cells.number(6));
+  row.tbs = dialect.decode(cells.text(7));
+  if (!cells.empty(9)) row.signature = dialect.decode(cells.text(9));
+  if (!cells.empty(10)) row.issued_at = from_milliseconds(cells.number(10));
+  if (cells.empty(11)) return row;
+  const auto reason = static_cast<RevocationReason>(cells.number(11));
+  row.released = reason == RevocationReason::remove_from_crl;
+  if (row.released) return row;
+  row.revoked = reason;
+  row.revoked_at = from_milliseconds(cells.number(12));
+  if (!cells.empty(13)) row.invalidity = from_milliseconds(cells.number(13));
+  return row;
+}
 
-  static constexpr std::string_view columns =
-      "SELECT c.authority, c.serial, c.profile, c.requester, c.not_before, c.not_after, c.shard, c.tbs, "
-      "s.position, s.octets, s.signed_at, r.reason, r.revoked_at, r.invalid_at FROM certificate c "
-      "LEFT JOIN signature s ON s.authority = c.authority AND s.serial = c.serial "
-      "LEFT JOIN revocation r ON r.authority = c.authority AND r.shard = c.shard AND r.serial = c.serial ";
+constexpr std::string_view wide =
+    "SELECT c.authority, c.serial, c.profile, c.requester, c.not_before, c.not_after, c.shard, c.tbs, "
+    "s.position, s.octets, s.signed_at, r.reason, r.revoked_at, r.invalid_at FROM certificate c "
+    "LEFT JOIN signature s ON s.authority = c.authority AND s.serial = c.serial "
+    "LEFT JOIN revocation r ON r.authority = c.authority AND r.shard = c.shard AND r.serial = c.serial ";
 
-  void bind(soci::statement& statement) {
-    statement.exchange(soci::into(authority));
-    for (std::string* text : {&serial, &profile, &requester}) statement.exchange(soci::into(*text));
-    for (long long* integer : {&not_before, &not_after, &shard}) statement.exchange(soci::into(*integer));
-    statement.exchange(soci::into(tbs));
-    statement.exchange(soci::into(position, has_position));
-    statement.exchange(soci::into(octets, has_signature));
-    statement.exchange(soci::into(signed_at, has_signed_at));
-    statement.exchange(soci::into(reason, has_reason));
-    statement.exchange(soci::into(revoked_at, has_revoked_at));
-    statement.exchange(soci::into(invalid_at, has_invalid_at));
-  }
-
-  CertificateRow value(const Dialect& dialect) const {
-    CertificateRow row;
-    row.authority = static_cast<AuthorityId>(authority);
-    row.serial = serial_of(serial);
-    row.profile = profile;
-    row.requester = requester;
-    row.not_before = from_milliseconds(not_before);
-    row.not_after = from_milliseconds(not_after);
-    row.shard = static_cast<std::uint32_t>(shard);
-    row.tbs = dialect.decode(tbs);
-    if (has_signature == soci::i_ok) row.signature = dialect.decode(octets);
-    if (has_signed_at == soci::i_ok) row.issued_at = from_milliseconds(signed_at);
-    if (has_reason != soci::i_ok) return row;
-    row.released = static_cast<RevocationReason>(reason) == RevocationReason::remove_from_crl;
-    if (row.released) return row;
-    row.revoked = static_cast<RevocationReason>(reason);
-    row.revoked_at = from_milliseconds(revoked_at);
-    if (has_invalid_at == soci::i_ok) row.invalidity = from_milliseconds(invalid_at);
-    return row;
-  }
-};
-
-// Runs the wide select with `rest` behind it and text parameters :p0, :p1, ...; `last` sees the position of
-// the last row's signature.
-std::vector<CertificateRow> select(soci::session& session, const Dialect& dialect, const std::string& rest,
-                                   std::vector<std::string> parameters, long long* last = nullptr) {
-  Wide row;
-  soci::statement statement(session);
-  row.bind(statement);
-  for (std::string& parameter : parameters) statement.exchange(soci::use(parameter));
-  statement.alloc();
-  statement.prepare(std::string(Wide::columns) + rest, soci::details::st_one_time_query);
-  statement.define_and_bind();
-  statement.execute();
+// Runs the wide select with `rest` behind it; `last` sees the position of the last row's signature.
+std::vector<CertificateRow> select(Connection& connection, const Dialect& dialect, std::string_view rest,
+                                   std::span<const Field> values, std::int64_t* last = nullptr) {
   std::vector<CertificateRow> rows;
-  while (statement.fetch()) {
-    rows.push_back(row.value(dialect));
-    if (last != nullptr) *last = row.position;
-  }
+  connection.select(std::string(wide) + std::string(rest), values, [&](const Cells& cells) {
+    rows.push_back(certificate_of(cells, dialect));
+    if (last != nullptr) *last = cells.number(8);
+  });
   return rows;
 }
 
@@ -136,10 +107,10 @@ Result<std::vector<AuthorityRow>> SqlStorage::authorities() {
 }
 
 Result<CertificateRow> SqlStorage::certificate(AuthorityId authority, const Serial& serial) {
-  HANAPER_TRY(std::vector<CertificateRow> rows, read([&](soci::session& session) {
-                return select(session, *dialect_,
-                              "WHERE c.authority = " + number(authority) + " AND c.serial = :p0",
-                              {serial.hex()});
+  const std::string hex = serial.hex();
+  const Field values[] = {std::int64_t{authority}, hex};
+  HANAPER_TRY(std::vector<CertificateRow> rows, read([&](Connection& connection) {
+                return select(connection, *dialect_, "WHERE c.authority = ? AND c.serial = ?", values);
               }));
   if (rows.empty()) return not_found("no certificate with serial number " + serial.hex());
   return std::move(rows.front());
@@ -147,16 +118,13 @@ Result<CertificateRow> SqlStorage::certificate(AuthorityId authority, const Seri
 
 Result<std::vector<CertificateRow>> SqlStorage::search(const CertificateQuery& query) {
   std::string rest;
-  std::vector<std::string> parameters;
-  const auto parameter = [&](std::string value) {
-    parameters.push_back(std::move(value));
-    return ":p" + std::to_string(parameters.size() - 1);
-  };
+  std::vector<Field> values;
+  const std::string behind = query.name + "~", after = query.after ? query.after->serial.hex() : "";
   if (!query.name.empty()) {
-    const std::string first = parameter(query.name);
     rest += "JOIN (SELECT DISTINCT authority, serial FROM certificate_name WHERE ";
-    rest += query.name_is_prefix ? "name >= " + first + " AND name < " + parameter(query.name + "~")
-                                 : "name = " + first;
+    rest += query.name_is_prefix ? "name >= ? AND name < ?" : "name = ?";
+    values.emplace_back(query.name);
+    if (query.name_is_prefix) values.emplace_back(behind);
     rest += ") n ON n.authority = c.authority AND n.serial = c.serial ";
   }
   rest += "WHERE 1 = 1";
@@ -180,27 +148,27 @@ Result<std::vector<CertificateRow>> SqlStorage::search(const CertificateQuery& q
     const std::string at = number(milliseconds(query.after->not_after)),
                       authority = number(query.after->authority);
     rest += " AND c.not_after >= " + at + " AND (c.not_after > " + at + " OR c.authority > " + authority +
-            " OR (c.authority = " + authority + " AND c.serial > " + parameter(query.after->serial.hex()) +
-            "))";
+            " OR (c.authority = " + authority + " AND c.serial > ?))";
+    values.emplace_back(after);
   }
   rest += " ORDER BY c.not_after, c.authority, c.serial LIMIT " +
           number(std::min<std::uint32_t>(query.limit, 1000));
-  return read([&](soci::session& session) { return select(session, *dialect_, rest, parameters); });
+  return read([&](Connection& connection) { return select(connection, *dialect_, rest, values); });
 }
 
 Result<std::vector<CertificateRow>> SqlStorage::issued_since(std::string& cursor, std::uint32_t limit) {
   Positions positions;
-  auto rows = read([&](soci::session& session) {
-    positions = read_cursor(cursor);
-    for (const std::string& node : texts(session, "SELECT node FROM writer ORDER BY node"))
-      positions.try_emplace(node, 0);
+  auto rows = read([&](Connection& connection) {
+    positions = read_positions(connection, cursor);
     std::vector<CertificateRow> all;
     for (auto& [node, position] : positions) {
-      const std::size_t room = std::min<std::size_t>(limit, 10'000) - all.size();
+      const std::int64_t room = std::min<std::int64_t>(limit, 10'000) - std::ssize(all);
       if (room == 0) break;
-      const std::string rest = "WHERE s.node = :p0 AND s.position > " + number(position) +
-                               " ORDER BY s.position LIMIT " + std::to_string(room);
-      std::ranges::move(select(session, *dialect_, rest, {node}, &position), std::back_inserter(all));
+      const Field values[] = {node, position, room};
+      std::ranges::move(
+          select(connection, *dialect_, "WHERE s.node = ? AND s.position > ? ORDER BY s.position LIMIT ?",
+                 values, &position),
+          std::back_inserter(all));
     }
     return all;
   });

@@ -1,8 +1,6 @@
 // Documents and leases.
 #include "sql_storage.hpp"
 
-#include <functional>
-
 namespace hanaper::sql {
 
 namespace {
@@ -13,68 +11,39 @@ bool is_key(std::string_view text) {
   return text.size() <= 200 && std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-struct StoredRecord {
-  std::string item, data;
-  long long version = 0, expires = 0;
-  soci::indicator has_expires = soci::i_null;
-
-  Record value() const {
-    Record record{item, static_cast<std::uint64_t>(version), {}, {}, data};
-    if (has_expires == soci::i_ok) record.expires = from_milliseconds(expires);
-    return record;
-  }
-};
-
-// A select with its text parameters, and the variables that its rows go to.
-template <class... Into>
-void select(soci::session& session, const std::string& sql, std::vector<std::string> parameters,
-            const std::function<void()>& row, Into&&... into) {
-  soci::statement statement(session);
-  (statement.exchange(into), ...);
-  for (std::string& parameter : parameters) statement.exchange(soci::use(parameter));
-  statement.alloc();
-  statement.prepare(sql, soci::details::st_one_time_query);
-  statement.define_and_bind();
-  statement.execute();
-  while (statement.fetch()) row();
-}
-
-// The documents that `from` names, a table expression `r` with its condition and order, and their indexes.
-std::vector<Record> select_records(soci::session& session, const std::string& from,
-                                   const std::string& order_and_limit,
-                                   const std::vector<std::string>& parameters) {
+// Documents, their columns and their indexes side by side, so that both are of one moment.
+std::vector<Record> select_records(Connection& connection, const std::string& documents,
+                                   std::initializer_list<Field> values) {
   std::vector<Record> records;
-  StoredRecord stored;
-  select(
-      session, "SELECT r.item, r.version, r.expires, r.data FROM " + from + order_and_limit, parameters,
-      [&] { records.push_back(stored.value()); }, soci::into(stored.item), soci::into(stored.version),
-      soci::into(stored.expires, stored.has_expires), soci::into(stored.data));
-  if (records.empty()) return records;
-  std::string item;
-  RecordIndex index;
-  auto record = records.begin();
-  select(
-      session,
-      "SELECT x.item, x.field, x.value FROM (SELECT r.collection, r.item FROM " + from + order_and_limit +
-          ") r JOIN record_index x ON x.collection = r.collection AND x.item = r.item "
-          "ORDER BY x.item, x.field, x.value",
-      parameters,
-      [&] {
-        while (record != records.end() && record->key < item) ++record;
-        if (record != records.end() && record->key == item) record->indexes.push_back(index);
-      },
-      soci::into(item), soci::into(index.field), soci::into(index.value));
+  connection.select(
+      "SELECT d.item, d.version, d.expires, d.data, x.field, x.value FROM (" + documents +
+          ") d LEFT JOIN record_index x ON x.collection = d.collection AND x.item = d.item "
+          "ORDER BY d.item, x.field, x.value",
+      std::span(values.begin(), values.size()), [&](const Cells& cells) {
+        if (records.empty() || records.back().key != cells.text(0)) {
+          Record& record = records.emplace_back();
+          record.key = cells.text(0);
+          record.version = static_cast<std::uint64_t>(cells.number(1));
+          if (!cells.empty(2)) record.expires = from_milliseconds(cells.number(2));
+          record.data = cells.text(3);
+        }
+        if (!cells.empty(4))
+          records.back().indexes.push_back({std::string(cells.text(4)), std::string(cells.text(5))});
+      });
   return records;
 }
+
+constexpr std::string_view columns =
+    "SELECT r.collection, r.item, r.version, r.expires, r.data FROM record r ";
 
 }  // namespace
 
 Result<Record> SqlStorage::get(std::string_view collection, std::string_view key) {
+  static const std::string one = std::string(columns) + "WHERE r.collection = ? AND r.item = ?";
   std::vector<Record> found;
   if (is_key(key)) {
-    HANAPER_TRY(found, read([&](soci::session& session) {
-                  return select_records(session, "record r WHERE r.collection = :p0 AND r.item = :p1", "",
-                                        {std::string(collection), std::string(key)});
+    HANAPER_TRY(found, read([&](Connection& connection) {
+                  return select_records(connection, one, {collection, key});
                 }));
   }
   if (found.empty() || (found.front().expires && *found.front().expires <= host_.clock().now()))
@@ -85,19 +54,19 @@ Result<Record> SqlStorage::get(std::string_view collection, std::string_view key
 Result<std::vector<Record>> SqlStorage::find(std::string_view collection, std::string_view field,
                                              std::string_view value, std::string_view after,
                                              std::uint32_t limit) {
+  static const std::string rest = " AND (r.expires IS NULL OR r.expires > ?) ORDER BY r.item LIMIT ?";
+  static const std::string all = std::string(columns) + "WHERE r.collection = ? AND r.item > ?" + rest;
+  static const std::string some = std::string(columns) +
+                                  "JOIN record_index i ON i.collection = r.collection AND i.item = r.item "
+                                  "WHERE i.collection = ? AND i.item > ? AND i.field = ? AND i.value = ?" +
+                                  rest;
   if (!is_key(value) || !is_key(after)) return std::vector<Record>{};
-  const std::string now = std::to_string(milliseconds(host_.clock().now()));
-  const std::string rest = " AND (r.expires IS NULL OR r.expires > " + now + ") ORDER BY r.item LIMIT " +
-                           std::to_string(std::min<std::uint32_t>(limit, 1000));
-  std::string from = "record r WHERE r.collection = :p0 AND r.item > :p1";
-  std::vector<std::string> parameters = {std::string(collection), std::string(after)};
-  if (!field.empty()) {
-    from =
-        "record r JOIN record_index i ON i.collection = r.collection AND i.item = r.item "
-        "WHERE i.collection = :p0 AND i.item > :p1 AND i.field = :p2 AND i.value = :p3";
-    parameters.insert(parameters.end(), {std::string(field), std::string(value)});
-  }
-  return read([&](soci::session& session) { return select_records(session, from, rest, parameters); });
+  const std::int64_t now = milliseconds(host_.clock().now());
+  const std::int64_t most = std::min<std::uint32_t>(limit, 1000);
+  return read([&](Connection& connection) {
+    return field.empty() ? select_records(connection, all, {collection, after, now, most})
+                         : select_records(connection, some, {collection, after, field, value, now, most});
+  });
 }
 
 Result<std::uint64_t> SqlStorage::acquire(std::string_view name, std::string_view holder,

@@ -27,6 +27,13 @@ std::string write_cursor(const Positions& positions) {
   return text;
 }
 
+Positions read_positions(Connection& connection, std::string_view cursor) {
+  Positions positions = read_cursor(cursor);
+  connection.select("SELECT node FROM writer ORDER BY node", {},
+                    [&](const Cells& cells) { positions.try_emplace(std::string(cells.text(0)), 0); });
+  return positions;
+}
+
 // One column.
 std::vector<std::string> texts(soci::session& session, const char* sql) {
   std::string text;
@@ -39,33 +46,26 @@ std::vector<std::string> texts(soci::session& session, const char* sql) {
 
 namespace {
 
-// Runs a select of revocations with `rest` behind it; `last` sees the position of the last row.
-std::vector<RevocationRow> select(soci::session& session, const std::string& rest, std::string parameter,
-                                  std::size_t limit, long long* last) {
-  long long authority = 0, shard = 0, reason = 0, revoked_at = 0, invalid_at = 0, not_after = 0, position = 0;
-  std::string serial;
-  soci::indicator has_invalid_at = soci::i_null;
-  soci::statement statement =
-      (session.prepare << "SELECT authority, shard, serial, reason, revoked_at, invalid_at, not_after, "
-                          "position FROM revocation WHERE "
-                       << rest << " LIMIT " << limit,
-       soci::use(parameter), soci::into(authority), soci::into(shard), soci::into(serial), soci::into(reason),
-       soci::into(revoked_at), soci::into(invalid_at, has_invalid_at), soci::into(not_after),
-       soci::into(position));
-  statement.execute();
+// Runs a select of revocations with `rest` behind it; `last` sees the position of the last row. A CRL reads
+// millions of them.
+std::vector<RevocationRow> select(Connection& connection, std::string_view rest,
+                                  std::span<const Field> values, std::int64_t* last = nullptr) {
   std::vector<RevocationRow> rows;
-  rows.reserve(std::min<std::size_t>(limit, 256));
-  while (statement.fetch()) {
-    RevocationRow& row = rows.emplace_back();
-    row.authority = static_cast<AuthorityId>(authority);
-    row.serial = serial_of(serial);
-    row.shard = static_cast<std::uint32_t>(shard);
-    row.reason = static_cast<RevocationReason>(reason);
-    row.at = from_milliseconds(revoked_at);
-    if (has_invalid_at == soci::i_ok) row.invalidity = from_milliseconds(invalid_at);
-    row.not_after = from_milliseconds(not_after);
-    if (last != nullptr) *last = position;
-  }
+  connection.select(
+      "SELECT authority, shard, serial, reason, revoked_at, invalid_at, not_after, position FROM "
+      "revocation WHERE " +
+          std::string(rest),
+      values, [&](const Cells& cells) {
+        RevocationRow& row = rows.emplace_back();
+        row.authority = static_cast<AuthorityId>(cells.number(0));
+        row.shard = static_cast<std::uint32_t>(cells.number(1));
+        row.serial = serial_of(cells.text(2));
+        row.reason = static_cast<RevocationReason>(cells.number(3));
+        row.at = from_milliseconds(cells.number(4));
+        if (!cells.empty(5)) row.invalidity = from_milliseconds(cells.number(5));
+        row.not_after = from_milliseconds(cells.number(6));
+        if (last != nullptr) *last = cells.number(7);
+      });
   return rows;
 }
 
@@ -73,29 +73,28 @@ std::vector<RevocationRow> select(soci::session& session, const std::string& res
 
 Result<std::vector<RevocationRow>> SqlStorage::revocations(AuthorityId authority, std::uint32_t shard,
                                                            const Serial& after, std::uint32_t limit) {
-  limit = std::min<std::uint32_t>(limit, 10'000);
+  const std::string behind = after.hex();
+  const Field values[] = {std::int64_t{authority}, std::int64_t{shard}, behind,
+                          std::int64_t{std::min<std::uint32_t>(limit, 10'000)}};
   return read([&](Connection& connection) {
-    if (auto rows = connection.scan_revocations(authority, shard, after, limit)) return *std::move(rows);
-    const std::string rest = "authority = " + std::to_string(authority) +
-                             " AND shard = " + std::to_string(shard) +
-                             " AND serial > :after ORDER BY authority, shard, serial";
-    return select(connection.session(), rest, after.hex(), limit, nullptr);
+    return select(connection,
+                  "authority = ? AND shard = ? AND serial > ? ORDER BY authority, shard, serial LIMIT ?",
+                  values);
   });
 }
 
 Result<std::vector<RevocationRow>> SqlStorage::revoked_since(std::string& cursor, std::uint32_t limit) {
   Positions positions;
-  auto rows = read([&](soci::session& session) {
-    positions = read_cursor(cursor);
-    for (const std::string& node : texts(session, "SELECT node FROM writer ORDER BY node"))
-      positions.try_emplace(node, 0);
+  auto rows = read([&](Connection& connection) {
+    positions = read_positions(connection, cursor);
     std::vector<RevocationRow> all;
     for (auto& [node, position] : positions) {
-      const std::size_t room = std::min<std::size_t>(limit, 10'000) - all.size();
+      const std::int64_t room = std::min<std::int64_t>(limit, 10'000) - std::ssize(all);
       if (room == 0) break;
-      const std::string rest =
-          "node = :node AND position > " + std::to_string(position) + " ORDER BY node, position";
-      std::ranges::move(select(session, rest, node, room, &position), std::back_inserter(all));
+      const Field values[] = {node, position, room};
+      std::ranges::move(
+          select(connection, "node = ? AND position > ? ORDER BY node, position LIMIT ?", values, &position),
+          std::back_inserter(all));
     }
     return all;
   });
@@ -104,13 +103,12 @@ Result<std::vector<RevocationRow>> SqlStorage::revoked_since(std::string& cursor
 }
 
 Result<std::string> SqlStorage::revocation_cursor() {
-  return read([&](soci::session& session) {
-    Positions positions;
-    for (const std::string& node : texts(session, "SELECT node FROM writer ORDER BY node")) {
-      long long last = 0;
-      session << "SELECT COALESCE(MAX(position), 0) FROM revocation WHERE node = :node", soci::use(node),
-          soci::into(last);
-      positions[node] = last;
+  return read([&](Connection& connection) {
+    Positions positions = read_positions(connection, "");
+    for (auto& [node, position] : positions) {
+      const Field values[] = {node};
+      connection.select("SELECT COALESCE(MAX(position), 0) FROM revocation WHERE node = ?", values,
+                        [&](const Cells& cells) { position = cells.number(0); });
     }
     return write_cursor(positions);
   });

@@ -1,17 +1,32 @@
 #include "sqlite_dialect.hpp"
 
-#include "../soci/cursor.hpp"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <unordered_map>
 
 namespace hanaper::sql {
 namespace {
 
 using namespace sqlite_api;
+
+class SqliteCells final : public Cells {
+ public:
+  explicit SqliteCells(sqlite3_stmt* statement) : statement_(statement) {}
+
+  bool empty(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::int64_t number(int column) const override { return sqlite3_column_int64(statement_, column); }
+  std::string_view text(int column) const override {
+    const void* octets = sqlite3_column_blob(statement_, column);  // before its size is asked for
+    return {static_cast<const char*>(octets),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
 
 class SqliteConnection final : public Connection {
  public:
@@ -31,7 +46,6 @@ class SqliteConnection final : public Connection {
 
   ~SqliteConnection() override {
     for (sqlite3_stmt* statement : prepared_) sqlite3_finalize(statement);
-    sqlite3_finalize(scan_);
   }
 
   soci::session& session() override { return session_; }
@@ -54,36 +68,16 @@ class SqliteConnection final : public Connection {
     return sqlite3_changes(handle_);
   }
 
-  std::optional<std::vector<RevocationRow>> scan_revocations(AuthorityId authority, std::uint32_t shard,
-                                                             const Serial& after,
-                                                             std::uint32_t limit) override {
-    if (scan_ == nullptr) scan_ = prepare_scan();
-    const std::string behind = after.hex();
-    bind(scan_, 1, static_cast<std::int64_t>(authority));
-    bind(scan_, 2, static_cast<std::int64_t>(shard));
-    bind(scan_, 3, std::string_view(behind));
-    bind(scan_, 4, static_cast<std::int64_t>(limit));
-    const auto time = [&](int column) {
-      return Time{std::chrono::milliseconds{sqlite3_column_int64(scan_, column)}};
-    };
-    std::vector<RevocationRow> rows;
-    rows.reserve(limit);
+  // Prepared once: SOCI would spend more on preparing and copying than SQLite on finding.
+  void select(const std::string& sql, std::span<const Field> values, const EachRow& each) override {
+    sqlite3_stmt* prepared = prepare(sql);
+    const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> at_rest(prepared, sqlite3_reset);
+    int position = 0;
+    for (const Field& field : values) bind(prepared, ++position, field);
+    const SqliteCells cells(prepared);
     int code = SQLITE_ROW;
-    while ((code = sqlite3_step(scan_)) == SQLITE_ROW) {
-      const auto* serial = reinterpret_cast<const char*>(sqlite3_column_text(scan_, 0));
-      const auto length = static_cast<std::size_t>(sqlite3_column_bytes(scan_, 0));
-      RevocationRow& row = rows.emplace_back();
-      row.authority = authority;
-      row.shard = shard;
-      row.serial = serial_of({serial, length});
-      row.reason = static_cast<RevocationReason>(sqlite3_column_int(scan_, 1));
-      row.at = time(2);
-      if (sqlite3_column_type(scan_, 3) != SQLITE_NULL) row.invalidity = time(3);
-      row.not_after = time(4);
-    }
-    sqlite3_reset(scan_);
+    while ((code = sqlite3_step(prepared)) == SQLITE_ROW) each(cells);
     if (code != SQLITE_DONE) throw sqlite_failure(code);
-    return rows;
   }
 
   bool run_all(std::span<const Row* const> rows) override {
@@ -92,6 +86,9 @@ class SqliteConnection final : public Connection {
   }
 
  private:
+  using Prepared = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
+  static constexpr std::size_t most_selects = 64;
+
   void execute(const char* sql) {
     const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) throw sqlite_failure(sqlite3_extended_errcode(handle_));
@@ -99,22 +96,23 @@ class SqliteConnection final : public Connection {
 
   sqlite3_stmt* prepare(Statement statement) {
     const auto index = static_cast<std::size_t>(statement);
-    if (prepared_[index] != nullptr) return prepared_[index];
-    const std::string_view sql = statements[index];
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
-                                        SQLITE_PREPARE_PERSISTENT, &prepared_[index], nullptr);
-    if (code != SQLITE_OK) throw sqlite_failure(code);
+    if (prepared_[index] == nullptr) prepared_[index] = prepare_new(statements[index]);
     return prepared_[index];
   }
 
-  // CRLs are made of millions of these rows; SOCI would take twice the time.
-  sqlite3_stmt* prepare_scan() {
+  sqlite3_stmt* prepare(const std::string& sql) {
+    if (const auto known = selects_.find(sql); known != selects_.end()) return known->second.get();
+    // Searches have many forms; what is asked all the time comes back at once.
+    if (selects_.size() >= most_selects) selects_.clear();
+    sqlite3_stmt* made = prepare_new(sql);
+    selects_.emplace(sql, Prepared(made, sqlite3_finalize));
+    return made;
+  }
+
+  sqlite3_stmt* prepare_new(std::string_view sql) {
     sqlite3_stmt* made = nullptr;
-    const int code = sqlite3_prepare_v3(
-        handle_,
-        "SELECT serial, reason, revoked_at, invalid_at, not_after FROM revocation WHERE authority = ? AND "
-        "shard = ? AND serial > ? ORDER BY authority, shard, serial LIMIT ?",
-        -1, SQLITE_PREPARE_PERSISTENT, &made, nullptr);
+    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &made, nullptr);
     if (code != SQLITE_OK) throw sqlite_failure(code);
     return made;
   }
@@ -142,7 +140,7 @@ class SqliteConnection final : public Connection {
   soci::session session_;
   sqlite3* handle_;
   std::array<sqlite3_stmt*, statement_count> prepared_{};
-  sqlite3_stmt* scan_ = nullptr;
+  std::unordered_map<std::string, Prepared> selects_;
 };
 
 }  // namespace
@@ -172,9 +170,11 @@ Failure sqlite_failure(int code) {
 }
 
 std::unique_ptr<Connection> SqliteDialect::connect(bool for_writing) try {
-  // A connection belongs to one thread at a time: SQLite need not lock a mutex for each column it gives. Too
-  // late, and then not done, when something else in the process has used SQLite before.
-  static const int unlocked = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  // A connection belongs to one thread at a time: SQLite need not lock a mutex for each column it gives, nor
+  // one for all threads to count each allocation. Too late, and then not done, when something else in the
+  // process has used SQLite before.
+  static const int unlocked =
+      sqlite3_config(SQLITE_CONFIG_MULTITHREAD) | sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(unlocked);
   return std::make_unique<SqliteConnection>(path_, for_writing);
 } catch (const soci::soci_error&) {

@@ -16,7 +16,7 @@ class SqliteDialect final : public Dialect {
   std::string type(std::string_view name) const override;
   std::string table_suffix(bool clustered) const override { return clustered ? " WITHOUT ROWID" : ""; }
   std::string lock_suffix() const override { return ""; }  // a transaction that writes has the whole file
-  Bytes decode(const std::string& stored) const override { return to_bytes(as_bytes(stored)); }
+  Bytes decode(std::string_view stored) const override { return to_bytes(as_bytes(stored)); }
   Failure classify() const override;
   std::shared_ptr<void> migration_lock() override;
   bool has_server() const override { return false; }
