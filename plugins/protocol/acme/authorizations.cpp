@@ -124,7 +124,7 @@ Outcome<Response> Service::authorization(const Request& request, std::string_vie
     if (payload.text_at("status") != "deactivated")
       return malformed_problem("an authorization can only be deactivated");
     auto changed = store_.change(
-        id,
+        std::move(one),
         [&](Authorization& current) {
           if (current.status != "pending" && current.status != "valid") return false;
           current.status = "deactivated";
@@ -153,7 +153,7 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
     ACME_TRY(const json::Value payload, payload_object(signed_request));
     bool begun = false;
     auto changed = store_.change(
-        one.id,
+        std::move(one),
         [&](Authorization& current) {
           begun = false;
           Challenge* challenge = current.find(type);
@@ -163,21 +163,21 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
             // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
             const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
             if (current.under_way() != challenge || !waits) return false;
-            current.next_attempt = now;
-            return begun = true;
+          } else {
+            challenge->status = "processing";
+            current.attempts = 0;
+            add_event(current.history, now, "client is ready for " + challenge->type);
           }
-          challenge->status = "processing";
-          current.attempts = 0;
-          current.next_attempt = now;
-          add_event(current.history, now, "client is ready for " + challenge->type);
+          claim_attempt(current);
           return begun = true;
         },
         call);
     if (!changed) return problem_of(changed.error(), call);
     one = *std::move(changed);
     if (begun) {
-      if (Status scheduled = schedule_validation(one.id); !scheduled)
-        return problem_of(scheduled.error(), call);
+      const auto scheduled =
+          host_.scheduler().soon("validate", [this, one](Call& job) { return attempt(one, job); });
+      if (!scheduled) return problem_of(scheduled.error(), call);
     }
   }
   const Challenge& challenge = *one.find(type);
@@ -185,8 +185,10 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
       200, {{"Content-Type", "application/json"}}, json::write(challenge_object(one, challenge))};
   response.with("Link", "<" + url("/authorization/" + one.id) + ">;rel=\"up\"");
   if (challenge.status == "processing") {
-    const auto wait = std::chrono::ceil<std::chrono::seconds>(one.next_attempt - host_.clock().now()).count();
-    response.with("Retry-After", std::to_string(std::max<std::int64_t>(wait, 1)));
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(one.next_attempt - host_.clock().now());
+    // Beyond the longest pause it is an attempt that is being made.
+    response.with("Retry-After",
+                  std::to_string(wait > longest_pause ? 1 : std::max<std::int64_t>(wait.count(), 1)));
   }
   return response;
 }

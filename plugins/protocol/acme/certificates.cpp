@@ -2,7 +2,7 @@
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
-#include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/cms.hpp>
 
 #include <charconv>
 
@@ -39,29 +39,6 @@ std::string_view negotiate(std::string_view accept) {
   return best;
 }
 
-// Certificates in a CMS SignedData without signers (RFC 5652 5.1, RFC 7030 4.1.3).
-Bytes certs_only(const std::vector<Bytes>& chain) {
-  using namespace der::literals;
-  constexpr der::Oid signed_data = "1.2.840.113549.1.7.2"_oid;
-  constexpr der::Oid data = "1.2.840.113549.1.7.1"_oid;
-  der::Writer writer(8192);
-  writer.sequence([&] {
-    writer.constructed(der::context(0), [&] {
-      writer.sequence([&] {
-        writer.header(der::set, 0);  // signerInfos
-        writer.constructed(der::context(0), [&] {
-          for (auto one = chain.rbegin(); one != chain.rend(); ++one) writer.raw(*one);
-        });
-        writer.sequence([&] { writer.oid(data); });
-        writer.header(der::set, 0);  // digestAlgorithms
-        writer.integer(1);
-      });
-    });
-    writer.oid(signed_data);
-  });
-  return writer.bytes();
-}
-
 }  // namespace
 
 Response Service::present_chain(const Request& request, const std::string& path,
@@ -73,7 +50,7 @@ Response Service::present_chain(const Request& request, const std::string& path,
     for (const Bytes& one : chain) response.body += pem::encode("CERTIFICATE", one);
   } else if (type == pkcs7_type) {
     response.with("Content-Type", std::string(pkcs7_type) + "; smime-type=certs-only");
-    response.body = as_text(certs_only(chain));
+    response.body = as_text(cms::certs_only({chain.begin(), chain.end()}));
   } else {
     response.with("Content-Type", std::string(der_type));
     response.body = as_text(chain.front());

@@ -147,6 +147,8 @@ class Service {
   Status schedule_validation(const std::string& authorization, bool now = false);
   Status take_up_validating(bool all, Call& call);
   Status validate(const std::string& authorization, bool now, Call& call);
+  void claim_attempt(Authorization& authorization) const;
+  Status attempt(Authorization claimed, Call& call);
   Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
                std::string& seen, Call& call);
 

@@ -64,10 +64,14 @@ Result<std::vector<Authorization>> Store::authorizations_for(std::string_view ac
   return list;
 }
 
-Result<Authorization> Store::change(std::string_view id, const std::function<bool(Authorization&)>& change,
+Result<Authorization> Store::change(Authorization one, const std::function<bool(Authorization&)>& change,
                                     Call& call) {
+  const std::string id = one.id;
   for (int attempt = 0; attempt < patience; ++attempt) {
-    HANAPER_TRY(Authorization one, authorization(id));
+    if (attempt > 0) {
+      HANAPER_TRY(one, authorization(id));
+    }
+    one.settle(host_.clock().now());
     if (!change(one)) return one;
     const Status stored = commit({write(one)}, call);
     ++one.version;

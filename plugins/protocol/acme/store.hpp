@@ -36,10 +36,10 @@ class Store {
   RecordWrite write(const ExternalKey& key) const { return external_keys.bind(record_of(key)); }
   Status commit(std::vector<RecordWrite> writes, Call& call) { return host_.commit(std::move(writes), call); }
 
-  // Reads, changes and writes until nobody came between; `change` says whether there is anything to write.
-  // The document as it is then.
-  Result<Authorization> change(std::string_view authorization,
-                               const std::function<bool(Authorization&)>& change, Call& call);
+  // Changes what was read and writes it, again on what somebody else has written meanwhile; `change` says
+  // whether there is anything to write. The document as it is then.
+  Result<Authorization> change(Authorization read, const std::function<bool(Authorization&)>& change,
+                               Call& call);
   Result<Order> change_order(std::string_view order, const std::function<bool(Order&)>& change, Call& call);
 
  private:

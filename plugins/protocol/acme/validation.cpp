@@ -102,43 +102,51 @@ Status Service::schedule_validation(const std::string& authorization, bool now) 
       "validate", [this, authorization, now](Call& call) { return validate(authorization, now, call); });
 }
 
+// Written with the claim, so that no other node makes the same attempt.
+void Service::claim_attempt(Authorization& authorization) const {
+  ++authorization.attempts;
+  authorization.next_attempt = host_.clock().now() + attempt_time;
+}
+
 // `now`: although its time has not come; whoever made the attempt before is gone.
 Status Service::validate(const std::string& id, bool now, Call& call) {
-  // Claims the attempt, so that no other node makes the same.
+  auto known = store_.authorization(id);
+  if (!known) return known.error().code == Code::not_found ? Status() : known.error();
   bool ours = false;
-  auto claimed = store_.change(
-      id,
+  const auto claimed = store_.change(
+      *std::move(known),
       [&](Authorization& current) {
         ours = current.status == "pending" && current.under_way() != nullptr &&
                (now || current.next_attempt <= host_.clock().now());
-        if (!ours) return false;
-        ++current.attempts;
-        current.next_attempt = host_.clock().now() + attempt_time;
-        return true;
+        if (ours) claim_attempt(current);
+        return ours;
       },
       call);
   if (!claimed) return claimed.error().code == Code::not_found ? Status() : claimed.error();
-  if (!ours) return {};
-  const int attempt = claimed->attempts;
-  const Challenge challenge = *claimed->under_way();
-  HANAPER_TRY(const Account account, store_.account(claimed->account));
+  return ours ? attempt(*claimed, call) : Status();
+}
+
+Status Service::attempt(Authorization claimed, Call& call) {
+  const int attempt = claimed.attempts;
+  const Challenge challenge = *claimed.under_way();
+  HANAPER_TRY(const Account account, store_.account(claimed.account));
 
   std::string seen;
-  Status proven = account.status == "valid" ? prove(*claimed, challenge, account, seen, call)
+  Status proven = account.status == "valid" ? prove(claimed, challenge, account, seen, call)
                                             : Status(forbidden("the account is " + account.status));
   const bool again = !proven && worth_another(proven.error()) && attempt < most_attempts;
   if (!again) (proven ? validations_ : validations_failed_).add();
   host_.log().info(proven  ? "challenge met"
                    : again ? "challenge tried"
                            : "challenge failed",
-                   {{"authorization", id},
+                   {{"authorization", claimed.id},
                     {"type", challenge.type},
-                    {"name", claimed->identifier.value},
+                    {"name", claimed.identifier.value},
                     {"error", proven ? "" : proven.error().detail}});
   if (!proven && !again)
     static_cast<void>(options_.limits.take("failures-per-account", account.id, host_.clock().now()));
-  auto stored = store_.change(
-      id,
+  const auto stored = store_.change(
+      claimed,
       [&](Authorization& current) {
         Challenge* target = current.find(challenge.type);
         // Deactivated, expired, or judged by somebody else meanwhile.
