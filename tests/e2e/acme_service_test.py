@@ -414,6 +414,49 @@ class Service(unittest.TestCase):
         self.assertProblem(self.client.post(order.headers["Location"], {"status": "canceled"}), 400, "autoRenewalCancellationInvalid")
 
 
+class Approval(unittest.TestCase):
+    # RFC 8555 7.4: "processing", for as long as an operator has not decided
+    def test_an_order_waits_for_approval_and_is_valid_or_invalid_afterwards(self):
+        approved = '[pipeline.approved]\nauthority = "issuing"\nprofiles = ["web"]\nvalidate = ["lint"]\napproval = "manual"\n\n[protocol.acme]'
+        with Node(BASE.replace("[protocol.acme]", approved).replace('path = "/acme"\npipeline = "web"', 'path = "/acme"\npipeline = "approved"')) as node:
+            node.init().start()
+            responder = Responder(node.challenge)
+            self.addCleanup(responder.close)
+            client = Client(node)
+            self.addCleanup(client.close)
+            client.register()
+            _, csr = csr_der(node, ["approved.localhost"], "approved")
+            orders = []
+            # The same request twice: each order is a request of its own.
+            for _ in range(2):
+                order = client.order("approved.localhost")
+                ready = client.authorize(order, responder)
+                answer = client.post(ready.json["finalize"], {"csr": b64(csr)})
+                self.assertEqual((answer.status, answer.json["status"]), (200, "processing"), answer.body)
+                self.assertGreater(int(answer.headers["Retry-After"]), 1)
+                self.assertNotIn("certificate", answer.json)
+                again = client.post(ready.json["finalize"], {"csr": b64(csr)})
+                self.assertEqual((again.status, again.type), (403, "orderNotReady"))
+                orders.append(order.headers["Location"])
+            waiting = node.json("requests", "list")["requests"]
+            self.assertEqual(len(waiting), 2)
+            told = [node.out("acme", "explain", url.rsplit("/", 1)[1]) for url in orders]
+            first, second = (next(r["request"] for r in waiting if r["request"] in text) for text in told)
+            client.close()
+            client.nonce = None
+            node.kill()
+            node.start()
+            node.out("requests", "approve", first)
+            node.out("requests", "deny", second, "--reason", "nobody knows it")
+            approved = client.wait(orders[0], "valid", "invalid", seconds=40)
+            self.assertEqual(approved.json["status"], "valid", approved.body)
+            leaf = x509.load_pem_x509_certificate(client.post(approved.json["certificate"]).body)
+            self.assertEqual(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName), ["approved.localhost"])
+            denied = client.wait(orders[1], "valid", "invalid", seconds=40)
+            self.assertEqual(denied.json["status"], "invalid", denied.body)
+            self.assertIn("nobody knows it", denied.json["error"]["detail"])
+
+
 class Sample(unittest.TestCase):
     @only(storage="sqlite", keys="softtoken")
     def test_config_acme_toml_runs_both_services(self):

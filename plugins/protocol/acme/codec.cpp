@@ -186,6 +186,7 @@ std::string write_document(const Order& order) {
     document.emplace_back("certificate", json::Object{{"authority", order.certificate->authority},
                                                       {"serial", order.certificate->serial.hex()}});
   if (order.renew) document.emplace_back("renew", renewal_json(*order.renew));
+  if (order.awaits_approval) document.emplace_back("awaits_approval", true);
   return json::write(json::Value(std::move(document)));
 }
 
@@ -210,6 +211,7 @@ Result<Order> read_order(const Record& record) {
   order.csr = bytes_at(document, "csr");
   order.claimed_until = needed_time(document, "claimed_until");
   order.keep_until = time_at(document, "keep_until");
+  order.awaits_approval = flag_at(document, "awaits_approval");
   order.history = read_history(document);
   if (order.identifiers.empty() || order.authorizations.size() != order.identifiers.size())
     return damaged("order without identifiers");

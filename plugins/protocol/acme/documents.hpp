@@ -95,6 +95,7 @@ struct Order {
   std::string replaces;              // RFC 9773 5, as the client sent it
   Bytes csr;                         // while it is being issued, and as long as it is renewed
   Time claimed_until;                // processing: whoever finds it later takes over
+  bool awaits_approval = false;      // processing: an operator has to decide
   std::optional<Time> keep_until;    // how long the document itself is kept
   std::optional<AutoRenewal> renew;  //
   History history;

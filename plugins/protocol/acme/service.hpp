@@ -129,6 +129,7 @@ class Service {
   Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
   Result<Issued> issue(Order& order, Call& call);
+  Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
   Status finish(const std::string& order, Call& call);
   Status take_up_issuing(Call& call);
 
