@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """What an ACME service does beside issuing: keys that change, bound accounts, renewal, chains, revocation, limits."""
+import contextlib
 import json
 import re
+import signal
 import time
 import unittest
 
@@ -412,6 +414,25 @@ class Service(unittest.TestCase):
         self.assertEqual(canceled.json["status"], "canceled")
         self.assertProblem(self.client.request("GET", path), 403, "autoRenewalCanceled")
         self.assertProblem(self.client.post(order.headers["Location"], {"status": "canceled"}), 400, "autoRenewalCancellationInvalid")
+
+
+class Reload(unittest.TestCase):
+    def test_the_directory_tells_of_profiles_that_a_reload_brings(self):
+        changed = BASE.replace("[validator.lint]", SECOND + "\n[validator.lint]").replace('profiles = ["web"]', 'profiles = ["web", "short"]')
+        with Node() as node:
+            node.init().start()
+
+            def profiles():
+                with contextlib.closing(Client(node)) as client:
+                    return set(client.directory["meta"]["profiles"])
+
+            self.assertEqual(profiles(), {"web"})
+            node.write_config(changed)
+            node.signal(signal.SIGHUP)
+            deadline = time.monotonic() + 15
+            while profiles() == {"web"} and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self.assertEqual(profiles(), {"web", "short"})
 
 
 class Approval(unittest.TestCase):

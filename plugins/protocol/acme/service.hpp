@@ -7,6 +7,9 @@
 
 #include <hanaper/toolkit/jose.hpp>
 
+#include <atomic>
+#include <memory>
+
 namespace hanaper::acme {
 
 struct Options {
@@ -53,6 +56,12 @@ struct Wanted {
   std::string ancestor;  // RFC 9444: the domain to prove instead; empty: the name itself
 };
 
+// The directory as it is sent, and the profiles it tells of.
+struct DirectoryPage {
+  std::vector<std::string> profiles;
+  std::string head, body;
+};
+
 // Thread-safe once started.
 class Service {
  public:
@@ -74,7 +83,7 @@ class Service {
   std::optional<Problem> check_form(const jose::Jws& jws, Signer signer) const;
   std::optional<Problem> spend_nonce(const std::string& nonce, Call& call);
   std::string requested_url(const Request& request) const;
-  json::Value directory() const;
+  json::Value directory(const std::vector<std::string>& profiles) const;
   void write_directory();
   std::string url(std::string_view path) const { return host_.public_url() + std::string(path); }
 
@@ -178,8 +187,7 @@ class Service {
   Issuer& issuer_;
   Store store_;
   Nonces nonces_;
-  std::string directory_body_;  // constant after start
-  std::string directory_head_;
+  std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;
   Counter& validations_;
