@@ -6,6 +6,7 @@ import re
 import signal
 import time
 import unittest
+import urllib.request
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -42,6 +43,16 @@ pipeline = "web"
 terms = "https://pki.example.test/terms/{terms}"
 http_01_port = {challenge}
 limits = ["orders-per-account 3/1h", "orders-per-name 2/1h", "accounts-per-address 50/1h"]
+
+[protocol.crl]
+listener = "plain"
+path = "/crl"
+authorities = ["issuing"]
+
+[protocol.ocsp]
+listener = "plain"
+path = "/ocsp"
+authorities = ["issuing"]
 """
 
 
@@ -304,6 +315,27 @@ class Service(unittest.TestCase):
         for reason in (2, 6, 7, 8, 9, 10, 11, -1, "1", 1.5):
             self.assertProblem(self.client.post(revoke, {"certificate": der(second), "reason": reason}), 400, "badRevocationReason")
         self.assertEqual(self.client.post(revoke, {"certificate": der(second)}).status, 200)
+
+    # RFC 8555 7.6: "If this field is not set, the server SHOULD omit the reasonCode CRL entry extension when generating OCSP responses and CRLs"
+    def test_item_37_without_a_reason_there_is_none_in_crl_and_ocsp(self):
+        authority, issuing = self.node.root_file(), self.node.folder / "issuing.pem"
+        issuing.write_text(self.node.out("show", "--authority", "issuing", "--pem"))
+        for reason, expected in ((None, []), (0, []), (4, ["superseded"])):
+            _, _, leaf = self.issue(self.client, "reason.localhost")
+            payload = {"certificate": b64(leaf.public_bytes(serialization.Encoding.DER)), **({} if reason is None else {"reason": reason})}
+            self.assertEqual(self.client.post(self.client.directory["revokeCert"], payload).status, 200)
+            self.node.out("crl", "generate")
+            path = self.node.folder / "reason.crl"
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.http}/crl/issuing.crl", timeout=10) as answer:
+                path.write_bytes(answer.read())
+            entry = x509.load_der_x509_crl(path.read_bytes()).get_revoked_certificate_by_serial_number(leaf.serial_number)
+            reasons = [extension.value.reason.value for extension in entry.extensions if extension.oid == x509.CRLEntryExtensionOID.CRL_REASON]
+            self.assertEqual(reasons, expected)
+            certificate = self.node.folder / "reason.pem"
+            certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+            told = openssl("ocsp", "-issuer", issuing, "-cert", certificate, "-url", f"http://127.0.0.1:{self.node.http}/ocsp", "-CAfile", authority)
+            self.assertIn(": revoked", told)
+            self.assertEqual(re.findall(r"Reason: (\S+)", told), expected)
 
     # RFC 8555 11.1
     def test_item_29_the_key_of_a_certificate_is_no_accounts_key(self):
