@@ -59,8 +59,10 @@ struct Authorization {
   std::string status = "pending";
   Time expires;
   std::vector<Challenge> challenges;
-  int attempts = 0;   // of the challenge under way
-  Time next_attempt;  // of that: not before
+  int attempts = 0;          // of the challenge under way
+  Time next_attempt;         // of that: not before
+  std::string attested_key;  // SHA-256 of the key that a device attested, hexadecimal: certificates are for
+                             // that key alone
   History history;
 
   // Whether it stands for that name of an order.
@@ -119,6 +121,10 @@ struct ExternalKey {
   bool revoked = false;
 };
 
+// "*.example.test"
+bool is_wildcard(const Identifier& identifier);
+// The name without "*.".
+Identifier without_wildcard(Identifier identifier);
 json::Value identifier_json(const Identifier& identifier);
 // Identifies a certificate in keys and indexes.
 std::string certificate_name(const CertificateId& id);

@@ -86,6 +86,7 @@ Outcome<Order> Service::wait_for_approval(const Order& order, const Error& pendi
 // Issues by the order's request, and leaves the order as it is stored then.
 Result<Issued> Service::issue(Order& order, Call& call) {
   HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
+  HANAPER_CHECK(check_attested(order, authorizations));
   const Time now = host_.clock().now();
   Order claimed = order;
   claimed.status = "processing";

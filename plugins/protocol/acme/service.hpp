@@ -1,6 +1,7 @@
 // The ACME service of one instance: its settings, its documents, and the handlers of its resources.
 #pragma once
 
+#include "attestation.hpp"
 #include "limits.hpp"
 #include "nonces.hpp"
 #include "store.hpp"
@@ -26,6 +27,7 @@ struct Options {
   std::chrono::milliseconds star_min_lifetime{};  // RFC 8739; zero: not offered
   std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
   Limits limits;
+  DeviceTrust device_roots;  // whom devices' attestations must come from
 
   bool offers(std::string_view challenge) const {
     return std::ranges::find(challenges, challenge) != challenges.end();
@@ -106,6 +108,7 @@ class Service {
   Outcome<std::optional<ExternalKey>> check_binding(const Account& account, const Order& order, Call& call);
 
   // identifiers.cpp
+  bool provable(Identifier::Kind kind) const;
   Outcome<Wanted> read_identifier(const json::Value& item) const;
   Outcome<std::vector<Wanted>> read_identifiers(const json::Value& payload) const;
   // Asks policy about each name, so that the client learns about all that are refused.
@@ -121,8 +124,14 @@ class Service {
   Outcome<std::optional<Authorization>> reusable(const Identifier& identifier, const std::string& account,
                                                  const std::string& ancestor, Call& call);
   Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
+  Outcome<Authorization> begin(const Authorization& one, std::string_view type, Call& call);
   json::Value authorization_object(const Authorization& authorization) const;
   json::Value challenge_object(const Authorization& authorization, const Challenge& challenge) const;
+
+  // devices.cpp
+  Outcome<Authorization> attest(const Authorization& one, const json::Value& payload, const Account& account,
+                                Call& call);
+  Status check_attested(const Order& order, const std::vector<Authorization>& of) const;
 
   // orders.cpp
   Outcome<Response> new_order(const Request& request, Call& call);
