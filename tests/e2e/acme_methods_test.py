@@ -331,6 +331,7 @@ class Methods(unittest.TestCase):
         url, _ = self.authorization("space.example.test")
         challenge = self.client.challenge(url)
         self.assertRegex(challenge["token"], r"^[A-Za-z0-9_-]{22,}$")
+        self.assertIn("#http_01_port = 80\n", self.node.out("sample", "protocol.acme"))
         self.responder.answers[challenge["token"]] = self.client.key_authorization(challenge) + " \r\n\t\n"
         self.assertProven(url, "http-01")
         url, _ = self.authorization("large.example.test")

@@ -88,6 +88,8 @@ class Acme(unittest.TestCase):
         _, csr = csr_der(self.node, ["127.0.0.1"], "ip")
         _, done = self.client.certificate("127.0.0.1", responder=self.responder, csr=csr)
         self.assertEqual(done.json["status"], "valid", done.body)
+        # RFC 8738 5: "the Host header field MUST be set to the IP address being used"
+        self.assertIn(f"127.0.0.1:{self.node.challenge}", [host for host, _ in self.responder.asked])
 
     def test_items_31_and_32_a_challenge_that_fails_ends_the_order(self):
         self.client.register()
