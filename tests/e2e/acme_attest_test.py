@@ -246,6 +246,8 @@ class Attest(unittest.TestCase):
             self.assertEqual((refused.status, refused.type), (400, "malformed"), value)
         for value in ("ABCD", "ABCD/", ""):
             self.assertEqual(self.order(value, "hardware-module").type, "malformed")
+        ahead = self.client.post(self.client.directory["newAuthz"], {"identifier": {"type": "permanent-identifier", "value": SERIAL}})
+        self.assertEqual((ahead.status, ahead.type), (400, "malformed"), ahead.body)
         self.assertEqual(self.order("LOST-1").type, "rejectedIdentifier")
         self.assertEqual(self.order("XX/1.2.3", "hardware-module").type, "rejectedIdentifier")
         ordinary = self.new_client(path="/acme")

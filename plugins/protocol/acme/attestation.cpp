@@ -12,10 +12,10 @@
 namespace hanaper::acme {
 namespace {
 
+using der::operator""_oid;
+
 constexpr std::size_t longest_chain = 6;
 constexpr std::size_t most_members = 16;  // of a map
-
-using namespace der::literals;
 
 // What Apple puts into the certificates of its Managed Device Attestation.
 constexpr der::Oid apple_serial_number = "1.2.840.113635.100.8.9.1"_oid;

@@ -61,6 +61,8 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   // "the server MUST NOT ... wildcard domain names in pre-authorization requests"
   if (is_wildcard(wanted.identifier))
     return malformed_problem("identifier: a wildcard name cannot be authorized ahead of its order");
+  if (names_device(wanted.identifier.kind))
+    return malformed_problem("identifier: a device attests the key of an order, and not ahead of it");
   const bool subdomains = flag_at(*item, "subdomainAuthAllowed") || flag_at(payload, "subdomainAuthAllowed");
   if (subdomains && wanted.identifier.kind != Identifier::Kind::dns)
     return malformed_problem("subdomainAuthAllowed: only domains have subdomains");
