@@ -208,8 +208,7 @@ ProfileConfig read_profile(const std::string& name, const Fields& fields) {
     profile.key_usage = bits;
   }
   for (const std::string& kind : fields.texts("names"))
-    for (auto known :
-         {Identifier::Kind::dns, Identifier::Kind::ip, Identifier::Kind::email, Identifier::Kind::uri})
+    for (auto known : identifier_kinds)
       if (to_string(known) == kind) profile.names.insert(known);
   profile.max_names = static_cast<std::size_t>(fields.integer("max_names"));
   const std::string subject = fields.text("subject");

@@ -16,17 +16,25 @@ std::string list_of(const std::vector<Identifier>& names) {
 }
 
 // What a request asks to be certified: the alternative names and a common name that is a name.
-Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const x509::Name& subject) {
+Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const x509::Name& subject,
+                                                const std::vector<Identifier>& wanted) {
   std::vector<Identifier> names;
+  // Devices leave their names out, or have them as common name; they are known to be theirs all the same
+  // (draft-ietf-acme-device-attest 3.2).
+  for (const Identifier& name : wanted)
+    if (names_device(name.kind)) names.push_back(name);
   if (const auto* extension = csr.find(oid::subject_alt_name)) {
     auto parsed = x509::parse_general_names(extension->value);
     if (!parsed) return bad_csr("subjectAltName: " + parsed.error().detail);
     if (!parsed->faults.empty()) return bad_csr("subjectAltName: " + parsed->faults.front());
-    if (parsed->others != 0) return bad_csr("subjectAltName holds names other than dns, ip, email and uri");
-    names = std::move(parsed->names);
+    if (parsed->others != 0)
+      return bad_csr("subjectAltName holds names other than dns, ip, email, uri and names of devices");
+    std::ranges::move(parsed->names, std::back_inserter(names));
   }
   if (const std::string_view common_name = x509::attribute(subject, x509::common_name_oid);
-      !common_name.empty())
+      !common_name.empty() && std::ranges::none_of(wanted, [&](const Identifier& name) {
+        return names_device(name.kind) && name.value.substr(0, name.value.find('/')) == common_name;
+      }))
     if (auto name = x509::guess_identifier(common_name);
         name && std::ranges::find(names, *name) == names.end())
       names.insert(names.begin(), *std::move(name));
@@ -104,7 +112,8 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   for (const NameAttribute& attribute : *subject)
     if (auto checked = x509::check_attribute(attribute); !checked)
       return bad_csr("subject: " + checked.error().detail);
-  HANAPER_TRY(std::vector<Identifier> names, requested_names(work.csr, *subject));
+  HANAPER_TRY(std::vector<Identifier> names,
+              requested_names(work.csr, *subject, request.names.value_or(std::vector<Identifier>{})));
   if (request.names) HANAPER_CHECK(same_names(*request.names, names));
   HANAPER_TRY(const ValidityPeriod validity,
               work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));

@@ -15,9 +15,9 @@ RememberedRequest first_seen(const IssueRequest& request, const Fingerprint& csr
                              Time now) {
   RememberedRequest remembered;
   // What is asked, not how it was signed this time.
-  remembered.id = Requests::id_of(pipeline, request.once.empty()
-                                                ? to_hex(crypto::sha256({csr, as_bytes(request.requester)}))
-                                                : request.once);
+  const std::string& name = request.once.empty() ? request.approved_as : request.once;
+  remembered.id = Requests::id_of(
+      pipeline, name.empty() ? to_hex(crypto::sha256({csr, as_bytes(request.requester)})) : name);
   remembered.pipeline = pipeline;
   remembered.profile = request.profile;
   remembered.requester = request.requester;

@@ -31,7 +31,9 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
   if (profile.names.contains(Kind::dns)) return {Kind::dns, "rehearsal.example.test"};
   if (profile.names.contains(Kind::ip)) return {Kind::ip, "192.0.2.1"};
   if (profile.names.contains(Kind::email)) return {Kind::email, "rehearsal@example.test"};
-  return {Kind::uri, "https://rehearsal.example.test/"};
+  if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://rehearsal.example.test/"};
+  if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "REHEARSAL"};
+  return {Kind::hardware_module, "REHEARSAL/1.2.3"};
 }
 
 }  // namespace

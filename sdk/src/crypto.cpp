@@ -172,8 +172,12 @@ void random(std::span<std::uint8_t> octets) {
 
 std::string random_name(std::size_t octets) {
   Bytes drawn(octets);
-  random(drawn);
-  return base64::encode_url(drawn);
+  std::string name;
+  do {
+    random(drawn);
+    name = base64::encode_url(drawn);
+  } while (name.starts_with('-'));
+  return name;
 }
 
 void wipe(std::span<std::uint8_t> octets) noexcept { OPENSSL_cleanse(octets.data(), octets.size()); }

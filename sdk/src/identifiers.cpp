@@ -1,4 +1,5 @@
 #include <hanaper/toolkit/identifiers.hpp>
+#include <hanaper/toolkit/oids.hpp>
 
 #include <arpa/inet.h>
 
@@ -111,6 +112,57 @@ Result<std::string> normal_uri(std::string_view text) {
   return std::string(text);
 }
 
+// Names of devices: "text" or "text/1.2.3".
+struct DeviceName {
+  std::string_view text, type;
+};
+DeviceName split_device_name(std::string_view value) {
+  const std::size_t slash = value.find('/');
+  if (slash == std::string_view::npos) return {value, {}};
+  return {value.substr(0, slash), value.substr(slash + 1)};
+}
+
+// RFC 3629 4, without control characters.
+bool is_printable_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto octet = [&](std::size_t at) {
+      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
+    };
+    const unsigned lead = octet(i);
+    const std::size_t size = lead < 0x80       ? 1
+                             : lead >> 5 == 6  ? 2
+                             : lead >> 4 == 14 ? 3
+                             : lead >> 3 == 30 ? 4
+                                               : 0;
+    if (size == 0 || lead < 0x20 || lead == 0x7f) return false;
+    unsigned point = size == 1 ? lead : lead & (0x7fu >> size);
+    for (std::size_t k = 1; k < size; ++k) {
+      if (octet(i + k) >> 6 != 2) return false;
+      point = point << 6 | (octet(i + k) & 0x3f);
+    }
+    constexpr unsigned least[] = {0, 0, 0xa0, 0x800, 0x10000};  // below U+00A0 are control characters
+    if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
+    i += size;
+  }
+  return true;
+}
+
+Result<std::string> normal_device_name(std::string_view value, bool typed) {
+  const auto bad = [&](std::string_view why) {
+    return malformed("device name " + shown(value) + ": " + std::string(why));
+  };
+  const DeviceName name = split_device_name(value);
+  if (name.text.empty()) return bad("nothing in front of the object identifier");
+  if (value.size() > 255) return bad("longer than 255 octets");
+  if (!is_printable_utf8(name.text)) return bad("not printable UTF-8 text");
+  const bool has_type = name.text.size() != value.size();
+  if (typed && !has_type) return bad("no type of hardware behind a '/'");
+  if (!has_type) return std::string(value);
+  const auto type = der::oid_from_text(name.type);
+  if (!type || der::oid_to_text(*type) != name.type) return bad("no object identifier behind the '/'");
+  return std::string(value);
+}
+
 }  // namespace
 
 Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view text) {
@@ -130,6 +182,11 @@ Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view tex
     case Identifier::Kind::uri: {
       HANAPER_TRY(std::string uri, normal_uri(text));
       return Identifier{kind, std::move(uri)};
+    }
+    case Identifier::Kind::permanent_identifier:
+    case Identifier::Kind::hardware_module: {
+      HANAPER_TRY(std::string name, normal_device_name(text, kind == Identifier::Kind::hardware_module));
+      return Identifier{kind, std::move(name)};
     }
   }
   return malformed("unknown kind of name");
@@ -166,6 +223,62 @@ std::string search_key(const Identifier& identifier) {
 
 std::string search_prefix(std::string_view domain) { return "dns:" + reversed_labels(domain); }
 
+namespace {
+
+// OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY }; nothing when it names no
+// device, or in a way that `normal_identifier` does not know.
+std::optional<Identifier> device_of(ByteView other_name) {
+  der::Reader reader(other_name);
+  const auto id = reader.read_oid();
+  auto wrapped = reader.enter(der::context(0));
+  if (!id || !wrapped || !reader.at_end()) return std::nullopt;
+  auto fields = wrapped->enter(der::sequence);
+  if (!fields || !wrapped->at_end()) return std::nullopt;
+  std::string value;
+  auto kind = Identifier::Kind::permanent_identifier;
+  if (oid::permanent_identifier == *id) {
+    // RFC 4043 2: SEQUENCE { identifierValue UTF8String OPTIONAL, assigner OBJECT IDENTIFIER OPTIONAL }
+    const auto text = fields->expect(der::utf8_string);
+    if (!text || as_text(text->content).find('/') != std::string_view::npos) return std::nullopt;
+    value = as_text(text->content);
+    if (!fields->at_end()) {
+      const auto assigner = fields->read_oid();
+      if (!assigner) return std::nullopt;
+      value += "/" + der::oid_to_text(*assigner);
+    }
+  } else if (oid::hardware_module_name == *id) {
+    // RFC 4108 5: SEQUENCE { hwType OBJECT IDENTIFIER, hwSerialNum OCTET STRING }
+    kind = Identifier::Kind::hardware_module;
+    const auto type = fields->read_oid();
+    const auto serial = type ? fields->read_octets() : Result<ByteView>(type.error());
+    if (!serial || as_text(*serial).find('/') != std::string_view::npos) return std::nullopt;
+    value = std::string(as_text(*serial)) + "/" + der::oid_to_text(*type);
+  } else {
+    return std::nullopt;
+  }
+  auto identifier = normal_identifier(kind, value);
+  if (!identifier || !fields->at_end()) return std::nullopt;
+  return *std::move(identifier);
+}
+
+void write_device(der::Writer& writer, const Identifier& identifier) {
+  const DeviceName name = split_device_name(identifier.value);
+  const Bytes type = der::oid_from_text(name.type).value_or({});
+  const bool module = identifier.kind == Identifier::Kind::hardware_module;
+  writer.constructed(der::context(0), [&] {
+    writer.constructed(der::context(0), [&] {
+      writer.sequence([&] {
+        if (module) writer.octets(as_bytes(name.text));
+        if (!type.empty()) writer.oid(type);
+        if (!module) writer.text(der::utf8_string, name.text);
+      });
+    });
+    writer.oid(module ? oid::hardware_module_name : oid::permanent_identifier);
+  });
+}
+
+}  // namespace
+
 Result<GeneralNames> parse_general_names(ByteView sequence) {
   HANAPER_TRY(der::Reader reader, der::open(sequence, der::sequence));
   if (reader.at_end()) return malformed("subject alternative name is empty");
@@ -194,6 +307,11 @@ Result<GeneralNames> parse_general_names(ByteView sequence) {
         result.names.push_back({Identifier::Kind::ip, ip_text(name.content)});
         break;
       case der::context(0):
+        if (auto device = device_of(name.content))
+          result.names.push_back(*std::move(device));
+        else
+          ++result.others;
+        break;
       case der::context(3):
       case der::context(4):
       case der::context(5):
@@ -224,6 +342,10 @@ Bytes encode_general_names(std::span<const Identifier> names) {
           break;
         case Identifier::Kind::ip:
           writer.primitive(der::context_primitive(7), ip_octets(name.value).value_or({}));
+          break;
+        case Identifier::Kind::permanent_identifier:
+        case Identifier::Kind::hardware_module:
+          write_device(writer, name);
           break;
       }
     }

@@ -100,12 +100,24 @@ Result<Jwk> parse_rsa(const json::Value& jwk) {
   return Jwk{key.spec, spki, thumbprint(canonical)};
 }
 
+// RFC 7517 4.2 and 4.3: what a key says it is for.
+bool may_verify(const json::Value& jwk) {
+  if (const json::Value* use = jwk.find("use"); use && (use->text() == nullptr || *use->text() != "sig"))
+    return false;
+  const json::Value* operations = jwk.find("key_ops");
+  if (operations == nullptr) return true;
+  return operations->array() && std::ranges::any_of(*operations->array(), [](const json::Value& one) {
+           return one.text() && (*one.text() == "verify" || *one.text() == "sign");
+         });
+}
+
 }  // namespace
 
 Result<Jwk> parse_jwk(const json::Value& jwk) {
   if (jwk.object() == nullptr) return bad_key("jwk is no object");
   if (jwk.find("d") != nullptr || jwk.find("k") != nullptr)
     return bad_key("jwk holds a private or secret key");
+  if (!may_verify(jwk)) return bad_key("jwk: the key is for something else than signatures");
   const std::string_view kty = jwk.text_at("kty");
   if (kty == "EC") return parse_ec(jwk);
   if (kty == "RSA") return parse_rsa(jwk);

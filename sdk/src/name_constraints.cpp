@@ -88,6 +88,9 @@ bool within(const Subtree& subtree, const Identifier& name) {
       return within_mailbox(name.value, base);
     case Identifier::Kind::uri:
       return within_host(uri_host(name.value), lower(base));
+    case Identifier::Kind::permanent_identifier:
+    case Identifier::Kind::hardware_module:
+      break;  // no subtree is of these kinds
   }
   return false;
 }
@@ -169,6 +172,8 @@ std::string subtree_text(const Subtree& subtree) {
     case Identifier::Kind::email:
       return base.find('@') == std::string::npos ? "@" + base : base;
     case Identifier::Kind::ip:
+    case Identifier::Kind::permanent_identifier:
+    case Identifier::Kind::hardware_module:
       break;
   }
   const ByteView octets = subtree.base;

@@ -1,8 +1,14 @@
 #!/usr/bin/python3
 """acme-order: complete orders, each of six signed requests, a validation, a CSR and a durable certificate, over kept TLS
 connections, against seven verifications and one signature in a loop. The figure is CPU time of the server for each.
+
+acme-pending: what a daemon takes in memory beside a million pending orders, and beside none, after the same work. They
+are in the ledger and nowhere else: what memory holds of clients are nonces and limits, both of fixed size, and what the
+storage keeps at hand (SQLite: 64 MiB to write, 8 MiB for each connection that reads), whose bounds are reached long before.
 """
+import contextlib
 import pathlib
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -72,7 +78,52 @@ def orders(node, responder, requests, seconds):
     return (cpu(node.process.pid) - before) / 1000 / count, count, extra
 
 
+def at_work(node, number):
+    """Octets that the daemon takes after a start, some orders, a look at each, and a round of its jobs."""
+    node.start(seconds=300)
+    with contextlib.closing(Client(node)) as client:
+        client.register()
+        for i in range(300):
+            order = client.order(f"p{number}-{i}.localhost")
+            if client.post(order.headers["Location"]).json["status"] != "pending":
+                raise RuntimeError(order.body)
+        client.post(client.kid + "/orders")
+    time.sleep(6)
+    resident = memory(node.process.pid)
+    node.stop(120)
+    return resident
+
+
+def multiply(node, rows, first, last):
+    """Copies of what the ledger has of some orders, numbered from `first` to `last`."""
+    with contextlib.closing(sqlite3.connect(node.state / "hanaper.db")) as database:
+        database.execute("CREATE TEMP TABLE source (collection, item, PRIMARY KEY (collection, item))")
+        database.executemany("INSERT INTO source VALUES (?, ?)", rows)
+        copies = f"WITH RECURSIVE copy(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM copy WHERE n < {last}) "
+        database.execute(copies + "INSERT INTO record SELECT r.collection, r.item || '-' || n, r.version, r.expires, r.data FROM copy, record r JOIN source USING (collection, item)")
+        database.execute(copies + "INSERT INTO record_index SELECT i.collection, i.field, i.value, i.item || '-' || n FROM copy, record_index i JOIN source USING (collection, item)")
+        database.commit()
+        return database.execute("SELECT count(*) FROM record WHERE collection LIKE '%order'").fetchone()[0]
+
+
+def pending(count):
+    with Node(BASE).init() as node:
+        at_work(node, 0)
+        before = set(node.rows("record", "collection", "item"))
+        none = at_work(node, 1)
+        rows = [(collection.decode(), item.decode()) for collection, item in set(node.rows("record", "collection", "item")) - before]
+        copies = count // 2 // sum(collection.endswith("order") for collection, _ in rows)
+        multiply(node, rows, 1, copies)
+        half = at_work(node, 2)
+        made = multiply(node, rows, copies + 1, 2 * copies)
+        whole = at_work(node, 3)
+        size = (node.state / "hanaper.db").stat().st_size
+        print(f"bench acme-pending  orders={made} memory={whole / 2**20:.1f}MiB, {half / 2**20:.1f}MiB beside half of them, "
+              f"{none / 2**20:.1f}MiB beside none; ledger={size / made:.0f} octets each", flush=True)
+
+
 def main():
+    pending(50_000 if "--short" in sys.argv else 1_000_000)
     seconds = 2 if "--short" in sys.argv else 4
     with Node(BASE).init().start() as node:
         responder = Responder(node.challenge)

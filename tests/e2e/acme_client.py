@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography import x509
@@ -249,6 +250,8 @@ class TlsResponder:
         self.folder, self.port = folder, port
         self.contexts, self.names = {}, []
         self.protocols = ["acme-tls/1"]
+        self.newest = None  # version of TLS; None is whatever there is
+        self.received = []  # what came after each handshake, b"" for its end
         listener = socket.create_server(("127.0.0.1", port))
         self.listener = listener
         self.running = True
@@ -297,11 +300,17 @@ class TlsResponder:
         choice.sni_callback = switch
         if self.protocols:
             choice.set_alpn_protocols(self.protocols)
+        if self.newest:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that old versions are old is why they are here
+                choice.minimum_version, choice.maximum_version = ssl.TLSVersion.TLSv1, self.newest
+            choice.set_ciphers("ALL:@SECLEVEL=0")
         try:
             with choice.wrap_socket(connection, server_side=True) as stream:
                 stream.settimeout(5)
-                stream.recv(1)
-        except OSError:
+                self.received.append(stream.recv(1))
+        except OSError as error:
+            self.received.append(error)
             connection.close()
 
     def close(self):

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 import unittest
@@ -130,6 +131,27 @@ class Methods(unittest.TestCase):
         url, _ = self.authorization("case.example.test")
         self.tls.prove("case.example.test", self.client.key_authorization(self.client.challenge(url, "tls-alpn-01")), sans=[x509.DNSName("CASE.example.TEST")])
         self.assertProven(url, "tls-alpn-01")
+
+    # RFC 8737 4: "MUST NOT exchange any further data with the server and MUST immediately close the connection", "MUST only negotiate TLS 1.2 ... or higher"
+    def test_item_46_the_handshake_is_of_tls_1_2_or_later_and_closed_at_once(self):
+        self.addCleanup(setattr, self.tls, "newest", None)
+        for number, (newest, proven) in enumerate(((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True))):
+            with self.subTest(newest):
+                name = f"version{number}.example.test"
+                url, _ = self.authorization(name)
+                self.tls.newest = newest
+                self.tls.received.clear()
+                self.tls.prove(name, self.client.key_authorization(self.client.challenge(url, "tls-alpn-01")))
+                if not proven:
+                    self.assertFailed(url, "tls-alpn-01", "tls", "tls:")
+                    continue
+                self.assertProven(url, "tls-alpn-01")
+                deadline = time.monotonic() + 5
+                while not self.tls.received and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                self.assertEqual(self.tls.received, [b""], "its end and nothing else")
+        # Unless a test or a closed network says otherwise.
+        self.assertIn("#tls_alpn_01_port = 443\n", self.node.out("sample", "protocol.acme"))
 
     def test_tls_alpn_01_refuses_every_other_certificate(self):
         name = lambda i: f"bad{i}.example.test"
@@ -309,6 +331,7 @@ class Methods(unittest.TestCase):
         url, _ = self.authorization("space.example.test")
         challenge = self.client.challenge(url)
         self.assertRegex(challenge["token"], r"^[A-Za-z0-9_-]{22,}$")
+        self.assertIn("#http_01_port = 80\n", self.node.out("sample", "protocol.acme"))
         self.responder.answers[challenge["token"]] = self.client.key_authorization(challenge) + " \r\n\t\n"
         self.assertProven(url, "http-01")
         url, _ = self.authorization("large.example.test")
@@ -454,6 +477,21 @@ class Caa(unittest.TestCase):
         while (answer := self.client.post(order.json["finalize"], {"csr": b64(csr)})).status == 503 and time.monotonic() < deadline:
             time.sleep(0.5)
         self.assertEqual(answer.json["status"], "valid", answer.body)
+
+    # RFC 8555 10.2, 11.2
+    def test_item_38_records_are_asked_again_when_the_certificate_is_made(self):
+        name = "changed.example.test"
+        self.dns.set(name, CAA, caa("issue", "ca.example.test"))
+        order = self.client.authorize(self.client.order(name), self.responder)
+        self.assertEqual(order.json["status"], "ready")
+        _, csr = csr_der(self.node, [name], "caa")
+        self.dns.set(name, CAA, caa("issue", "other.test"))
+        refused = self.client.post(order.json["finalize"], {"csr": b64(csr)})
+        self.assertEqual((refused.status, refused.type), (403, "caa"), refused.body)
+        self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "ready")
+        self.dns.set(name, CAA, caa("issue", "ca.example.test"))
+        done = self.client.post(order.json["finalize"], {"csr": b64(csr)})
+        self.assertEqual(done.json["status"], "valid", done.body)
 
     def test_the_command_line_is_asked_the_same(self):
         self.dns.set("command.example.test", CAA, caa("issue", "other.test"))

@@ -4,6 +4,7 @@ import json
 import re
 import time
 import unittest
+import urllib.request
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from acme_client import AccountKey, Client, Responder
 from acme_test import csr_der
-from harness import BASE, ROOT, Node, b64, main, only, openssl
+from harness import BASE, Node, b64, main, openssl
 
 SECOND = """
 [profile.short]
@@ -40,6 +41,16 @@ pipeline = "web"
 terms = "https://pki.example.test/terms/{terms}"
 http_01_port = {challenge}
 limits = ["orders-per-account 3/1h", "orders-per-name 2/1h", "accounts-per-address 50/1h"]
+
+[protocol.crl]
+listener = "plain"
+path = "/crl"
+authorities = ["issuing"]
+
+[protocol.ocsp]
+listener = "plain"
+path = "/ocsp"
+authorities = ["issuing"]
 """
 
 
@@ -303,6 +314,27 @@ class Service(unittest.TestCase):
             self.assertProblem(self.client.post(revoke, {"certificate": der(second), "reason": reason}), 400, "badRevocationReason")
         self.assertEqual(self.client.post(revoke, {"certificate": der(second)}).status, 200)
 
+    # RFC 8555 7.6: "If this field is not set, the server SHOULD omit the reasonCode CRL entry extension when generating OCSP responses and CRLs"
+    def test_item_37_without_a_reason_there_is_none_in_crl_and_ocsp(self):
+        authority, issuing = self.node.root_file(), self.node.folder / "issuing.pem"
+        issuing.write_text(self.node.out("show", "--authority", "issuing", "--pem"))
+        for reason, expected in ((None, []), (0, []), (4, ["superseded"])):
+            _, _, leaf = self.issue(self.client, "reason.localhost")
+            payload = {"certificate": b64(leaf.public_bytes(serialization.Encoding.DER)), **({} if reason is None else {"reason": reason})}
+            self.assertEqual(self.client.post(self.client.directory["revokeCert"], payload).status, 200)
+            self.node.out("crl", "generate")
+            path = self.node.folder / "reason.crl"
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.http}/crl/issuing.crl", timeout=10) as answer:
+                path.write_bytes(answer.read())
+            entry = x509.load_der_x509_crl(path.read_bytes()).get_revoked_certificate_by_serial_number(leaf.serial_number)
+            reasons = [extension.value.reason.value for extension in entry.extensions if extension.oid == x509.CRLEntryExtensionOID.CRL_REASON]
+            self.assertEqual(reasons, expected)
+            certificate = self.node.folder / "reason.pem"
+            certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+            told = openssl("ocsp", "-issuer", issuing, "-cert", certificate, "-url", f"http://127.0.0.1:{self.node.http}/ocsp", "-CAfile", authority)
+            self.assertIn(": revoked", told)
+            self.assertEqual(re.findall(r"Reason: (\S+)", told), expected)
+
     # RFC 8555 11.1
     def test_item_29_the_key_of_a_certificate_is_no_accounts_key(self):
         other = self.new_client()
@@ -412,38 +444,6 @@ class Service(unittest.TestCase):
         self.assertEqual(canceled.json["status"], "canceled")
         self.assertProblem(self.client.request("GET", path), 403, "autoRenewalCanceled")
         self.assertProblem(self.client.post(order.headers["Location"], {"status": "canceled"}), 400, "autoRenewalCancellationInvalid")
-
-
-class Sample(unittest.TestCase):
-    @only(storage="sqlite", keys="softtoken")
-    def test_config_acme_toml_runs_both_services(self):
-        with Node("") as node:
-            text = (ROOT / "config" / "acme.toml").read_text()
-            for old, new in (('"../state"', f'"{node.state}"'), ("127.0.0.1:8443", f"127.0.0.1:{node.https}"), ("127.0.0.1:8080", f"127.0.0.1:{node.http}"),
-                             ("deny = [", 'permit = ["127.0.0.0/8"]\ndeny = [')):
-                self.assertIn(old, text)
-                text = text.replace(old, new)
-            for path in ("/acme", "/inside"):
-                text = text.replace(f'path = "{path}"\n', f'path = "{path}"\nhttp_01_port = {node.challenge}\n')
-            node.config.write_text(text)
-            node.init().start()
-            self.assertIn("https://", node.out("plan"))
-            responder = Responder(node.challenge)
-            self.addCleanup(responder.close)
-            _, csr = csr_der(node, ["sample.localhost"], "sample")
-            public, inside = Client(node), Client(node, path="/inside")
-            self.addCleanup(public.close)
-            self.addCleanup(inside.close)
-            self.assertEqual(public.directory["meta"]["termsOfService"], "https://pki.example.test/terms/1")
-            self.assertEqual(public.register().status, 201)
-            self.assertEqual(inside.register().type, "externalAccountRequired")
-            made = node.json("acme", "eab", "create", "--instance", "inside", "--owner", "team red", "--name", "localhost")[0]
-            self.assertEqual(inside.register(externalAccountBinding=inside.binding(made["kid"], made["hmac"])).status, 201)
-            for client in (public, inside):
-                _, done = client.certificate("sample.localhost", responder=responder, csr=csr)
-                self.assertEqual(done.json["status"], "valid", done.body)
-            self.assertEqual(len(node.json("acme", "accounts")), 2)
-            self.assertEqual({order["status"] for order in node.json("acme", "orders")}, {"valid"})
 
 
 if __name__ == "__main__":

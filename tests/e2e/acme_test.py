@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """ACME's main road with a client that does everything right, and then everything wrong (RFC 8555)."""
 import base64
+import http.client
 import json
 import socket
 import threading
 import unittest
 
 from acme_client import AccountKey, Client, Responder
-from harness import BASE, Node, b64, main, make_csr, openssl
+from harness import BASE, STORAGE, Node, b64, main, make_csr, openssl
 
 
 def csr_der(node, names, name="csr", key_type="ec"):
@@ -87,6 +88,8 @@ class Acme(unittest.TestCase):
         _, csr = csr_der(self.node, ["127.0.0.1"], "ip")
         _, done = self.client.certificate("127.0.0.1", responder=self.responder, csr=csr)
         self.assertEqual(done.json["status"], "valid", done.body)
+        # RFC 8738 5: "the Host header field MUST be set to the IP address being used"
+        self.assertIn(f"127.0.0.1:{self.node.challenge}", [host for host, _ in self.responder.asked])
 
     def test_items_31_and_32_a_challenge_that_fails_ends_the_order(self):
         self.client.register()
@@ -383,6 +386,40 @@ class Restart(unittest.TestCase):
             self.assertEqual(client.wait(challenge["url"], "valid", "invalid").json["status"], "valid")
             responder.close()
             client.close()
+
+
+@unittest.skipIf(STORAGE == "sqlite", "one node at a time writes to a SQLite file")
+class TwoNodes(unittest.TestCase):
+    # Both are one service to the world, as behind a load balancer.
+    config = BASE.replace('[listener.public]\n', '[listener.public]\nurl = "https://pki.example.test"\n') + 'nonces = "shared"\n'
+
+    def test_an_order_under_validation_at_kill_9_is_finished_by_the_other_node(self):
+        with Node(self.config).init().start() as first:
+            second = first.second(self.config)
+            self.addCleanup(second.kill)
+            second.start()
+            client = Client(first)
+            client.register()
+            order = client.order("taken.localhost")
+            challenge = client.post(order.json["authorizations"][0]).json["challenges"][0]
+            silent = socket.create_server(("127.0.0.1", first.challenge))
+            client.post(challenge["url"], {})
+            self.assertEqual(client.post(challenge["url"]).json["status"], "processing")
+            first.kill()
+            client.close()
+            silent.close()
+            responder = Responder(first.challenge)
+            self.addCleanup(responder.close)
+            responder.answers[challenge["token"]] = client.key_authorization(challenge)
+            # The same account at the other node, with a nonce of the dead one.
+            client.node, client.connection = second, http.client.HTTPSConnection("localhost", second.https, timeout=30, context=client.context)
+            self.addCleanup(client.close)
+            # It waits until the first node's attempt is over for sure.
+            self.assertEqual(client.wait(challenge["url"], "valid", "invalid", seconds=90).json["status"], "valid")
+            _, csr = csr_der(second, ["taken.localhost"], "taken")
+            done = client.post(client.post(order.headers["Location"]).json["finalize"], {"csr": b64(csr)})
+            self.assertEqual((done.status, done.json["status"]), (200, "valid"), done.body)
+            self.assertEqual(len(client.post(client.kid + "/orders").json["orders"]), 1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Standard library only, but for python3-cryptography, which certbot brings along.
 """
 import base64
 import contextlib
+import copy
 import http.client
 import json
 import os
@@ -177,6 +178,20 @@ class Node:
         config = config.replace('[storage.main]\nplugin = "sqlite"\n', storage_table())
         config = config.replace('plugin = "softtoken"\npin = {{ file = "pin" }}\n', keys_table())
         self.config.write_text(config.format(state=self.state, https=self.https, http=self.http, challenge=self.challenge, **extra))
+
+    def second(self, config, **extra):
+        """Another node of the same storage, keys and authorities, not started; both end with whoever made the first."""
+        node = copy.copy(self)
+        node.state, node.config, node.process = self.folder / "second", self.folder / "second.toml", None
+        node.https, node.http = free_port(), free_port()
+        node.write_config(config.replace('[node]\n', '[node]\nname = "second"\n'), **extra)
+        node.state.mkdir(mode=0o700)
+        for name in ("pin", "keys"):
+            if (self.state / name).is_dir():
+                shutil.copytree(self.state / name, node.state / name)
+            elif (self.state / name).exists():
+                shutil.copy(self.state / name, node.state / name)
+        return node
 
     def close(self):
         self.kill()

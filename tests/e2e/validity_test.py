@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """CRLs and OCSP as those see them who rely on them: openssl, GnuTLS, curl, and plain HTTP."""
 import base64
-import copy
 import http.client
 import json
 import pathlib
@@ -496,17 +495,7 @@ class TwoNodes(Validity):
     ocsp = "presign = true"
 
     def second(self):
-        """Another node of the same storage, keys and authorities."""
-        node = copy.copy(self.node)
-        node.state, node.config, node.process = self.folder("second"), self.folder("second.toml"), None
-        node.https, node.http, node.challenge = free_port(), free_port(), free_port()
-        node.write_config(self.config.replace('[node]\n', '[node]\nname = "second"\n'), crl=self.crl, ocsp=self.ocsp)
-        node.state.mkdir(mode=0o700)
-        for name in ("pin", "keys"):
-            if (self.node.state / name).is_dir():
-                shutil.copytree(self.node.state / name, node.state / name)
-            elif (self.node.state / name).exists():
-                shutil.copy(self.node.state / name, node.state / name)
+        node = self.node.second(self.config, crl=self.crl, ocsp=self.ocsp)
         self.addCleanup(node.kill)
         return node.start()
 

@@ -8,8 +8,7 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hanaper;
   const std::string_view text = fuzz::text_of(data, size);
-  for (const auto kind :
-       {Identifier::Kind::dns, Identifier::Kind::ip, Identifier::Kind::email, Identifier::Kind::uri}) {
+  for (const auto kind : identifier_kinds) {
     const auto normal = x509::normal_identifier(kind, text);
     if (!normal) continue;
     fuzz::require(fuzz::must(x509::normal_identifier(kind, normal->value)) == *normal);

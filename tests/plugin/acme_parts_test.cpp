@@ -135,6 +135,11 @@ TEST(Methods, AreOfferedWhereTheyProveSomething) {
     EXPECT_TRUE(method_fits(method, Kind::dns, true));
     EXPECT_FALSE(method_fits(method, Kind::ip, false)) << "RFC 8738 7";
   }
+  for (const Kind kind : identifier_kinds) {
+    EXPECT_EQ(method_fits(device_attest, kind, false), names_device(kind));
+    EXPECT_FALSE(names_device(kind) && method_fits("http-01", kind, false));
+    EXPECT_FALSE(names_device(kind) && method_fits("dns-01", kind, false));
+  }
 }
 
 TEST(Authorizations, CoverTheirNameAndNothingElse) {
@@ -167,11 +172,21 @@ TEST(Documents, ComeBackAsTheyWere) {
   order.renew = Order::AutoRenewal{
       now, now + std::chrono::hours{5}, std::chrono::seconds{60}, std::chrono::seconds{5}, true, now};
   order.csr = {1, 2, 3};
+  order.awaits_approval = true;
   add_event(order.history, now, "something");
   const RecordWrite write = record_of(order);
   const auto again = read_order({write.key, 1, {}, {}, write.data});
   ASSERT_TRUE(again) << again.error().detail;
   EXPECT_EQ(write_document(*again), write_document(order));
+  EXPECT_TRUE(again->awaits_approval);
+  Authorization device;
+  device.identifier = {Identifier::Kind::permanent_identifier, "*.SERIAL/1.2.3"};
+  device.challenges.push_back({std::string(device_attest), "t", "valid", now, {}});
+  device.attested_key = "00ff";
+  const auto attested = read_authorization({"z", 1, {}, {}, record_of(device).data});
+  ASSERT_TRUE(attested) << attested.error().detail;
+  EXPECT_EQ(attested->identifier, device.identifier);
+  EXPECT_EQ(attested->attested_key, device.attested_key);
   EXPECT_FALSE(read_order({"o", 1, {}, {}, "{}"}));
   EXPECT_FALSE(read_account({"o", 1, {}, {}, "[]"}));
   EXPECT_FALSE(read_authorization({"o", 1, {}, {}, "nonsense"}));

@@ -43,6 +43,8 @@ std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.
 Identifier dns(const char* name) { return {Kind::dns, name}; }
 Identifier ip(const char* address) { return {Kind::ip, address}; }
 Identifier mail(const char* address) { return {Kind::email, address}; }
+Identifier device(const char* name) { return {Kind::permanent_identifier, name}; }
+Identifier module(const char* name) { return {Kind::hardware_module, name}; }
 
 class NamesDecides : public ::testing::TestWithParam<Row> {};
 
@@ -126,6 +128,33 @@ const Row rows[] = {
      "\"192.0.2.1\" is not among the permitted names"},
 
     {"AMailAddressOfAHost", {"@example.test"}, {}, {mail("a@example.test")}, ""},
+    {"ADevice", {"permanent-identifier:C02/1.2.3"}, {}, {device("C02/1.2.3")}, ""},
+    {"DevicesThatBeginAlike", {"permanent-identifier:C02*"}, {}, {device("C02"), device("C02X@y")}, ""},
+    {"NotAnotherDevice",
+     {"permanent-identifier:C02"},
+     {},
+     {device("C02X")},
+     "\"C02X\" is not among the permitted names"},
+    {"NotADeviceInOtherLetters",
+     {"permanent-identifier:C02*"},
+     {},
+     {device("c02X")},
+     "\"c02X\" is not among the permitted names"},
+    {"NotASecureProcessorForADevice",
+     {"permanent-identifier:*"},
+     {},
+     {module("AB/1.2.3")},
+     "\"AB/1.2.3\" is not among the permitted names"},
+    {"NotADeviceThatIsExcluded",
+     {"hardware-module:*"},
+     {"hardware-module:LOST*"},
+     {module("LOST7/1.2.3")},
+     "\"LOST7/1.2.3\" is excluded by \"hardware-module:LOST*\""},
+    {"NotADeviceWhereHostsArePermitted",
+     {".example.test"},
+     {},
+     {device("a.example.test")},
+     "\"a.example.test\" is not among the permitted names"},
     {"NotOneOfAnotherHost",
      {"@example.test"},
      {},

@@ -1,4 +1,5 @@
 #include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +51,15 @@ TEST(Pem, RefusesBlocksWithoutEndWithHeadersOrWithBadBase64) {
       pem::decode("-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END X-----\n").has_value());
   EXPECT_FALSE(pem::decode("-----BEGIN X-----\nAA!A\n-----END X-----\n").has_value());
   EXPECT_TRUE(pem::decode("nothing here")->empty());
+}
+
+// Names end up on command lines.
+TEST(RandomNames, NeverLookLikeOptions) {
+  for (int i = 0; i < 3000; ++i) {
+    const std::string name = crypto::random_name(9);
+    ASSERT_EQ(name.size(), 12u);
+    ASSERT_NE(name.front(), '-') << name;
+  }
 }
 
 }  // namespace

@@ -55,11 +55,47 @@ TEST(GeneralNames, GoThereAndBack) {
                                          {Identifier::Kind::ip, "192.0.2.1"},
                                          {Identifier::Kind::ip, "2001:db8::1"},
                                          {Identifier::Kind::email, "op@example.test"},
-                                         {Identifier::Kind::uri, "spiffe://example.test/a"}};
+                                         {Identifier::Kind::uri, "spiffe://example.test/a"},
+                                         {Identifier::Kind::permanent_identifier, "C02X/1.2.840.113635"},
+                                         {Identifier::Kind::permanent_identifier, "caf\u00e9 7"},
+                                         {Identifier::Kind::hardware_module, "ABCD/2.23.133.1.2"}};
   const auto parsed = parse_general_names(encode_general_names(names));
   ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
   EXPECT_EQ(parsed->names, names);
   EXPECT_TRUE(parsed->faults.empty());
+}
+
+// draft-ietf-acme-device-attest 3.1 and 4.1, on RFC 4043 and RFC 4108
+TEST(NamesOfDevices, StayAsTheyAreOrAreRefused) {
+  using enum Identifier::Kind;
+  for (const auto& [kind, text] : {std::pair{permanent_identifier, "ABCDEF123456"},
+                                   {permanent_identifier, "ABCDEF123456/1.2.3.4"},
+                                   {permanent_identifier, "MixedCase \u96fb"},
+                                   {hardware_module, "ABCD/1.2.3.4"}}) {
+    const auto normal = normal_identifier(kind, text);
+    ASSERT_TRUE(normal.has_value()) << text;
+    EXPECT_EQ(normal->value, text);
+  }
+  const std::string long_one(256, 'a');
+  for (const auto& [kind, text] : {std::pair{permanent_identifier, std::string_view("")},
+                                   {permanent_identifier, "/1.2.3"},
+                                   {permanent_identifier, "A/"},
+                                   {permanent_identifier, "A/x"},
+                                   {permanent_identifier, "A/1.2/1.2"},
+                                   {permanent_identifier, "A/3.1"},
+                                   {permanent_identifier, "A/1.40"},
+                                   {permanent_identifier, "A/1.02"},
+                                   {permanent_identifier, "A/1"},
+                                   {permanent_identifier, "A\nB"},
+                                   {permanent_identifier, "A\x80"},
+                                   {permanent_identifier, "A\xc0\x80"},
+                                   {permanent_identifier, "A\xed\xa0\x80"},
+                                   {permanent_identifier, "A\xc2\x85"},
+                                   {permanent_identifier, "A\xf4\x90\x80\x80"},
+                                   {permanent_identifier, "A\xe9"},
+                                   {permanent_identifier, long_one},
+                                   {hardware_module, "ABCD"}})
+    EXPECT_FALSE(normal_identifier(kind, text).has_value()) << text;
 }
 
 TEST(GeneralNames, NameTheirFaultsButKeepTheEntry) {

@@ -38,6 +38,35 @@ TEST(Jose, MakesTheThumbprintOfRfc7638) {
   EXPECT_EQ(to_string(jwk->spec), "rsa-2048");
 }
 
+// RFC 8555 8.1: "any prepended zero octets in the fields of a JWK object MUST be stripped"
+TEST(Jose, MakesTheSameThumbprintOfNumbersWithLeadingZeros) {
+  const auto key_of = [](const Bytes& n, const Bytes& e) {
+    return parse_jwk(
+        json::Object{{"kty", "RSA"}, {"n", base64::encode_url(n)}, {"e", base64::encode_url(e)}});
+  };
+  Bytes n(256, 0xa5);
+  const auto plain = key_of(n, {1, 0, 1});
+  n.insert(n.begin(), 2, 0);
+  const auto padded = key_of(n, {0, 0, 1, 0, 1});
+  ASSERT_TRUE(plain && padded);
+  EXPECT_EQ(plain->thumbprint, padded->thumbprint);
+  EXPECT_EQ(plain->spki, padded->spki);
+}
+
+// RFC 7517 4.2 and 4.3
+TEST(Jose, RefusesKeysThatAreNotForSignatures) {
+  const auto with = [](const char* member) {
+    return parse_jwk(*json::parse(
+        std::string(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",)") +
+        member + "}"));
+  };
+  for (const char* good : {R"("use":"sig")", R"("key_ops":["verify"])", R"("key_ops":["sign","verify"])"})
+    EXPECT_TRUE(with(good).has_value()) << good;
+  for (const char* bad : {R"("use":"enc")", R"("use":1)", R"("key_ops":[])", R"("key_ops":["encrypt"])",
+                          R"("key_ops":"verify")"})
+    EXPECT_FALSE(with(bad).has_value()) << bad;
+}
+
 TEST(Jose, VerifiesTheEd25519ExampleOfRfc8037) {
   const auto jwk = parse_jwk(
       *json::parse(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})"));

@@ -26,7 +26,7 @@ judge() {
     soci/* | sqlite3.h | libpq-fe.h | libpq/* | mysql.h | mysql/* | mariadb/*) home plugins/storage/ ;;
     libp11.h | p11-kit/* | pkcs11.h) home plugins/keys/pkcs11/ ;;
     openssl/ssl.h) home host/http/ ;;
-    openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ plugins/authenticator/mtls/ ;;
+    openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ plugins/authenticator/mtls/ plugins/protocol/acme/trust ;;
     openssl/*) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
     dlfcn.h) home host/loader/ sdk/testing/kit/ plugins/keys/pkcs11/ ;;
     gtest/* | gmock/*) home sdk/testing/kit/ ;;

@@ -69,7 +69,7 @@ Identifier name_of_kind(Random& random, Kind kind) {
     case Kind::email:
       text = std::string(random.chance(50) ? "a" : "A") + "@" + host(random);
       break;
-    case Kind::uri:
+    default:  // uri: constraints are of no further kind
       text = "https://" + host(random) + (random.chance(30) ? ":8443" : "") + (random.chance(70) ? "/x" : "");
       break;
   }
@@ -96,7 +96,7 @@ x509::Subtree subtree_of_kind(Random& random, Kind kind) {
     }
     case Kind::uri:
       return {kind, to_bytes(as_bytes((random.chance(50) ? "." : "") + host(random)))};
-    case Kind::dns:
+    default:
       break;
   }
   const std::string text = random.chance(10)   ? ""

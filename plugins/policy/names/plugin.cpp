@@ -18,11 +18,21 @@ constexpr SettingKey keys[] = {
 //   .example.test       every name below, at any depth, wildcard names among them
 //   192.0.2.0/24        addresses of that range
 //   @example.test       mail addresses of that host
+//   permanent-identifier:C02XK1   that device; likewise hardware-module:
+//   permanent-identifier:C02*     devices whose names begin so
 class Pattern {
  public:
   static Result<Pattern> parse(std::string_view text) {
     Pattern pattern;
     pattern.text_ = text;
+    for (const auto kind : identifier_kinds) {
+      const std::string prefix = std::string(to_string(kind)) + ":";
+      if (!names_device(kind) || !text.starts_with(prefix)) continue;
+      pattern.device_ = kind;
+      pattern.base_ = text.substr(prefix.size());
+      if (pattern.base_.empty()) return malformed("\"" + pattern.text_ + "\" names no device");
+      return pattern;
+    }
     if (text.find('/') != std::string_view::npos || text.find('@') != std::string_view::npos ||
         x509::ip_octets(text)) {
       HANAPER_TRY(pattern.subtree_, x509::parse_subtree(text));
@@ -43,6 +53,10 @@ class Pattern {
 
   bool covers(const Identifier& name) const {
     if (subtree_) return subtree_->kind == name.kind && x509::allows({{*subtree_}, {}}, name);
+    if (device_)
+      return name.kind == device_ &&
+             (base_.ends_with('*') ? name.value.starts_with(base_.substr(0, base_.size() - 1))
+                                   : name.value == base_);
     if (name.kind != Identifier::Kind::dns) return false;
     if (depth_ == Depth::none) return name.value == base_;
     const std::string_view value = name.value;
@@ -55,7 +69,7 @@ class Pattern {
 
   // A wildcard name stands for names that an exact exclusion forbids.
   bool hit_by_wildcard(const Identifier& name) const {
-    if (subtree_ || depth_ != Depth::none || name.kind != Identifier::Kind::dns ||
+    if (subtree_ || device_ || depth_ != Depth::none || name.kind != Identifier::Kind::dns ||
         !name.value.starts_with("*."))
       return false;
     const std::size_t dot = base_.find('.');
@@ -71,6 +85,7 @@ class Pattern {
   std::string base_;
   Depth depth_ = Depth::none;
   std::optional<x509::Subtree> subtree_;
+  std::optional<Identifier::Kind> device_;
 };
 
 class Names final : public Policy {

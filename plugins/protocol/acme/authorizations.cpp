@@ -16,10 +16,9 @@ Outcome<Authorization> Service::make_authorization(const Identifier& identifier,
   Authorization made;
   made.id = crypto::random_name(15);
   made.account = account;
-  made.identifier = identifier;
-  made.wildcard = identifier.value.starts_with("*.");
+  made.identifier = without_wildcard(identifier);
+  made.wildcard = is_wildcard(identifier);
   made.subdomains = subdomains;
-  if (made.wildcard) made.identifier.value.erase(0, 2);
   made.expires = now + options_.order_lifetime;
   for (const std::string& type : options_.challenges)
     if (method_fits(type, made.identifier.kind, made.wildcard || subdomains))
@@ -36,16 +35,16 @@ Outcome<Authorization> Service::make_authorization(const Identifier& identifier,
 Outcome<std::optional<Authorization>> Service::reusable(const Identifier& identifier,
                                                         const std::string& account,
                                                         const std::string& ancestor, Call& call) {
-  Identifier asked = identifier;
-  if (asked.value.starts_with("*.")) asked.value.erase(0, 2);
+  Identifier asked = without_wildcard(identifier);
   if (!ancestor.empty()) asked.value = ancestor;
   const auto known = store_.authorizations_for(account, asked);
   if (!known) return problem_of(known.error(), call);
   // One that would end in the middle of the order is of no use.
   const Time soon = host_.clock().now() +
                     std::min<std::chrono::milliseconds>(std::chrono::hours{1}, options_.order_lifetime / 2);
+  // A device attests each key anew.
   for (const Authorization& one : *known)
-    if (one.status == "valid" && one.covers(identifier) && one.expires > soon)
+    if (one.status == "valid" && one.attested_key.empty() && one.covers(identifier) && one.expires > soon)
       return std::optional<Authorization>(one);
   return std::optional<Authorization>{};
 }
@@ -60,8 +59,10 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   if (item == nullptr) return malformed_problem("identifier is missing");
   ACME_TRY(const Wanted wanted, read_identifier(*item));
   // "the server MUST NOT ... wildcard domain names in pre-authorization requests"
-  if (wanted.identifier.value.starts_with("*."))
+  if (is_wildcard(wanted.identifier))
     return malformed_problem("identifier: a wildcard name cannot be authorized ahead of its order");
+  if (names_device(wanted.identifier.kind))
+    return malformed_problem("identifier: a device attests the key of an order, and not ahead of it");
   const bool subdomains = flag_at(*item, "subdomainAuthAllowed") || flag_at(payload, "subdomainAuthAllowed");
   if (subdomains && wanted.identifier.kind != Identifier::Kind::dns)
     return malformed_problem("subdomainAuthAllowed: only domains have subdomains");
@@ -140,6 +141,38 @@ Outcome<Response> Service::authorization(const Request& request, std::string_vie
   return response;
 }
 
+// The client is ready: the validation begins, or is hurried.
+Outcome<Authorization> Service::begin(const Authorization& one, std::string_view type, Call& call) {
+  bool begun = false;
+  auto changed = store_.change(
+      one,
+      [&](Authorization& current) {
+        begun = false;
+        Challenge* challenge = current.find(type);
+        if (current.status != "pending" || challenge == nullptr) return false;
+        const Time now = host_.clock().now();
+        if (current.under_way() != nullptr) {
+          // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
+          const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
+          if (current.under_way() != challenge || !waits) return false;
+        } else {
+          challenge->status = "processing";
+          current.attempts = 0;
+          add_event(current.history, now, "client is ready for " + challenge->type);
+        }
+        claim_attempt(current);
+        return begun = true;
+      },
+      call);
+  if (!changed) return problem_of(changed.error(), call);
+  if (begun) {
+    const auto scheduled = host_.scheduler().soon(
+        "validate", [this, claimed = *changed](Call& job) { return attempt(claimed, job); });
+    if (!scheduled) return problem_of(scheduled.error(), call);
+  }
+  return *std::move(changed);
+}
+
 // "AUTHORIZATION/TYPE"
 Outcome<Response> Service::challenge(const Request& request, std::string_view name, Call& call) {
   const std::size_t slash = name.find('/');
@@ -149,35 +182,12 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
   ACME_TRY(Authorization one, load_authorization(name.substr(0, slash), *signed_request.account, call));
   if (one.find(type) == nullptr) return malformed_problem("no such challenge", 404);
   if (!signed_request.post_as_get) {
-    // RFC 8555 7.5.1: the client is ready; its payload has no fields that we use.
+    // RFC 8555 7.5.1: the client is ready; only attestations come with the payload.
     ACME_TRY(const json::Value payload, payload_object(signed_request));
-    bool begun = false;
-    auto changed = store_.change(
-        std::move(one),
-        [&](Authorization& current) {
-          begun = false;
-          Challenge* challenge = current.find(type);
-          if (current.status != "pending" || challenge == nullptr) return false;
-          const Time now = host_.clock().now();
-          if (current.under_way() != nullptr) {
-            // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
-            const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
-            if (current.under_way() != challenge || !waits) return false;
-          } else {
-            challenge->status = "processing";
-            current.attempts = 0;
-            add_event(current.history, now, "client is ready for " + challenge->type);
-          }
-          claim_attempt(current);
-          return begun = true;
-        },
-        call);
-    if (!changed) return problem_of(changed.error(), call);
-    one = *std::move(changed);
-    if (begun) {
-      const auto scheduled =
-          host_.scheduler().soon("validate", [this, one](Call& job) { return attempt(one, job); });
-      if (!scheduled) return problem_of(scheduled.error(), call);
+    if (type == device_attest) {
+      ACME_TRY(one, attest(one, payload, *signed_request.account, call));
+    } else {
+      ACME_TRY(one, begin(one, type, call));
     }
   }
   const Challenge& challenge = *one.find(type);

@@ -64,7 +64,7 @@ History read_history(const json::Value& document) {
 
 Result<Identifier> read_identifier(const json::Value& value) {
   const std::string_view type = value.text_at("type");
-  for (Identifier::Kind kind : {Identifier::Kind::dns, Identifier::Kind::ip})
+  for (Identifier::Kind kind : identifier_kinds)
     if (to_string(kind) == type) return Identifier{kind, std::string(value.text_at("value"))};
   return damaged("identifier type");
 }
@@ -110,16 +110,18 @@ std::string write_document(const Authorization& authorization) {
                                          {"status", challenge.status},
                                          {"validated", number(challenge.validated)},
                                          {"error", challenge.error}});
-  return json::write(json::Value(json::Object{{"account", authorization.account},
-                                              {"identifier", identifier_json(authorization.identifier)},
-                                              {"wildcard", authorization.wildcard},
-                                              {"subdomains", authorization.subdomains},
-                                              {"status", authorization.status},
-                                              {"expires", number(authorization.expires)},
-                                              {"challenges", std::move(challenges)},
-                                              {"attempts", authorization.attempts},
-                                              {"next_attempt", number(authorization.next_attempt)},
-                                              {"history", history_json(authorization.history)}}));
+  json::Object document{{"account", authorization.account},
+                        {"identifier", identifier_json(authorization.identifier)},
+                        {"wildcard", authorization.wildcard},
+                        {"subdomains", authorization.subdomains},
+                        {"status", authorization.status},
+                        {"expires", number(authorization.expires)},
+                        {"challenges", std::move(challenges)},
+                        {"attempts", authorization.attempts},
+                        {"next_attempt", number(authorization.next_attempt)},
+                        {"history", history_json(authorization.history)}};
+  if (!authorization.attested_key.empty()) document.emplace_back("attested_key", authorization.attested_key);
+  return json::write(json::Value(std::move(document)));
 }
 
 Result<Authorization> read_authorization(const Record& record) {
@@ -139,6 +141,7 @@ Result<Authorization> read_authorization(const Record& record) {
                                         value_at(item, "error")});
   authorization.attempts = static_cast<int>(integer_at(document, "attempts"));
   authorization.next_attempt = needed_time(document, "next_attempt");
+  authorization.attested_key = document.text_at("attested_key");
   authorization.history = read_history(document);
   if (authorization.challenges.empty()) return damaged("authorization without challenges");
   return authorization;
@@ -186,6 +189,7 @@ std::string write_document(const Order& order) {
     document.emplace_back("certificate", json::Object{{"authority", order.certificate->authority},
                                                       {"serial", order.certificate->serial.hex()}});
   if (order.renew) document.emplace_back("renew", renewal_json(*order.renew));
+  if (order.awaits_approval) document.emplace_back("awaits_approval", true);
   return json::write(json::Value(std::move(document)));
 }
 
@@ -210,6 +214,7 @@ Result<Order> read_order(const Record& record) {
   order.csr = bytes_at(document, "csr");
   order.claimed_until = needed_time(document, "claimed_until");
   order.keep_until = time_at(document, "keep_until");
+  order.awaits_approval = flag_at(document, "awaits_approval");
   order.history = read_history(document);
   if (order.identifiers.empty() || order.authorizations.size() != order.identifiers.size())
     return damaged("order without identifiers");

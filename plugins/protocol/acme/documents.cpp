@@ -23,7 +23,7 @@ void add_event(History& history, Time at, std::string text) {
 
 bool Authorization::covers(const Identifier& name) const {
   if (name.kind != identifier.kind) return false;
-  const bool star = name.value.starts_with("*.");
+  const bool star = is_wildcard(name);
   const std::string_view plain = std::string_view(name.value).substr(star ? 2 : 0);
   // RFC 9444 4: for the ancestor itself, and for every name below.
   if (subdomains) {
@@ -59,6 +59,15 @@ void Order::settle(Time now, const std::vector<Authorization>& of) {
     status = "invalid";
   else if (all({"valid"}))
     status = "ready";
+}
+
+bool is_wildcard(const Identifier& identifier) {
+  return identifier.kind == Identifier::Kind::dns && identifier.value.starts_with("*.");
+}
+
+Identifier without_wildcard(Identifier identifier) {
+  if (is_wildcard(identifier)) identifier.value.erase(0, 2);
+  return identifier;
 }
 
 json::Value identifier_json(const Identifier& identifier) {

@@ -59,8 +59,10 @@ struct Authorization {
   std::string status = "pending";
   Time expires;
   std::vector<Challenge> challenges;
-  int attempts = 0;   // of the challenge under way
-  Time next_attempt;  // of that: not before
+  int attempts = 0;          // of the challenge under way
+  Time next_attempt;         // of that: not before
+  std::string attested_key;  // SHA-256 of the key that a device attested, hexadecimal: certificates are for
+                             // that key alone
   History history;
 
   // Whether it stands for that name of an order.
@@ -95,6 +97,7 @@ struct Order {
   std::string replaces;              // RFC 9773 5, as the client sent it
   Bytes csr;                         // while it is being issued, and as long as it is renewed
   Time claimed_until;                // processing: whoever finds it later takes over
+  bool awaits_approval = false;      // processing: an operator has to decide
   std::optional<Time> keep_until;    // how long the document itself is kept
   std::optional<AutoRenewal> renew;  //
   History history;
@@ -118,6 +121,10 @@ struct ExternalKey {
   bool revoked = false;
 };
 
+// "*.example.test"
+bool is_wildcard(const Identifier& identifier);
+// The name without "*.".
+Identifier without_wildcard(Identifier identifier);
 json::Value identifier_json(const Identifier& identifier);
 // Identifies a certificate in keys and indexes.
 std::string certificate_name(const CertificateId& id);

@@ -10,8 +10,7 @@ namespace {
 
 // A domain stands for itself and everything below, a range for its addresses.
 bool covered(const std::vector<std::string>& names, const Identifier& identifier) {
-  Identifier plain = identifier;
-  if (plain.value.starts_with("*.")) plain.value.erase(0, 2);
+  const Identifier plain = without_wildcard(identifier);
   return names.empty() || std::ranges::any_of(names, [&](const std::string& text) {
            const auto range = x509::parse_subtree(text);
            return range && range->kind == plain.kind && x509::allows({{*range}, {}}, plain);

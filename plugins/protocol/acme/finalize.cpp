@@ -3,7 +3,8 @@
 // The order is claimed with the intent to sign, and finished with the signature, in the same commits: two
 // finalize requests, on whatever nodes, cannot both issue. A claimed order keeps its request; when whoever
 // claimed it does not come back, any node takes it up and goes on, so that processing is always followed by
-// valid or invalid.
+// valid or invalid. So is an order that waits for an operator's approval: it is taken up now and then until
+// he has decided.
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr auto claim_time = std::chrono::seconds{60};  // longer than a request may take
 constexpr auto retry_time = std::chrono::seconds{3};
+constexpr auto approval_look = std::chrono::seconds{15};  // how soon a decision is noticed
 constexpr std::uint32_t issuing_page = 200;
 
 }  // namespace
@@ -48,6 +50,10 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
   if (issued) return present_order(order, 200);
   // A request that is refused leaves the order ready for a better one.
   const Code code = issued.error().code;
+  if (code == Code::pending) {
+    ACME_TRY(const Order waiting, wait_for_approval(order, issued.error(), call));
+    return present_order(waiting, 200);
+  }
   ACME_TRY(const Order after, load_order(id, *signed_request.account, call));
   if (after.status == "processing" || after.status == "valid") {
     if (code == Code::conflict) return Problem{403, "orderNotReady", "the order is being finalized already"};
@@ -56,13 +62,36 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
   return problem_of(issued.error(), call);
 }
 
+// RFC 8555 7.4: "processing: The certificate is being issued. Send a POST-as-GET request after the time given
+// in the Retry-After header field".
+Outcome<Order> Service::wait_for_approval(const Order& order, const Error& pending, Call& call) {
+  auto changed = store_.change_order(
+      order.id,
+      [&](Order& current) {
+        // Derived from the authorizations, never stored; what is stored went on already.
+        if (current.status != "pending") return false;
+        const Time now = host_.clock().now();
+        current.status = "processing";
+        current.awaits_approval = true;
+        current.csr = order.csr;
+        current.claimed_until = now + approval_look;
+        add_event(current.history, now, pending.detail);
+        return true;
+      },
+      call);
+  if (!changed) return problem_of(changed.error(), call);
+  return *std::move(changed);
+}
+
 // Issues by the order's request, and leaves the order as it is stored then.
 Result<Issued> Service::issue(Order& order, Call& call) {
   HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
+  HANAPER_CHECK(check_attested(order, authorizations));
   const Time now = host_.clock().now();
   Order claimed = order;
   claimed.status = "processing";
   claimed.claimed_until = now + claim_time;
+  claimed.awaits_approval = false;
   add_event(claimed.history, now, "finalization began, call " + call.id);
   IssueRequest request;
   request.profile = order.profile;
@@ -72,6 +101,7 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   request.not_before = order.not_before;
   request.not_after = order.not_after;
   request.account_uri = url("/account/" + order.account);
+  request.approved_as = order.id;
   for (std::size_t i = 0; i < order.identifiers.size(); ++i)
     for (const Challenge& challenge : authorizations[i].challenges)
       if (challenge.status == "valid") request.proofs.push_back({order.identifiers[i], challenge.type});
@@ -111,14 +141,16 @@ Status Service::finish(const std::string& id, Call& call) {
       wanted ? issue(order, call) : Result<Issued>(forbidden("its account or its time is over"));
   if (issued || issued.error().code == Code::conflict) return {};  // done, or somebody else is at it
   const Code code = issued.error().code;
-  const bool again = code == Code::unavailable || code == Code::internal;
+  const bool waits = code == Code::pending;
+  const bool again = waits || code == Code::unavailable || code == Code::internal;
   const auto changed = store_.change_order(
       id,
       [&](Order& current) {
         if (current.status != "processing") return false;
         const Time now = host_.clock().now();
+        current.claimed_until = now + (waits ? approval_look : retry_time);
+        if (waits) return true;
         add_event(current.history, now, "finalization failed: " + issued.error().detail);
-        current.claimed_until = now + retry_time;
         if (!again) {
           current.status = "invalid";
           current.error = to_json(problem_of(issued.error(), call));

@@ -1,6 +1,8 @@
 // The identifiers of orders and authorizations (RFC 8555 7.1.3, RFC 8738, RFC 9444).
 #include "service.hpp"
 
+#include "methods.hpp"
+
 #include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/punycode.hpp>
 
@@ -23,16 +25,22 @@ bool labels_decode(std::string_view name) {
 
 }  // namespace
 
+bool Service::provable(Identifier::Kind kind) const {
+  if (names_device(kind)) return options_.offers(device_attest);
+  return kind == Identifier::Kind::dns || kind == Identifier::Kind::ip;
+}
+
 Outcome<Wanted> Service::read_identifier(const json::Value& item) const {
   const std::string_view type = item.text_at("type"), value = item.text_at("value");
   if (type.empty() || value.empty()) return malformed_problem("identifier: type and value are expected");
-  if (type != "dns" && type != "ip")
+  const auto* kind =
+      std::ranges::find(identifier_kinds, type, [](Identifier::Kind one) { return to_string(one); });
+  if (kind == std::end(identifier_kinds) || !provable(*kind))
     return Problem{400, "unsupportedIdentifier",
                    "identifiers of type \"" + std::string(type.substr(0, 32)) + "\" are not supported"};
-  auto identifier =
-      x509::normal_identifier(type == "dns" ? Identifier::Kind::dns : Identifier::Kind::ip, value);
+  auto identifier = x509::normal_identifier(*kind, value);
   if (!identifier) return malformed_problem(identifier.error().detail);
-  if (!labels_decode(identifier->value))
+  if (identifier->kind == Identifier::Kind::dns && !labels_decode(identifier->value))
     return malformed_problem("identifier: \"" + identifier->value + "\" has a label that encodes nothing");
   // RFC 8738 3: "MUST contain the textual form of the address as defined in ... [RFC5952] Section 4"
   if (identifier->kind == Identifier::Kind::ip && identifier->value != value)
@@ -48,7 +56,7 @@ Outcome<Wanted> Service::read_identifier(const json::Value& item) const {
   Authorization above;
   above.identifier = *domain;
   above.subdomains = true;
-  if (domain->value.starts_with("*.") || !above.covers(wanted.identifier))
+  if (is_wildcard(*domain) || !above.covers(wanted.identifier))
     return malformed_problem("ancestorDomain: " + domain->value + " is not above " + wanted.identifier.value);
   wanted.ancestor = domain->value;
   return wanted;

@@ -37,9 +37,12 @@ bool is_dns_method(std::string_view method) { return method.starts_with("dns-");
 
 }  // namespace
 
-bool is_draft(std::string_view method) { return method == "dns-account-01" || method == "dns-persist-01"; }
+bool is_draft(std::string_view method) {
+  return method == "dns-account-01" || method == "dns-persist-01" || method == device_attest;
+}
 
 bool method_fits(std::string_view method, Identifier::Kind kind, bool below) {
+  if (names_device(kind) || method == device_attest) return names_device(kind) && method == device_attest;
   if (kind == Identifier::Kind::ip) return !is_dns_method(method) && !below;
   return !below || is_dns_method(method);
 }

@@ -8,11 +8,14 @@
 namespace hanaper::acme {
 
 // Every challenge type this service knows, by "|", and those that are drafts yet.
-inline constexpr const char* known_methods = "http-01|dns-01|tls-alpn-01|dns-account-01|dns-persist-01";
+inline constexpr const char* known_methods =
+    "http-01|dns-01|tls-alpn-01|dns-account-01|dns-persist-01|device-attest-01";
 bool is_draft(std::string_view method);
+inline constexpr std::string_view device_attest = "device-attest-01";
 
 // Whether the method can prove such an identifier. `below`: a wildcard, or all names below it (RFC 8555 8.3,
 // RFC 8737 3, RFC 9444 6.3: only what shows control of the DNS does); RFC 8738 7: no DNS for addresses.
+// Devices attest, and nothing else does.
 bool method_fits(std::string_view method, Identifier::Kind kind, bool below);
 
 // RFC 8555 8.3: the key authorization, white space behind it ignored. malformed shows what came instead.

@@ -130,8 +130,8 @@ Result<json::Value> Service::operate_external(const std::vector<std::string>& wo
     key.expires = key.created + time;
   }
   key.id = crypto::random_name(12);
-  key.secret.resize(32);
-  crypto::random(key.secret);
+  // Both are words of clients' command lines.
+  HANAPER_TRY(key.secret, base64::decode_url(crypto::random_name(32)));
   HANAPER_CHECK(store_.commit({store_.write(key)}, call));
   json::Value row = external_row(key);
   row.object()->emplace_back("hmac", base64::encode_url(key.secret));

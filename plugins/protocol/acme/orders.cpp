@@ -174,7 +174,7 @@ Response Service::present_order(const Order& order, int status) const {
   Response response{
       status, {{"Content-Type", "application/json"}}, json::write(json::Value(std::move(object)))};
   response.with("Location", url("/order/" + order.id));
-  if (order.status == "processing") response.with("Retry-After", "1");
+  if (order.status == "processing") response.with("Retry-After", order.awaits_approval ? "15" : "1");
   return response;
 }
 

@@ -11,8 +11,10 @@ namespace {
 constexpr SettingKey keys[] = {
     {"pipeline", SettingType::reference, nullptr, "pipeline", "what issues the certificates"},
     {"challenges", SettingType::texts, "[\"http-01\"]", known_methods, "challenges offered"},
-    {"drafts", SettingType::texts, "[]", "dns-account-01|dns-persist-01",
+    {"drafts", SettingType::texts, "[]", "dns-account-01|dns-persist-01|device-attest-01",
      "challenges that are no standard yet, and may change"},
+    {"attestation_roots", SettingType::texts, "[]", nullptr,
+     "PEM files with the roots of those who attest devices, for device-attest-01"},
     {"http_01_port", SettingType::integer, "80", "1..65535",
      "port that http-01 asks at; anything but 80 is for tests and closed networks"},
     {"tls_alpn_01_port", SettingType::integer, "443", "1..65535", "port of tls-alpn-01, likewise"},
@@ -40,6 +42,7 @@ class Acme final : public Protocol, public Operable {
   Status configure(const Settings& settings, Host& host) override {
     Options options;
     HANAPER_CHECK(read_challenges(settings, options));
+    HANAPER_CHECK(read_device_roots(settings, host, options));
     options.http_01_port = static_cast<std::uint16_t>(settings.integer("http_01_port"));
     options.tls_alpn_01_port = static_cast<std::uint16_t>(settings.integer("tls_alpn_01_port"));
     options.terms = settings.text_or("terms", {});
@@ -90,6 +93,22 @@ class Acme final : public Protocol, public Operable {
     if (options.challenges.empty()) return settings.error("challenges", "at least one is needed");
     if (options.offers("dns-persist-01") && settings.texts("caa_identities").empty())
       return settings.error("drafts", "dns-persist-01 needs caa_identities, the names its records hold");
+    return {};
+  }
+  static Status read_device_roots(const Settings& settings, const Host& host, Options& options) {
+    const std::vector<std::string> files = settings.texts("attestation_roots");
+    if (options.offers(device_attest) && files.empty())
+      return settings.error("drafts",
+                            "device-attest-01 needs attestation_roots, files with who may attest devices");
+    std::vector<Bytes> roots;
+    for (const std::string& file : files) {
+      auto found = read_chain(file.starts_with('/') ? file : host.state_folder() + "/" + file);
+      if (!found) return settings.error("attestation_roots", found.error().detail);
+      std::ranges::move(*found, std::back_inserter(roots));
+    }
+    auto trust = DeviceTrust::make(roots);
+    if (!trust) return settings.error("attestation_roots", trust.error().detail);
+    options.device_roots = *std::move(trust);
     return {};
   }
   static Result<std::vector<Bytes>> read_chain(const std::string& path) {

@@ -29,7 +29,7 @@ Service::Service(Options options, Host& host, Issuer& issuer)
                                                  "Challenges that were met.", {{"outcome", "invalid"}})) {}
 
 // RFC 8555 7.1.1
-json::Value Service::directory() const {
+json::Value Service::directory(const std::vector<std::string>& known) const {
   json::Object meta;
   if (!options_.terms.empty()) meta.emplace_back("termsOfService", options_.terms);
   if (!options_.website.empty()) meta.emplace_back("website", options_.website);
@@ -39,7 +39,7 @@ json::Value Service::directory() const {
   if (options_.external_account_required) meta.emplace_back("externalAccountRequired", true);
   meta.emplace_back("subdomainAuthAllowed", true);  // RFC 9444 4.4
   json::Object profiles;
-  for (const std::string& profile : issuer_.profiles())
+  for (const std::string& profile : known)
     profiles.emplace_back(profile, "certificates of the profile " + profile);
   if (!profiles.empty()) meta.emplace_back("profiles", std::move(profiles));
   if (options_.star_min_lifetime.count() > 0)
@@ -56,15 +56,21 @@ json::Value Service::directory() const {
                       {"renewalInfo", url("/renewal-info")}, {"meta", std::move(meta)}};
 }
 
+// Once more when a reload has changed the profiles.
 void Service::write_directory() {
-  directory_body_ = json::write(directory());
-  directory_head_ = head_of(directory_body_, "application/json");
+  const std::shared_ptr<const DirectoryPage> last = directory_.load();
+  DirectoryPage page{issuer_.profiles(), {}, {}};
+  if (last && last->profiles == page.profiles) return;
+  page.body = json::write(directory(page.profiles));
+  page.head = head_of(page.body, "application/json");
+  directory_.store(std::make_shared<const DirectoryPage>(std::move(page)));
 }
 
 bool Service::answer_fast(const Request& request, FastReply& reply) {
   if (request.method != Method::get && request.method != Method::head) return false;
   if (request.tail == "/directory") {
-    reply.send(directory_head_, as_bytes(directory_body_));
+    const std::shared_ptr<const DirectoryPage> page = directory_.load();
+    reply.send(page->head, as_bytes(page->body));
     return true;
   }
   if (request.tail != "/new-nonce") return false;
@@ -127,7 +133,7 @@ Outcome<Response> Service::dispatch(const Request& request, Call& call) {
     if (request.method != Method::post) return not_allowed("GET, HEAD, POST");
     ACME_TRY(const SignedRequest checked, open_post_as_get(request, call));
     if (tail == "/new-nonce") return Response{204, {}, {}};
-    return Response{200, {{"Content-Type", "application/json"}}, directory_body_};
+    return Response{200, {{"Content-Type", "application/json"}}, directory_.load()->body};
   }
   for (const auto& [path, handler] : fixed) {
     if (tail != path) continue;

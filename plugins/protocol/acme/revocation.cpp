@@ -33,8 +33,7 @@ Outcome<bool> Service::may_revoke(const Account& account, const CertificateStatu
   if (!names || names->names.empty() || names->others != 0) return false;
   for (const Identifier& name : names->names) {
     // With authorizations for a domain and all below it, RFC 9444 lets any of its parents stand for a name.
-    Identifier asked = name;
-    if (asked.value.starts_with("*.")) asked.value.erase(0, 2);
+    Identifier asked = without_wildcard(name);
     bool held = false;
     while (!held) {
       const auto known = store_.authorizations_for(account.id, asked);

@@ -1,11 +1,15 @@
 // The ACME service of one instance: its settings, its documents, and the handlers of its resources.
 #pragma once
 
+#include "attestation.hpp"
 #include "limits.hpp"
 #include "nonces.hpp"
 #include "store.hpp"
 
 #include <hanaper/toolkit/jose.hpp>
+
+#include <atomic>
+#include <memory>
 
 namespace hanaper::acme {
 
@@ -23,6 +27,7 @@ struct Options {
   std::chrono::milliseconds star_min_lifetime{};  // RFC 8739; zero: not offered
   std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
   Limits limits;
+  DeviceTrust device_roots;  // whom devices' attestations must come from
 
   bool offers(std::string_view challenge) const {
     return std::ranges::find(challenges, challenge) != challenges.end();
@@ -53,6 +58,12 @@ struct Wanted {
   std::string ancestor;  // RFC 9444: the domain to prove instead; empty: the name itself
 };
 
+// The directory as it is sent, and the profiles it tells of.
+struct DirectoryPage {
+  std::vector<std::string> profiles;
+  std::string head, body;
+};
+
 // Thread-safe once started.
 class Service {
  public:
@@ -74,7 +85,7 @@ class Service {
   std::optional<Problem> check_form(const jose::Jws& jws, Signer signer) const;
   std::optional<Problem> spend_nonce(const std::string& nonce, Call& call);
   std::string requested_url(const Request& request) const;
-  json::Value directory() const;
+  json::Value directory(const std::vector<std::string>& profiles) const;
   void write_directory();
   std::string url(std::string_view path) const { return host_.public_url() + std::string(path); }
 
@@ -97,6 +108,7 @@ class Service {
   Outcome<std::optional<ExternalKey>> check_binding(const Account& account, const Order& order, Call& call);
 
   // identifiers.cpp
+  bool provable(Identifier::Kind kind) const;
   Outcome<Wanted> read_identifier(const json::Value& item) const;
   Outcome<std::vector<Wanted>> read_identifiers(const json::Value& payload) const;
   // Asks policy about each name, so that the client learns about all that are refused.
@@ -112,8 +124,14 @@ class Service {
   Outcome<std::optional<Authorization>> reusable(const Identifier& identifier, const std::string& account,
                                                  const std::string& ancestor, Call& call);
   Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
+  Outcome<Authorization> begin(const Authorization& one, std::string_view type, Call& call);
   json::Value authorization_object(const Authorization& authorization) const;
   json::Value challenge_object(const Authorization& authorization, const Challenge& challenge) const;
+
+  // devices.cpp
+  Outcome<Authorization> attest(const Authorization& one, const json::Value& payload, const Account& account,
+                                Call& call);
+  Status check_attested(const Order& order, const std::vector<Authorization>& of) const;
 
   // orders.cpp
   Outcome<Response> new_order(const Request& request, Call& call);
@@ -129,6 +147,7 @@ class Service {
   Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
   Result<Issued> issue(Order& order, Call& call);
+  Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
   Status finish(const std::string& order, Call& call);
   Status take_up_issuing(Call& call);
 
@@ -179,8 +198,7 @@ class Service {
   Issuer& issuer_;
   Store store_;
   Nonces nonces_;
-  std::string directory_body_;  // constant after start
-  std::string directory_head_;
+  std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;
   Counter& validations_;

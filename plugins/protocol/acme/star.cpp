@@ -146,6 +146,7 @@ Status Service::renew(Order order, Call& call) {
   request.not_before = now - order.renew->adjust;
   request.not_after = std::min<Time>(now + order.renew->lifetime, order.renew->end);
   request.account_uri = url("/account/" + order.account);
+  request.approved_as = id + "/" + order.certificate->serial.hex();  // each renewal for itself
   request.with_intent.push_back(store_.write(claimed));
   Order finished = claimed;
   ++finished.version;

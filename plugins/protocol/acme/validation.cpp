@@ -74,6 +74,10 @@ Status Service::start() {
   HANAPER_CHECK(take_up_validating(true, call));
   host_.scheduler().every("validate", std::chrono::seconds{1},
                           [this](Call& job) { return take_up_validating(false, job); });
+  host_.scheduler().every("directory", std::chrono::seconds{1}, [this](Call&) {
+    write_directory();
+    return Status();
+  });
   host_.scheduler().every("issue", std::chrono::seconds{5},
                           [this](Call& job) { return take_up_issuing(job); });
   if (options_.star_min_lifetime.count() > 0)

@@ -176,8 +176,10 @@ struct IssueRequest {
   std::vector<Proof> proofs;
   // A name for this request among the pipeline's, at most 200 octets: asked again under it, the same request
   // gives the same certificate and never a second one, for 90 days. Empty: each call is a request of its own,
-  // or, where the pipeline wants approval, the octets of `csr` and the requester are the name.
+  // or, where the pipeline wants approval, `approved_as`.
   std::string once;
+  // What an approval is for, as `once` names it; empty: the octets of `csr` and the requester.
+  std::string approved_as;
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.

@@ -141,9 +141,11 @@ class Serial {
 };
 
 // What a certificate is issued for. dns values are lower-case A-labels, possibly with a leading "*.";
-// ip values are in RFC 5952 text form.
+// ip values are in RFC 5952 text form. Devices and their secure processors are named by what their maker
+// gave them, octet by octet, and behind a slash who assigns such names, or the type of the hardware, as a
+// dotted object identifier: "SERIAL" or "SERIAL/1.2.3" (RFC 4043), "SERIAL/1.2.3" (RFC 4108).
 struct Identifier {
-  enum class Kind : std::uint8_t { dns, ip, email, uri };
+  enum class Kind : std::uint8_t { dns, ip, email, uri, permanent_identifier, hardware_module };
 
   Kind kind = Kind::dns;
   std::string value;
@@ -152,8 +154,22 @@ struct Identifier {
 };
 
 constexpr std::string_view to_string(Identifier::Kind kind) noexcept {
-  constexpr std::string_view names[] = {"dns", "ip", "email", "uri"};
+  constexpr std::string_view names[] = {
+      "dns", "ip", "email", "uri", "permanent-identifier", "hardware-module"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+// Every kind there is.
+inline constexpr Identifier::Kind identifier_kinds[] = {Identifier::Kind::dns,
+                                                        Identifier::Kind::ip,
+                                                        Identifier::Kind::email,
+                                                        Identifier::Kind::uri,
+                                                        Identifier::Kind::permanent_identifier,
+                                                        Identifier::Kind::hardware_module};
+
+// Whether it names a device and not a place where it can be reached.
+constexpr bool names_device(Identifier::Kind kind) noexcept {
+  return kind == Identifier::Kind::permanent_identifier || kind == Identifier::Kind::hardware_module;
 }
 
 // RFC 5280 5.3.1, with the numbers of the ASN.1 enumeration. 7 is not used there.

@@ -44,7 +44,8 @@ class Hasher {
 // Fills with octets of the thread's CSPRNG, drawn ahead in blocks. Throws std::runtime_error if OpenSSL has
 // no randomness to give: nothing can go on without.
 void random(std::span<std::uint8_t> octets);
-// `octets` random octets, base64url: an unguessable name.
+// `octets` random octets, base64url: an unguessable name. No '-' in front, where command lines expect an
+// option.
 std::string random_name(std::size_t octets);
 
 // Overwrites octets that were secret, in a way no optimiser takes out.

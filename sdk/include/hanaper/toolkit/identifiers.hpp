@@ -18,7 +18,8 @@ std::string ip_text(ByteView octets);
 // local@domain with a normal domain, ASCII only. malformed otherwise.
 Result<std::string> normal_email(std::string_view text);
 
-// Normal form by kind; uri must be absolute with a scheme.
+// Normal form by kind; uri must be absolute with a scheme, names of devices UTF-8 text of at most 255 octets
+// without control characters, which stays as it is, and an object identifier.
 Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view text);
 // dns or ip, whichever the text is; for command lines.
 Result<Identifier> guess_identifier(std::string_view text);
@@ -33,7 +34,7 @@ std::string search_prefix(std::string_view domain);
 struct GeneralNames {
   std::vector<Identifier> names;    // in normal form where they have one, else as they stand
   std::vector<std::string> faults;  // "dns name \"a_b\": ...", one for each that has none
-  std::size_t others = 0;           // otherName, x400Address, directoryName, ediPartyName, registeredID
+  std::size_t others = 0;  // x400Address, directoryName, ediPartyName, registeredID, other otherNames
 };
 Result<GeneralNames> parse_general_names(ByteView sequence);
 Bytes encode_general_names(std::span<const Identifier> names);

@@ -14,7 +14,8 @@ struct Jwk {
 };
 
 // EC (P-256, P-384, P-521), RSA and OKP (Ed25519). bad_key for others, for wrong lengths, and when private
-// members are present: nobody sends a private key by intent.
+// members are present: nobody sends a private key by intent; and for keys that say, by `use` or `key_ops`,
+// that they are not for signatures.
 Result<Jwk> parse_jwk(const json::Value& jwk);
 
 // The JWK of a SubjectPublicKeyInfo; bad_key when it cannot be read.

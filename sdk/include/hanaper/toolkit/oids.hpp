@@ -115,6 +115,8 @@ inline constexpr der::Oid ad_ca_issuers = "1.3.6.1.5.5.7.48.2"_oid;
 inline constexpr der::Oid cps_qualifier = "1.3.6.1.5.5.7.2.1"_oid;
 inline constexpr der::Oid user_notice_qualifier = "1.3.6.1.5.5.7.2.2"_oid;
 inline constexpr der::Oid smtp_utf8_mailbox = "1.3.6.1.5.5.7.8.9"_oid;
+inline constexpr der::Oid permanent_identifier = "1.3.6.1.5.5.7.8.3"_oid;  // RFC 4043
+inline constexpr der::Oid hardware_module_name = "1.3.6.1.5.5.7.8.4"_oid;  // RFC 4108 5
 
 // Extended key usages: RFC 5280 4.2.1.12, RFC 6960, RFC 6402.
 inline constexpr der::Oid any_extended_key_usage = "2.5.29.37.0"_oid;

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""ACME services as configurations make them: profiles that a reload brings, requests that wait for approval, the sample."""
+import contextlib
+import signal
+import time
+import unittest
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+import attestation
+from acme_client import Client, Responder
+from acme_service_test import SECOND
+from acme_test import csr_der
+from harness import BASE, ROOT, Node, b64, main, only
+
+
+class Reload(unittest.TestCase):
+    def test_the_directory_tells_of_profiles_that_a_reload_brings(self):
+        changed = BASE.replace("[validator.lint]", SECOND + "\n[validator.lint]").replace('profiles = ["web"]', 'profiles = ["web", "short"]')
+        with Node() as node:
+            node.init().start()
+
+            def profiles():
+                with contextlib.closing(Client(node)) as client:
+                    return set(client.directory["meta"]["profiles"])
+
+            self.assertEqual(profiles(), {"web"})
+            node.write_config(changed)
+            node.signal(signal.SIGHUP)
+            deadline = time.monotonic() + 15
+            while profiles() == {"web"} and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self.assertEqual(profiles(), {"web", "short"})
+
+
+class Approval(unittest.TestCase):
+    # RFC 8555 7.4: "processing", for as long as an operator has not decided
+    def test_an_order_waits_for_approval_and_is_valid_or_invalid_afterwards(self):
+        approved = '[pipeline.approved]\nauthority = "issuing"\nprofiles = ["web"]\nvalidate = ["lint"]\napproval = "manual"\n\n[protocol.acme]'
+        with Node(BASE.replace("[protocol.acme]", approved).replace('path = "/acme"\npipeline = "web"', 'path = "/acme"\npipeline = "approved"')) as node:
+            node.init().start()
+            responder = Responder(node.challenge)
+            self.addCleanup(responder.close)
+            client = Client(node)
+            self.addCleanup(client.close)
+            client.register()
+            _, csr = csr_der(node, ["approved.localhost"], "approved")
+            orders = []
+            # The same request twice: each order is a request of its own.
+            for _ in range(2):
+                order = client.order("approved.localhost")
+                ready = client.authorize(order, responder)
+                answer = client.post(ready.json["finalize"], {"csr": b64(csr)})
+                self.assertEqual((answer.status, answer.json["status"]), (200, "processing"), answer.body)
+                self.assertGreater(int(answer.headers["Retry-After"]), 1)
+                self.assertNotIn("certificate", answer.json)
+                again = client.post(ready.json["finalize"], {"csr": b64(csr)})
+                self.assertEqual((again.status, again.type), (403, "orderNotReady"))
+                orders.append(order.headers["Location"])
+            waiting = node.json("requests", "list")["requests"]
+            self.assertEqual(len(waiting), 2)
+            told = [node.out("acme", "explain", url.rsplit("/", 1)[1]) for url in orders]
+            first, second = (next(r["request"] for r in waiting if r["request"] in text) for text in told)
+            client.close()
+            client.nonce = None
+            node.kill()
+            node.start()
+            node.out("requests", "approve", first)
+            node.out("requests", "deny", second, "--reason", "nobody knows it")
+            approved = client.wait(orders[0], "valid", "invalid", seconds=40)
+            self.assertEqual(approved.json["status"], "valid", approved.body)
+            leaf = x509.load_pem_x509_certificate(client.post(approved.json["certificate"]).body)
+            self.assertEqual(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName), ["approved.localhost"])
+            denied = client.wait(orders[1], "valid", "invalid", seconds=40)
+            self.assertEqual(denied.json["status"], "invalid", denied.body)
+            self.assertIn("nobody knows it", denied.json["error"]["detail"])
+
+
+class Sample(unittest.TestCase):
+    @only(storage="sqlite", keys="softtoken")
+    def test_config_acme_toml_runs_all_three_services(self):
+        with Node("") as node:
+            makers = attestation.Authority("Makers")
+            node.state.mkdir(mode=0o700)
+            (node.state / "attestation-roots.pem").write_bytes(makers.pem)
+            text = (ROOT / "config" / "acme.toml").read_text()
+            for old, new in (('"../state"', f'"{node.state}"'), ("127.0.0.1:8443", f"127.0.0.1:{node.https}"), ("127.0.0.1:8080", f"127.0.0.1:{node.http}"),
+                             ("deny = [", 'permit = ["127.0.0.0/8"]\ndeny = [')):
+                self.assertIn(old, text)
+                text = text.replace(old, new)
+            for path in ("/acme", "/inside"):
+                text = text.replace(f'path = "{path}"\n', f'path = "{path}"\nhttp_01_port = {node.challenge}\n')
+            node.config.write_text(text)
+            node.init().start()
+            self.assertIn("https://", node.out("plan"))
+            responder = Responder(node.challenge)
+            self.addCleanup(responder.close)
+            _, csr = csr_der(node, ["sample.localhost"], "sample")
+            public, inside = Client(node), Client(node, path="/inside")
+            self.addCleanup(public.close)
+            self.addCleanup(inside.close)
+            self.assertEqual(public.directory["meta"]["termsOfService"], "https://pki.example.test/terms/1")
+            self.assertEqual(public.register().status, 201)
+            self.assertEqual(inside.register().type, "externalAccountRequired")
+            made = node.json("acme", "eab", "create", "--instance", "inside", "--owner", "team red", "--name", "localhost")[0]
+            self.assertEqual(inside.register(externalAccountBinding=inside.binding(made["kid"], made["hmac"])).status, 201)
+            for client in (public, inside):
+                _, done = client.certificate("sample.localhost", responder=responder, csr=csr)
+                self.assertEqual(done.json["status"], "valid", done.body)
+            devices = Client(node, path="/devices")
+            self.addCleanup(devices.close)
+            self.assertEqual(devices.register().type, "externalAccountRequired")
+            made = node.json("acme", "eab", "create", "--instance", "devices", "--owner", "the fleet")[0]
+            self.assertEqual(devices.register(externalAccountBinding=devices.binding(made["kid"], made["hmac"])).status, 201)
+            order = lambda serial: devices.post(devices.directory["newOrder"], {"identifiers": [{"type": "permanent-identifier", "value": serial}]})
+            self.assertEqual(order("X-1").type, "rejectedIdentifier")
+            ordered = order("C02XK1ABJG5H")
+            challenge = devices.post(ordered.json["authorizations"][0]).json["challenges"][0]
+            key = attestation.new_key()
+            answer = devices.post(challenge["url"], {"attObj": b64(attestation.cbor(attestation.Apple(makers, "C02XK1ABJG5H").attest(key, challenge["token"])))})
+            self.assertEqual(answer.json["status"], "valid", answer.body)
+            csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+            self.assertEqual(devices.post(ordered.json["finalize"], {"csr": b64(csr)}).json["status"], "valid")
+            self.assertEqual(len(node.json("acme", "accounts")), 3)
+            self.assertEqual({order["status"] for order in node.json("acme", "orders")}, {"valid"})
+
+
+if __name__ == "__main__":
+    main()
