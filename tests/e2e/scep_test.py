@@ -55,7 +55,9 @@ pipeline = "approved"
 challenge = {{ file = "challenge" }}
 legacy = true
 chain = false
-
+"""
+SCEP = SCEP.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "soft:registrar"\n')
+EVERYTHING = SCEP + """
 [protocol.crl]
 listener = "plain"
 path = "/crl"
@@ -90,7 +92,6 @@ webhook_authorization = {{ file = "hook-authorization" }}
 webhook_roots = "hook.pem"
 renewal = "refused"
 """
-SCEP = SCEP.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "soft:registrar"\n')
 
 
 VERISIGN = "2.16.840.1.113733.1.9."
@@ -185,7 +186,7 @@ class Scep(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.hook_port = free_port()
-        cls.node = Node(SCEP, hook=cls.hook_port)
+        cls.node = Node(EVERYTHING, hook=cls.hook_port)
         cls.addClassCleanup(cls.node.close)
         cls.node.state.mkdir()
         cls.node.state.chmod(0o700)
