@@ -84,6 +84,7 @@ struct Asked {
   Bytes certificate = {};   // in place of a self-signed one
   Bytes recipient = {};     // in place of the registrar's
   bool without_certificate = false, without_content = false;
+  der::Oid content_type = oid::data;
 };
 
 struct Answered {
@@ -118,7 +119,7 @@ class Scep : public ::testing::Test {
     if (asked.spoil_envelope) asked.spoil_envelope(envelope);
     const Bytes certificate = asked.certificate.empty() ? self_signed(*asked.signer) : asked.certificate;
     cms::SignedContent out;
-    out.content_type = oid::data;
+    out.content_type = asked.content_type;
     if (!asked.without_content) out.content = ByteView(envelope);
     out.attributes = {text(transaction_id, asked.transaction), text(message_type, asked.type),
                       text(sender_nonce, as_text(asked.nonce), der::octet_string)};
@@ -391,11 +392,12 @@ TEST_F(Scep, MessagesAreRefused) {
     oid.back() = octet;
     return oid;
   };
-  Asked stranger, re_signed, no_certificate, no_content, triple, wrong_recipient, another_key;
+  Asked stranger, re_signed, no_certificate, no_content, no_data, triple, wrong_recipient, another_key;
   stranger.signer = other_key();
   re_signed.signs = other_key();
   no_certificate.without_certificate = true;
   no_content.without_content = true;
+  no_data.content_type = oid::enveloped_data;
   triple.cipher = cms::Cipher::des3_cbc;
   wrong_recipient.recipient = self_signed(*other_key());
   another_key.content = csr_for(*other_key());
@@ -444,6 +446,7 @@ TEST_F(Scep, MessagesAreRefused) {
       {"3.1", "no certificate of the signer", no_certificate, "1"},
       {"3.1", "signed by another key", re_signed, "1"},
       {"3.1", "no content", no_content, "1"},
+      {"3.2", "what is signed is an envelope by its type", no_data, "1"},
       {"2.9", "an unknown digest",
        spoilt({},
               [=](Bytes& message) {

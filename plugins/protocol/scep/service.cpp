@@ -3,6 +3,7 @@
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 
 #include <algorithm>
 
@@ -217,6 +218,9 @@ Service::Outcome<Service::Opened> Service::open(Message message, Registrar& regi
     return failed(
         verified.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
         verified.error().detail);
+  // RFC 8894 3.2: "The eContentType in encapsulatedContentInfo MUST be data".
+  if (oid::data != message.content.content_type)
+    return failed(FailInfo::bad_message_check, "what is signed is not data");
   if (!message.content.content) return failed(FailInfo::bad_message_check, "the message has no content");
   auto content = decrypt(*message.content.content, registrar, opened.cipher);
   if (auto* failure = std::get_if<Failure>(&content)) return std::move(*failure);
@@ -400,8 +404,10 @@ Service::Outcome<Bytes> Service::seal(const Opened& opened, ByteView content) co
 }
 
 Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant, Call& call) {
-  // Nothing is issued that could not be handed over.
-  if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
+  // Nothing is issued that could not be handed over. To RSA keys that can be read everything can.
+  const auto key = x509::parse_public_key(opened.signer.spki);
+  if (!key || key->spec.type != KeyType::rsa)
+    if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
   IssueRequest order;
   order.profile = grant.profile;
   order.requester = grant.requester;
