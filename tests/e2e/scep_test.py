@@ -410,13 +410,6 @@ class Messages(Scep):
         self.assertEqual(client.ask(21, named, "/own")[2], certificates[:1])
         self.assertEqual(client.ask(22, named, "/own")[:2], ("2", "2"), "no CRL of it is published")
 
-    def test_only_rsa_keys_answer_for_their_authority(self):
-        node = Node(BASE.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "authority"\n'))
-        self.addCleanup(node.close)
-        node.state.mkdir()
-        node.state.chmod(0o700)
-        self.assertIn("needs an RSA key", node.error("init"))
-
     def test_webhooks_decide_about_challenges(self):
         asked, answer = [], {"body": b'{"allow": true}'}
 
@@ -490,6 +483,15 @@ class Messages(Scep):
         client = Client(self, "legacy.example.test")
         self.assertEqual(client.ask(cipher="-des-ede3-cbc")[:2], ("2", "0"))
         self.assertEqual(client.ask(cipher="-des-ede3-cbc", path="/approved")[0], "3")
+
+
+class Authorities(unittest.TestCase):
+    def test_only_rsa_keys_answer_for_their_authority(self):
+        node = Node(BASE.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "authority"\n'))
+        self.addCleanup(node.close)
+        node.state.mkdir()
+        node.state.chmod(0o700)
+        self.assertIn("needs an RSA key", node.error("init"))
 
 
 @unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
