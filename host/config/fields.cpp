@@ -170,8 +170,10 @@ AuthorityConfig read_authority(const std::string& name, const Fields& fields) {
   AuthorityConfig authority;
   authority.name = name;
   std::tie(authority.keys, authority.label) = read_key_place(fields, "key", name);
-  std::tie(authority.registrar_keys, authority.registrar_label) =
-      read_key_place(fields, "registrar", "registrar");
+  authority.own_registrar = fields.text("registrar") == "authority";
+  if (!authority.own_registrar)
+    std::tie(authority.registrar_keys, authority.registrar_label) =
+        read_key_place(fields, "registrar", "registrar");
   authority.key_position = fields.position("key");
   if (const auto spec = fields.parsed("key_type", [](std::string_view text) { return parse_key_spec(text); }))
     authority.key_type = *spec;

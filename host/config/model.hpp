@@ -89,6 +89,7 @@ struct AuthorityConfig {
   SerialConfig serial;
   std::string key_position;                     // "pki.toml:31:7", for what only shows at start
   std::string registrar_keys, registrar_label;  // its registrar's key, when it has one
+  bool own_registrar = false;                   // it signs and decrypts with its own key instead
 };
 
 struct ProfileConfig {
@@ -128,7 +129,7 @@ struct InstanceConfig {
   std::string path;      // protocols
   Settings settings{"", ""};
   std::vector<std::string> authorities, pipelines;  // those its settings refer to
-  std::string crl_issuer;                           // who signs the CRLs of all those authorities; empty: each
+  std::string crl_issuer;  // who signs the CRLs of all those authorities; empty: each
 };
 
 struct Model {

@@ -68,8 +68,7 @@ constexpr SettingKey authority_keys[] = {
     {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
     {"registrar", text, "", nullptr,
      "place of an RSA key that signs and decrypts for it where a protocol wants that, as SCEP does; init "
-     "makes "
-     "it"},
+     "makes it; \"authority\": its own, which has to be RSA"},
     {"lifetime", duration, "10y", "1d..100y", "how long its certificate is valid"},
     {"path_length", integer, "", "0..10", "authorities that may follow below it"},
     {"signature", text, "", nullptr, "signature scheme; default by key type"},

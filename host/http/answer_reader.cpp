@@ -77,24 +77,36 @@ bool read_authority(std::string_view authority, OutboundRequest& next) {
   return is_host(authority);
 }
 
-}  // namespace
-
-std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
-  OutboundRequest next = from;
-  location = location.substr(0, location.find('#'));
-  if (!location.starts_with('/')) {
-    next.tls = location.starts_with("https://");
-    if (!next.tls && !location.starts_with("http://")) return std::nullopt;
-    location.remove_prefix(next.tls ? 8 : 7);
-    const std::size_t end = std::min(location.find_first_of("/?"), location.size());
-    next.port = next.tls ? 443 : 80;
-    if (!read_authority(location.substr(0, end), next)) return std::nullopt;
-    if (next.port != 80 && next.port != 443 && next.port != from.port) return std::nullopt;
-    location.remove_prefix(end);
-  }
-  next.target = location.starts_with('/') ? std::string(location) : "/" + std::string(location);
+std::optional<OutboundRequest> read_target(std::string_view target, OutboundRequest next) {
+  next.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
   const bool plain = std::ranges::all_of(next.target, [](char c) { return c > 0x20 && c < 0x7f; });
   return plain ? std::optional(next) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<OutboundRequest> read_url(std::string_view url) {
+  OutboundRequest next;
+  url = url.substr(0, url.find('#'));
+  next.tls = url.starts_with("https://");
+  if (!next.tls && !url.starts_with("http://")) return std::nullopt;
+  url.remove_prefix(next.tls ? 8 : 7);
+  const std::size_t end = std::min(url.find_first_of("/?"), url.size());
+  next.port = next.tls ? 443 : 80;
+  if (!read_authority(url.substr(0, end), next)) return std::nullopt;
+  return read_target(url.substr(end), next);
+}
+
+std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
+  if (location.starts_with('/')) return read_target(location.substr(0, location.find('#')), from);
+  const auto place = read_url(location);
+  if (!place || (place->port != 80 && place->port != 443 && place->port != from.port)) return std::nullopt;
+  OutboundRequest next = from;
+  next.tls = place->tls;
+  next.host = place->host;
+  next.port = place->port;
+  next.target = place->target;
+  return next;
 }
 
 }  // namespace hanaper::http

@@ -27,6 +27,9 @@ class AnswerReader {
   std::unique_ptr<State> state_;
 };
 
+// The GET of an http or https URL; its fragment is left out. Nothing for what is no such URL.
+std::optional<OutboundRequest> read_url(std::string_view url);
+
 // The request that follows a redirect to `location`; nothing for what is not followed: other schemes, and
 // ports but 80, 443 and that of `from` (RFC 8555 10.4).
 std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location);

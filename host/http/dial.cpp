@@ -1,8 +1,12 @@
 #include "dial.hpp"
 
+#include <hanaper/toolkit/identifiers.hpp>
+
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -89,6 +93,21 @@ Status Dial::wait_for_tls(int outcome, std::string_view doing) const {
 }
 
 Status Dial::start_tls(const std::string& server_name, const std::string& protocol) {
+  HANAPER_CHECK(prepare_tls());
+  return shake_hands(server_name, protocol);
+}
+
+Status Dial::start_trusted_tls(const std::string& host, const std::string& roots) {
+  HANAPER_CHECK(prepare_tls());
+  HANAPER_CHECK(trust(host, roots));
+  const Status shaken = shake_hands(x509::ip_octets(host) ? "" : host, {});
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  if (verdict != X509_V_OK)
+    return failed(std::string("its certificate is not good: ") + X509_verify_cert_error_string(verdict));
+  return shaken;
+}
+
+Status Dial::prepare_tls() {
   ERR_clear_error();
   context_.reset(SSL_CTX_new(TLS_client_method()));
   if (!context_) return internal("tls: no context");
@@ -98,6 +117,31 @@ Status Dial::start_tls(const std::string& server_name, const std::string& protoc
   SSL_CTX_set_options(context_.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   ssl_.reset(SSL_new(context_.get()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), *fd_) != 1) return internal("tls: no connection");
+  return {};
+}
+
+Status Dial::trust(const std::string& host, const std::string& roots) {
+  X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
+  if (roots.empty()) {
+    SSL_CTX_set_default_verify_paths(context_.get());
+  } else {
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> in(
+        BIO_new_mem_buf(roots.data(), static_cast<int>(roots.size())), &BIO_free_all);
+    while (X509* root = in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr) {
+      X509_STORE_add_cert(store, root);
+      X509_free(root);
+    }
+    ERR_clear_error();
+  }
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_.get());
+  const int named = x509::ip_octets(host) ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str())
+                                          : X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size());
+  if (named != 1) return malformed(where_ + ": tls: \"" + host + "\" is no name for a certificate");
+  SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER, nullptr);
+  return {};
+}
+
+Status Dial::shake_hands(const std::string& server_name, const std::string& protocol) {
   // What the macro of OpenSSL says, without its cast.
   std::string sni = server_name;
   if (!sni.empty() &&

@@ -21,6 +21,9 @@ class Dial {
   // [worker] TLS 1.2 or later with whoever answers. `server_name` goes into SNI, `protocol` into ALPN;
   // neither when empty. malformed when the peer does not do that.
   Status start_tls(const std::string& server_name, const std::string& protocol);
+  // [worker] The same with whoever has a certificate for `host`, a DNS name or an address, below one of
+  // `roots`: PEM; empty: the system's. unavailable when it is not good.
+  Status start_trusted_tls(const std::string& host, const std::string& roots);
   // DER of the peer's certificate, and the protocol it chose. Behind start_tls.
   Bytes peer_certificate() const;
   std::string peer_protocol() const;
@@ -47,6 +50,9 @@ class Dial {
   // Waits for what OpenSSL wants after `outcome`; an error when it wants nothing.
   Status wait_for_tls(int outcome, std::string_view doing) const;
   Error failed(std::string_view why) const;
+  Status prepare_tls();
+  Status trust(const std::string& host, const std::string& roots);
+  Status shake_hands(const std::string& server_name, const std::string& protocol);
 
   std::unique_ptr<int, Close> fd_;
   std::string where_;

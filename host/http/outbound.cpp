@@ -8,6 +8,8 @@
 namespace hanaper::http {
 namespace {
 
+constexpr std::size_t post_limit = 1024 * 1024;
+
 bool in_any(const std::vector<x509::Subtree>& ranges, ByteView address) {
   return std::ranges::any_of(ranges, [&](const x509::Subtree& range) {
     if (range.base.size() != 2 * address.size()) return false;
@@ -29,8 +31,18 @@ const std::vector<x509::Subtree>& closed_by_default() {
   return ranges;
 }
 
-Result<OutboundAnswer> read_answer(Dial& dial, const OutboundRequest& request, std::string& location) {
-  AnswerReader reader(request.body_limit);
+std::string host_field(const OutboundRequest& request) {
+  const bool usual = request.port == (request.tls ? 443 : 80);
+  return (request.host.find(':') != std::string::npos ? "[" + request.host + "]" : request.host) +
+         (usual ? "" : ":" + std::to_string(request.port));
+}
+
+bool is_field_value(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& location) {
+  AnswerReader reader(limit);
   const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
   char chunk[8192];
   for (bool done = false; !done;) {
@@ -116,14 +128,32 @@ Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, D
 Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline,
                                                 std::string& location) {
   HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline));
-  const Bytes literal = x509::ip_octets(request.host).value_or({});
-  if (request.tls) HANAPER_CHECK(connection.start_tls(literal.empty() ? request.host : "", {}));
-  const std::string host =
-      (literal.size() == 16 ? "[" + request.host + "]" : request.host) +
-      (request.port == (request.tls ? 443 : 80) ? "" : ":" + std::to_string(request.port));
-  HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host +
+  const bool named = !x509::ip_octets(request.host);
+  if (request.tls) HANAPER_CHECK(connection.start_tls(named ? request.host : "", {}));
+  HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host_field(request) +
                                 "\r\nUser-Agent: hanaper\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
-  return read_answer(connection, request, location);
+  return read_answer(connection, request.body_limit, location);
+}
+
+Result<OutboundAnswer> OutboundClient::post(const OutboundMessage& message, Call& call) {
+  HANAPER_ON(worker);
+  const auto place = read_url(message.url);
+  const std::string_view authorization =
+      message.authorization ? message.authorization->reveal() : std::string_view{};
+  if (!place) return malformed("\"" + message.url.substr(0, 200) + "\" is no URL of http or https");
+  if (message.body.size() > post_limit || !is_field_value(message.content_type) ||
+      !is_field_value(authorization))
+    return malformed(message.url + ": a body of more than 1 MiB, or a field that HTTP has not");
+  HANAPER_TRY(Dial connection, dial(place->host, place->port, deadline_of(call)));
+  if (place->tls) HANAPER_CHECK(connection.start_trusted_tls(place->host, message.roots));
+  Secret head("POST " + place->target + " HTTP/1.1\r\nHost: " + host_field(*place) +
+              "\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Type: " + message.content_type +
+              "\r\nContent-Length: " + std::to_string(message.body.size()) +
+              (authorization.empty() ? "" : "\r\nAuthorization: " + std::string(authorization)) + "\r\n\r\n");
+  HANAPER_CHECK(connection.send(head.reveal()));
+  HANAPER_CHECK(connection.send(message.body));
+  std::string location;
+  return read_answer(connection, message.answer_limit, location);
 }
 
 Result<HandshakeAnswer> OutboundClient::handshake(const OutboundHandshake& request, Call& call) {

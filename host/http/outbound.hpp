@@ -30,6 +30,7 @@ class OutboundClient final : public Outbound {
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
   Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
   Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
+  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override;
 
  private:
   OutboundClient(const config::OutboundConfig& config, std::unique_ptr<Resolver> resolver)

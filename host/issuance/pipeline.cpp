@@ -158,7 +158,8 @@ Result<std::shared_ptr<Registrar>> Pipeline::registrar(Call& call) {
   const auto wiring = wiring_.load();
   if (!wiring->registrar)
     return unsupported("authority." + wiring->authority->config().name +
-                       ".registrar: a key is wanted, \"instance:label\"; hanaper init makes it");
+                       ".registrar: a key is wanted, \"instance:label\"; hanaper init makes it; or "
+                       "\"authority\" for its own, if that is RSA");
   return wiring->registrar(call);
 }
 
@@ -166,6 +167,20 @@ std::vector<std::string> Pipeline::profiles() const {
   std::vector<std::string> names;
   for (const auto& profile : wiring_.load()->profiles) names.push_back(profile->config().name);
   return names;
+}
+
+Result<RequestForm> Pipeline::request_form(std::string_view name) const {
+  const auto wiring = wiring_.load();
+  HANAPER_TRY(const Profile* profile, find_profile(*wiring, name));
+  return profile->request_form();
+}
+
+Result<Bytes> Pipeline::crl(const CertificateId& id, ByteCount limit) {
+  const auto wiring = wiring_.load();
+  HANAPER_TRY(const CertificateRow row, spine_.ledger.certificate(id.authority, id.serial));
+  if (!wiring->crl || id.authority != wiring->authority->id())
+    return not_found("no CRL of authority " + wiring->authority->config().name + " is published");
+  return wiring->crl(row.shard, limit);
 }
 
 }  // namespace hanaper::issuance

@@ -29,9 +29,10 @@ struct Spine {
 struct Wiring {
   std::shared_ptr<const Authority> authority;
   std::vector<Bytes> path;  // its chain, with the root where this host has it
-  std::function<Result<std::shared_ptr<Registrar>>(Call&)> registrar = {};  // empty: it has none
-  std::vector<std::shared_ptr<const Profile>> profiles;                     // the first is the default
-  std::vector<std::pair<std::string, Authenticator*>> authenticators;       // the node's, as all below
+  std::function<Result<std::shared_ptr<Registrar>>(Call&)> registrar = {};      // empty: it has none
+  std::function<Result<Bytes>(std::uint32_t shard, ByteCount limit)> crl = {};  // as published
+  std::vector<std::shared_ptr<const Profile>> profiles;                         // the first is the default
+  std::vector<std::pair<std::string, Authenticator*>> authenticators;           // the node's, as all below
   bool authenticate_all = false;
   bool approval = false;
   std::vector<std::pair<std::string, Policy*>> policies;
@@ -68,6 +69,8 @@ class Pipeline final : public Issuer {
   std::vector<Bytes> path() const override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override;
+  Result<RequestForm> request_form(std::string_view profile) const override;
+  Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
 
   const std::string& name() const noexcept { return name_; }
   std::shared_ptr<const Authority> signer() const { return wiring_.load()->authority; }

@@ -131,6 +131,19 @@ Result<ValidityPeriod> Profile::validity(Time now, std::optional<Time> not_befor
   return validity;
 }
 
+RequestForm Profile::request_form() const {
+  using Subject = config::ProfileConfig::Subject;
+  RequestForm form;
+  form.key_types = config_.key_types;
+  form.subject = config_.subject == Subject::none      ? RequestForm::Subject::none
+                 : config_.subject == Subject::request ? RequestForm::Subject::request
+                                                       : RequestForm::Subject::common_name;
+  form.names.assign(config_.names.begin(), config_.names.end());
+  form.key_usage = config_.key_usage;
+  form.extended_usages = config_.extended_usages;
+  return form;
+}
+
 std::vector<x509::Extension> Profile::honoured(const x509::CsrView& csr) const {
   std::vector<x509::Extension> extensions;
   for (const x509::ExtensionView& extension : csr.extensions)

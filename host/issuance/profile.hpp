@@ -33,6 +33,9 @@ class Profile {
   Result<ValidityPeriod> validity(Time now, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const;
 
+  // What requests ought to look like.
+  RequestForm request_form() const;
+
   // Extensions of the request that the profile takes over as they are, and what stands in for a missing one.
   std::vector<x509::Extension> honoured(const x509::CsrView& csr) const;
 

@@ -3,6 +3,7 @@
 #include "../services/audit.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -66,6 +67,9 @@ Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig
 Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::AuthorityConfig& config) const {
   auto key = find_key(config);
   if (key || key.error().code != Code::not_found) return key;
+  if (config.own_registrar && config.key_type.type != KeyType::rsa)
+    return unsupported("authority." + config.name + ".registrar: an authority that is its own registrar " +
+                       "needs an RSA key; set key_type, as in \"rsa-3072\"");
   auto created = find_keys_(config.keys)->create(config.label, config.key_type);
   if (!created) return std::move(created).error().within("authority." + config.name + ".key");
   return created;
@@ -82,6 +86,26 @@ Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::Autho
     return unsupported("authority." + config.name + ".registrar: the key " + place + " is of type " +
                        to_string((*key)->spec()) + ", but a registrar decrypts, which takes RSA");
   return key;
+}
+
+// Tokens may hold RSA keys that only sign: better told now than to the first client.
+Status Authorities::check_own_registrar(const config::AuthorityConfig& config, ByteView certificate,
+                                        Key& key) const {
+  const std::string what = "authority." + config.name + ".registrar: the authority's key ";
+  if (key.spec().type != KeyType::rsa)
+    return unsupported(what + "is of type " + to_string(key.spec()) +
+                       ", but a registrar decrypts, which takes RSA; name another key here");
+  const Bytes probe(16, 0x5a);
+  cms::Recipient recipient;
+  recipient.certificate = certificate;
+  HANAPER_TRY(const Bytes envelope, cms::envelop(oid::data, probe, recipient, cms::Cipher::aes128_cbc));
+  HANAPER_TRY(const cms::EnvelopedView view, cms::parse_enveloped(envelope));
+  const auto content =
+      cms::open(view, view.recipients.front(), [&](ByteView encrypted) { return key.decrypt(encrypted); });
+  if (!content && content.error().code == Code::unavailable) return content.error();
+  if (!content || !equal(as_bytes(content->reveal()), probe))
+    return unsupported(what + "does not decrypt; name another key here");
+  return {};
 }
 
 Status Authorities::create_registrar_key(const config::AuthorityConfig& config) const {
@@ -104,10 +128,13 @@ std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::Autho
 
 Status Authorities::adopt(const config::AuthorityConfig& config, const AuthorityRow& row) {
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
+  if (config.own_registrar) HANAPER_CHECK(check_own_registrar(config, row.certificate, *key));
   HANAPER_TRY(const std::shared_ptr<Authority> authority,
-              Authority::assemble(config, row, std::move(key), serials(config),
+              Authority::assemble(config, row, key, serials(config),
                                   issuance::status_urls(model_, config.name, offers_)));
-  if (!config.registrar_keys.empty()) {
+  if (config.own_registrar) {
+    authority->give_registrar_key(std::move(key));
+  } else if (!config.registrar_keys.empty()) {
     HANAPER_TRY(std::shared_ptr<Key> registrar, find_registrar_key(config));
     authority->give_registrar_key(std::move(registrar));
   }
@@ -196,6 +223,12 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
 
 namespace {
 
+// RFC 8894 2.1.2: whoever answers clients needs digitalSignature and keyEncipherment.
+std::uint16_t authority_usage(const config::AuthorityConfig& config) {
+  constexpr std::uint16_t usage = x509::key_cert_sign | x509::crl_sign;
+  return config.own_registrar ? usage | x509::digital_signature | x509::key_encipherment : usage;
+}
+
 std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig& config,
                                                   const issuance::StatusUrls& urls) {
   std::vector<x509::Extension> extensions;
@@ -254,7 +287,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
                .subject = subject,
                .spki = key.spki(),
                .key_identifier = key_identifier,
-               .key_usage = x509::key_cert_sign | x509::crl_sign,
+               .key_usage = authority_usage(config),
                .names = {},
                .extensions = {}},
               writer);
@@ -300,8 +333,7 @@ Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig&
   x509::CsrContent content;
   content.subject = config.subject;
   content.extensions = authority_extensions(config, {});
-  content.extensions.push_back(
-      {to_bytes(oid::key_usage), true, x509::key_usage(x509::key_cert_sign | x509::crl_sign)});
+  content.extensions.push_back({to_bytes(oid::key_usage), true, x509::key_usage(authority_usage(config))});
   HANAPER_TRY(const Bytes csr, x509::build_csr(key, content));
   const std::string path = shared_.state_folder + "/" + config.name + ".csr";
   HANAPER_CHECK(files::replace(path, pem::encode("CERTIFICATE REQUEST", csr), 0644));

@@ -50,6 +50,7 @@ class Authorities {
   Result<std::shared_ptr<Key>> find_key(const config::AuthorityConfig& config) const;
   Result<std::shared_ptr<Key>> find_registrar_key(const config::AuthorityConfig& config) const;
   Status create_registrar_key(const config::AuthorityConfig& config) const;
+  Status check_own_registrar(const config::AuthorityConfig& config, ByteView certificate, Key& key) const;
   Result<std::shared_ptr<Key>> find_or_create_key(const config::AuthorityConfig& config) const;
   Result<std::shared_ptr<Key>> import_key(const config::AuthorityConfig& config,
                                           const crypto::SoftKey& soft) const;

@@ -3,6 +3,7 @@
 
 #include "../config/model.hpp"
 #include "../loader/catalog.hpp"
+#include "../services/audit.hpp"
 #include "../services/clock.hpp"
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
@@ -91,6 +92,7 @@ class Instance final : public Host {
   const std::string& public_url() const override { return public_url_; }
   void* service(std::string_view) override { return nullptr; }
   Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
+  Status audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:
   Shared& shared_;
@@ -102,6 +104,7 @@ class Instance final : public Host {
   services::InstanceScheduler scheduler_;
   services::InstanceHealth health_;
   std::list<InstanceCollection> collections_;
+  services::AuditAllowance audit_allowance_;
   std::unique_ptr<Plugin> plugin_;
   bool started_ = false;
 };

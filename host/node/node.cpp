@@ -127,13 +127,15 @@ Status Node::start() {
   return wire_pipelines();
 }
 
-Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config) const {
+Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config) {
   auto wiring = std::make_shared<issuance::Wiring>();
   const auto authority = authorities_.find(config.authority);
   if (!authority)
     return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
   wiring->authority = authority;
   wiring->path = authorities_.path(config.authority);
+  wiring->crl = [&status = status_authorities_.find(config.authority)->second](
+                    std::uint32_t shard, ByteCount limit) { return status.crl(shard, limit); };
   if (authority->registrar_key()) {
     validity::Registrars& registrars = *registrars_.at(config.authority);
     wiring->registrar = [&registrars](Call& call) { return registrars.find(call); };

@@ -66,7 +66,7 @@ class Node {
  private:
   Instance* instance(std::string_view kind, std::string_view name) const;
   Status start_kind(std::string_view kind);
-  Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config) const;
+  Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config);
   Status wire_pipelines();
   void add_metrics();
   void add_checks();

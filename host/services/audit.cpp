@@ -17,7 +17,19 @@ std::array<std::uint8_t, 8> big_endian(std::uint64_t value) {
 
 }  // namespace
 
-std::string audit_line(Time at, std::string_view event, std::initializer_list<LogField> fields) {
+std::optional<std::uint64_t> AuditAllowance::take(Time now) {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t minute = std::chrono::floor<std::chrono::minutes>(now).time_since_epoch().count();
+  if (minute != std::exchange(minute_, minute)) written_ = 0;
+  if (written_ == lines_a_minute) {
+    ++passed_over_;
+    return {};
+  }
+  ++written_;
+  return std::exchange(passed_over_, 0);
+}
+
+std::string audit_line(Time at, std::string_view event, std::span<const LogField> fields) {
   std::string line;
   line.reserve(256);
   line.append(R"({"time":")").append(time_text_ms(at)).append(R"(","event":")").append(event).append("\"");

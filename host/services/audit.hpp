@@ -7,10 +7,30 @@
 
 #include <hanaper/host.hpp>
 
+#include <mutex>
+
 namespace hanaper::services {
 
 // One line with its '\n': {"time":...,"event":"sign.intent",...}. Fields with empty values are left out.
-std::string audit_line(Time at, std::string_view event, std::initializer_list<LogField> fields);
+std::string audit_line(Time at, std::string_view event, std::span<const LogField> fields);
+inline std::string audit_line(Time at, std::string_view event, std::initializer_list<LogField> fields) {
+  return audit_line(at, event, std::span(fields.begin(), fields.size()));
+}
+
+// How many lines strangers can cause. Thread-safe.
+class AuditAllowance {
+ public:
+  static constexpr std::uint64_t lines_a_minute = 100;
+
+  // Nothing when the minute has had its lines; otherwise how many were passed over before this one.
+  std::optional<std::uint64_t> take(Time now);
+
+ private:
+  std::mutex mutex_;
+  std::int64_t minute_ = 0;  // guarded by mutex_, as all below
+  std::uint64_t written_ = 0;
+  std::uint64_t passed_over_ = 0;
+};
 
 // The page that follows `previous`.
 AuditPage next_page(const WriterState& previous, Time at, std::string text);

@@ -58,7 +58,11 @@ Registrars::Registrars(Means means, std::shared_ptr<const issuance::Authority> a
     : means_(std::move(means)),
       authority_(std::move(authority)),
       record_(std::to_string(authority_->id()) + "-" +
-              to_hex(crypto::sha256(authority_->registrar_key()->spki()))) {}
+              to_hex(crypto::sha256(authority_->registrar_key()->spki()))) {
+  if (authority_->config().own_registrar)
+    own_ = std::make_shared<Certified>(authority_->certificate(), authority_->not_after(),
+                                       authority_->registrar_key());
+}
 
 Result<Registrars::Remembered> Registrars::remembered() const {
   Remembered remembered;
@@ -89,6 +93,7 @@ Result<std::shared_ptr<Registrar>> Registrars::adopt(ByteView certificate) const
 }
 
 Result<std::shared_ptr<Registrar>> Registrars::find(Call& call) {
+  if (own_) return own_;
   const std::lock_guard lock(mutex_);
   if (current_ && is_fresh(*current_)) return current_;
   HANAPER_TRY(const Remembered before, remembered());

@@ -29,7 +29,8 @@ class Registrars {
 
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;
-  const std::string record_;  // its key
+  const std::string record_;        // its key
+  std::shared_ptr<Registrar> own_;  // the authority itself, where it has no other; constant
   std::mutex mutex_;
   std::shared_ptr<Registrar> current_;  // guarded by mutex_
 };

@@ -116,4 +116,10 @@ Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& has
   return means_->writer.commit(write, call.deadline);
 }
 
+Result<Bytes> NodeAuthority::crl(std::uint32_t shard, ByteCount limit) {
+  const auto found = crls_.find(shard);
+  if (found == crls_.end()) return not_found("no CRL of authority " + name_ + " is published");
+  return found->second(limit);
+}
+
 }  // namespace hanaper::validity

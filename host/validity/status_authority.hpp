@@ -5,6 +5,7 @@
 #include "responders.hpp"
 
 #include <atomic>
+#include <map>
 
 namespace hanaper::validity {
 
@@ -37,6 +38,8 @@ class NodeAuthority final : public StatusAuthority {
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
+  void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
+  Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override;
 
  private:
   Status attached() const;
@@ -46,6 +49,7 @@ class NodeAuthority final : public StatusAuthority {
   std::optional<Means> means_;                            // constant once attached, as all below
   std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
   std::unique_ptr<Responders> responders_;
+  std::map<std::uint32_t, CrlSource> crls_;
 };
 
 }  // namespace hanaper::validity

@@ -83,10 +83,15 @@ Status add_recipient(CMS_ContentInfo* cms, const Recipient& recipient) {
       return static_cast<unsigned char*>(OPENSSL_memdup(octets.data(), octets.size()));
     };
     const ByteView key = as_bytes(recipient.secret->reveal());
-    if (CMS_add0_recipient_key(cms, NID_undef, copy(key), key.size(), copy(recipient.secret_identifier),
-                               recipient.secret_identifier.size(), nullptr, nullptr, nullptr) == nullptr)
-      return bad_key("the key for encryption is not one of AES");
-    return {};
+    unsigned char* own_key = copy(key);
+    unsigned char* own_name = copy(recipient.secret_identifier);
+    if (CMS_add0_recipient_key(cms, NID_undef, own_key, key.size(), own_name,
+                               recipient.secret_identifier.size(), nullptr, nullptr, nullptr) != nullptr)
+      return {};
+    // What it has not taken is still ours.
+    OPENSSL_clear_free(own_key, key.size());
+    OPENSSL_free(own_name);
+    return bad_key("the key for encryption is not one of AES");
   }
   const unsigned char* octets = recipient.certificate.data();
   const X509Ptr certificate(d2i_X509(nullptr, &octets, static_cast<long>(recipient.certificate.size())));

@@ -58,6 +58,11 @@ Result<OutboundAnswer> FakeOutbound::get(const OutboundRequest& request, Call&) 
   return answer(request);
 }
 
+Result<OutboundAnswer> FakeOutbound::post(const OutboundMessage& message, Call&) {
+  if (!answer_post) return unavailable(message.url + ": connection refused");
+  return answer_post(message);
+}
+
 Result<HandshakeAnswer> FakeOutbound::handshake(const OutboundHandshake& request, Call&) {
   if (!shake) return unavailable(request.host + ": connection refused");
   return shake(request);
@@ -236,6 +241,13 @@ Result<CertificateId> FakeIssuer::find(ByteView, const Serial& serial) {
   return CertificateId{1, serial};
 }
 
+Result<Bytes> FakeIssuer::crl(const CertificateId& id, ByteCount limit) {
+  HANAPER_CHECK(storage_.certificate(id.authority, id.serial));
+  if (published_crl.empty()) return not_found("no CRL is published");
+  if (published_crl.size() > limit.value) return unsupported("the CRL is too large");
+  return published_crl;
+}
+
 Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time> not_before,
                                             std::optional<Time> not_after) const {
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
@@ -290,6 +302,11 @@ Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {
   Write write;
   write.records = std::move(writes);
   return commit_one(memory_storage, write);
+}
+
+Status FakeHost::audit(std::string_view event, std::initializer_list<LogField> fields, Call&) {
+  audited.write(LogLevel::info, event, fields);
+  return {};
 }
 
 }  // namespace hanaper::fakes

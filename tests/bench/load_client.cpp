@@ -2,6 +2,9 @@
 //
 //   load_client handshakes PORT SECONDS    prints how many handshakes with one GET each were done
 //   load_client idle PORT COUNT            opens them, prints "open", waits for a line on standard input
+//   load_client post PORT SECONDS CERTIFICATE KEY REQUEST COUNT
+//       sends what the file REQUEST holds over COUNT connections with that client certificate (PEM), again
+//       and again, and prints how often the answer was 200
 #include <openssl/ssl.h>
 
 #include <arpa/inet.h>
@@ -57,16 +60,67 @@ void get(SSL* ssl) {
   }
 }
 
+// The status of one answer, read to its end.
+int status_of_answer(SSL* ssl) {
+  std::string answer;
+  char buffer[8192];
+  std::size_t end = std::string::npos, wanted = 0;
+  while (end == std::string::npos || answer.size() < wanted) {
+    const int n = SSL_read(ssl, buffer, sizeof buffer);
+    if (n <= 0) give_up("read");
+    answer.append(buffer, static_cast<std::size_t>(n));
+    if (end != std::string::npos) continue;
+    end = answer.find("\r\n\r\n");
+    const std::size_t length = answer.find("Content-Length: ");
+    if (end != std::string::npos)
+      wanted =
+          end + 4 + (length < end ? static_cast<std::size_t>(std::atol(answer.c_str() + length + 16)) : 0);
+  }
+  return std::atoi(answer.c_str() + std::strlen("HTTP/1.1 "));
+}
+
+long post(SSL_CTX* context, int port, double seconds, const std::string& request, int connections) {
+  std::vector<SSL*> open;
+  for (int i = 0; i < connections; ++i) open.push_back(handshake(context, connect_to(port)));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  long good = 0;
+  while (std::chrono::steady_clock::now() < end) {
+    for (SSL* ssl : open)
+      if (SSL_write(ssl, request.data(), static_cast<int>(request.size())) <= 0) give_up("write");
+    for (SSL* ssl : open)
+      if (status_of_answer(ssl) == 200) ++good;
+  }
+  return good;
+}
+
+std::string whole_file(const char* path) {
+  std::FILE* file = std::fopen(path, "rb");
+  if (file == nullptr) give_up(path);
+  std::string whole;
+  char buffer[4096];
+  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;) whole.append(buffer, n);
+  std::fclose(file);
+  return whole;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 4) return 2;
+  const bool posts = count == 8 && std::strcmp(words[1], "post") == 0;
+  if (count != 4 && !posts) return 2;
   const int port = std::atoi(words[2]);
   const double amount = std::atof(words[3]);
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set1_groups_list(context, "X25519");
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  if (posts) {
+    if (SSL_CTX_use_certificate_file(context, words[4], SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, words[5], SSL_FILETYPE_PEM) != 1)
+      give_up("certificate");
+    std::printf("%ld\n", post(context, port, amount, whole_file(words[6]), std::atoi(words[7])));
+    return 0;
+  }
   if (std::strcmp(words[1], "handshakes") == 0) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(amount);
     long done = 0;

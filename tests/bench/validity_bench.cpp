@@ -61,6 +61,10 @@ class Authority final : public StatusAuthority {
                     Call& call) override {
     return fake_.finish_crl(ticket, hash, size, call);
   }
+  void offer_crl(std::uint32_t shard, CrlSource source) override {
+    fake_.offer_crl(shard, std::move(source));
+  }
+  Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override { return fake_.crl(shard, limit); }
 
  private:
   fakes::FakeAuthority& fake_;

@@ -2,14 +2,16 @@
 """EST as devices speak it: curl, openssl s_client and strongSwan's pki against a node, under TLS 1.2 and 1.3."""
 import base64
 import hashlib
+import hmac
 import http.client
+import json
 import re
 import shutil
 import ssl
 import subprocess
 import unittest
 
-from harness import BASE, HANAPER, Node, main, openssl
+from harness import BASE, HANAPER, Node, elements, main, oid, openssl, tlv
 
 EST = BASE.replace('names = ["localhost", "127.0.0.1"] }}', 'names = ["localhost", "127.0.0.1"] }}\nclient_certificates = "optional"') + """
 [authenticator.people]
@@ -58,11 +60,22 @@ listener = "public"
 path = "/.well-known/est/approved"
 pipeline = "approved"
 line_breaks = true
+full_cmc = true
+
+[protocol.est-cmc]
+plugin = "est"
+listener = "public"
+path = "/.well-known/est/cmc"
+pipeline = "devices"
+full_cmc = true
+cmc_secrets = "cmc-secrets"
+csr_template = true
 """
 EST = EST.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "soft:registrar"\n')
 # mkpasswd -m yescrypt "correct horse"
 ACCOUNTS = "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"
 TOKEN = "token-of-some-length"
+CMC_SECRET = "sixteen octets or more"
 SECRET = "000102030405060708090a0b0c0d0e0f"
 
 
@@ -81,6 +94,9 @@ class Est(unittest.TestCase):
         transport = cls.node.state / "transport"
         transport.write_text("0707:" + SECRET + "\n")
         transport.chmod(0o600)
+        secrets = cls.node.state / "cmc-secrets"
+        secrets.write_text(f"router-7:{CMC_SECRET}\n")
+        secrets.chmod(0o600)
         cls.node.init().start()
         cls.root = cls.node.root_file()
 
@@ -229,6 +245,24 @@ class Curl(Est):
         for name in ("challengePassword", "id-ecPublicKey", "prime256v1", "ecdsa-with-SHA256"):
             self.assertIn(name, text)
 
+    def test_a_template_of_a_request(self):
+        path = self.file("template.der")
+        path.write_bytes(base64.b64decode(self.curl("csrattrs", label="cmc", user=None)))
+        lines = [re.split(r": *", line, 3)[-1].strip() for line in openssl("asn1parse", "-inform", "DER", "-in", path).splitlines()]
+        self.assertIn("1.2.840.113549.1.9.16.2.61", " ".join(lines))
+        body = openssl("asn1parse", "-inform", "DER", "-in", path)
+        for name in ("commonName", "id-ecPublicKey", "prime256v1", "1.2.840.113549.1.9.16.2.62", "X509v3 Subject Alternative Name", "X509v3 Extended Key Usage"):
+            self.assertIn(name, body)
+
+    def test_refusals_are_in_the_audit(self):
+        _, csr = self.csr("x.example.test")
+        self.curl("simpleenroll", csr=csr, status=401, user="router-7:wrong")
+        self.curl("simpleenroll", csr=csr, status=401, user=None)
+        self.curl("simplereenroll", csr=csr, status=403)
+        lines = [json.loads(line) for line in self.node.out("audit", "tail", "--lines", "1000").splitlines() if "est.refused" in line]
+        found = [(line["operation"], line["instance"], line["address"]) for line in lines][-2:]
+        self.assertEqual(found, [("simpleenroll", "protocol.est", "127.0.0.1"), ("simplereenroll", "protocol.est", "127.0.0.1")], "who shows nothing only asks how to")
+
     def test_a_request_that_waits_is_approved_or_denied(self):
         approved, denied = self.csr("wait.example.test"), self.csr("no.example.test")
         before = self.ledger()
@@ -250,6 +284,132 @@ class Curl(Est):
             self.curl(operation, csr=csr, label=label, status=404)
         self.curl("simpleenroll", status=405)
         self.assertIn("Allow: POST", self.head)
+
+
+CMC = "1.3.6.1.5.5.7.7."
+
+
+class FullCmc(Est):
+    """PKIData by hand, SignedData by openssl cms, PKIResponse read by openssl cms."""
+
+    def request(self, name, *extensions):
+        """A key, a self-signed certificate that has its identifier, and a DER request with that identifier."""
+        Est.number += 1
+        stem = f"{Est.number}-{name}"
+        key, own, csr = self.file(stem + ".key"), self.file(stem + ".self.pem"), self.file(stem + ".der")
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        openssl("req", "-x509", "-new", "-key", key, "-subj", "/CN=" + name, "-days", "2", "-addext", "subjectKeyIdentifier=hash", "-out", own)
+        openssl("req", "-new", "-key", key, "-subj", "/CN=" + name, "-addext", "subjectKeyIdentifier=hash", "-addext", "subjectAltName=DNS:" + name,
+                "-outform", "DER", "-out", csr)
+        return key, own, csr
+
+    def control(self, number, kind, value):
+        return tlv(0x30, tlv(2, bytes([number])) + oid(CMC + str(kind)) + tlv(0x31, value))
+
+    def pki_data(self, csrs, controls=()):
+        requests = b"".join(tlv(0xa0, tlv(2, bytes([10 + i])) + csr.read_bytes()) for i, csr in enumerate(csrs))
+        return tlv(0x30, tlv(0x30, b"".join(controls)) + tlv(0x30, requests) + tlv(0x30, b"") + tlv(0x30, b""))
+
+    def identity(self, csrs, secret=CMC_SECRET, name="router-7"):
+        sequence = elements(elements(self.pki_data(csrs))[0][1])[1][2]
+        witness = hmac.new(hashlib.sha256((secret + name).encode()).digest(), sequence, hashlib.sha256).digest()
+        algorithms = tlv(0x30, oid("2.16.840.1.101.3.4.2.1")) + tlv(0x30, oid("1.2.840.113549.2.9"))
+        return [self.control(1, 2, tlv(0x0c, name.encode())), self.control(2, 34, tlv(0x30, algorithms + tlv(4, witness)))]
+
+    def sign(self, data, certificate, key, *words):
+        content, out = self.file("pkidata"), self.file("pkirequest")
+        content.write_bytes(data)
+        openssl("cms", "-sign", "-binary", "-nodetach", "-econtent_type", "1.3.6.1.5.5.7.12.2", "-in", content, "-signer", certificate, "-inkey", key,
+                "-md", "sha256", "-outform", "DER", "-out", out, *words)
+        return out.read_bytes()
+
+    def ask(self, message, label="cmc", status=200):
+        """Statuses, as (status, body parts, failInfo or pendToken), other controls by number, and certificates."""
+        body = self.file("cmc-body")
+        body.write_bytes(base64.encodebytes(message))
+        answer = self.curl("fullcmc", "-H", "Content-Type: application/pkcs7-mime; smime-type=CMC-request", "--data-binary", f"@{body}", label=label, status=status)
+        self.assertIn("application/pkcs7-mime; smime-type=CMC-response", self.head)
+        path, response, pem = self.file("cmc-answer"), self.file("cmc-response"), self.file("cmc-certificates")
+        path.write_bytes(base64.b64decode(answer))
+        openssl("cms", "-verify", "-binary", "-inform", "DER", "-in", path, "-CAfile", self.root, "-certfile", self.issuing(), "-out", response, "-certsout", pem)
+        openssl("cms", "-cmsout", "-print", "-inform", "DER", "-in", path, "-out", self.file("cmc-print"))
+        self.assertIn("1.3.6.1.5.5.7.12.3", self.file("cmc-print").read_text())
+        statuses, controls = [], {}
+        for _, content, _ in elements(elements(elements(response.read_bytes())[0][1])[0][1]):
+            number, kind, values = elements(content)
+            (_, value, whole), = elements(values[1])
+            if kind[2] != oid(CMC + "25"):
+                controls[kind[1][-1]] = value
+                continue
+            status, parts, *more = elements(value)
+            other = next((one for tag, one, _ in more if tag in (2, 0x30)), None)
+            if more and more[-1][0] == 0x30:
+                other = elements(other)[0][1]
+            statuses.append((status[1][0], [part[1][0] for part in elements(parts[1])], other if other is None or len(other) > 1 else other[0]))
+        certificates = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", pem.read_text(), re.S)
+        return statuses, controls, certificates
+
+    def issued(self, certificates, key):
+        """The one that is for this key, verified."""
+        public = openssl("pkey", "-in", key, "-pubout")
+        found = [one for one in certificates if openssl("x509", "-noout", "-pubkey", input=one) == public]
+        self.assertEqual(len(found), 1)
+        path = key.with_suffix(".issued.pem")
+        path.write_text(found[0])
+        openssl("verify", "-CAfile", self.root, "-untrusted", self.issuing(), path)
+        return path
+
+    def test_requests_signed_by_one_of_their_keys_with_a_proven_identity(self):
+        (key, own, csr), (other, _, second) = self.request("cmc-a.example.test"), self.request("cmc-b.example.test")
+        before = self.ledger()
+        controls = self.identity([csr, second]) + [self.control(3, 5, tlv(2, b"\x2a")), self.control(4, 6, tlv(4, b"my nonce"))]
+        statuses, controls, certificates = self.ask(self.sign(self.pki_data([csr, second], controls), own, key, "-keyid", "-nocerts"))
+        self.assertEqual(statuses, [(0, [10], None), (0, [11], None)])
+        self.assertEqual((controls[5], controls[7], len(controls[6])), (b"\x2a", b"my nonce", 16))
+        for one in (key, other):
+            self.issued(certificates, one)
+        self.assertEqual(self.ledger(), before + 2)
+
+    def test_renewal_signed_by_the_certificate(self):
+        key, certificate = self.enrol("cmc-renew.example.test")
+        new, _, csr = self.request("cmc-renew.example.test")
+        statuses, _, certificates = self.ask(self.sign(self.pki_data([csr]), certificate, key))
+        self.assertEqual(statuses, [(0, [10], None)])
+        self.issued(certificates, new)
+        self.node.out("revoke", "--reason", "superseded", certificate)
+        self.assertEqual(self.ask(self.sign(self.pki_data([csr]), certificate, key), status=400)[0], [(2, [0], 1)])
+
+    def test_refusals(self):
+        key, own, csr = self.request("cmc-no.example.test")
+        before = self.ledger()
+        sign = lambda data, *words: self.sign(data, own, key, *(words or ("-keyid", "-nocerts")))
+        self.assertEqual(self.ask(sign(self.pki_data([csr])), status=400)[0], [(2, [0], 7)], "no identity is proven")
+        self.assertEqual(self.ask(sign(self.pki_data([csr], self.identity([csr], secret="something of that size"))), status=400)[0], [(2, [2], 7)])
+        self.assertEqual(self.ask(sign(self.pki_data([csr], self.identity([csr]))), label="approved", status=400)[0], [(2, [2], 7)], "no secret is known")
+        self.assertEqual(self.ask(sign(self.pki_data([csr]), "-md", "sha256"), status=400)[0], [(2, [0], 1)], "a self-signed certificate is nobody's")
+        stranger, its_own, _ = self.request("cmc-stranger.example.test")
+        self.assertEqual(self.ask(self.sign(self.pki_data([csr]), its_own, stranger, "-keyid", "-nocerts"), status=400)[0], [(2, [0], 1)])
+        self.assertEqual(self.ask(sign(self.pki_data([csr], self.identity([csr]) + [self.control(9, 17, b"\x05\x00")])), status=400)[0], [(2, [9], 2)])
+        crm = tlv(0x30, tlv(0x30, b"") + tlv(0x30, tlv(0xa1, tlv(0x30, tlv(2, b"\x07") + tlv(0x30, b"")))) + tlv(0x30, b"") * 2)
+        enrolled_key, enrolled = self.enrol("cmc-crm.example.test")
+        self.assertEqual(self.ask(self.sign(crm, enrolled, enrolled_key), status=400)[0], [(2, [7], 2)])
+        self.assertEqual(self.ledger(), before + 1)
+
+    def test_a_request_that_waits_is_asked_about_by_its_token(self):
+        key, own, csr = self.request("cmc-wait.example.test")
+        (status, parts, token), = self.ask(self.sign(self.pki_data([csr]), own, key, "-keyid", "-nocerts"), label="approved", status=202)[0]
+        self.assertEqual((status, parts, len(token)), (3, [10], 32))
+        self.assertRegex(self.head, r"Retry-After: \d+")
+        query = self.sign(self.pki_data([], [self.control(1, 21, tlv(4, token))]), own, key, "-keyid", "-nocerts")
+        self.assertEqual(self.ask(query, label="approved", status=202)[0], [(3, [1], token)])
+        self.node.kill()
+        self.node.start()
+        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.json("requests", "list")["requests"]}
+        self.node.out("requests", "approve", waiting["cmc-wait.example.test"])
+        statuses, _, certificates = self.ask(query, label="approved")
+        self.assertEqual(statuses, [(0, [1], None)])
+        first = self.issued(certificates, key).read_text()
+        self.assertEqual(self.issued(self.ask(query, label="approved")[2], key).read_text(), first)
 
 
 class ChannelBinding(Est):

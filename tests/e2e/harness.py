@@ -28,11 +28,18 @@ HANAPERD = BUILD / "bin" / "hanaperd"
 SKIPPED = 77
 
 
+given_ports = set()  # the kernel may offer the same one twice
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 BASE = """
@@ -112,6 +119,35 @@ def keys_table():
     if KEYS == "softtoken":
         return 'plugin = "softtoken"\npin = {{ file = "pin" }}\n'
     return f'plugin = "pkcs11"\nmodule = "{MODULE}"\ntokens = ["node"]\npin = {{{{ file = "../token-pin" }}}}\n'
+
+
+def tlv(tag, content):
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x81, size]) if size < 256 else bytes([0x82, size >> 8, size & 255])
+    return bytes([tag]) + length + content
+
+
+def oid(dotted):
+    arcs = [int(arc) for arc in dotted.split(".")]
+    out = bytes([arcs[0] * 40 + arcs[1]])
+    for arc in arcs[2:]:
+        groups = [arc & 127]
+        while arc := arc >> 7:
+            groups.append(arc & 127 | 128)
+        out += bytes(reversed(groups))
+    return tlv(6, out)
+
+
+def elements(der):
+    """The elements of what is one after the other: tag, content, whole."""
+    found = []
+    while der:
+        head, size = 2, der[1]
+        if size & 128:
+            head, size = 2 + (size & 127), int.from_bytes(der[2:2 + (size & 127)], "big")
+        found.append((der[0], der[head:head + size], der[:head + size]))
+        der = der[head + size:]
+    return found
 
 
 class Failed(Exception):

@@ -3,10 +3,15 @@
 import base64
 import hashlib
 import http.client
+import http.server
+import json
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
+import threading
+import time
 import unittest
 import urllib.parse
 
@@ -15,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from harness import BASE, Failed, Node, main, openssl
+from harness import BASE, Node, elements, free_port, main, oid, openssl, tlv
 
 SCEP_SUBMIT = pathlib.Path("/usr/lib/certmonger/scep-submit")
 CHALLENGE = "correct horse battery"
@@ -52,35 +57,41 @@ legacy = true
 chain = false
 """
 SCEP = SCEP.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "soft:registrar"\n')
+EVERYTHING = SCEP + """
+[protocol.crl]
+listener = "plain"
+path = "/crl"
+authorities = ["issuing"]
 
+[authority.own]
+issuer = "root"
+key = "soft:own"
+key_type = "rsa-2048"
+subject = "CN=Test RSA CA"
+registrar = "authority"
 
-def tlv(tag, content):
-    size = len(content)
-    length = bytes([size]) if size < 128 else bytes([0x81, size]) if size < 256 else bytes([0x82, size >> 8, size & 255])
-    return bytes([tag]) + length + content
+[pipeline.own]
+authority = "own"
+profiles = ["device"]
 
+[protocol.scep-own]
+plugin = "scep"
+listener = "plain"
+path = "/own"
+pipeline = "own"
+challenge = {{ file = "challenge" }}
+ca_certificates = "one"
 
-def oid(dotted):
-    arcs = [int(arc) for arc in dotted.split(".")]
-    out = bytes([arcs[0] * 40 + arcs[1]])
-    for arc in arcs[2:]:
-        groups = [arc & 127]
-        while arc := arc >> 7:
-            groups.append(arc & 127 | 128)
-        out += bytes(reversed(groups))
-    return tlv(6, out)
-
-
-def elements(der):
-    """The elements of what is one after the other: tag, content, whole."""
-    found = []
-    while der:
-        head, size = 2, der[1]
-        if size & 128:
-            head, size = 2 + (size & 127), int.from_bytes(der[2:2 + (size & 127)], "big")
-        found.append((der[0], der[head:head + size], der[:head + size]))
-        der = der[head + size:]
-    return found
+[protocol.scep-hook]
+plugin = "scep"
+listener = "plain"
+path = "/hook"
+pipeline = "devices"
+webhook = "https://localhost:{hook}/scep"
+webhook_authorization = {{ file = "hook-authorization" }}
+webhook_roots = "hook.pem"
+renewal = "refused"
+"""
 
 
 VERISIGN = "2.16.840.1.113733.1.9."
@@ -105,10 +116,10 @@ class Client:
         self.key_path.write_bytes(self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         openssl("req", "-x509", "-new", "-key", self.key_path, "-subj", "/CN=" + name, "-days", "2", "-out", self.signer_path)
 
-    def envelope(self, content, cipher="-aes-128-cbc", stream=False):
+    def envelope(self, content, cipher="-aes-128-cbc", stream=False, to=None):
         path, out = self.test.file("content"), self.test.file("envelope")
         path.write_bytes(content)
-        openssl("cms", "-encrypt", "-binary", "-in", path, "-outform", "DER", "-out", out, cipher, *(["-stream"] if stream else []), self.test.registrar())
+        openssl("cms", "-encrypt", "-binary", "-in", path, "-outform", "DER", "-out", out, cipher, *(["-stream"] if stream else []), to or self.test.registrar())
         return out.read_bytes()
 
     def message(self, kind, envelope, attributes=()):
@@ -128,14 +139,15 @@ class Client:
 
     def ask(self, kind=19, content=None, path="/scep", method="POST", **options):
         """pkiStatus, failInfo and the certificates of the answer, all of it checked on the way."""
-        message = self.message(kind, self.envelope(self.csr if content is None else content, **options))
+        to = self.test.own_authority() if path == "/own" else None
+        message = self.message(kind, self.envelope(self.csr if content is None else content, to=to, **options))
         status, body, head = self.test.pki_operation(message, path, method)
         self.test.assertEqual(status, 200, body)
         self.test.assertEqual(head["Content-Type"], "application/x-pki-message")
-        return self.read(body)
+        return self.read(body, to)
 
-    def read(self, body):
-        answer, envelope, signer = self.test.file("answer"), self.test.file("answer.envelope"), self.test.registrar()
+    def read(self, body, signer=None):
+        answer, envelope, signer = self.test.file("answer"), self.test.file("answer.envelope"), signer or self.test.registrar()
         answer.write_bytes(body)
         data = elements(elements(elements(elements(body)[0][1])[1][1])[0][1])
         info = elements(elements(data[-1][1])[0][1])
@@ -161,6 +173,7 @@ class Client:
         inner = self.test.file("answer.certs")
         openssl("cms", "-decrypt", "-binary", "-inform", "DER", "-in", envelope, "-recip", self.signer_path, "-inkey", self.key_path, "-out", inner)
         pem = openssl("pkcs7", "-inform", "DER", "-in", inner, "-print_certs")
+        self.content = inner.read_bytes()
         return status, None, re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", pem, re.S)
 
     def use(self, certificate):
@@ -172,13 +185,19 @@ class Client:
 class Scep(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.node = Node(SCEP)
+        cls.hook_port = free_port()
+        cls.node = Node(EVERYTHING, hook=cls.hook_port)
         cls.addClassCleanup(cls.node.close)
         cls.node.state.mkdir()
         cls.node.state.chmod(0o700)
         challenge = cls.node.state / "challenge"
         challenge.write_text(CHALLENGE + "\n")
         challenge.chmod(0o600)
+        authorization = cls.node.state / "hook-authorization"
+        authorization.write_text("Bearer inventory\n")
+        authorization.chmod(0o600)
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", cls.node.state / "hook.key", "-subj", "/CN=hook",
+                "-addext", "subjectAltName=DNS:localhost", "-days", "2", "-out", cls.node.state / "hook.pem")
         cls.node.init().start()
         cls.root = cls.node.root_file()
 
@@ -218,6 +237,12 @@ class Scep(unittest.TestCase):
             pem = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", openssl("pkcs7", "-inform", "DER", "-in", p7, "-print_certs"), re.S)
             self.assertEqual(len(pem), 3)
             path.write_text(pem[0])
+        return path
+
+    def own_authority(self):
+        path = self.file("own.pem")
+        if not path.exists():
+            path.write_text(self.node.out("show", "--authority", "own", "--pem"))
         return path
 
     def verify(self, certificate):
@@ -347,12 +372,126 @@ class Messages(Scep):
         self.assertEqual(client.ask(21, tlv(0x30, parsed.issuer.public_bytes() + number(parsed.serial_number ^ 1)))[:2], ("2", "4"))
         self.assertEqual(client.ask(21, tlv(0x30, parsed.subject.public_bytes() + number(parsed.serial_number)))[:2], ("2", "4"))
         self.assertEqual(client.ask(21, b"\x05\x00")[:2], ("2", "2"))
-        self.assertEqual(client.ask(22, tlv(0x30, parsed.issuer.public_bytes() + number(parsed.serial_number)))[:2], ("2", "2"))
+        # GetCRL gives what the plugin crl publishes, and nothing but that.
+        self.node.out("crl", "generate")
+        asked = lambda issuer, serial: client.ask(22, tlv(0x30, issuer.public_bytes() + number(serial)))
+        deadline = time.monotonic() + 30
+        while asked(parsed.issuer, parsed.serial_number)[0] != "0":
+            self.assertLess(time.monotonic(), deadline, "the CRL never came")
+            time.sleep(0.2)
+        self.assertEqual(asked(parsed.issuer, parsed.serial_number)[2], [])
+        served = self.http("/crl/issuing.crl")[1]
+        self.assertIn(served, client.content)
+        crl = self.file("scep.crl")
+        crl.write_text(openssl("pkcs7", "-inform", "DER", "-in", self.file("answer.certs"), "-print_certs"))
+        self.assertIn("BEGIN X509 CRL", crl.read_text())
+        openssl("crl", "-in", crl, "-CAfile", self.issuing(), "-noout")
+        self.assertEqual(asked(parsed.issuer, parsed.serial_number ^ 1)[:2], ("2", "4"))
+        self.assertEqual(asked(parsed.subject, parsed.serial_number)[:2], ("2", "4"))
+        self.assertEqual(client.ask(22, b"\x05\x00")[:2], ("2", "2"))
+
+    def test_the_authority_answers_with_its_own_key(self):
+        status, body, head = self.http("/own?operation=GetCACert")
+        self.assertEqual((status, head["Content-Type"]), (200, "application/x-x509-ca-cert"))
+        own = x509.load_pem_x509_certificate(self.own_authority().read_bytes())
+        self.assertEqual(x509.load_der_x509_certificate(body), own)
+        usage = own.extensions.get_extension_for_class(x509.KeyUsage).value
+        self.assertTrue(usage.digital_signature and usage.key_encipherment and usage.key_cert_sign and usage.crl_sign)
+        client = Client(self, "own.example.test")
+        status, _, certificates = client.ask(path="/own")
+        self.assertEqual(status, "0", certificates)
+        signed = self.file("signed.pem")
+        signed.write_text(certificates[0])
+        openssl("verify", "-CAfile", self.root, "-untrusted", self.own_authority(), signed)
+        parsed = x509.load_pem_x509_certificate(certificates[0].encode())
+        serial = parsed.serial_number
+        named = tlv(0x30, parsed.issuer.public_bytes() + tlv(2, serial.to_bytes(serial.bit_length() // 8 + 1, "big")))
+        client.transaction = "GetCert from the authority"
+        self.assertEqual(client.ask(21, named, "/own")[2], certificates[:1])
+        self.assertEqual(client.ask(22, named, "/own")[:2], ("2", "2"), "no CRL of it is published")
+
+    def test_webhooks_decide_about_challenges(self):
+        asked, answer = [], {"body": b'{"allow": true}'}
+
+        class Hook(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                asked.append((self.path, dict(self.headers), json.loads(body)))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer["body"])))
+                self.end_headers()
+                self.wfile.write(answer["body"])
+
+            def log_message(self, *_):
+                pass
+
+        hook = lambda name, password="inventory-4711": Client(self, name, password)
+        message = lambda client: self.pki_operation(client.message(19, client.envelope(client.csr)), "/hook")
+        status, body, head = message(hook("early.example.test"))
+        self.assertEqual(status, 503, "nobody answers yet")
+        self.assertIn("Retry-After", head)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.hook_port), Hook)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.node.state / "hook.pem", self.node.state / "hook.key")
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        client = hook("hooked.example.test")
+        first = client.ask(path="/hook")
+        self.assertEqual(first[0], "0", first)
+        path, headers, facts = asked[-1]
+        self.assertEqual((path, headers["Content-Type"], headers["Authorization"]), ("/scep", "application/json", "Bearer inventory"))
+        self.assertEqual(facts, {"transaction": client.transaction, "challenge": "inventory-4711", "subject": "CN=hooked.example.test",
+                                 "names": ["hooked.example.test"], "key": "rsa-2048", "csr": base64.b64encode(client.csr).decode()})
+        answer["body"] = b'{"allow": false, "reason": "not in the inventory"}'
+        self.assertEqual(client.ask(path="/hook"), first, "the same transaction is not asked about again")
+        self.assertEqual(hook("foreign.example.test").ask(path="/hook"), ("2", "2", "refused: not in the inventory"))
+        answer["body"] = b'{"allow": "yes"}'
+        self.assertEqual(hook("unclear.example.test").ask(path="/hook")[:2], ("2", "2"))
+        # A certificate renews nothing where renewal is refused, and GetCACaps does not list it.
+        self.assertNotIn(b"Renewal", self.http("/hook?operation=GetCACaps")[1])
+        client.use(first[2][0])
+        client.transaction = "renewal"
+        self.assertEqual(client.ask(17, path="/hook")[:2], ("2", "2"))
+        # Another certificate than the one that was agreed upon.
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.file("other.key"), "-subj", "/CN=hook",
+                "-addext", "subjectAltName=DNS:localhost", "-days", "2", "-out", self.file("other.pem"))
+        tls.load_cert_chain(self.file("other.pem"), self.file("other.key"))
+        answer["body"] = b'{"allow": true}'
+        number = len(asked)
+        self.assertEqual(message(hook("late.example.test"))[0], 503)
+        self.assertEqual(len(asked), number)
+        self.assertNotIn("inventory-4711", self.node.log_text())
+
+    def test_refusals_are_in_the_audit(self):
+        client = Client(self, "audited.example.test", "wrong")
+        self.assertEqual(client.ask()[:2], ("2", "2"))
+        stranger = Client(self, "foreign.example.test")
+        self.assertEqual(stranger.ask(17)[:2], ("2", "1"))
+        lines = [json.loads(line) for line in self.node.out("audit", "tail", "--lines", "1000").splitlines() if "scep.refused" in line]
+        found = {line["transaction"]: line for line in lines}
+        self.assertEqual(found[client.transaction]["error"], "the challengePassword is wrong")
+        self.assertEqual(found[client.transaction]["instance"], "protocol.scep")
+        self.assertEqual(found[client.transaction]["address"], "127.0.0.1")
+        self.assertEqual(found[stranger.transaction]["type"], "17")
+        self.node.out("audit", "verify")
 
     def test_legacy_algorithms_where_they_are_wanted(self):
         client = Client(self, "legacy.example.test")
         self.assertEqual(client.ask(cipher="-des-ede3-cbc")[:2], ("2", "0"))
         self.assertEqual(client.ask(cipher="-des-ede3-cbc", path="/approved")[0], "3")
+
+
+class Authorities(unittest.TestCase):
+    def test_only_rsa_keys_answer_for_their_authority(self):
+        node = Node(BASE.replace('[authority.issuing]\n', '[authority.issuing]\nregistrar = "authority"\n'))
+        self.addCleanup(node.close)
+        node.state.mkdir()
+        node.state.chmod(0o700)
+        self.assertIn("needs an RSA key", node.error("init"))
 
 
 @unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")

@@ -80,13 +80,67 @@ TEST_F(EstFixture, LinesAreForClientsThatReadNoLongerOnes) {
 TEST_F(EstFixture, CsrattrsIsWhatTheRfcHas) {
   Options options;
   options.csr_attributes =
-      *csr_attributes({"challenge-password", "ec-p384", "extension=1.3.6.1.1.1.1.22", "ecdsa-sha384"});
+      *listed_attributes({"challenge-password", "ec-p384", "extension=1.3.6.1.1.1.1.22", "ecdsa-sha384"});
   open(std::move(options));
   const Response response = send(Sent{Method::get, "/csrattrs", {}, {}, {}});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(header(response, "content-type"), "application/csrattrs");
   EXPECT_EQ(response.body,
             "MEEGCSqGSIb3DQEJBzASBgcqhkjOPQIBMQcGBSuBBAAiMBYGCSqGSIb3DQEJDjEJBgcrBgEBAQEWBggqhkjOPQQDAw==\n");
+}
+
+// RFC 9908 3.4; every form beside the DER that its ASN.1 module gives.
+TEST_F(EstFixture, CsrattrsDrawsARequestFromTheProfile) {
+  struct Row {
+    const char* name;
+    RequestForm form;
+    std::string hex;  // of the template
+  };
+  const auto form = [](KeySpec key) {
+    RequestForm wanted;
+    wanted.key_types = {key, {KeyType::ed25519, 0}};
+    return wanted;
+  };
+  RequestForm nothing, full = form({KeyType::ec_p256, 0}), values = form({KeyType::ed25519, 0});
+  full.subject = RequestForm::Subject::request;
+  full.names = {Identifier::Kind::dns};
+  full.key_usage = x509::digital_signature | x509::key_agreement;
+  full.extended_usages = {*der::oid_from_text("1.3.6.1.5.5.7.3.2")};
+  values.extended_usages = full.extended_usages;
+  const Row rows[] = {
+      {"nothing", nothing, "3005020100a100"},
+      {"a curve", form({KeyType::ec_p384, 0}), "3019020100a012301006072a8648ce3d020106052b81040022a100"},
+      {"another algorithm", form({KeyType::ed25519, 0}), "300e020100a007300506032b6570a100"},
+      {"values of extensions only", values,
+       "3034020100a007300506032b6570a126302406092a864886f70d01090e3117301530130603551d25040c300a06082b0601050"
+       "5070302"},
+      {"something to fill in", full,
+       "30660201003009310730050603550403a015301306072a8648ce3d020106082a8648ce3d030107a13f303d060b2a864886f70"
+       "d010910023e312e302c300e0603551d0f0101ff04040302038830130603551d25040c300a06082b0601050507030230050603"
+       "551d11"},
+      {"an RSA key of that size", form({KeyType::rsa, 2048}),
+       "3082012b020100a0820122300d06092a864886f70d01010105000382010f003082010a0282010100" +
+           std::string(512, 'f') + "0203010001a100"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const Bytes element = template_attribute(row.form);
+    auto attribute = *der::open(element, der::sequence);
+    EXPECT_EQ(der::oid_to_text(*attribute.read_oid()), "1.2.840.113549.1.9.16.2.61");
+    const auto value = der::only(attribute.expect(der::set)->content, der::sequence);
+    ASSERT_TRUE(value);
+    EXPECT_EQ(to_hex(value->whole), row.hex);
+  }
+
+  host_.fake_issuer.wanted_form = full;
+  Options options;
+  options.csr_attributes = *listed_attributes({"challenge-password"});
+  options.csr_template = true;
+  open(std::move(options));
+  std::string body = send(Sent{Method::get, "/csrattrs", {}, {}, {}}).body;
+  std::erase(body, '\n');
+  EXPECT_EQ(*base64::decode(body),
+            csr_attributes({listed_attributes({"challenge-password"})->front(), template_attribute(full)}));
 }
 
 TEST_F(EstFixture, CsrattrsIsEmptyWhereNothingIsWanted) {
@@ -98,7 +152,7 @@ TEST_F(EstFixture, CsrattrsIsEmptyWhereNothingIsWanted) {
 TEST_F(EstFixture, CsrattrsTextsAreRefusedByName) {
   for (const char* text :
        {"", "challengePassword", "rsa-1024", "extension=", "extension=x", "1", "1.2.x", "9.9.9"}) {
-    const auto made = csr_attributes({"ec-p256", text});
+    const auto made = listed_attributes({"ec-p256", text});
     ASSERT_FALSE(made) << text;
     EXPECT_TRUE(made.error().detail.starts_with("\"" + std::string(text) + "\" is none of"));
   }

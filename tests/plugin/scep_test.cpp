@@ -6,6 +6,7 @@
 #include <hanaper/toolkit/certificate_template.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
 #include <gtest/gtest.h>
@@ -83,20 +84,25 @@ struct Asked {
   Bytes certificate = {};   // in place of a self-signed one
   Bytes recipient = {};     // in place of the registrar's
   bool without_certificate = false, without_content = false;
+  der::Oid content_type = oid::data;
 };
 
 struct Answered {
   int http = 0;
   std::string text, status, fail;
   std::vector<Bytes> certificates;
+  Bytes content;  // of the answer's envelope
 };
 
 class Scep : public ::testing::Test {
  protected:
   void open(bool legacy = false) {
     Options options;
-    options.challenge = Secret("correct horse");
     options.legacy = legacy;
+    open(std::move(options));
+  }
+  void open(Options options) {
+    options.challenge = Secret("correct horse");
     service_ = std::make_unique<Service>(std::move(options), host_, host_.fake_issuer);
   }
   Bytes registrar() {
@@ -113,7 +119,7 @@ class Scep : public ::testing::Test {
     if (asked.spoil_envelope) asked.spoil_envelope(envelope);
     const Bytes certificate = asked.certificate.empty() ? self_signed(*asked.signer) : asked.certificate;
     cms::SignedContent out;
-    out.content_type = oid::data;
+    out.content_type = asked.content_type;
     if (!asked.without_content) out.content = ByteView(envelope);
     out.attributes = {text(transaction_id, asked.transaction), text(message_type, asked.type),
                       text(sender_nonce, as_text(asked.nonce), der::octet_string)};
@@ -173,6 +179,7 @@ class Scep : public ::testing::Test {
                                    [](ByteView key) { return client_key()->decrypt(key); });
     EXPECT_TRUE(content);
     const Bytes certificates = content ? to_bytes(as_bytes(content->reveal())) : cms::certs_only({});
+    answered.content = certificates;
     const auto inner = *cms::parse_signed(certificates);
     for (ByteView certificate : inner.certificates) answered.certificates.push_back(to_bytes(certificate));
     return answered;
@@ -385,11 +392,12 @@ TEST_F(Scep, MessagesAreRefused) {
     oid.back() = octet;
     return oid;
   };
-  Asked stranger, re_signed, no_certificate, no_content, triple, wrong_recipient, another_key;
+  Asked stranger, re_signed, no_certificate, no_content, no_data, triple, wrong_recipient, another_key;
   stranger.signer = other_key();
   re_signed.signs = other_key();
   no_certificate.without_certificate = true;
   no_content.without_content = true;
+  no_data.content_type = oid::enveloped_data;
   triple.cipher = cms::Cipher::des3_cbc;
   wrong_recipient.recipient = self_signed(*other_key());
   another_key.content = csr_for(*other_key());
@@ -438,6 +446,7 @@ TEST_F(Scep, MessagesAreRefused) {
       {"3.1", "no certificate of the signer", no_certificate, "1"},
       {"3.1", "signed by another key", re_signed, "1"},
       {"3.1", "no content", no_content, "1"},
+      {"3.2", "what is signed is an envelope by its type", no_data, "1"},
       {"2.9", "an unknown digest",
        spoilt({},
               [=](Bytes& message) {
@@ -499,7 +508,14 @@ TEST_F(Scep, MessagesAreRefused) {
          return asked;
        }(),
        "2"},
-      {"2.7", "GetCRL", of_type("22"), "2"},
+      {"3.3.4", "GetCRL of a request", of_type("22"), "2"},
+      {"3.3.4", "GetCRL of nothing",
+       [&] {
+         Asked asked = of_type("22");
+         asked.content = Bytes{5, 0};
+         return asked;
+       }(),
+       "2"},
   };
   for (const char* type : {"0", "1", "3", "4", "16", "23", "99", "119"})
     rows.push_back({"3.2.1.2", std::string("messageType ") + type, of_type(type), "2"});
@@ -569,6 +585,170 @@ TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {
   Asked late = renewal(csr, "x4");
   late.certificate = old;
   expect({{"2.5", "expired", late, "2"}});
+}
+
+// IssuerAndSerialNumber (RFC 5652 10.2.4).
+Bytes issuer_and_serial(ByteView issuer, const Serial& serial) {
+  der::Writer writer(256);
+  writer.sequence([&] {
+    writer.integer(serial.octets());
+    writer.raw(issuer);
+  });
+  return writer.bytes();
+}
+
+TEST_F(Scep, GetCrlGivesTheCrlOfTheIssuerAlone) {
+  const auto mine = ask({}).certificates.front();
+  const auto view = *x509::parse_certificate(mine);
+  const auto asked = [&](ByteView issuer, const Serial& serial, const char* transaction) {
+    Asked one;
+    one.type = "22";
+    one.content = issuer_and_serial(issuer, serial);
+    one.transaction = transaction;
+    return one;
+  };
+  expect({{"3.3.4", "while there is none", asked(view.issuer, view.serial, "c1"), "2"}});
+  const Bytes crl = {0x30, 3, 2, 1, 42};
+  host_.fake_issuer.published_crl = crl;
+  const Answered answered = ask(asked(view.issuer, view.serial, "c2"));
+  EXPECT_EQ(answered.status, "0");
+  EXPECT_EQ(answered.content, cms::certs_only({}, {ByteView(crl)})) << "RFC 8894 2.7";
+  expect({{"3.3.4", "of another issuer", asked(view.subject, view.serial, "c3"), "4"},
+          {"3.3.4", "of a certificate that is not ours", asked(view.issuer, *Serial::from_text("1234"), "c4"),
+           "4"}});
+  host_.fake_issuer.published_crl.resize(5 * 1024 * 1024);
+  expect({{"3.3.4", "too large for an answer", asked(view.issuer, view.serial, "c5"), "2"}});
+}
+
+TEST_F(Scep, GetCaCertIsOneCertificateOrAListAsItIsWanted) {
+  struct Row {
+    const char* name;
+    CaCertificates wanted;
+    const char* type;
+    std::size_t certificates;  // 0: one, as it is
+  };
+  for (const Row& row :
+       {Row{"registrar and authority", CaCertificates::as_many, "application/x-x509-ca-ra-cert", 2},
+        Row{"the registrar alone", CaCertificates::one, "application/x-x509-ca-cert", 0},
+        Row{"always a list", CaCertificates::in_a_list, "application/x-x509-ca-ra-cert", 2}}) {
+    SCOPED_TRACE(row.name);
+    Options options;
+    options.ca_certificates = row.wanted;
+    open(std::move(options));
+    const Response response = send(Method::get, "operation=GetCACert");
+    EXPECT_EQ(response.headers.front().value, row.type) << "RFC 8894 4.2.1";
+    if (row.certificates == 0)
+      EXPECT_TRUE(equal(as_bytes(response.body), registrar()));
+    else
+      EXPECT_EQ(cms::parse_signed(as_bytes(response.body))->certificates.size(), row.certificates);
+  }
+}
+
+TEST_F(Scep, RenewalIsGrantedRefusedOrOnlyListed) {
+  struct Row {
+    bool granted, listed;
+  };
+  open();
+  const Bytes mine = ask({}).certificates.front();
+  for (const Row& row : {Row{true, true}, Row{false, true}, Row{false, false}}) {
+    SCOPED_TRACE(row.granted ? "granted" : row.listed ? "listed" : "refused");
+    Options options;
+    options.renewals = row.granted;
+    options.list_renewals = row.listed;
+    open(std::move(options));
+    const std::string listed = send(Method::get, "operation=GetCACaps").body;
+    EXPECT_EQ(listed.find("Renewal\n") != std::string::npos, row.listed);
+    Asked asked;
+    asked.type = "17";
+    asked.certificate = mine;
+    asked.content = csr_for(*client_key(), "");
+    asked.transaction = row.granted ? "granted" : row.listed ? "listed" : "refused";
+    EXPECT_EQ(ask(asked).fail, row.granted ? "" : "2");
+    // The challenge is as good as ever.
+    asked.content = csr_for(*client_key());
+    asked.transaction += " by challenge";
+    EXPECT_EQ(ask(asked).status, "0");
+  }
+}
+
+TEST_F(Scep, RefusalsAreAudited) {
+  Asked asked;
+  asked.content = csr_for(*client_key(), "wrong");
+  asked.transaction = "audited";
+  ask(asked);
+  ASSERT_EQ(host_.audited.lines().size(), 1U);
+  const std::string line = host_.audited.lines().front();
+  for (const char* part : {"scep.refused", "transaction=audited", "type=19", "challengePassword is wrong"})
+    EXPECT_NE(line.find(part), std::string::npos) << line;
+  ask({});
+  EXPECT_EQ(host_.audited.lines().size(), 1U) << "what is granted is audited by who signs";
+}
+
+TEST_F(Scep, WebhooksAreAskedAboutChallengesThatNobodyKnows) {
+  std::vector<std::string> bodies;
+  std::string authorization;
+  OutboundAnswer said{200, R"({"allow":true})", ""};
+  host_.fake_outbound.answer_post = [&](const OutboundMessage& message) -> Result<OutboundAnswer> {
+    bodies.push_back(message.body);
+    authorization = message.authorization ? message.authorization->reveal() : "";
+    EXPECT_EQ(message.url, "https://inventory.example.test/scep");
+    EXPECT_EQ(message.content_type, "application/json");
+    return said;
+  };
+  Options options;
+  options.webhook = Webhook::Place{"https://inventory.example.test/scep", Secret("Bearer t0ken"), ""};
+  open(std::move(options));
+  const auto asked = [](const char* transaction, const char* challenge = "from the inventory") {
+    Asked one;
+    one.content = csr_for(*client_key(), challenge);
+    one.transaction = transaction;
+    return one;
+  };
+  EXPECT_EQ(ask(asked("known", "correct horse")).status, "0");
+  EXPECT_TRUE(bodies.empty()) << "the challenge is known here";
+  const Answered first = ask(asked("w"));
+  EXPECT_EQ(first.status, "0");
+  ASSERT_EQ(bodies.size(), 1U);
+  EXPECT_EQ(authorization, "Bearer t0ken");
+  const auto told = json::parse(bodies.front());
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->text_at("transaction"), "w");
+  EXPECT_EQ(told->text_at("challenge"), "from the inventory");
+  EXPECT_EQ(told->text_at("subject"), "CN=router-7");
+  EXPECT_EQ(told->text_at("key"), "rsa-2048");
+  EXPECT_EQ(told->text_at("csr"), base64::encode(csr_for(*client_key(), "from the inventory")));
+  EXPECT_EQ(told->find("names")->array()->at(0).text()->c_str(), std::string("router-7.example.test"));
+
+  // Whoever asks again under the same name is remembered.
+  said = {200, R"({"allow":false})", ""};
+  EXPECT_EQ(ask(asked("w")).status, "0");
+  EXPECT_EQ(bodies.size(), 1U);
+
+  const OutboundAnswer refusals[] = {{200, R"({"allow":false,"reason":"not ours"})", ""},
+                                     {200, R"({"allow":"true"})", ""},
+                                     {200, R"({"allow":1})", ""},
+                                     {200, R"({"allow":null})", ""},
+                                     {200, R"({"Allow":true})", ""},
+                                     {200, R"({"allow":true)", ""},
+                                     {200, R"([true])", ""},
+                                     {200, "true", ""},
+                                     {200, "", ""},
+                                     {201, R"({"allow":true})", ""},
+                                     {204, "", ""},
+                                     {302, R"({"allow":true})", ""},
+                                     {403, R"({"allow":true})", ""}};
+  std::size_t number = 0;
+  for (const OutboundAnswer& refusal : refusals) {
+    said = refusal;
+    const std::string name = "no " + std::to_string(number++);
+    expect({{"2.4", refusal.body, asked(name.c_str()), "2"}});
+  }
+  EXPECT_NE(host_.audited.lines().front().find("refused: not ours"), std::string::npos);
+  // Nobody answers: the client comes again.
+  said = {502, R"({"allow":true})", ""};
+  EXPECT_EQ(ask(asked("later")).http, 503);
+  host_.fake_outbound.answer_post = {};
+  EXPECT_EQ(ask(asked("later")).http, 503);
 }
 
 }  // namespace

@@ -188,5 +188,15 @@ TEST(AuditChain, ShowsALostEndOnlyByItsHead) {
   EXPECT_NE(verdict->head, whole.back().hash);
 }
 
+TEST(AuditAllowance, LetsStrangersCauseSoManyLinesAMinute) {
+  AuditAllowance allowance;
+  const Time minute = std::chrono::sys_days{std::chrono::year{2026} / 11 / 22};
+  for (std::uint64_t i = 0; i < AuditAllowance::lines_a_minute; ++i)
+    EXPECT_EQ(allowance.take(minute + std::chrono::milliseconds{i}), std::optional<std::uint64_t>(0));
+  for (int i = 0; i < 7; ++i) EXPECT_FALSE(allowance.take(minute + std::chrono::seconds{59}));
+  EXPECT_EQ(allowance.take(minute + std::chrono::seconds{60}), std::optional<std::uint64_t>(7));
+  EXPECT_EQ(allowance.take(minute + std::chrono::seconds{61}), std::optional<std::uint64_t>(0));
+}
+
 }  // namespace
 }  // namespace hanaper::services

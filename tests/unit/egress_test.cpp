@@ -1,3 +1,4 @@
+#include "http/answer_reader.hpp"
 #include "http/outbound.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
@@ -74,6 +75,33 @@ struct Case {
   const char* address;
   bool open;
 };
+
+TEST(Urls, AreReadAsPlaceAndTarget) {
+  struct Row {
+    const char* url;
+    const char* host;  // "": no URL of http or https
+    std::uint16_t port;
+    const char* target;
+    bool tls;
+  };
+  for (const Row& row :
+       {Row{"http://a.test", "a.test", 80, "/", false},
+        Row{"https://a.test:8443/x?y=z#part", "a.test", 8443, "/x?y=z", true},
+        Row{"https://[::1]:99/", "::1", 99, "/", true}, Row{"https://a.test?x", "a.test", 443, "/?x", true},
+        Row{"ftp://a.test/", "", 0, "", false}, Row{"https://", "", 0, "", false},
+        Row{"https://user@a.test/", "", 0, "", false}, Row{"https://a.test:99999/", "", 0, "", false},
+        Row{"https://a.test:x/", "", 0, "", false}, Row{"https://a.test/ HTTP/1.1\r\nX: y", "", 0, "", false},
+        Row{"/relative", "", 0, "", false}}) {
+    SCOPED_TRACE(row.url);
+    const auto place = read_url(row.url);
+    ASSERT_EQ(place.has_value(), *row.host != '\0');
+    if (!place) continue;
+    EXPECT_EQ(place->host, row.host);
+    EXPECT_EQ(place->port, row.port);
+    EXPECT_EQ(place->target, row.target);
+    EXPECT_EQ(place->tls, row.tls);
+  }
+}
 
 TEST(EgressPolicy, LetsDenyWinOverPermitAndPermitOverTheDefault) {
   const Case table[] = {

@@ -115,7 +115,8 @@ TEST_F(Registrars, AreAskedForByThePipeline) {
   const auto none = pipeline_.registrar(call);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().detail,
-            "authority.issuing.registrar: a key is wanted, \"instance:label\"; hanaper init makes it");
+            "authority.issuing.registrar: a key is wanted, \"instance:label\"; hanaper init makes it; "
+            "or \"authority\" for its own, if that is RSA");
 }
 
 }  // namespace

@@ -109,6 +109,14 @@ bool List::is_due(Time now) const {
   return now - made >= (delta_ ? options_.delta : options_.every);
 }
 
+Result<Bytes> List::der(ByteCount limit) const {
+  const auto served = current();
+  if (!served) return not_found("the CRL has not been made yet");
+  if (served->row().size > limit.value)
+    return unsupported("the CRL has " + std::to_string(served->row().size) + " octets");
+  return served->der();
+}
+
 Status List::tend(Call& call) {
   const std::lock_guard lock(making_);
   if (!current())

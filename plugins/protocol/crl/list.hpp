@@ -47,6 +47,10 @@ class List {
     touched_ = true;
   }
 
+  // [worker] The same as octets. not_found when there is none yet; unsupported when it is larger than
+  // `limit`; unavailable.
+  Result<Bytes> der(ByteCount limit) const;
+
   // [worker] Loads what is on disk, makes a new one if it is time.
   Status tend(Call& call);
   // [worker] Makes one now.

@@ -124,6 +124,9 @@ void Crl::add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const Li
   List& list = lists_.emplace_back(options_, *host_, issuer, shard, delta, place);
   files_.emplace(file, &list);
   host_->health().check("crl" + file, [&list] { return list.health(); });
+  if (delta) return;
+  for (StatusAuthority* authority : place.of)
+    authority->offer_crl(shard, [&list](ByteCount limit) { return list.der(limit); });
 }
 
 Status Crl::start() {

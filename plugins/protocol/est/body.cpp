@@ -10,6 +10,12 @@ constexpr std::string_view boundary = "hanaper_est_part";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  return text;
+}
+
 }  // namespace
 
 Result<Bytes> decode_body(ByteView body) {
@@ -42,11 +48,24 @@ Response multipart(const std::vector<Part>& parts) {
   return response;
 }
 
+bool has_smime_type(std::string_view content_type, std::string_view wanted) {
+  constexpr std::string_view name = "smime-type=";
+  for (std::size_t at = content_type.find(';'); at != std::string_view::npos;) {
+    std::string_view parameter = content_type.substr(at + 1);
+    at = content_type.find(';', at + 1);
+    parameter = trimmed(parameter.substr(0, parameter.find(';')));
+    if (parameter.size() < name.size() || !Request::same_name(parameter.substr(0, name.size()), name))
+      continue;
+    parameter.remove_prefix(name.size());
+    if (parameter.size() >= 2 && parameter.starts_with('"') && parameter.ends_with('"'))
+      parameter = parameter.substr(1, parameter.size() - 2);
+    return Request::same_name(parameter, wanted);
+  }
+  return true;
+}
+
 bool is_media_type(std::string_view content_type, std::string_view media_type) {
-  std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (!type.empty() && is_space(type.back())) type.remove_suffix(1);
-  while (!type.empty() && is_space(type.front())) type.remove_prefix(1);
-  return Request::same_name(type, media_type);
+  return Request::same_name(trimmed(content_type.substr(0, content_type.find(';'))), media_type);
 }
 
 }  // namespace hanaper::est

@@ -24,4 +24,8 @@ Response multipart(const std::vector<Part>& parts);
 // Whether a Content-Type is that media type; its parameters do not matter.
 bool is_media_type(std::string_view content_type, std::string_view media_type);
 
+// Whether its parameter smime-type (RFC 5751 3.2.2), in whatever case and quoted or not, is that; true also
+// when it has none.
+bool has_smime_type(std::string_view content_type, std::string_view wanted);
+
 }  // namespace hanaper::est

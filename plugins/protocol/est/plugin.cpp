@@ -15,11 +15,19 @@ constexpr SettingKey keys[] = {
     {"csrattrs", SettingType::texts, "[]", nullptr,
      "what requests ought to have: challenge-password, key types, signature schemes, extension=OID, object "
      "identifiers"},
+    {"csr_template", SettingType::boolean, "false", nullptr,
+     "tell clients what the profile wants as a template of a request too (RFC 9908); those who read it pass "
+     "over the rest of csrattrs"},
     {"server_key", SettingType::text, "", nullptr, "key type that serverkeygen makes; not offered without"},
     {"transport_secrets", SettingType::path, "", nullptr,
      "file of AES keys that private keys are encrypted with, one identifier:key a line, hexadecimal"},
     {"transport_certificates", SettingType::path, "", nullptr,
      "PEM certificates that private keys are encrypted to, beside the client's own"},
+    {"full_cmc", SettingType::boolean, "false", nullptr,
+     "offer fullcmc (RFC 5272); the pipeline's authority needs a registrar, who signs the answers"},
+    {"cmc_secrets", SettingType::path, "", nullptr,
+     "file of shared secrets that requests to fullcmc prove their identity with, one identification:secret a "
+     "line"},
     {"line_breaks", SettingType::boolean, "false", nullptr,
      "send base64 in lines of 76 characters, as old clients want it"},
 };
@@ -41,8 +49,18 @@ class Est final : public Protocol {
                                                       : ChannelBinding::if_present;
     HANAPER_CHECK(read_csr_attributes(settings, options));
     HANAPER_CHECK(read_server_key(settings, options));
+    HANAPER_CHECK(read_full_cmc(settings, options));
     options.lines = settings.boolean("line_breaks");
-    service_ = std::make_unique<Service>(std::move(options), host, host.issuer(settings.text("pipeline")));
+    issuer_ = &host.issuer(settings.text("pipeline"));
+    full_cmc_ = options.full_cmc.has_value();
+    service_ = std::make_unique<Service>(std::move(options), host, *issuer_);
+    return {};
+  }
+  // Without a registrar nobody could answer: better told now than to the first client.
+  Status start() override {
+    if (!full_cmc_) return {};
+    Call call{"est-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+    HANAPER_CHECK(issuer_->registrar(call));
     return {};
   }
 
@@ -57,10 +75,23 @@ class Est final : public Protocol {
     if (options.channel_binding == ChannelBinding::required &&
         std::ranges::find(texts, "challenge-password") == texts.end())
       texts.insert(texts.begin(), "challenge-password");
-    if (texts.empty()) return {};
-    auto attributes = csr_attributes(texts);
+    options.csr_template = settings.boolean("csr_template");
+    auto attributes = listed_attributes(texts);
     if (!attributes) return settings.error("csrattrs", attributes.error().detail);
     options.csr_attributes = *std::move(attributes);
+    return {};
+  }
+
+  static Status read_full_cmc(const Settings& settings, Options& options) {
+    const std::string path = settings.text_or("cmc_secrets", "");
+    if (!settings.boolean("full_cmc"))
+      return path.empty() ? Status{}
+                          : Status(settings.error("cmc_secrets", "means nothing without full_cmc"));
+    options.full_cmc.emplace();
+    if (path.empty()) return {};
+    auto secrets = load_cmc_secrets(path);
+    if (!secrets) return settings.error("cmc_secrets", secrets.error().detail);
+    options.full_cmc = *std::move(secrets);
     return {};
   }
 
@@ -81,6 +112,8 @@ class Est final : public Protocol {
     return {};
   }
 
+  Issuer* issuer_ = nullptr;
+  bool full_cmc_ = false;
   std::unique_ptr<Service> service_;
 };
 

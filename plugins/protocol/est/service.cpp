@@ -1,6 +1,7 @@
 #include "service.hpp"
 
 #include "body.hpp"
+#include "csr_attributes.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/cms.hpp>
@@ -92,7 +93,12 @@ Service::Service(Options options, Host& host, Issuer& issuer)
       pending_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
                                       {{"result", "pending"}})),
       refused_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
-                                      {{"result", "refused"}})) {}
+                                      {{"result", "refused"}})) {
+  if (!options_.full_cmc) return;
+  CmcSecrets secrets;
+  for (const auto& [name, secret] : *options_.full_cmc) secrets.emplace(name, secret.clone());
+  full_cmc_.emplace(std::move(secrets), host, issuer);
+}
 
 Response Service::handle(const Request& request, Call& call) {
   auto response = dispatch(request, call);
@@ -103,7 +109,8 @@ Result<Response> Service::dispatch(const Request& request, Call& call) {
   const std::string_view tail = request.tail;
   const bool reads = tail == "/cacerts" || tail == "/csrattrs";
   const bool writes = tail == "/simpleenroll" || tail == "/simplereenroll" ||
-                      (tail == "/serverkeygen" && options_.server_key.has_value());
+                      (tail == "/serverkeygen" && options_.server_key.has_value()) ||
+                      (tail == "/fullcmc" && full_cmc_.has_value());
   if (reads && request.method != Method::get && request.method != Method::head)
     return method_not_allowed("GET");
   if (writes && request.method != Method::post) return method_not_allowed("POST");
@@ -112,12 +119,33 @@ Result<Response> Service::dispatch(const Request& request, Call& call) {
   if (!writes) return not_found("there is no such operation here");
   auto response = tail == "/simpleenroll"     ? simple_enroll(request, call)
                   : tail == "/simplereenroll" ? simple_reenroll(request, call)
+                  : tail == "/fullcmc"        ? full_cmc(request, call)
                                               : server_keygen(request, call);
-  if (response)
-    enrolled_.add();
-  else
-    (response.error().code == Code::pending ? pending_ : refused_).add();
+  if (response) {
+    (response->status == 200 ? enrolled_ : response->status == 202 ? pending_ : refused_).add();
+  } else if (response.error().code == Code::pending) {
+    pending_.add();
+  } else {
+    refused_.add();
+    report(response.error(), request, call);
+  }
   return response;
+}
+
+// Who shows no credentials at all asks how to; what fails on our side is the log's.
+void Service::report(const Error& error, const Request& request, Call& call) {
+  const bool asks = error.code == Code::unauthenticated && request.header("authorization").empty() &&
+                    (request.tls == nullptr || request.tls->chain.empty());
+  if (asks || error.code == Code::internal || error.code == Code::unavailable) return;
+  const Status written = host_.audit("est.refused",
+                                     {{"operation", std::string(request.tail.substr(1))},
+                                      {"address", std::string(request.address)},
+                                      {"error", error.detail},
+                                      {"call", call.id}},
+                                     call);
+  if (!written)
+    host_.log().warning("a refusal is not in the audit",
+                        {{"error", written.error().detail}, {"call", call.id}});
 }
 
 std::string Service::encoded(ByteView octets) const { return encode_body(octets, options_.lines); }
@@ -131,10 +159,15 @@ Result<Response> Service::ca_certificates() const {
 }
 
 Result<Response> Service::csr_attributes() const {
-  if (options_.csr_attributes.empty()) return Response{204, {}, {}};
+  std::vector<Bytes> elements = options_.csr_attributes;
+  if (options_.csr_template) {
+    HANAPER_TRY(const RequestForm form, issuer_.request_form(""));
+    elements.push_back(template_attribute(form));
+  }
+  if (elements.empty()) return Response{204, {}, {}};
   return Response{200,
                   {{"Content-Type", "application/csrattrs"}, {"Content-Transfer-Encoding", "base64"}},
-                  encoded(options_.csr_attributes)};
+                  encoded(est::csr_attributes(elements))};
 }
 
 // RFC 7030 4.2.3: "containing only the certificate that was issued."
@@ -152,15 +185,16 @@ Result<Service::Asked> Service::read(const Request& request, Call& call) {
   HANAPER_TRY(Bytes body, decode_body(request.body));
   Asked asked{std::move(identity), std::move(body), {}};
   HANAPER_TRY(asked.csr, x509::parse_csr(asked.body));
-  HANAPER_CHECK(check_channel_binding(request, asked));
+  HANAPER_CHECK(check_channel_binding(request, asked.identity, asked.csr));
   return asked;
 }
 
 // RFC 7030 3.5: "If tls-unique information is included by the client, the server MUST verify it." RFC 9266
 // for TLS 1.3. A registration authority has verified it already, on a connection of its own (3.7).
-Status Service::check_channel_binding(const Request& request, const Asked& asked) const {
-  if (options_.channel_binding == ChannelBinding::off || is_registration_authority(asked.identity)) return {};
-  const std::string_view shown = asked.csr.challenge_password;
+Status Service::check_channel_binding(const Request& request, const Identity& identity,
+                                      const x509::CsrView& csr) const {
+  if (options_.channel_binding == ChannelBinding::off || is_registration_authority(identity)) return {};
+  const std::string_view shown = csr.challenge_password;
   if (shown.empty()) {
     if (options_.channel_binding == ChannelBinding::if_present) return {};
     return bad_csr("the request has no challengePassword that links it to this TLS connection");
@@ -232,6 +266,28 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
   return multipart(
       {std::move(key_part),
        {std::string(certs_only_type), encoded(cms::certs_only({ByteView(issued.certificate)}))}});
+}
+
+// RFC 7030 4.3.2: "A CMC response with the content-type of "application/pkcs7-mime" MUST be included in the
+// response data for any CMC error response."
+Result<Response> Service::full_cmc(const Request& request, Call& call) {
+  HANAPER_TRY(const Identity identity, issuer_.authenticate(request, call));
+  const std::string_view type = request.header("content-type");
+  if (!is_media_type(type, "application/pkcs7-mime") || !has_smime_type(type, "CMC-request"))
+    return malformed("the Content-Type is not application/pkcs7-mime; smime-type=CMC-request");
+  HANAPER_TRY(const Bytes body, decode_body(request.body));
+  const auto check = [&](const x509::CsrView& csr) { return check_channel_binding(request, identity, csr); };
+  HANAPER_TRY(const FullCmc::Answer answer, full_cmc_->handle(body, identity, check, call));
+  if (!answer.text.empty()) report(forbidden(answer.text), request, call);
+  Response response{answer.failed    ? 400
+                    : answer.pending ? 202
+                                     : 200,
+                    {{"Content-Type", "application/pkcs7-mime; smime-type=CMC-response"},
+                     {"Content-Transfer-Encoding", "base64"}},
+                    encoded(answer.der)};
+  if (answer.pending && answer.pending->retry_after)
+    response.with("Retry-After", std::to_string(answer.pending->retry_after->count()));
+  return response;
 }
 
 Response Service::present(const Error& error, Call& call) const {

@@ -1,6 +1,7 @@
 // The operations of one label.
 #pragma once
 
+#include "full_cmc.hpp"
 #include "key_delivery.hpp"
 
 #include <hanaper/host.hpp>
@@ -12,10 +13,12 @@ enum class ChannelBinding : std::uint8_t { off, if_present, required };
 
 struct Options {
   ChannelBinding channel_binding = ChannelBinding::if_present;
-  Bytes csr_attributes;               // DER; empty: none
+  std::vector<Bytes> csr_attributes;  // elements of CsrAttrs
+  bool csr_template = false;          // one more of them, from the profile
   std::optional<KeySpec> server_key;  // what serverkeygen makes; nothing: not offered
   TransportKeys transport_keys;
-  bool lines = false;  // base64 in lines
+  std::optional<CmcSecrets> full_cmc = {};  // nothing: not offered
+  bool lines = false;                       // base64 in lines
 };
 
 // A CSR of 64 KiB in base64 with line breaks.
@@ -47,17 +50,22 @@ class Service {
   Result<Response> simple_reenroll(const Request& request, Call& call);
   Result<Response> server_keygen(const Request& request, Call& call);
 
+  Result<Response> full_cmc(const Request& request, Call& call);
+
   Result<Asked> read(const Request& request, Call& call);
-  Status check_channel_binding(const Request& request, const Asked& asked) const;
+  Status check_channel_binding(const Request& request, const Identity& identity,
+                               const x509::CsrView& csr) const;
   Status check_renewal(const Request& request, const Asked& asked) const;
   Result<Issued> issue(const Asked& asked, ByteView csr, Call& call);
   Response certificate_response(ByteView certificate) const;
+  void report(const Error& error, const Request& request, Call& call);
   Response present(const Error& error, Call& call) const;
   std::string encoded(ByteView octets) const;
 
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  std::optional<FullCmc> full_cmc_;  // constant once constructed
   Counter& enrolled_;
   Counter& pending_;
   Counter& refused_;

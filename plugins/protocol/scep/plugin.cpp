@@ -1,6 +1,8 @@
 // The door of protocol/scep.
 #include "service.hpp"
 
+#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -17,6 +19,17 @@ constexpr SettingKey keys[] = {
     {"chain", SettingType::boolean, "true", nullptr,
      "send the authority's certificates together with the issued one"},
     {"legacy", SettingType::boolean, "false", nullptr, "take 3DES and SHA-1 as well, and say so"},
+    {"webhook", SettingType::text, "", nullptr,
+     "http or https URL that is asked about challenges which are not known here"},
+    {"webhook_authorization", SettingType::secret, "", nullptr,
+     "value of the Authorization field that the webhook is asked with, as in \"Bearer ...\""},
+    {"webhook_roots", SettingType::path, "", nullptr,
+     "PEM certificates that an https webhook is certified by; the system's without"},
+    {"renewal", SettingType::text, "granted", "granted|refused|listed",
+     "whether a certificate renews itself; listed: refused, but named by GetCACaps"},
+    {"ca_certificates", SettingType::text, "auto", "auto|one|list",
+     "what GetCACert answers: one certificate as it is and several as SignedData, the registrar's alone, or "
+     "always SignedData"},
 };
 
 class Scep final : public Protocol, public Operable {
@@ -28,6 +41,13 @@ class Scep final : public Protocol, public Operable {
       return settings.error("challenge", "at least 8 octets are wanted");
     options.legacy = settings.boolean("legacy");
     options.chain = settings.boolean("chain");
+    HANAPER_CHECK(read_webhook(settings, options));
+    options.renewals = settings.text("renewal") == "granted";
+    options.list_renewals = settings.text("renewal") != "refused";
+    const std::string wanted = settings.text("ca_certificates");
+    options.ca_certificates = wanted == "one"    ? CaCertificates::one
+                              : wanted == "list" ? CaCertificates::in_a_list
+                                                 : CaCertificates::as_many;
     lifetime_ = settings.duration("challenge_lifetime");
     url_ = host.public_url();
     issuer_ = &host.issuer(settings.text("pipeline"));
@@ -63,6 +83,26 @@ class Scep final : public Protocol, public Operable {
   }
 
  private:
+  static Status read_webhook(const Settings& settings, Options& options) {
+    const std::string url = settings.text_or("webhook", "");
+    for (const char* key : {"webhook_authorization", "webhook_roots"})
+      if (url.empty() && settings.has(key)) return settings.error(key, "means nothing without webhook");
+    if (url.empty()) return {};
+    if (!url.starts_with("https://") && !url.starts_with("http://"))
+      return settings.error("webhook", "a URL of http or https is wanted");
+    Webhook::Place place{url, {}, {}};
+    if (settings.has("webhook_authorization"))
+      place.authorization = settings.secret("webhook_authorization").clone();
+    if (const std::string roots = settings.text_or("webhook_roots", ""); !roots.empty()) {
+      auto pem = files::read(roots, 1024 * 1024);
+      if (!pem) return settings.error("webhook_roots", pem.error().detail);
+      if (!pem::decode(*pem)) return settings.error("webhook_roots", roots + ": no PEM");
+      place.roots = *std::move(pem);
+    }
+    options.webhook = std::move(place);
+    return {};
+  }
+
   std::string url_;
   std::chrono::milliseconds lifetime_{};
   Issuer* issuer_ = nullptr;

@@ -3,6 +3,7 @@
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 
 #include <algorithm>
 
@@ -12,6 +13,8 @@ namespace {
 constexpr std::string_view message_type = "application/x-pki-message";
 // For as long a request that waits for approval can be asked about.
 constexpr auto kept_for = std::chrono::days{90};
+// Of a CRL that is sent in an answer, in memory several times over.
+constexpr ByteCount crl_limit{4 * 1024 * 1024};
 
 Response text_response(int status, std::string text) {
   return Response{status, {{"Content-Type", "text/plain"}}, std::move(text)};
@@ -82,8 +85,13 @@ Service::Service(Options options, Host& host, Issuer& issuer)
           host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.", {{"status", "success"}})),
       pending_(
           host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.", {{"status", "pending"}})),
-      failed_(host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.",
-                                     {{"status", "failure"}})) {}
+      failed_(
+          host.metrics().counter("hanaper_scep_answers_total", "Answers by SCEP.", {{"status", "failure"}})) {
+  if (options_.webhook)
+    webhook_.emplace(Webhook::Place{options_.webhook->url, options_.webhook->authorization.clone(),
+                                    options_.webhook->roots},
+                     host);
+}
 
 Response Service::handle(const Request& request, Call& call) {
   const bool post = request.method == Method::post;
@@ -112,20 +120,33 @@ Response Service::present(const Error& error, Call& call) const {
 
 // RFC 8894 3.5.2. One client takes AES for granted only where SHA-384 is listed.
 std::string Service::capabilities() const {
-  std::string text = "AES\nPOSTPKIOperation\nRenewal\nSHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
+  std::string text = "AES\nPOSTPKIOperation\n";
+  if (options_.list_renewals) text += "Renewal\n";
+  text += "SHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
   if (options_.legacy) text += "DES3\nSHA-1\n";
   return text;
 }
 
-// RFC 8894 4.2.1.2: "a degenerate certificates-only CMS SignedData message"; the registrar's comes first.
+// The one that clients encrypt to comes first.
+std::vector<Bytes> Service::ca_certificates_to_send(const Registrar& registrar) const {
+  std::vector<Bytes> certificates = {to_bytes(registrar.certificate())};
+  if (options_.ca_certificates == CaCertificates::one) return certificates;
+  for (Bytes& certificate : issuer_.path())
+    if (certificate != certificates.front()) certificates.push_back(std::move(certificate));
+  return certificates;
+}
+
+// RFC 8894 4.2.1: "a single X.509 CA certificate", or "a degenerate certificates-only CMS SignedData
+// message".
 Result<Response> Service::ca_certificates(Call& call) {
   HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
-  const std::vector<Bytes> path = issuer_.path();
-  std::vector<ByteView> certificates = {registrar->certificate()};
-  certificates.insert(certificates.end(), path.begin(), path.end());
+  const std::vector<Bytes> certificates = ca_certificates_to_send(*registrar);
+  const bool alone = certificates.size() == 1 && options_.ca_certificates != CaCertificates::in_a_list;
+  const Bytes body =
+      alone ? certificates.front() : cms::certs_only({certificates.begin(), certificates.end()});
   return Response{200,
-                  {{"Content-Type", "application/x-x509-ca-ra-cert"}},
-                  std::string(as_text(cms::certs_only(certificates)))};
+                  {{"Content-Type", alone ? "application/x-x509-ca-cert" : "application/x-x509-ca-ra-cert"}},
+                  std::string(as_text(body))};
 }
 
 Result<Response> Service::pki_operation(const Request& request, Call& call) {
@@ -152,8 +173,7 @@ Result<Response> Service::pki_operation(const Request& request, Call& call) {
     reply.status = PkiStatus::pending;
     pending_.add();
   } else if (auto* failure = std::get_if<Failure>(&outcome)) {
-    host_.log().info("SCEP request refused",
-                     {{"transaction", header.transaction}, {"error", failure->text}, {"call", call.id}});
+    report(header, *failure, request, call);
     reply.failure = std::move(*failure);
     failed_.add();
   } else {
@@ -163,6 +183,22 @@ Result<Response> Service::pki_operation(const Request& request, Call& call) {
   }
   HANAPER_TRY(const Bytes der, sign_reply(header, reply, hash, *registrar));
   return Response{200, {{"Content-Type", std::string(message_type)}}, std::string(as_text(der))};
+}
+
+// Refusals are nobody's secret, and somebody may have to answer for them.
+void Service::report(const Header& header, const Failure& failure, const Request& request, Call& call) {
+  host_.log().info("SCEP request refused",
+                   {{"transaction", header.transaction}, {"error", failure.text}, {"call", call.id}});
+  const Status written = host_.audit("scep.refused",
+                                     {{"transaction", header.transaction},
+                                      {"type", std::to_string(header.type)},
+                                      {"address", std::string(request.address)},
+                                      {"error", failure.text},
+                                      {"call", call.id}},
+                                     call);
+  if (!written)
+    host_.log().warning("a refusal is not in the audit",
+                        {{"error", written.error().detail}, {"call", call.id}});
 }
 
 // From a message to a request that its signer has made for us. `hash`: what he can read, as soon as it is
@@ -182,6 +218,9 @@ Service::Outcome<Service::Opened> Service::open(Message message, Registrar& regi
     return failed(
         verified.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
         verified.error().detail);
+  // RFC 8894 3.2: "The eContentType in encapsulatedContentInfo MUST be data".
+  if (oid::data != message.content.content_type)
+    return failed(FailInfo::bad_message_check, "what is signed is not data");
   if (!message.content.content) return failed(FailInfo::bad_message_check, "the message has no content");
   auto content = decrypt(*message.content.content, registrar, opened.cipher);
   if (auto* failure = std::get_if<Failure>(&content)) return std::move(*failure);
@@ -240,9 +279,9 @@ Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
     case MessageType::poll:
       return poll(opened, call);
     case MessageType::get_certificate:
-      return get_certificate(opened, call);
+      return get_certificate(opened);
     case MessageType::get_crl:
-      return Failure{FailInfo::bad_request, "CRLs are fetched from where the certificates say"};
+      return get_crl(opened);
   }
   return Failure{FailInfo::bad_request,
                  "there is no messageType " + std::to_string(opened.message.header.type)};
@@ -260,7 +299,7 @@ Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
       return Failure{FailInfo::bad_request, "the transactionID belongs to another request"};
     return issue(opened, **known, call);
   }
-  auto grant = authorise(opened, *csr);
+  auto grant = authorise(opened, *csr, call);
   if (auto* failure = std::get_if<Failure>(&grant)) return std::move(*failure);
   if (auto* error = std::get_if<Error>(&grant)) return std::move(*error);
   return issue(opened, std::get<Grant>(grant), call);
@@ -268,13 +307,14 @@ Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
 
 // RFC 8894 2.4: a certificate of ours speaks for its owner; a self-signed one says nothing, and a challenge
 // has to.
-Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr) {
+Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr,
+                                                    Call& call) {
   const auto id = issuer_.identify(opened.signer.der);
   if (!id && id.error().code != Code::not_found && id.error().code != Code::malformed) return id.error();
-  if (id) return authorise_renewal(opened, csr, *id);
-  if (static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
+  if (id && options_.renewals) return authorise_renewal(opened, csr, *id);
+  if (!id && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
     return Failure{FailInfo::bad_message_check, "the signer's certificate was not issued here"};
-  return authorise_challenge(opened, csr);
+  return authorise_challenge(opened, csr, call);
 }
 
 Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened, const x509::CsrView& csr,
@@ -297,8 +337,8 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
   return Grant{"scep:renewal:" + id.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
 }
 
-Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened,
-                                                              const x509::CsrView& csr) {
+Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,
+                                                              Call& call) {
   const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
   if (!equal(csr.spki, opened.signer.spki))
     return failed("the request's key is not the one that has signed the message");
@@ -310,6 +350,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
     return grant;
   auto challenge = challenges_.find(shown);
   if (!challenge && challenge.error().code != Code::not_found) return std::move(challenge).error();
+  if (!challenge && webhook_) return authorise_elsewhere(opened, csr, call);
   if (!challenge) return failed("the challengePassword is wrong");
   const auto subject = x509::parse_name(csr.subject);
   if (!challenge->subject.empty() && (!subject || *subject != challenge->subject))
@@ -319,6 +360,19 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
   // Used up together with what it is used for; who asks again under the same name needs none.
   grant.writes = {challenges_.spend(*challenge)};
   grant.writes.push_back(remember(opened, grant));
+  return grant;
+}
+
+// The answer is remembered with the request: who asks again under the same name gets the same certificate,
+// and nobody is asked twice about it.
+Service::Outcome<Service::Grant> Service::authorise_elsewhere(const Opened& opened, const x509::CsrView& csr,
+                                                              Call& call) {
+  const Status allowed =
+      webhook_->ask(opened.message.header.transaction, csr, as_bytes(opened.content.reveal()), call);
+  if (!allowed && is_passing(allowed.error().code)) return allowed.error();
+  if (!allowed) return Failure{FailInfo::bad_request, allowed.error().detail};
+  Grant grant{"scep:webhook", "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  grant.writes = {remember(opened, grant)};
   return grant;
 }
 
@@ -350,8 +404,10 @@ Service::Outcome<Bytes> Service::seal(const Opened& opened, ByteView content) co
 }
 
 Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant, Call& call) {
-  // Nothing is issued that could not be handed over.
-  if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
+  // Nothing is issued that could not be handed over. To RSA keys that can be read everything can.
+  const auto key = x509::parse_public_key(opened.signer.spki);
+  if (!key || key->spec.type != KeyType::rsa)
+    if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
   IssueRequest order;
   order.profile = grant.profile;
   order.requester = grant.requester;
@@ -384,23 +440,46 @@ Service::Outcome<Bytes> Service::poll(const Opened& opened, Call& call) {
   return issue(opened, **known, call);
 }
 
-Service::Outcome<Bytes> Service::get_certificate(const Opened& opened, Call& call) {
-  const Failure none{FailInfo::bad_certificate_id, "there is no such certificate here"};
-  const auto registrar = issuer_.registrar(call);
-  if (!registrar) return registrar.error();
+// RFC 8894 3.3.4: the content is an IssuerAndSerialNumber.
+Service::Outcome<CertificateId> Service::certificate_named(const Opened& opened) const {
   auto reader = der::open(as_bytes(opened.content.reveal()), der::sequence);
   const auto issuer = reader ? reader->expect(der::sequence) : Result<der::Element>(reader.error());
   const auto number = issuer ? reader->read_integer() : Result<ByteView>(issuer.error());
   if (!number || !reader->finish()) return Failure{FailInfo::bad_request, "IssuerAndSerialNumber is wanted"};
-  const auto ours = x509::parse_certificate((*registrar)->certificate());
-  const auto id = issuer_.identify((*registrar)->certificate());
+  const std::vector<Bytes> path = issuer_.path();
+  const auto ours = path.empty() ? Result<x509::CertificateView>(not_found("no certificate"))
+                                 : x509::parse_certificate(path.front());
   const auto serial = Serial::from_der(*number);
-  if (!id && is_passing(id.error().code)) return id.error();
-  if (!ours || !id || !serial || !equal(ours->issuer, issuer->whole)) return none;
-  const auto found = issuer_.status({id->authority, *serial});
+  if (!ours || !serial || !same_subject(ours->subject, issuer->whole))
+    return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
+  return CertificateId{issuer_.authority(), *serial};
+}
+
+Service::Outcome<Bytes> Service::get_certificate(const Opened& opened) {
+  const auto named = certificate_named(opened);
+  if (const auto* failure = std::get_if<Failure>(&named)) return *failure;
+  const auto found = issuer_.status(std::get<CertificateId>(named));
   if (!found && is_passing(found.error().code)) return found.error();
-  if (!found || found->certificate.empty()) return none;
+  if (!found || found->certificate.empty())
+    return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
   return seal(opened, cms::certs_only({ByteView(found->certificate)}));
+}
+
+// RFC 8894 2.7: the answer "contains only the CRL (no certificates)".
+Service::Outcome<Bytes> Service::get_crl(const Opened& opened) {
+  const auto named = certificate_named(opened);
+  if (const auto* failure = std::get_if<Failure>(&named)) return *failure;
+  const auto id = std::get<CertificateId>(named);
+  const auto known = issuer_.status(id);
+  if (!known && is_passing(known.error().code)) return known.error();
+  if (!known) return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
+  const auto crl = issuer_.crl(id, crl_limit);
+  if (!crl && is_passing(crl.error().code)) return crl.error();
+  if (!crl && crl.error().code == Code::unsupported)
+    return Failure{FailInfo::bad_request,
+                   crl.error().detail + ": it is fetched from where the certificates say"};
+  if (!crl) return Failure{FailInfo::bad_request, crl.error().detail};
+  return seal(opened, cms::certs_only({}, {ByteView(*crl)}));
 }
 
 Result<Challenges::Made> Service::make_challenge(std::string profile, const x509::Name& subject,

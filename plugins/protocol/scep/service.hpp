@@ -3,16 +3,28 @@
 
 #include "challenges.hpp"
 #include "message.hpp"
+#include "webhook.hpp"
 
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 
 namespace hanaper::scep {
 
+// What GetCACert answers.
+enum class CaCertificates : std::uint8_t {
+  as_many,   // one certificate as it is, several as SignedData
+  one,       // the one that answers clients, and no other
+  in_a_list  // SignedData, also of one
+};
+
 struct Options {
-  std::optional<Secret> challenge;  // one for everybody
-  bool legacy = false;              // 3DES and SHA-1 as well
-  bool chain = true;                // send the authority's certificates with the issued one
+  std::optional<Secret> challenge;             // one for everybody
+  std::optional<Webhook::Place> webhook = {};  // knows challenges that we do not
+  bool legacy = false;                         // 3DES and SHA-1 as well
+  bool chain = true;                           // send the authority's certificates with the issued one
+  bool renewals = true;                        // a certificate of ours speaks for its owner
+  bool list_renewals = true;                   // and GetCACaps says so
+  CaCertificates ca_certificates = CaCertificates::as_many;
 };
 
 inline constexpr std::uint64_t body_limit = 256 * 1024;
@@ -50,6 +62,7 @@ class Service {
   using Outcome = std::variant<T, Failure, Error>;
 
   std::string capabilities() const;
+  std::vector<Bytes> ca_certificates_to_send(const Registrar& registrar) const;
   Result<Response> ca_certificates(Call& call);
   Result<Response> pki_operation(const Request& request, Call& call);
 
@@ -60,15 +73,19 @@ class Service {
   Outcome<Bytes> answer(const Opened& opened, Call& call);
   Outcome<Bytes> enrol(const Opened& opened, Call& call);
   Outcome<Bytes> poll(const Opened& opened, Call& call);
-  Outcome<Bytes> get_certificate(const Opened& opened, Call& call);
+  Outcome<Bytes> get_certificate(const Opened& opened);
+  Outcome<Bytes> get_crl(const Opened& opened);
+  Outcome<CertificateId> certificate_named(const Opened& opened) const;
   Outcome<Bytes> seal(const Opened& opened, ByteView content) const;
   Outcome<Bytes> issue(const Opened& opened, const Grant& grant, Call& call);
-  Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr);
+  Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr, const CertificateId& id);
-  Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr);
+  Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr, Call& call);
+  Outcome<Grant> authorise_elsewhere(const Opened& opened, const x509::CsrView& csr, Call& call);
   Result<std::optional<Grant>> remembered(const Opened& opened) const;
   RecordWrite remember(const Opened& opened, const Grant& grant) const;
 
+  void report(const Header& header, const Failure& failure, const Request& request, Call& call);
   Response present(const Error& error, Call& call) const;
 
   const Options options_;
@@ -76,6 +93,7 @@ class Service {
   Issuer& issuer_;
   Collection& transactions_;
   Challenges challenges_;
+  std::optional<Webhook> webhook_;  // constant once constructed
   Counter& issued_;
   Counter& pending_;
   Counter& failed_;

@@ -195,6 +195,17 @@ struct Issued {
   Time not_after;
 };
 
+// What a profile wants of certification requests, for protocols that tell clients beforehand.
+struct RequestForm {
+  enum class Subject : std::uint8_t { none, common_name, request };
+
+  std::vector<KeySpec> key_types;  // the preferred one first
+  Subject subject = Subject::none;
+  std::vector<Identifier::Kind> names;     // kinds of subjectAltName; empty: none
+  std::optional<std::uint16_t> key_usage;  // bits of RFC 5280 4.2.1.3 that every certificate gets
+  std::vector<Bytes> extended_usages;      // OID contents that every certificate gets
+};
+
 struct ValidityPeriod {
   Time not_before;
   Time not_after;
@@ -267,6 +278,15 @@ class Issuer {
   // [any] Names of the profiles it may issue, the default first.
   virtual std::vector<std::string> profiles() const = 0;
 
+  // [any] What requests for that profile ought to look like; empty: the default. unsupported when the
+  // pipeline has no such profile.
+  virtual Result<RequestForm> request_form(std::string_view profile) const = 0;
+
+  // [worker] The complete CRL that would list that certificate, as it is published now: DER. not_found when
+  // there is no such certificate, or no CRL for it; unsupported when the CRL is larger than `limit`;
+  // unavailable.
+  virtual Result<Bytes> crl(const CertificateId& id, ByteCount limit) = 0;
+
  protected:
   ~Issuer() = default;
 };
@@ -284,6 +304,16 @@ struct OutboundAnswer {
   int status = 0;
   std::string body;
   std::string address;  // that was connected, for explanations
+};
+
+// Something that somebody else is told, and answers.
+struct OutboundMessage {
+  std::string url;  // http or https; the latter with a certificate that is good for the host's name
+  std::string content_type;
+  std::string body;                       // at most 1 MiB
+  const Secret* authorization = nullptr;  // the field's whole value (RFC 9110 11.6.2); outlives the call
+  std::string roots;                      // PEM, whom https servers are certified by; empty: the system's
+  ByteCount answer_limit{64 * 1024};
 };
 
 // A TLS handshake for its own sake, as in RFC 8737.
@@ -317,6 +347,10 @@ class Outbound {
   // [worker] RDATA (RFC 1035 3.2.1) of every record of that name and type, CNAMEs followed; none is an
   // answer too. unavailable when no server answers in time, or DNSSEC does not hold.
   virtual Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) = 0;
+
+  // [worker] POST over HTTP; redirects are not followed. malformed when the URL is none or the answer is no
+  // HTTP; unavailable also when the server's certificate is not good; the others as with get.
+  virtual Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) = 0;
 
  protected:
   ~Outbound() = default;
@@ -366,6 +400,11 @@ class Host {
   // 16. Shares change as nodes come and go; for a moment two may have the same, or one be nobody's: for work
   // that may be done twice, or late. unavailable.
   virtual Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) = 0;
+
+  // [worker] One line of the audit, durable when it returns; the instance's name is added. For refusals that
+  // somebody may have to answer for. Each instance has 100 lines a minute, what is beyond is counted in the
+  // next minute's first line: strangers cannot fill the ledger. `event` is constant text. unavailable.
+  virtual Status audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) = 0;
 
  protected:
   ~Host() = default;

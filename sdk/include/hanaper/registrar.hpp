@@ -7,7 +7,8 @@ namespace hanaper {
 
 // An RSA key that the authority has certified for signing replies and for receiving what is secret, and for
 // nothing else: an authority with another kind of key can serve such protocols, and its own key never
-// decrypts what strangers send. Thread-safe.
+// decrypts what strangers send. Where the configuration says so, it is the authority's own key and
+// certificate after all. Thread-safe.
 class Registrar {
  public:
   virtual ~Registrar() = default;

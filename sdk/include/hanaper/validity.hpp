@@ -87,6 +87,14 @@ class StatusAuthority {
   virtual Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                             Call& call) = 0;
 
+  // The complete CRL of one shard as it is published now: DER. not_found while there is none; unsupported
+  // when it is larger than `limit`; unavailable.
+  using CrlSource = std::function<Result<Bytes>(ByteCount limit)>;
+  // [main] Who publishes that CRL says where others get it; the source is asked on [worker].
+  virtual void offer_crl(std::uint32_t shard, CrlSource source) = 0;
+  // [worker] What the source says; not_found when nobody publishes it.
+  virtual Result<Bytes> crl(std::uint32_t shard, ByteCount limit) = 0;
+
  protected:
   ~StatusAuthority() = default;
 };

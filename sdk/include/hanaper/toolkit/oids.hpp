@@ -51,6 +51,9 @@ inline constexpr der::Oid email_address = "1.2.840.113549.1.9.1"_oid;
 // Requests: RFC 2985.
 inline constexpr der::Oid challenge_password = "1.2.840.113549.1.9.7"_oid;
 inline constexpr der::Oid extension_request = "1.2.840.113549.1.9.14"_oid;
+// RFC 9908 3.4.
+inline constexpr der::Oid request_template = "1.2.840.113549.1.9.16.2.61"_oid;
+inline constexpr der::Oid extension_request_template = "1.2.840.113549.1.9.16.2.62"_oid;
 
 // Cryptographic Message Syntax: RFC 5652, 3565, 3370, 5958.
 inline constexpr der::Oid data = "1.2.840.113549.1.7.1"_oid;

@@ -43,6 +43,12 @@ class FakeAuthority final : public StatusAuthority {
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
+  void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
+  Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override {
+    const auto found = crls_.find(shard);
+    if (found == crls_.end()) return not_found("no CRL of authority " + name_ + " is published");
+    return found->second(limit);
+  }
 
   // What the fake does wrong on demand.
   bool ledger_is_away = false, key_is_away = false;
@@ -64,6 +70,7 @@ class FakeAuthority final : public StatusAuthority {
   Bytes key_identifier_;
   Bytes certificate_;
   std::vector<Watcher> watchers_;
+  std::map<std::uint32_t, CrlSource> crls_;
   std::mutex mutex_;
   std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_;  // guarded by mutex_
 };

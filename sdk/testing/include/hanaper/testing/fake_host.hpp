@@ -83,7 +83,9 @@ class FakeOutbound final : public Outbound {
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
   Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
   Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
+  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override;
   std::function<Result<OutboundAnswer>(const OutboundRequest&)> answer;
+  std::function<Result<OutboundAnswer>(const OutboundMessage&)> answer_post;
   std::function<Result<HandshakeAnswer>(const OutboundHandshake&)> shake;
   std::function<Result<std::vector<Bytes>>(const std::string& name, DnsType type)> look_up;
   std::vector<OutboundRequest> asked;
@@ -111,7 +113,11 @@ class FakeIssuer final : public Issuer {
   std::vector<Bytes> path() const override { return {certificate_}; }
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override { return {"default"}; }
+  Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
+  Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
 
+  RequestForm wanted_form;
+  Bytes published_crl;  // empty: none
   std::set<std::string> forbidden_names;
   std::optional<Error> fail_with;
   std::function<Result<Identity>(const Request&)> identify_sender = [](const Request&) -> Result<Identity> {
@@ -156,8 +162,10 @@ class FakeHost final : public Host {
   const std::string& public_url() const override { return url_; }
   void* service(std::string_view) override { return nullptr; }
   Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
+  Status audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
 
-  Share node_share;  // of whatever work
+  RecordingLog audited;  // "info event name=value"
+  Share node_share;      // of whatever work
   ManualClock manual_clock;
   RecordingLog recording_log;
   FakeMetrics fake_metrics;
