@@ -54,12 +54,14 @@ Result<Record> SqlStorage::get(std::string_view collection, std::string_view key
 Result<std::vector<Record>> SqlStorage::find(std::string_view collection, std::string_view field,
                                              std::string_view value, std::string_view after,
                                              std::uint32_t limit) {
-  static const std::string rest = " AND (r.expires IS NULL OR r.expires > ?) ORDER BY r.item LIMIT ?";
-  static const std::string all = std::string(columns) + "WHERE r.collection = ? AND r.item > ?" + rest;
+  static const std::string alive = " AND (r.expires IS NULL OR r.expires > ?) ";
+  static const std::string all =
+      std::string(columns) + "WHERE r.collection = ? AND r.item > ?" + alive + "ORDER BY r.item LIMIT ?";
+  // In the index's order: in that of the documents, SQLite would go through all of them.
   static const std::string some = std::string(columns) +
                                   "JOIN record_index i ON i.collection = r.collection AND i.item = r.item "
                                   "WHERE i.collection = ? AND i.item > ? AND i.field = ? AND i.value = ?" +
-                                  rest;
+                                  alive + "ORDER BY i.item LIMIT ?";
   if (!is_key(value) || !is_key(after)) return std::vector<Record>{};
   const std::int64_t now = milliseconds(host_.clock().now());
   const std::int64_t most = std::min<std::uint32_t>(limit, 1000);
