@@ -87,7 +87,9 @@ Result<std::vector<Record>> SqlStorage::find(std::string_view collection, std::s
                                              std::uint32_t limit) {
   if (!is_key(value) || !is_key(after)) return std::vector<Record>{};
   const std::string now = std::to_string(milliseconds(host_.clock().now()));
-  const std::string rest = " AND (r.expires IS NULL OR r.expires > " + now + ") ORDER BY r.item LIMIT " +
+  const std::string rest = " AND (r.expires IS NULL OR r.expires > " + now + ") ORDER BY " +
+                           // By the index's own column: by r.item SQLite walks the whole collection.
+                           (field.empty() ? "r" : "i") + ".item LIMIT " +
                            std::to_string(std::min<std::uint32_t>(limit, 1000));
   std::string from = "record r WHERE r.collection = :p0 AND r.item > :p1";
   std::vector<std::string> parameters = {std::string(collection), std::string(after)};
