@@ -335,7 +335,8 @@ int run_crl(Session& session) {
 
 int run_ocsp(Session& session) {
   const Arguments& arguments = session.arguments();
-  if (arguments.positional.front() != "export" || arguments.positional.size() != 2)
+  if (arguments.positional.front() != "export" || arguments.positional.size() != 2 ||
+      arguments.positional[1].empty())
     misuse("ocsp export DIR is needed");
   const std::string folder = std::filesystem::absolute(arguments.positional[1]).string();
   const Progress progress("signing responses");

@@ -152,7 +152,7 @@ class Builder {
     // The state folder first: the paths of every other key start there.
     if (const Table* table = node ? node->value.table() : nullptr) {
       const Entry* state = table->find("state");
-      if (state != nullptr && state->value.text() != nullptr) {
+      if (state != nullptr && state->value.text() != nullptr && !state->value.text()->empty()) {
         // Relative to the file that says so; on the command line, to where the command runs.
         const Position& place = state->value.position;
         const fs::path base = place.line == 0 ? fs::path() : fs::path(place.file).parent_path();
