@@ -5,6 +5,7 @@
 //   load_client post PORT SECONDS CERTIFICATE KEY REQUEST COUNT
 //       sends what the file REQUEST holds over COUNT connections with that client certificate (PEM), again
 //       and again, and prints how often the answer was 200
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,18 +25,26 @@
 namespace {
 
 [[noreturn]] void give_up(const char* why) {
-  std::perror(why);
+  std::fprintf(stderr, "load_client: %s: %s", why, errno != 0 ? std::strerror(errno) : "connection ended");
+  if (const unsigned long error = ERR_peek_error(); error != 0)
+    std::fprintf(stderr, "; %s", ERR_reason_error_string(error));
+  std::fprintf(stderr, "\n");
   std::exit(1);
 }
 
+// A busy machine may be out of local ports for a moment; they come back as older connections are forgotten.
 int connect_to(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  if (socket < 0 || ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    give_up("connect");
+  if (socket < 0) give_up("socket");
+  for (int attempt = 0; ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
+       ++attempt) {
+    if ((errno != EADDRNOTAVAIL && errno != EINTR) || attempt == 500) give_up("connect");
+    ::usleep(10'000);
+  }
   const int one = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   return socket;
