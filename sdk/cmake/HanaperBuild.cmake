@@ -28,6 +28,8 @@ add_library(hanaper_flags INTERFACE)
 target_compile_options(hanaper_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Wold-style-cast)
 # g++ 12 suspects every moved std::optional of strings.
 target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+# libstdc++ 12 deprecates what its own std::stable_sort uses, and clang tells us.
+target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 if(CMAKE_UNITY_BUILD)
   # Files compiled together see each other's unnamed namespaces, which those two mind.
   target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local -Wno-subobject-linkage>)

@@ -4,24 +4,33 @@
 # ratio is the reference's cost divided by ours: 1 means as cheap, more means cheaper. References ship beside the
 # benches and run interleaved with ours; absolute figures are context only. --short halves what is not worth waiting
 # for in continuous integration.
-set -euo pipefail
+set -uo pipefail
 cd "$(dirname "$0")/../.."
 short=
 [ "${1:-}" != --short ] || short=--short
 seconds=1
 [ -z "$short" ] || seconds=0.4
 build=${HANAPER_BUILD:-$PWD/build/release}
-"$build/bin/crypto_bench" ${short:+0.1}
-"$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
-tests/servers/with_softhsm bench "$build/bin/pkcs11_bench" "$build/lib/hanaper/plugins" "{module}" ${short:+0.4} || [ $? -eq 77 ]
-HANAPER_BUILD=$build /usr/bin/python3 tests/bench/serve_bench.py $short
-HANAPER_BUILD=$build /usr/bin/python3 tests/bench/acme_bench.py $short
-HANAPER_BUILD=$build /usr/bin/python3 tests/bench/enrol_bench.py $short
-"$build/bin/validity_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${short:+400000} ${short:+0.1}
-"$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
+status=0
+
+# bench COMMAND...: one that cannot run does not keep the others from it; 77 says that something is missing.
+bench() {
+  "$@" || { local ended=$?; [ $ended -eq 77 ] || { echo "bench: ended with $ended: $*" >&2; status=1; }; }
+}
+
+bench "$build/bin/crypto_bench" ${short:+0.1}
+bench "$build/bin/issue_bench" "$build/lib/hanaper/plugins" ${short:+0.6}
+bench tests/servers/with_softhsm bench "$build/bin/pkcs11_bench" "$build/lib/hanaper/plugins" "{module}" ${short:+0.4}
+export HANAPER_BUILD=$build
+bench /usr/bin/python3 tests/bench/serve_bench.py $short
+bench /usr/bin/python3 tests/bench/acme_bench.py $short
+bench /usr/bin/python3 tests/bench/enrol_bench.py $short
+bench "$build/bin/validity_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${short:+400000} ${short:+0.1}
+bench "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-sqlite.so" ${seconds}
 for kind in mariadb postgresql; do
-  tests/servers/with_$kind "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-$kind.so" $seconds \
-    host={host} port={port} user={user} password={password} database={database} || [ $? -eq 77 ]
-  tests/servers/with_$kind "$build/bin/issue_bench" "$build/lib/hanaper/plugins" $seconds $kind \
-    'hosts=["{host}:{port}"]' 'password={ file = "{password_file}" }' 'tls.ca="{ca}"' || [ $? -eq 77 ]
+  bench tests/servers/with_$kind "$build/bin/store_bench" "$build/lib/hanaper/plugins/storage-$kind.so" $seconds \
+    host={host} port={port} user={user} password={password} database={database}
+  bench tests/servers/with_$kind "$build/bin/issue_bench" "$build/lib/hanaper/plugins" $seconds $kind \
+    'hosts=["{host}:{port}"]' 'password={ file = "{password_file}" }' 'tls.ca="{ca}"'
 done
+exit $status
