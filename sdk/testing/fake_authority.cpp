@@ -104,6 +104,11 @@ Serial FakeAuthority::add(std::uint64_t number, bool sign, std::uint32_t shard, 
   return serial;
 }
 
+void FakeAuthority::add(const Serial& serial) {
+  const Bytes octets{0x30, 0x00};
+  store(serial, octets, octets, 0, std::chrono::days{90});
+}
+
 void FakeAuthority::store(const Serial& serial, ByteView tbs, ByteView signature, std::uint32_t shard,
                           std::chrono::days life) {
   Write intent;

@@ -197,6 +197,7 @@ class Both(Validity):
         request = self.folder("request.der")
         openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-no_nonce", "-reqout", request)
         path = out / base64.b64encode(request.read_bytes()).decode()
+        path = path / "index.html" if path.is_dir() else path
         text = openssl("ocsp", "-issuer", self.issuing, "-cert", certificate, "-respin", path, "-CAfile", self.root, "-no_nonce")
         self.assertIn(": good", text)
 

@@ -1,3 +1,4 @@
+#include "../unit/temporary_folder.hpp"
 #include "ocsp_support.hpp"
 #include "validity_support.hpp"
 
@@ -286,6 +287,29 @@ TEST_F(Ocsp, SignsAheadWhatIsMissingOrWouldGetTooOld) {
   host_.manual_clock.advance(std::chrono::hours{12} - std::chrono::minutes{4});
   ASSERT_TRUE(service_.presign(call));
   EXPECT_EQ(authority_.signatures, 5) << "before they are too old";
+}
+
+// The last character of some names is a slash, whatever the length of the serial number.
+TEST_F(Ocsp, WritesEveryResponseWhereAWebServerLooksForIt) {
+  const TemporaryFolder folder;
+  std::vector<Serial> serials;
+  for (const char* text : {"3f", "013f", "01013f", "10"}) {
+    serials.push_back(*Serial::from_text(text));
+    authority_.add(serials.back());
+  }
+  Call call = fakes::test_call();
+  const auto exported = service_.export_to(folder / "", call);
+  ASSERT_TRUE(exported) << exported.error().detail;
+  EXPECT_EQ(exported->front().responses, 2 * serials.size());
+  int slashes = 0;
+  for (const Serial& serial : serials) {
+    for (crypto::Hash hash : {crypto::Hash::sha1, crypto::Hash::sha256}) {
+      std::string name = base64::encode(make_request(about(authority_, serial.octets(), hash)));
+      if (name.ends_with('/')) name += "index.html", ++slashes;
+      EXPECT_EQ(status_of(folder.read(name)), OCSP_RESPONSE_STATUS_SUCCESSFUL) << name;
+    }
+  }
+  EXPECT_GT(slashes, 0);
 }
 
 TEST_F(Ocsp, NeverGuessesWhenTheLedgerIsAway) {

@@ -1,7 +1,7 @@
 // All responses as files, for a web server or an object store that answers GET (RFC 6960 A.1, RFC 9919 5).
 //
 // A file is named as clients name it: the request in base64. A slash in there becomes a folder, which is
-// where web servers look for it, escaped or not.
+// where web servers look for it, escaped or not; one at the end, too, and what it stands for is index.html.
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
@@ -39,7 +39,8 @@ Bytes make_request(ByteView hash, ByteView name_hash, ByteView key_hash, ByteVie
 }
 
 Status write_file(const std::string& folder, ByteView request, ByteView response) {
-  const std::filesystem::path path = std::filesystem::path(folder) / base64::encode(request);
+  std::filesystem::path path = std::filesystem::path(folder) / base64::encode(request);
+  if (!path.has_filename()) path /= "index.html";
   std::error_code ec;
   std::filesystem::create_directories(path.parent_path(), ec);
   if (ec) return unavailable(path.parent_path().string() + ": cannot be created: " + ec.message());

@@ -19,6 +19,7 @@ class FakeAuthority final : public StatusAuthority {
   // back.
   Serial add(std::uint64_t number, bool sign = true, std::uint32_t shard = 0,
              std::chrono::days life = std::chrono::days{90});
+  void add(const Serial& serial);
   // Writes a certificate that can be shown to others, for the key of that DER SubjectPublicKeyInfo; DER.
   Bytes issue(std::uint64_t number, ByteView spki, std::vector<x509::Extension> extensions = {},
               std::chrono::days life = std::chrono::days{90});
