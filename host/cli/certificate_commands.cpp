@@ -143,13 +143,14 @@ Result<json::Value> show(Node& node, const json::Value& arguments, Call&) {
     return described;
   }
   HANAPER_TRY(const CertificateRow row, find_row(node, arguments));
-  json::Value described = describe(row, authority_name(node, row.authority));
+  const std::string name = authority_name(node, row.authority);
+  json::Value described = describe(row, name);
   if (!row.signature.empty()) {
     const Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
-    const auto pipeline = node.pipeline_of(row.authority);
+    const auto authority = node.authorities().find(name);
     described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", certificate));
     described.object()->emplace_back(
-        "chain", pem_chain(certificate, pipeline ? (*pipeline)->chain() : std::vector<Bytes>{}));
+        "chain", pem_chain(certificate, authority ? authority->chain() : std::vector<Bytes>{}));
   }
   return described;
 }

@@ -97,10 +97,12 @@ int run_init(Session& session) {
     if (!outcome) fail(outcome.error());
     outcomes.push_back(*std::move(outcome));
   }
-  auto rest = node->authorities().init();
+  auto rest = node->init();
   if (!rest) fail(rest.error());
+  const std::size_t told = outcomes.size();
   for (Authorities::Outcome& outcome : *rest)
-    if (std::ranges::none_of(outcomes, [&](const auto& done) { return done.authority == outcome.authority; }))
+    if (std::ranges::none_of(outcomes.begin(), outcomes.begin() + static_cast<std::ptrdiff_t>(told),
+                             [&](const auto& done) { return done.authority == outcome.authority; }))
       outcomes.push_back(std::move(outcome));
   for (const auto& [authority, text] : outcomes)
     std::cout << "authority " << authority << ": " << text << "\n";

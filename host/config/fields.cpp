@@ -183,6 +183,7 @@ AuthorityConfig read_authority(const std::string& name, const Fields& fields) {
   authority.issuer = fields.text("issuer");
   authority.external = authority.issuer == "external";
   if (authority.external) authority.issuer.clear();
+  authority.next = fields.text("next");
   authority.lifetime = fields.duration("lifetime");
   authority.path_length = fields.maybe_unsigned("path_length");
   authority.scheme =

@@ -285,18 +285,28 @@ class Builder {
     return {kind + "." + name, "configuration"};
   }
 
-  // "issuing -> root -> issuing", or nothing.
-  std::string circle_through(const AuthorityConfig& authority) const {
+  // "issuing -> root -> issuing" by the issuers, say, or nothing.
+  std::string circle_through(const AuthorityConfig& authority, std::string AuthorityConfig::*link) const {
     std::string way = authority.name;
     std::set<std::string> seen;
-    for (const AuthorityConfig* at = &authority; !at->issuer.empty() && seen.insert(at->name).second;) {
-      way += " -> " + at->issuer;
-      if (at->issuer == authority.name) return way;
-      const auto next = model_.authorities.find(at->issuer);
-      if (next == model_.authorities.end()) break;
-      at = &next->second;
+    for (const AuthorityConfig* at = &authority; !(at->*link).empty() && seen.insert(at->name).second;) {
+      way += " -> " + at->*link;
+      if (at->*link == authority.name) return way;
+      const auto other = model_.authorities.find(at->*link);
+      if (other == model_.authorities.end()) break;
+      at = &other->second;
     }
     return {};
+  }
+
+  // Whether it stands in no circle of that kind, which would be one of its faults.
+  bool check_link(const AuthorityConfig& authority, const Settings& settings, const std::string& key,
+                  std::string AuthorityConfig::*link, const std::string& what) {
+    if ((authority.*link).empty()) return true;
+    refer(settings, key, "authority", authority.*link);
+    const std::string circle = circle_through(authority, link);
+    if (!circle.empty()) messages_.add(settings.error(key, what + " form a circle: " + circle).detail);
+    return circle.empty();
   }
 
   void check_listener_keys() {
@@ -309,7 +319,6 @@ class Builder {
       const Settings settings = settings_of("authority", name);
       if (!authority.keys.empty()) refer(settings, "key", "keys", authority.keys);
       if (!authority.registrar_keys.empty()) refer(settings, "registrar", "keys", authority.registrar_keys);
-      if (authority.issuer.empty()) continue;
       if (authority.issuer == name) {
         messages_.add(
             settings
@@ -318,11 +327,13 @@ class Builder {
                 .detail);
         continue;
       }
-      refer(settings, "issuer", "authority", authority.issuer);
-      if (const std::string circle = circle_through(authority); !circle.empty()) {
-        messages_.add(settings.error("issuer", "the issuers form a circle: " + circle).detail);
-        return;
+      if (authority.next == name) {
+        messages_.add(settings.error("next", "an authority does not take over from itself").detail);
+        continue;
       }
+      if (!check_link(authority, settings, "issuer", &AuthorityConfig::issuer, "the issuers") ||
+          !check_link(authority, settings, "next", &AuthorityConfig::next, "those that take over"))
+        return;
     }
     for (const auto& [name, pipeline] : model_.pipelines) {
       const auto authority = model_.authorities.find(pipeline.authority);

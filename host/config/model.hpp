@@ -82,6 +82,7 @@ struct AuthorityConfig {
   x509::Name subject;
   std::string issuer;     // another authority; empty: self-signed
   bool external = false;  // signed by somebody outside
+  std::string next;       // another authority, which takes over one day; empty: none
   std::chrono::milliseconds lifetime{};
   std::optional<unsigned> path_length;
   std::optional<SignatureScheme> scheme;

@@ -15,11 +15,13 @@ std::string pipeline_text(const Model& model, const std::string& name) {
   if (found == model.pipelines.end()) return name;
   const PipelineConfig& pipeline = found->second;
   const auto authority = model.authorities.find(pipeline.authority);
-  const std::string keys = authority == model.authorities.end() ? "?" : authority->second.keys;
+  const bool known = authority != model.authorities.end();
+  const std::string keys = known ? authority->second.keys : "?";
+  const std::string next = known && !authority->second.next.empty() ? ", then " + authority->second.next : "";
   const std::string_view authenticate = pipeline.authenticate_all ? "authenticate-all" : "authenticate";
   return name + ":" + list(authenticate, pipeline.authenticate) + list("policy", pipeline.policy) +
          (pipeline.approval ? " approve(manual)" : "") + list("validate", pipeline.validate) + " sign(" +
-         pipeline.authority + " @ " + keys + ") record(" + model.storage().name + ")" +
+         pipeline.authority + " @ " + keys + next + ") record(" + model.storage().name + ")" +
          list("publish", pipeline.publish) + list("notify", pipeline.notify);
 }
 

@@ -65,6 +65,8 @@ constexpr SettingKey authority_keys[] = {
     {"key", text, nullptr, nullptr, "keys instance and label, \"soft:issuing\""},
     {"subject", text, nullptr, nullptr, "distinguished name, RFC 4514: \"CN=Example Root CA,O=Example\""},
     {"issuer", text, "", nullptr, "authority that signs it, or \"external\"; self-signed without"},
+    {"next", text, "", nullptr,
+     "authority that takes over from it one day; EST and SCEP announce it, and roots certify each other"},
     {"key_type", text, "ec-p256", nullptr, "what `hanaper init` generates"},
     {"registrar", text, "", nullptr,
      "place of an RSA key that signs and decrypts for it where a protocol wants that, as SCEP does; init "

@@ -103,7 +103,7 @@ Result<Issued> Pipeline::issued_before(const CertificateId& id) {
   return Issued{.authority = id.authority,
                 .serial = id.serial,
                 .certificate = std::move(known.certificate),
-                .chain = chain(),
+                .chain = chain(id.authority),
                 .not_before = known.row.not_before,
                 .not_after = known.row.not_after};
 }

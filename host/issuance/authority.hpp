@@ -49,6 +49,8 @@ class Authority {
   const std::vector<Bytes>& chain() const noexcept { return chain_; }
   ByteView subject() const noexcept { return view_.subject; }
   ByteView key_identifier() const noexcept { return key_identifier_; }
+  bool is_root() const noexcept { return equal(view_.issuer, view_.subject); }
+  Time not_before() const noexcept { return view_.not_before; }
   Time not_after() const noexcept { return view_.not_after; }
   std::optional<std::uint64_t> path_length() const noexcept { return path_length_; }
   const x509::NameConstraints& constraints() const noexcept { return constraints_; }

@@ -108,39 +108,31 @@ Result<CertificateStatus> Pipeline::status(const CertificateId& id) {
 
 Result<CertificateId> Pipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
-  const auto signer = this->signer();
-  const Error foreign = not_found("the certificate was not issued here");
-  if (!equal(view.issuer, signer->subject())) return foreign;
-  const CertificateId id{signer->id(), view.serial};
-  auto known = status(id);
-  if (!known && known.error().code != Code::not_found) return std::move(known).error();
-  if (!known || !equal(known->certificate, certificate)) return foreign;
-  return id;
+  for (const auto& signer : signers()) {
+    if (!equal(view.issuer, signer->subject())) continue;
+    const CertificateId id{signer->id(), view.serial};
+    const auto known = status(id);
+    if (!known && known.error().code != Code::not_found) return known.error();
+    if (known && equal(known->certificate, certificate)) return id;
+  }
+  return not_found("the certificate was not issued here");
 }
 
-// Earlier generations of an authority have its name; which of them signed is told by the key.
 Result<CertificateId> Pipeline::find(ByteView authority_key, const Serial& serial) {
-  const auto current = signer();
-  std::vector<AuthorityId> candidates;
-  if (equal(current->key_identifier(), authority_key)) {
-    candidates.push_back(current->id());
-  } else {
-    HANAPER_TRY(const std::vector<AuthorityRow> rows, spine_.ledger.authorities());
-    for (const AuthorityRow& row : rows) {
-      if (row.name != current->config().name || row.certificate.empty()) continue;
-      HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(row.certificate));
-      const auto* extension = view.find(oid::subject_key_identifier);
-      if (extension == nullptr) continue;
-      const auto identifier = x509::parse_subject_key_identifier(extension->value);
-      if (identifier && equal(*identifier, authority_key)) candidates.push_back(row.id);
-    }
-  }
-  for (AuthorityId candidate : candidates) {
-    const auto row = spine_.ledger.certificate(candidate, serial);
+  for (const auto& signer : signers()) {
+    if (!equal(signer->key_identifier(), authority_key)) continue;
+    const auto row = spine_.ledger.certificate(signer->id(), serial);
     if (!row && row.error().code != Code::not_found) return row.error();
-    if (row && !row->signature.empty()) return CertificateId{candidate, serial};
+    if (row && !row->signature.empty()) return CertificateId{signer->id(), serial};
   }
   return not_found("no such certificate was issued here");
+}
+
+std::vector<std::shared_ptr<const Authority>> Pipeline::signers() const {
+  const auto wiring = wiring_.load();
+  std::vector<std::shared_ptr<const Authority>> all{wiring->authority};
+  all.insert(all.end(), wiring->earlier.begin(), wiring->earlier.end());
+  return all;
 }
 
 Result<ValidityPeriod> Pipeline::validity(std::string_view name, std::optional<Time> not_before,
@@ -150,9 +142,22 @@ Result<ValidityPeriod> Pipeline::validity(std::string_view name, std::optional<T
   return profile->validity(spine_.clock.now(), not_before, not_after);
 }
 
-std::vector<Bytes> Pipeline::chain() const { return wiring_.load()->authority->chain(); }
+std::vector<Bytes> Pipeline::chain(AuthorityId authority) const {
+  for (const auto& signer : signers())
+    if (signer->id() == authority) return signer->chain();
+  return {};
+}
 
 std::vector<Bytes> Pipeline::path() const { return wiring_.load()->path; }
+
+RollOver Pipeline::roll_over() const { return wiring_.load()->roll_over; }
+
+Result<Bytes> Pipeline::next_message() {
+  const auto wiring = wiring_.load();
+  if (!wiring->next_message)
+    return not_found("no authority is to take over from " + wiring->authority->config().name);
+  return wiring->next_message();
+}
 
 Result<std::shared_ptr<Registrar>> Pipeline::registrar(Call& call) {
   const auto wiring = wiring_.load();

@@ -28,7 +28,10 @@ struct Spine {
 // What the configuration fills in; replaced as a whole by a reload.
 struct Wiring {
   std::shared_ptr<const Authority> authority;
-  std::vector<Bytes> path;  // its chain, with the root where this host has it
+  std::vector<Bytes> path;                                // its chain, with the root where this host has it
+  std::vector<std::shared_ptr<const Authority>> earlier;  // it has taken over from them
+  RollOver roll_over = {};
+  std::function<Result<Bytes>()> next_message = {};                             // empty: nobody takes over
   std::function<Result<std::shared_ptr<Registrar>>(Call&)> registrar = {};      // empty: it has none
   std::function<Result<Bytes>(std::uint32_t shard, ByteCount limit)> crl = {};  // as published
   std::vector<std::shared_ptr<const Profile>> profiles;                         // the first is the default
@@ -65,8 +68,10 @@ class Pipeline final : public Issuer {
   Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const override;
   AuthorityId authority() const override { return signer()->id(); }
-  std::vector<Bytes> chain() const override;
+  std::vector<Bytes> chain(AuthorityId authority) const override;
   std::vector<Bytes> path() const override;
+  RollOver roll_over() const override;
+  Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override;
   Result<RequestForm> request_form(std::string_view profile) const override;
@@ -76,6 +81,8 @@ class Pipeline final : public Issuer {
   std::shared_ptr<const Authority> signer() const { return wiring_.load()->authority; }
 
  private:
+  // The authority, and those it has taken over from.
+  std::vector<std::shared_ptr<const Authority>> signers() const;
   Result<Admitted> admit(const IssueRequest& request, Call& call);
   Result<Cleared> clear(Admitted admitted, Call& call);
   Result<Issued> run(const IssueRequest& request, Call& call);

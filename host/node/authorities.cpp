@@ -1,6 +1,7 @@
 #include "authorities.hpp"
 
 #include "../services/audit.hpp"
+#include "authority_form.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/cms.hpp>
@@ -37,6 +38,13 @@ Result<std::vector<Bytes>> certificates_of(const std::string& pem) {
   }
   if (certificates.empty()) return malformed("no CERTIFICATE in the file");
   return certificates;
+}
+
+// By the key: a root and the one that takes over from it may have one name.
+bool is_signed_by(const x509::CertificateView& certificate, const Authority& authority) {
+  const auto scheme = x509::parse_signature_algorithm(certificate.signature_algorithm);
+  return scheme && equal(certificate.issuer, authority.subject()) &&
+         crypto::verify(*scheme, authority.spki(), certificate.whole, certificate.signature);
 }
 
 std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
@@ -161,14 +169,10 @@ std::vector<Bytes> Authorities::path(const std::string& name) const {
   std::vector<Bytes> path = authority->chain();
   const auto top = x509::parse_certificate(path.empty() ? authority->certificate() : path.back());
   if (!top) return path;
-  for (const auto& [unused, root] : authorities_) {
-    const auto view = x509::parse_certificate(root->certificate());
-    const bool self_signed = view && equal(view->issuer, view->subject);
-    if (self_signed && equal(top->issuer, view->subject)) {
-      path.push_back(root->certificate());
-      break;
-    }
-  }
+  const auto root = std::ranges::find_if(authorities_, [&](const auto& entry) {
+    return entry.second->is_root() && is_signed_by(*top, *entry.second);
+  });
+  if (root != authorities_.end()) path.push_back(root->second->certificate());
   return path;
 }
 
@@ -220,35 +224,6 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
   if (!issuer) return Outcome{config.name, "waits for the certificate of authority " + config.issuer};
   return issue(config, *key, issuer.get());
 }
-
-namespace {
-
-// RFC 8894 2.1.2: whoever answers clients needs digitalSignature and keyEncipherment.
-std::uint16_t authority_usage(const config::AuthorityConfig& config) {
-  constexpr std::uint16_t usage = x509::key_cert_sign | x509::crl_sign;
-  return config.own_registrar ? usage | x509::digital_signature | x509::key_encipherment : usage;
-}
-
-std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig& config,
-                                                  const issuance::StatusUrls& urls) {
-  std::vector<x509::Extension> extensions;
-  extensions.push_back(
-      {to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, config.path_length)});
-  if (!config.constraints.permitted.empty() || !config.constraints.excluded.empty())
-    extensions.push_back({to_bytes(oid::name_constraints), true, x509::name_constraints(config.constraints)});
-  if (!urls.ocsp.empty() || !urls.issuer.empty())
-    extensions.push_back(
-        {to_bytes(oid::authority_info_access), false, x509::authority_info_access(urls.ocsp, urls.issuer)});
-  if (!urls.crl.empty())
-    extensions.push_back({to_bytes(oid::crl_distribution_points), false,
-                          x509::crl_distribution_points(urls.crl, urls.crl_issuer)});
-  if (!urls.freshest.empty())
-    extensions.push_back(
-        {to_bytes(oid::freshest_crl), false, x509::crl_distribution_points(urls.freshest, urls.crl_issuer)});
-  return extensions;
-}
-
-}  // namespace
 
 Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& config, Key& key,
                                                 const Authority* issuer) {

@@ -27,6 +27,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const config::InstanceConfig& config, std::string_view ability) {
             return catalog_.offers(config.kind, config.plugin, ability);
           }),
+      successions_(model_, authorities_),
       certificates_(
           shared_,
           [this](const std::string& name) -> issuance::Pipeline* {
@@ -117,14 +118,24 @@ Status Node::start() {
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
-  const validity::Means means{*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
-                              model_.node.name};
-  for (auto& [name, authority] : status_authorities_) authority.attach(means, authorities_.find(name));
+  HANAPER_CHECK(successions_.load(shared_.storage->records()));
+  for (auto& [name, authority] : status_authorities_) authority.attach(means(), authorities_.find(name));
   for (const auto& [name, unused] : model_.authorities)
     if (const auto authority = authorities_.find(name); authority && authority->registrar_key())
-      registrars_.emplace(name, std::make_unique<validity::Registrars>(means, authority));
+      registrars_.emplace(name, std::make_unique<validity::Registrars>(means(), authority));
   names_ = std::make_unique<NameIndex>(*shared_.storage, *shared_.writer);
   return wire_pipelines();
+}
+
+validity::Means Node::means() {
+  return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name};
+}
+
+Result<std::vector<Authorities::Outcome>> Node::init() {
+  HANAPER_TRY(std::vector<Authorities::Outcome> outcomes, authorities_.init());
+  HANAPER_TRY(const std::vector<Authorities::Outcome> more, successions_.init(means()));
+  outcomes.insert(outcomes.end(), more.begin(), more.end());
+  return outcomes;
 }
 
 Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config) {
@@ -134,6 +145,9 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
     return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
   wiring->authority = authority;
   wiring->path = authorities_.path(config.authority);
+  wiring->earlier = successions_.before(config.authority);
+  wiring->roll_over = successions_.around(config.authority);
+  wiring->next_message = successions_.announcement(config.authority);
   wiring->crl = [&status = status_authorities_.find(config.authority)->second](
                     std::uint32_t shard, ByteCount limit) { return status.crl(shard, limit); };
   if (authority->registrar_key()) {

@@ -10,6 +10,7 @@
 #include "listener_certificates.hpp"
 #include "name_index.hpp"
 #include "state_lock.hpp"
+#include "successions.hpp"
 
 namespace hanaper {
 
@@ -31,7 +32,10 @@ class Node {
   // another process has the state folder.
   Status start();
 
-  // Then, for the daemon: rehearses the pipelines, starts protocols, opens listeners. `commands` answers the
+  // Then, for `hanaper init`: makes what authorities need and do not have. Changes nothing that exists.
+  Result<std::vector<Authorities::Outcome>> init();
+
+  // Or, for the daemon: rehearses the pipelines, starts protocols, opens listeners. `commands` answers the
   // control socket.
   Status serve(std::shared_ptr<http::Endpoint> commands);
 
@@ -64,6 +68,7 @@ class Node {
   Result<issuance::Pipeline*> pipeline_of(AuthorityId authority) const;
 
  private:
+  validity::Means means();
   Instance* instance(std::string_view kind, std::string_view name) const;
   Status start_kind(std::string_view kind);
   Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config);
@@ -86,6 +91,7 @@ class Node {
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;
+  Successions successions_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
   std::set<std::string, std::less<>> wired_;

@@ -30,9 +30,16 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   std::vector<std::string> outcome;
   const std::vector<std::string> changed = changed_tables(model_, model);
   std::vector<std::string> applied;
+  // Pipelines and their authorities are those of the start; which belongs to which may change.
+  const auto waits = [&](const std::string& table) {
+    if (!applies_while_running(table)) return true;
+    if (!table.starts_with("pipeline.")) return false;
+    const auto pipeline = model.pipelines.find(table.substr(9));
+    return !pipelines_.contains(table.substr(9)) ||
+           (pipeline != model.pipelines.end() && !authorities_.find(pipeline->second.authority));
+  };
   for (const std::string& table : changed) {
-    if (!applies_while_running(table) ||
-        (table.starts_with("pipeline.") && !pipelines_.contains(table.substr(9))))
+    if (waits(table))
       outcome.push_back(table + ": takes effect at the next start");
     else
       applied.push_back(table);
@@ -65,7 +72,7 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   model_.profiles = std::move(model.profiles);
   for (auto& [name, pipeline] : model_.pipelines)
     if (const auto found = model.pipelines.find(name);
-        found != model.pipelines.end() && found->second.authority == pipeline.authority)
+        found != model.pipelines.end() && authorities_.find(found->second.authority))
       pipeline = found->second;
   HANAPER_CHECK(wire_pipelines());
   for (const std::string& table : applied) {

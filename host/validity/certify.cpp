@@ -9,7 +9,6 @@
 namespace hanaper::validity {
 namespace {
 
-// For clients whose clocks are behind.
 constexpr auto backdate = std::chrono::minutes{5};
 
 }  // namespace
@@ -22,17 +21,19 @@ Result<Bytes> certify(const issuance::Authority& authority, const Means& means, 
                                         .issuer = to_bytes(authority.subject()),
                                         .authority_key_identifier = to_bytes(authority.key_identifier()),
                                         .extensions = delegation.extensions});
-  const auto identifier = x509::key_identifier(public_key);
+  const auto own_identifier = x509::key_identifier(public_key);
   const Time now = std::chrono::floor<std::chrono::seconds>(means.clock.now());
+  const Time not_before = delegation.not_before.value_or(now - backdate);
   HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
   const Bytes subject = x509::encode_name(delegation.subject);
   der::Writer writer(1024);
   form.render({.serial = serial,
-               .not_before = now - backdate,
+               .not_before = not_before,
                .not_after = delegation.not_after,
                .subject = subject,
                .spki = delegation.spki,
-               .key_identifier = identifier,
+               .key_identifier = delegation.key_identifier.empty() ? ByteView(own_identifier)
+                                                                   : ByteView(delegation.key_identifier),
                .key_usage = delegation.key_usage,
                .names = {},
                .extensions = {}},
@@ -44,9 +45,9 @@ Result<Bytes> certify(const issuance::Authority& authority, const Means& means, 
                                    .serial = serial,
                                    .profile = delegation.profile,
                                    .requester = "host",
-                                   .not_before = now - backdate,
+                                   .not_before = not_before,
                                    .not_after = delegation.not_after,
-                                   .shard = 0,
+                                   .shard = delegation.shard,
                                    .tbs = tbs};
   intent.audit = services::audit_line(now, "sign.intent",
                                       {{"authority", name},

@@ -21,9 +21,12 @@ struct Delegation {
   std::string profile;  // "ocsp-responder": in the ledger and the audit
   x509::Name subject;
   ByteView spki;
+  Bytes key_identifier = {};  // empty: made of the key (RFC 5280 4.2.1.2)
   std::uint16_t key_usage = 0;
   std::vector<x509::Extension> extensions;
   Time not_after;
+  std::optional<Time> not_before = {};  // nothing: a little before now, for clients whose clocks are behind
+  std::uint32_t shard = 0;              // of the CRL that will list it
   // Committed with the intent, and with the signature.
   std::vector<RecordWrite> with_intent = {};
   std::function<std::vector<RecordWrite>(ByteView certificate)> with_record = {};

@@ -49,12 +49,12 @@ Bytes encode(const Attribute& attribute) {
 }
 
 // The content of the SET, in DER's order.
-Bytes signed_attributes(const SignedContent& content) {
+Bytes signed_attributes(const SignedContent& content, crypto::Hash hash) {
   std::vector<Bytes> attributes;
   for (const Attribute& attribute : content.attributes) attributes.push_back(encode(attribute));
   der::Writer type(64), digest(96);
   type.oid(content.content_type);
-  digest.octets(crypto::digest(content.hash, content.content.value_or(ByteView{})));
+  digest.octets(crypto::digest(hash, content.content.value_or(ByteView{})));
   attributes.push_back(encode({to_bytes(oid::content_type), type.bytes()}));
   attributes.push_back(encode({to_bytes(oid::message_digest), digest.bytes()}));
   std::ranges::sort(attributes);
@@ -67,6 +67,17 @@ void write_certificates(der::Writer& writer, const std::vector<ByteView>& certif
   if (certificates.empty()) return;
   writer.constructed(der::context(0), [&] {
     for (std::size_t i = certificates.size(); i-- > 0;) writer.raw(certificates[i]);
+  });
+}
+
+// Of RSA rsaEncryption and not one with a digest in its name: there are clients that read no other.
+void write_signature_algorithm(der::Writer& writer, SignatureScheme scheme) {
+  if (scheme != SignatureScheme::rsa_pkcs1_sha256 && scheme != SignatureScheme::rsa_pkcs1_sha384 &&
+      scheme != SignatureScheme::rsa_pkcs1_sha512)
+    return writer.raw(x509::algorithm_identifier(scheme));
+  writer.sequence([&] {
+    writer.null();
+    writer.oid(oid::rsa_encryption);
   });
 }
 
@@ -156,21 +167,20 @@ Bytes certs_only(const std::vector<ByteView>& certificates, const std::vector<By
 
 Result<Bytes> sign(const SignedContent& content, const Sign& sign) {
   HANAPER_TRY(const x509::CertificateView signer, x509::parse_certificate(content.signer));
-  const Bytes attributes = signed_attributes(content);
+  const SignatureScheme scheme = content.scheme.value_or(rsa_scheme(content.hash));
+  // RFC 8419 2.3: with Ed25519 the digest is SHA-512.
+  const crypto::Hash hash = crypto::hash_of(scheme).value_or(crypto::Hash::sha512);
+  const Bytes attributes = signed_attributes(content, hash);
   der::Writer to_sign(attributes.size() + 8);
   to_sign.primitive(der::set, attributes);
-  HANAPER_TRY(const Bytes signature, sign(rsa_scheme(content.hash), to_sign.view()));
+  HANAPER_TRY(const Bytes signature, sign(scheme, to_sign.view()));
   der::Writer writer(content.content.value_or(ByteView{}).size() + 4096);
-  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(digest_oid(content.hash)); }); };
+  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(digest_oid(hash)); }); };
   writer.sequence([&] {
     writer.constructed(der::set, [&] {
       writer.sequence([&] {
         writer.octets(signature);
-        // rsaEncryption and not one with a digest in its name: there are clients that read no other.
-        writer.sequence([&] {
-          writer.null();
-          writer.oid(oid::rsa_encryption);
-        });
+        write_signature_algorithm(writer, scheme);
         writer.primitive(der::context(0), attributes);
         digest_algorithm();
         writer.sequence([&] {

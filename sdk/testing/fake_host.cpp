@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
@@ -234,6 +235,19 @@ Result<CertificateId> FakeIssuer::identify(ByteView certificate) {
   if (!known || !equal(known->certificate, certificate))
     return not_found("the certificate was not issued here");
   return id;
+}
+
+Result<Bytes> FakeIssuer::next_message() {
+  if (wanted_roll_over.next.empty()) return not_found("no authority is to take over");
+  const Bytes content = cms::certs_only({wanted_roll_over.next.begin(), wanted_roll_over.next.end()});
+  return cms::sign(
+      {.content_type = oid::data,
+       .content = content,
+       .attributes = {},
+       .scheme = SignatureScheme::ecdsa_sha256,
+       .signer = certificate_,
+       .certificates = {certificate_}},
+      [&](SignatureScheme scheme, ByteView attributes) { return key_->sign(scheme, attributes); });
 }
 
 Result<CertificateId> FakeIssuer::find(ByteView, const Serial& serial) {

@@ -23,6 +23,14 @@ TEST_F(EstFixture, CacertsIsForEverybodyAndHasTheRoot) {
   EXPECT_EQ(certificates(response.body), host_.fake_issuer.path());
 }
 
+TEST_F(EstFixture, CacertsHasWhatRollOverBringsBehindTheRest) {
+  const Bytes other = x509::encode_name({{"2.5.4.3", "no certificate, but a SEQUENCE"}});
+  host_.fake_issuer.wanted_roll_over.others = {other};
+  std::vector<Bytes> expected = host_.fake_issuer.path();
+  expected.push_back(other);
+  EXPECT_EQ(certificates(send(Sent{Method::get, "/cacerts", {}, {}, {}}).body), expected);
+}
+
 TEST_F(EstFixture, EnrolmentAnswersTheIssuedCertificateAndNothingElse) {
   const Bytes csr = csr_for(subject(), names());
   const Response response = send(post("/simpleenroll", csr));

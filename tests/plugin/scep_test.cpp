@@ -644,6 +644,27 @@ TEST_F(Scep, GetCaCertIsOneCertificateOrAListAsItIsWanted) {
   }
 }
 
+TEST_F(Scep, GetNextCaCertIsThereWhenAnAuthorityIsToTakeOver) {
+  open();
+  EXPECT_EQ(send(Method::get, "operation=GetCACaps").body.find("GetNextCACert"), std::string::npos);
+  const Response none = send(Method::get, "operation=GetNextCACert");
+  EXPECT_EQ(none.status, 400);
+  EXPECT_EQ(none.body, "no authority is to take over\n");
+  host_.fake_issuer.wanted_roll_over.next = {registrar()};
+  EXPECT_NE(send(Method::get, "operation=GetCACaps").body.find("GetNextCACert\n"), std::string::npos);
+  const Response response = send(Method::get, "operation=GetNextCACert");
+  EXPECT_EQ(response.headers.front().value, "application/x-x509-next-ca-cert") << "RFC 8894 4.7.1";
+  const auto message = cms::parse_signed(as_bytes(response.body));
+  ASSERT_TRUE(message);
+  const auto issuer = x509::parse_certificate(host_.fake_issuer.path().front());
+  EXPECT_TRUE(cms::verify(*message, message->signers.front(), issuer->spki));
+  const auto content = cms::parse_signed(*message->content);
+  ASSERT_TRUE(content);
+  ASSERT_EQ(content->certificates.size(), 1U);
+  EXPECT_TRUE(equal(content->certificates.front(), registrar()));
+  EXPECT_EQ(send(Method::post, "operation=GetNextCACert").status, 400);
+}
+
 TEST_F(Scep, RenewalIsGrantedRefusedOrOnlyListed) {
   struct Row {
     bool granted, listed;

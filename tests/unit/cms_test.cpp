@@ -159,6 +159,41 @@ TEST_F(Cms, WritesWhatOpenSslVerifies) {
     }
 }
 
+TEST_F(Cms, SignsWithEveryKindOfKey) {
+  struct Row {
+    KeySpec key;
+    SignatureScheme scheme;
+  };
+  for (const Row& row : {Row{{KeyType::ec_p256, 0}, SignatureScheme::ecdsa_sha256},
+                         Row{{KeyType::ec_p384, 0}, SignatureScheme::ecdsa_sha384},
+                         Row{{KeyType::ed25519, 0}, SignatureScheme::ed25519},
+                         Row{{KeyType::rsa, 2048}, SignatureScheme::rsa_pkcs1_sha512},
+                         Row{{KeyType::rsa, 2048}, SignatureScheme::rsa_pss_sha256}}) {
+    SCOPED_TRACE(to_string(row.scheme));
+    const auto key = *crypto::SoftKey::generate(row.key);
+    const Bytes certificate = self_signed(*key, row.scheme);
+    const auto der =
+        cms::sign({.content_type = oid::data,
+                   .content = as_bytes(content_),
+                   .attributes = {},
+                   .scheme = row.scheme,
+                   .signer = certificate,
+                   .certificates = {certificate}},
+                  [&](SignatureScheme scheme, ByteView attributes) { return key->sign(scheme, attributes); });
+    ASSERT_TRUE(der);
+    const auto view = cms::parse_signed(*der);
+    ASSERT_TRUE(view);
+    EXPECT_TRUE(cms::verify(*view, view->signers[0], key->spki()));
+    if (row.scheme == SignatureScheme::ed25519) continue;  // in CMS, OpenSSL 3.0 does not know it
+    const CmsPtr cms = cms_of(*der);
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    EXPECT_EQ(
+        CMS_verify(cms.get(), nullptr, nullptr, nullptr, out.get(), CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY),
+        1);
+    EXPECT_EQ(as_text(octets_of(out.get())), content_);
+  }
+}
+
 TEST_F(Cms, AnyChangedOctetOfASignatureIsNoticed) {
   const Bytes good = openssl_signed("content", EVP_sha256(), false);
   std::size_t parsed = 0;

@@ -69,18 +69,22 @@ Outcome<Response> Service::certificate(const Request& request, std::string_view 
   if (!order.certificate || order.renew) return malformed_problem("the order has no certificate", 404);
   const auto status = issuer_.status(*order.certificate);
   if (!status) return problem_of(status.error(), call);
+  // They are for the key that issues now.
+  const std::size_t alternates =
+      order.certificate->authority == issuer_.authority() ? options_.alternates.size() : 0;
   std::size_t alternate = 0;
   if (constexpr std::string_view prefix = "/alternate/"; rest.starts_with(prefix)) {
     rest.remove_prefix(prefix.size());
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), alternate);
-    if (error != std::errc{} || alternate == 0 || alternate > options_.alternates.size())
+    if (error != std::errc{} || alternate == 0 || alternate > alternates)
       return malformed_problem("no such chain", 404);
     rest = rest.substr(static_cast<std::size_t>(end - rest.data()));
   }
   const std::string base = "/certificate/" + std::string(id);
   const std::string path = alternate == 0 ? base : base + "/alternate/" + std::to_string(alternate);
   std::vector<Bytes> chain{status->certificate};
-  const std::vector<Bytes> above = alternate == 0 ? issuer_.chain() : options_.alternates[alternate - 1];
+  const std::vector<Bytes> above =
+      alternate == 0 ? issuer_.chain(order.certificate->authority) : options_.alternates[alternate - 1];
   chain.insert(chain.end(), above.begin(), above.end());
   std::string up;
   while (rest.starts_with("/up") && chain.size() > 1) {
@@ -90,7 +94,7 @@ Outcome<Response> Service::certificate(const Request& request, std::string_view 
   }
   if (!rest.empty()) return malformed_problem("no such certificate", 404);
   Response response = present_chain(request, path + up, std::move(chain));
-  for (std::size_t i = 0; up.empty() && i <= options_.alternates.size(); ++i)
+  for (std::size_t i = 0; up.empty() && i <= alternates; ++i)
     if (i != alternate)
       response.with("Link", "<" + url(i == 0 ? base : base + "/alternate/" + std::to_string(i)) +
                                 ">;rel=\"alternate\"");

@@ -295,7 +295,7 @@ Result<FullCmc::Answer> FullCmc::answer(const Work& work, Call& call) {
       answer.text += (answer.text.empty() ? "" : "; ") + outcome.text;
   const Bytes response = cmc::pki_response(work.outcomes, work.data);
   // RFC 5272 4.2: "all intermediate certificates needed"; the registrar's among them.
-  const std::vector<Bytes> chain = issuer_.chain();
+  const std::vector<Bytes> chain = issuer_.chain(issuer_.authority());
   cms::SignedContent content;
   content.content_type = pki_response_oid;
   content.content = ByteView(response);

@@ -8,6 +8,7 @@
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/renewal.hpp>
 
 #include <algorithm>
 
@@ -55,24 +56,6 @@ Response method_not_allowed(std::string_view allowed) {
 
 bool is_registration_authority(const Identity& identity) {
   return std::ranges::find(identity.roles, "ra") != identity.roles.end();
-}
-
-// RFC 5280 7.1 without folding of case: the same attributes with the same text, in whatever string type.
-bool same_subject(ByteView a, ByteView b) {
-  if (equal(a, b)) return true;
-  const auto first = x509::parse_name(a), second = x509::parse_name(b);
-  return first && second && *first == *second;
-}
-
-// The same names in whatever order; octet by octet where there is something in them that we do not know.
-bool same_alternative_names(const x509::ExtensionView* a, const x509::ExtensionView* b) {
-  if (a == nullptr || b == nullptr) return a == b;
-  if (equal(a->value, b->value)) return true;
-  auto first = x509::parse_general_names(a->value), second = x509::parse_general_names(b->value);
-  if (!first || !second || first->others + second->others != 0) return false;
-  std::ranges::sort(first->names);
-  std::ranges::sort(second->names);
-  return first->names == second->names;
 }
 
 constexpr std::string_view operations[] = {"cacerts",      "simpleenroll", "simplereenroll",
@@ -150,9 +133,11 @@ void Service::report(const Error& error, const Request& request, Call& call) {
 
 std::string Service::encoded(ByteView octets) const { return encode_body(octets, options_.lines); }
 
-// RFC 7030 4.1.3: "The EST server MUST include the current root CA certificate in the response."
+// RFC 7030 4.1.3: "The EST server MUST include the current root CA certificate in the response", and "SHOULD
+// include the three "Root CA Key Update" certificates".
 Result<Response> Service::ca_certificates() const {
-  const std::vector<Bytes> path = issuer_.path();
+  std::vector<Bytes> path = issuer_.path();
+  for (Bytes& other : issuer_.roll_over().others) path.push_back(std::move(other));
   return Response{200,
                   {{"Content-Type", std::string(certs_only_type)}, {"Content-Transfer-Encoding", "base64"}},
                   encoded(cms::certs_only({path.begin(), path.end()}))};
@@ -243,9 +228,9 @@ Status Service::check_renewal(const Request& request, const Asked& asked) const 
   if (now < status.row.not_before || status.row.not_after < now)
     return forbidden("the client certificate has expired");
   HANAPER_TRY(const x509::CertificateView old, x509::parse_certificate(shown));
-  if (!same_subject(asked.csr.subject, old.subject))
+  if (!x509::same_subject(asked.csr.subject, old.subject))
     return bad_csr("the request's subject is not that of the certificate being renewed");
-  if (!same_alternative_names(asked.csr.find(oid::subject_alt_name), old.find(oid::subject_alt_name)))
+  if (!x509::same_alternative_names(asked.csr, old))
     return bad_csr("the request's subjectAltName is not that of the certificate being renewed");
   return {};
 }

@@ -4,6 +4,7 @@
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/renewal.hpp>
 
 #include <algorithm>
 
@@ -56,11 +57,6 @@ Result<Bytes> message_of_query(std::string_view query) {
   return base64::decode(text);
 }
 
-bool same_subject(ByteView a, ByteView b) {
-  const auto first = x509::parse_name(a), second = x509::parse_name(b);
-  return equal(a, b) || (first && second && *first == *second);
-}
-
 Failure bad_request_of(const Error& error) {
   return {error.code == Code::bad_key || error.code == Code::unsupported ? FailInfo::bad_algorithm
                                                                          : FailInfo::bad_request,
@@ -103,6 +99,7 @@ Response Service::handle(const Request& request, Call& call) {
   if (!post && *operation == "GetCACaps") return text_response(200, capabilities());
   Result<Response> response = malformed("there is no operation \"" + *operation + "\"");
   if (!post && *operation == "GetCACert") response = ca_certificates(call);
+  if (!post && *operation == "GetNextCACert") response = next_ca_certificates();
   if (*operation == "PKIOperation") response = pki_operation(request, call);
   return response ? *std::move(response) : present(response.error(), call);
 }
@@ -121,6 +118,7 @@ Response Service::present(const Error& error, Call& call) const {
 // RFC 8894 3.5.2. One client takes AES for granted only where SHA-384 is listed.
 std::string Service::capabilities() const {
   std::string text = "AES\nPOSTPKIOperation\n";
+  if (!issuer_.roll_over().next.empty()) text += "GetNextCACert\n";
   if (options_.list_renewals) text += "Renewal\n";
   text += "SHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
   if (options_.legacy) text += "DES3\nSHA-1\n";
@@ -147,6 +145,12 @@ Result<Response> Service::ca_certificates(Call& call) {
   return Response{200,
                   {{"Content-Type", alone ? "application/x-x509-ca-cert" : "application/x-x509-ca-ra-cert"}},
                   std::string(as_text(body))};
+}
+
+// RFC 8894 4.7.1: "a SignedData CMS message, signed by the current CA signing key."
+Result<Response> Service::next_ca_certificates() {
+  HANAPER_TRY(const Bytes message, issuer_.next_message());
+  return Response{200, {{"Content-Type", "application/x-x509-next-ca-cert"}}, std::string(as_text(message))};
 }
 
 Result<Response> Service::pki_operation(const Request& request, Call& call) {
@@ -326,13 +330,11 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
   if (status->row.revoked && !status->row.released) return failed("the signer's certificate is revoked");
   if (now < status->row.not_before || status->row.not_after < now)
     return failed("the signer's certificate has expired");
-  if (!same_subject(csr.subject, opened.signer.subject))
+  if (!x509::same_subject(csr.subject, opened.signer.subject))
     return failed("the request's subject is not that of the certificate being renewed");
-  const auto* wanted = csr.find(oid::subject_alt_name);
-  const auto old = x509::parse_certificate(opened.signer.der);
-  const auto* had = old ? old->find(oid::subject_alt_name) : nullptr;
   // Some clients leave the names out when they renew; they get none then, never others.
-  if (wanted != nullptr && (had == nullptr || !equal(wanted->value, had->value)))
+  const auto old = x509::parse_certificate(opened.signer.der);
+  if (csr.find(oid::subject_alt_name) != nullptr && (!old || !x509::same_alternative_names(csr, *old)))
     return failed("the request's subjectAltName is not that of the certificate being renewed");
   return Grant{"scep:renewal:" + id.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
 }
@@ -450,7 +452,7 @@ Service::Outcome<CertificateId> Service::certificate_named(const Opened& opened)
   const auto ours = path.empty() ? Result<x509::CertificateView>(not_found("no certificate"))
                                  : x509::parse_certificate(path.front());
   const auto serial = Serial::from_der(*number);
-  if (!ours || !serial || !same_subject(ours->subject, issuer->whole))
+  if (!ours || !serial || !x509::same_subject(ours->subject, issuer->whole))
     return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
   return CertificateId{issuer_.authority(), *serial};
 }

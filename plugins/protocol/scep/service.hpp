@@ -64,6 +64,7 @@ class Service {
   std::string capabilities() const;
   std::vector<Bytes> ca_certificates_to_send(const Registrar& registrar) const;
   Result<Response> ca_certificates(Call& call);
+  Result<Response> next_ca_certificates();
   Result<Response> pki_operation(const Request& request, Call& call);
 
   Outcome<Opened> open(Message message, Registrar& registrar, crypto::Hash& hash);

@@ -222,6 +222,15 @@ struct CertificateStatus {
   Bytes certificate;  // DER; empty when never signed
 };
 
+// Certificates with which clients follow from one authority to the one that takes over, DER.
+struct RollOver {
+  std::vector<Bytes>
+      next;  // that one's and those above it, the self-signed root last; empty: none is to come
+  // Besides Issuer::path() those of its neighbours in time: `next`, whom it has taken over from, and what
+  // roots among them say of each other (RFC 4210 4.4: OldWithOld, OldWithNew, NewWithOld, NewWithNew).
+  std::vector<Bytes> others;
+};
+
 // One pipeline: everything from "may I" to a certificate on disk, with the same refusals for every protocol.
 // Thread-safe.
 class Issuer {
@@ -247,29 +256,39 @@ class Issuer {
   // [worker] The certificate and what the ledger knows of it. not_found.
   virtual Result<CertificateStatus> status(const CertificateId& id) = 0;
 
-  // [worker] Which of our certificates these DER octets are. not_found when it is not ours, octet by octet.
+  // [worker] Which of our certificates these DER octets are, those of authorities that this pipeline's has
+  // taken over from among them. not_found when it is not ours, octet by octet.
   virtual Result<CertificateId> identify(ByteView certificate) = 0;
 
   // [worker] Whether names, key and CSR would be refused, before anybody proves anything.
   virtual Status permits(std::string_view profile, const std::vector<Identifier>& names,
                          std::string_view requester, Call& call) = 0;
 
-  // [worker] Which certificate of this pipeline's authority, of whatever generation, those octets of its
-  // authorityKeyIdentifier and serial number mean. not_found.
+  // [worker] Which certificate of this pipeline's authority, or of one that it has taken over from, those
+  // octets of its authorityKeyIdentifier and serial number mean. not_found.
   virtual Result<CertificateId> find(ByteView authority_key, const Serial& serial) = 0;
 
   // [any] What a certificate with those wishes would get. rejected when they go beyond the profile.
   virtual Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                           std::optional<Time> not_after) const = 0;
 
-  // [any] The authority that issues now; an earlier generation's certificates have another.
+  // [any] The authority that issues now; certificates of those it has taken over from have another.
   virtual AuthorityId authority() const = 0;
 
-  // [any] The chain above what this pipeline issues; DER, issuer first, self-signed root left out.
-  virtual std::vector<Bytes> chain() const = 0;
+  // [any] The chain above what that authority has issued, this pipeline's or one that it has taken over from;
+  // DER, issuer first, self-signed root left out.
+  virtual std::vector<Bytes> chain(AuthorityId authority) const = 0;
 
-  // [any] The same with the self-signed root at the end, where this host has it.
+  // [any] That of the authority that issues now, with the self-signed root at the end, where this host has
+  // it.
   virtual std::vector<Bytes> path() const = 0;
+
+  // [any] What clients are to know of the authorities before and after this one.
+  virtual RollOver roll_over() const = 0;
+
+  // [worker] The certificates RollOver::next in a message signed by the authority of today: SignedData
+  // around SignedData (RFC 8894 4.7.1), DER. not_found when nobody is to take over; unavailable.
+  virtual Result<Bytes> next_message() = 0;
 
   // [worker] Who speaks for the authority; made and renewed by the host. unsupported when the authority's
   // table names no key for it; unavailable.

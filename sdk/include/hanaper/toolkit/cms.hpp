@@ -37,10 +37,12 @@ struct SignedContent {
   std::optional<ByteView> content;  // nothing: the SignedData has none, and the digest is that of no octets
   std::vector<Attribute> attributes;
   crypto::Hash hash = crypto::Hash::sha256;
-  ByteView signer;                     // DER certificate, of an RSA key
+  std::optional<SignatureScheme> scheme =
+      {};                              // of the signature, and of the digest; nothing: RSA with `hash`
+  ByteView signer;                     // DER certificate, of a key that fits
   std::vector<ByteView> certificates;  // to send along
 };
-// Signs DER SignedAttributes with RSA PKCS#1 v1.5.
+// Signs DER SignedAttributes.
 using Sign = std::function<Result<Bytes>(SignatureScheme scheme, ByteView signed_attributes)>;
 
 // [worker] A ContentInfo, DER. Failures are those of `sign`.

@@ -109,14 +109,17 @@ class FakeIssuer final : public Issuer {
   Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const override;
   AuthorityId authority() const override { return 1; }
-  std::vector<Bytes> chain() const override { return {}; }
+  std::vector<Bytes> chain(AuthorityId) const override { return {}; }
   std::vector<Bytes> path() const override { return {certificate_}; }
+  RollOver roll_over() const override { return wanted_roll_over; }
+  Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
   std::vector<std::string> profiles() const override { return {"default"}; }
   Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
   Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
 
   RequestForm wanted_form;
+  RollOver wanted_roll_over;
   Bytes published_crl;  // empty: none
   std::set<std::string> forbidden_names;
   std::optional<Error> fail_with;

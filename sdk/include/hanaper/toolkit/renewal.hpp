@@ -1,0 +1,17 @@
+// Whether a request is for what a certificate has already: renewals (RFC 7030 4.2.2, RFC 8894 3.3.1.2).
+#pragma once
+
+#include <hanaper/toolkit/certificate.hpp>
+
+namespace hanaper::x509 {
+
+// RFC 5280 7.1 without folding of case: the same attributes with the same text, in whatever string type.
+// Whole Names.
+bool same_subject(ByteView a, ByteView b);
+
+// Whether both have the same names in subjectAltName, in whatever order. A common name that reads as a name
+// of its own counts as one of them, for that is what becomes of it when a certificate is issued. Where there
+// is a name of a kind that we do not know, the extensions have to be the same octet by octet.
+bool same_alternative_names(const CsrView& request, const TbsView& certificate);
+
+}  // namespace hanaper::x509
