@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness import BASE, Node, b64, main, openssl
+from harness import BASE, ROOT, Node, b64, main, openssl
 
 NEXT = '''
 [authority.root-2]
@@ -85,6 +85,15 @@ TODAY = TODAY.replace('[authority.issuing]\n', '[authority.issuing]\nnext = "iss
 ON_THE_DAY = TODAY.replace('[pipeline.web]\nauthority = "issuing"', '[pipeline.web]\nauthority = "issuing-2"')
 ON_THE_DAY = ON_THE_DAY.replace('[pipeline.devices]\nauthority = "issuing"', '[pipeline.devices]\nauthority = "issuing-2"')
 TOKEN = "token-of-some-length"
+
+
+class Documentation(unittest.TestCase):
+    def test_the_sample_of_the_host_readme_is_taken(self):
+        sample = re.search(r"## From one authority to the next\n\n```toml\n(.*?)```", (ROOT / "host" / "README.md").read_text(), re.S).group(1)
+        node = Node(sample.join(['[node]\nstate = "{state}"\n[storage.main]\nplugin = "sqlite"\n[keys.soft]\nplugin = "softtoken"\npin = {{ file = "pin" }}\n',
+                                 '[profile.web]\nlifetime = "1d"\n[pipeline.web]\nauthority = "issuing"\nprofiles = ["web"]\n']))
+        self.addCleanup(node.close)
+        self.assertIn("authority root: root-2 takes over from it; each has certified the other now\n", node.out("init"))
 
 
 class RollOver(unittest.TestCase):
