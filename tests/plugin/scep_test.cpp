@@ -656,7 +656,8 @@ TEST_F(Scep, GetNextCaCertIsThereWhenAnAuthorityIsToTakeOver) {
   EXPECT_EQ(response.headers.front().value, "application/x-x509-next-ca-cert") << "RFC 8894 4.7.1";
   const auto message = cms::parse_signed(as_bytes(response.body));
   ASSERT_TRUE(message);
-  const auto issuer = x509::parse_certificate(host_.fake_issuer.path().front());
+  const Bytes today = host_.fake_issuer.path().front();
+  const auto issuer = x509::parse_certificate(today);
   EXPECT_TRUE(cms::verify(*message, message->signers.front(), issuer->spki));
   const auto content = cms::parse_signed(*message->content);
   ASSERT_TRUE(content);
