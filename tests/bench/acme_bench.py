@@ -12,70 +12,27 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from acme_client import Client, Responder  # noqa: E402
-from harness import BASE, BUILD, Node, b64  # noqa: E402
+from acme_client import Client  # noqa: E402
+from harness import BASE, BUILD, Node  # noqa: E402
 from serve_bench import ROUNDS, cpu, memory, report  # noqa: E402
 
-CLIENTS = 24
-PAUSE = 0.2
+CLIENTS = 32
 
 
-class Worker(threading.Thread):
-    """One account that orders for one name after the other, with requests made ahead."""
-
-    def __init__(self, node, number, responder, requests):
-        super().__init__(daemon=True)
-        self.client, self.responder, self.requests, self.number = Client(node), responder, requests, number
-        self.client.register()
-        self.thumbprint = self.client.key.thumbprint()
-        self.done, self.extra, self.stop, self.failure = 0, 0, False, None
-
-    def run(self):
-        try:
-            while not self.stop and self.requests:
-                name, csr = self.requests.pop()
-                self.one(name, csr)
-                self.done += 1
-        except Exception as error:
-            self.failure = error
-
-    def one(self, name, csr):
-        order = self.client.order(name)
-        authorization = order.json["authorizations"][0]
-        challenge = next(c for c in self.client.post(authorization).json["challenges"] if c["type"] == "http-01")
-        self.responder.answers[challenge["token"]] = f"{challenge['token']}.{self.thumbprint}"
-        self.client.post(challenge["url"], {})
-        # Clients wait a second or more before they ask; a poll too many would be a seventh request.
-        time.sleep(PAUSE)
-        while (status := self.client.post(authorization).json["status"]) == "pending":
-            self.extra += 1
-            time.sleep(PAUSE)
-        if status != "valid":
-            raise RuntimeError(f"authorization is {status}")
-        done = self.client.post(order.json["finalize"], {"csr": b64(csr)})
-        if done.json["status"] != "valid" or b"BEGIN CERTIFICATE" not in self.client.post(done.json["certificate"]).body:
-            raise RuntimeError(done.body)
-
-
-def orders(node, responder, requests, seconds):
-    workers = [Worker(node, i, responder, requests) for i in range(CLIENTS)]
-    before = cpu(node.process.pid)
-    for worker in workers:
-        worker.start()
-    time.sleep(seconds)
-    for worker in workers:
-        worker.stop = True
-    for worker in workers:
-        worker.join()
-        worker.client.close()
-        if worker.failure:
-            raise worker.failure
-    count, extra = sum(worker.done for worker in workers), sum(worker.extra for worker in workers)
-    return (cpu(node.process.pid) - before) / 1000 / count, count, extra
+def orders(node, seconds, turn):
+    """Microseconds of the server for each order, how many there were, and polls beyond one for each round."""
+    words = ["taskset", "-c", "1", BUILD / "bin" / "acme_load", node.https, node.challenge, CLIENTS, seconds, f"t{turn}"]
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        if client.stdout.readline() != "ready\n":
+            raise RuntimeError("acme_load does not begin")
+        before = cpu(node.process.pid)
+        client.stdin.write("\n")
+        client.stdin.flush()
+        count, polls = map(int, client.stdout.readline().split())
+        return (cpu(node.process.pid) - before) / 1000 / count, count, polls
 
 
 def at_work(node, number):
@@ -126,33 +83,18 @@ def main():
     pending(50_000 if "--short" in sys.argv else 1_000_000)
     seconds = 2 if "--short" in sys.argv else 4
     with Node(BASE).init().start() as node:
-        responder = Responder(node.challenge)
         base, resident = node.rows("record", "item"), memory(node.process.pid)
-        ours, reference, polls, total = [], [], [], 0
-        for _ in range(ROUNDS):
-            # Names must differ, or authorizations would be used again; the CSR costs the client, not the server.
-            requests = [request(node, total + i) for i in range(seconds * 60)]
+        ours, reference, polls = [], [], []
+        for turn in range(ROUNDS):
             reference.append(float(subprocess.run([BUILD / "bin" / "acme_reference", "1"], capture_output=True, text=True, check=True).stdout))
-            cost, count, extra = orders(node, responder, requests, seconds)
+            cost, count, extra = orders(node, seconds, turn)
             ours.append(cost)
-            polls.append(extra / count)
-            total += seconds * 60
+            polls.append(extra * CLIENTS / count)
         report("acme-order", ours, reference, 0.55, "us")
         made = len(node.json("acme", "orders"))
         print(f"bench acme-polls    {statistics.median(polls):.2f} per order beyond the six requests")
         print(f"bench acme-rows     documents={(len(node.rows('record', 'item')) - len(base)) / made:.2f} per order, "
               f"memory={(memory(node.process.pid) - resident) / 1024 / made:.2f}KiB per order kept", flush=True)
-        responder.close()
-
-
-def request(node, number):
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    name = f"n{number}.localhost"
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-    return name, builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 if __name__ == "__main__":
