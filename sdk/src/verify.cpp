@@ -8,7 +8,9 @@
 #include <openssl/rsa.h>
 
 namespace hanaper::crypto {
-PkeyPtr rsa_key(const x509::PublicKey& key) {
+namespace {
+
+PkeyPtr make_rsa_key(const x509::PublicKey& key) {
   const Owned<BIGNUM, BN_free> n(
       BN_bin2bn(key.modulus.data(), static_cast<int>(key.modulus.size()), nullptr));
   const Owned<BIGNUM, BN_free> e(
@@ -24,6 +26,23 @@ PkeyPtr rsa_key(const x509::PublicKey& key) {
       EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
     return {};
   return PkeyPtr(made);
+}
+
+}  // namespace
+
+// A device's message, its request and our answer to it are all about one key: the last one is kept, with what
+// OpenSSL has computed for it.
+PkeyPtr rsa_key(const x509::PublicKey& key) {
+  struct Last {
+    Bytes modulus, exponent;
+    PkeyPtr key;
+  };
+  thread_local Last last;
+  if (!last.key || !equal(last.modulus, key.modulus) || !equal(last.exponent, key.exponent))
+    last = {to_bytes(key.modulus), to_bytes(key.exponent), make_rsa_key(key)};
+  if (!last.key) return {};
+  EVP_PKEY_up_ref(last.key.get());
+  return PkeyPtr(last.key.get());
 }
 
 namespace {
