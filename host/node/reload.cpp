@@ -79,6 +79,10 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
     model_.written[table] = model.written.contains(table) ? model.written[table] : "";
     outcome.push_back(table + ": applied");
   }
+  for (const std::string& name : wired_)
+    if (Status rehearsed = pipelines_.at(name)->rehearse(); !rehearsed)
+      outcome.push_back("pipeline." + name +
+                        ": refuses what is asked of it now: " + rehearsed.error().detail);
   Call call{"reload", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
   if (Status renewed = certificates_.renew(call); !renewed) outcome.push_back(renewed.error().detail);
   return outcome;
