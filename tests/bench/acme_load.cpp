@@ -159,7 +159,7 @@ class Client {
     return answer;
   }
 
-  json::Value csr_for(const std::string& name) const {
+  json::Value finalization() const {
     x509::CsrContent content;
     content.names.push_back({Identifier::Kind::dns, name});
     return json::Value(json::Object{{"csr", base64::encode_url(*x509::build_csr(*csr_key_, content))}});
@@ -234,7 +234,7 @@ long orders(Clients& clients, const std::string& base, Responder& responder) {
       all = all && client->valid;
     }
   }
-  for (auto& client : clients) client->post(client->finalize, client->csr_for(client->name));
+  for (auto& client : clients) client->post(client->finalize, client->finalization());
   for (auto& client : clients) {
     const Answer order = client->receive();
     if (order.json.text_at("status") != "valid") give_up("an order is not valid: " + order.body);
