@@ -41,6 +41,14 @@ class ThreadContext {
   };
   Curve& curve(KeyType type);
 
+  // The RSA public key that was used last, with what OpenSSL has computed for it: a device's message, its
+  // request and our answer to it are all about one key.
+  struct Rsa {
+    Bytes modulus, exponent;
+    PkeyPtr key;
+  };
+  Rsa last_rsa;
+
   std::array<std::uint8_t, 4096> pool{};
   std::size_t pool_used = 4096;
 

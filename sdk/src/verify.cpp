@@ -30,14 +30,8 @@ PkeyPtr make_rsa_key(const x509::PublicKey& key) {
 
 }  // namespace
 
-// A device's message, its request and our answer to it are all about one key: the last one is kept, with what
-// OpenSSL has computed for it.
 PkeyPtr rsa_key(const x509::PublicKey& key) {
-  struct Last {
-    Bytes modulus, exponent;
-    PkeyPtr key;
-  };
-  thread_local Last last;
+  ThreadContext::Rsa& last = ThreadContext::local().last_rsa;
   if (!last.key || !equal(last.modulus, key.modulus) || !equal(last.exponent, key.exponent))
     last = {to_bytes(key.modulus), to_bytes(key.exponent), make_rsa_key(key)};
   if (!last.key) return {};
