@@ -99,10 +99,9 @@ int run_init(Session& session) {
   }
   auto rest = node->init();
   if (!rest) fail(rest.error());
-  const std::size_t told = outcomes.size();
+  const std::vector<Authorities::Outcome> told = outcomes;
   for (Authorities::Outcome& outcome : *rest)
-    if (std::ranges::none_of(outcomes.begin(), outcomes.begin() + static_cast<std::ptrdiff_t>(told),
-                             [&](const auto& done) { return done.authority == outcome.authority; }))
+    if (std::ranges::none_of(told, [&](const auto& done) { return done.authority == outcome.authority; }))
       outcomes.push_back(std::move(outcome));
   for (const auto& [authority, text] : outcomes)
     std::cout << "authority " << authority << ": " << text << "\n";

@@ -147,7 +147,7 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
   wiring->path = authorities_.path(config.authority);
   wiring->earlier = successions_.before(config.authority);
   wiring->roll_over = successions_.around(config.authority);
-  wiring->next_message = successions_.announcement(config.authority);
+  wiring->next_message = announcement(authority, wiring->roll_over.next);
   wiring->crl = [&status = status_authorities_.find(config.authority)->second](
                     std::uint32_t shard, ByteCount limit) { return status.crl(shard, limit); };
   if (authority->registrar_key()) {

@@ -160,16 +160,15 @@ std::vector<std::shared_ptr<const Authority>> Successions::before(const std::str
   return earlier;
 }
 
-std::function<Result<Bytes>()> Successions::announcement(const std::string& name) const {
-  const config::AuthorityConfig& own = model_.authorities.at(name);
-  const auto authority = authorities_.find(name);
-  if (own.next.empty() || !authority || !authorities_.find(own.next)) return {};
+std::function<Result<Bytes>()> announcement(std::shared_ptr<const Authority> authority,
+                                            const std::vector<Bytes>& next) {
+  if (next.empty()) return {};
   // Strangers may ask as often as they like: the key signs once.
   struct Made {
     std::mutex mutex;
     Bytes message;
   };
-  return [authority, next = authorities_.path(own.next), made = std::make_shared<Made>()]() -> Result<Bytes> {
+  return [authority = std::move(authority), next, made = std::make_shared<Made>()]() -> Result<Bytes> {
     const std::lock_guard lock(made->mutex);
     if (made->message.empty()) {
       HANAPER_TRY(made->message, announce(*authority, next));

@@ -8,7 +8,7 @@
 
 namespace hanaper {
 
-// [main], but for what `announcement` returns.
+// [main]
 class Successions {
  public:
   Successions(const config::Model& model, const Authorities& authorities)
@@ -27,10 +27,6 @@ class Successions {
   // Those that it has taken over from, the latest first, as far as they have certificates.
   std::vector<std::shared_ptr<const issuance::Authority>> before(const std::string& name) const;
 
-  // [worker] The successor's certificates in a message that the authority itself has signed (RFC 8894
-  // 4.7.1), made when it is first asked for. Empty when nobody takes over.
-  std::function<Result<Bytes>()> announcement(const std::string& name) const;
-
  private:
   using Pair = std::pair<std::string, std::string>;  // signer, subject
 
@@ -41,5 +37,10 @@ class Successions {
   const Authorities& authorities_;
   std::map<Pair, Bytes> crosses_;
 };
+
+// [worker] RollOver::next in a message that `authority` itself has signed (RFC 8894 4.7.1), made when it is
+// first asked for. Empty when nobody takes over.
+std::function<Result<Bytes>()> announcement(std::shared_ptr<const issuance::Authority> authority,
+                                            const std::vector<Bytes>& next);
 
 }  // namespace hanaper
