@@ -5,39 +5,21 @@
 //       orders names PREFIX-0.localhost and so on from https://localhost:PORT/acme, each client with an
 //       account of its own, and answers their http-01 challenges; prints how many orders there were, and how
 //       many polls beyond one for each
-#include <hanaper/toolkit/base64.hpp>
+#include "connection.hpp"
+
+#include <hanaper/testing/jws.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
-#include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/jose.hpp>
-#include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
-#include <openssl/ssl.h>
-
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <map>
 #include <mutex>
-#include <stdexcept>
 #include <thread>
 
 namespace {
 
 using namespace hanaper;
-
-[[noreturn]] void give_up(const std::string& why) { throw std::runtime_error(why); }
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
+using bench::give_up;
 
 // Answers http-01 for every token that it was told; one connection after the other.
 class Responder {
@@ -45,7 +27,7 @@ class Responder {
   explicit Responder(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const int one = 1;
     ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    const sockaddr_in address = loopback(port);
+    const sockaddr_in address = bench::loopback(port);
     if (::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(socket_, 1024) != 0)
       give_up("the challenge port is taken");
@@ -85,35 +67,18 @@ class Responder {
   std::map<std::string, std::string> answers_;  // guarded by mutex_
 };
 
-struct Answer {
-  int status = 0;
-  std::string head, body;
+struct Answer : bench::Answer {
   json::Value json;
-
-  std::string header(const std::string& name) const {
-    const std::size_t at = head.find("\r\n" + name + ": ");
-    if (at == std::string::npos) return {};
-    const std::size_t begin = at + name.size() + 4;
-    return head.substr(begin, head.find("\r\n", begin) - begin);
-  }
 };
 
 // One account on one connection.
 class Client {
  public:
   Client(SSL_CTX* context, int port) : base_("https://localhost:" + std::to_string(port)) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr_in address = loopback(port);
-    if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      give_up("connect");
-    const int one = 1;
-    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    ssl_ = SSL_new(context);
-    SSL_set_fd(ssl_, socket);
-    if (SSL_connect(ssl_) != 1) give_up("handshake");
+    ssl_ = bench::handshake(context, bench::connect_to(port));
     jwk_ = *jose::jwk_of(key_->spki());
     thumbprint = jose::parse_jwk(jwk_)->thumbprint;
-    send("HEAD /acme/new-nonce HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    bench::send(ssl_, "HEAD /acme/new-nonce HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(true);
     post(base_ + "/acme/new-account", json::Value(json::Object{{"termsOfServiceAgreed", true}}));
     kid_ = receive().header("Location");
@@ -127,32 +92,15 @@ class Client {
       header.emplace_back("jwk", jwk_);
     else
       header.emplace_back("kid", kid_);
-    const std::string encoded = base64::encode_url(as_bytes(json::write(json::Value(std::move(header)))));
-    const std::string text = payload ? base64::encode_url(as_bytes(json::write(*payload))) : "";
-    const Bytes der = *key_->sign(SignatureScheme::ecdsa_sha256, as_bytes(encoded + "." + text));
-    const std::string body = json::write(json::Value(json::Object{
-        {"protected", encoded}, {"payload", text}, {"signature", base64::encode_url(raw_signature(der))}}));
-    send("POST " + url.substr(base_.size()) +
-         " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jose+json\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body);
+    const std::string body = fakes::make_jws(*key_, std::move(header), payload);
+    bench::send(
+        ssl_, "POST " + url.substr(base_.size()) +
+                  " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jose+json\r\nContent-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body);
   }
 
   Answer receive(bool head_only = false) {
-    Answer answer;
-    std::string all;
-    char buffer[16384];
-    std::size_t end = std::string::npos, wanted = 0;
-    while (end == std::string::npos || all.size() < wanted) {
-      const int n = SSL_read(ssl_, buffer, sizeof buffer);
-      if (n <= 0) give_up("the connection ended");
-      all.append(buffer, static_cast<std::size_t>(n));
-      if (end != std::string::npos || (end = all.find("\r\n\r\n")) == std::string::npos) continue;
-      answer.head = all.substr(0, end + 2);
-      const std::string length = answer.header("Content-Length");
-      wanted = end + 4 + (head_only || length.empty() ? 0 : std::stoul(length));
-    }
-    answer.status = std::stoi(all.substr(9, 3));
-    answer.body = all.substr(end + 4);
+    Answer answer{bench::receive(ssl_, head_only), {}};
     if (answer.body.starts_with("{")) answer.json = *json::parse(answer.body);
     if (answer.status >= 400) give_up(answer.body);
     nonce_ = answer.header("Replay-Nonce");
@@ -170,22 +118,6 @@ class Client {
   bool valid = false;
 
  private:
-  // Raw R and S of a DER ECDSA signature (RFC 7518 3.4).
-  static Bytes raw_signature(ByteView der) {
-    Bytes raw;
-    der::Reader reader = *der::open(der, der::sequence);
-    for (int i = 0; i < 2; ++i) {
-      ByteView number = *reader.read_integer();
-      while (number.size() > 32) number = number.subspan(1);
-      raw.insert(raw.end(), 32 - number.size(), 0);
-      raw.insert(raw.end(), number.begin(), number.end());
-    }
-    return raw;
-  }
-  void send(const std::string& octets) {
-    if (SSL_write(ssl_, octets.data(), static_cast<int>(octets.size())) <= 0) give_up("the connection ended");
-  }
-
   const std::string base_;
   const std::shared_ptr<crypto::SoftKey> key_ = *crypto::SoftKey::generate({}),
                                          csr_key_ = *crypto::SoftKey::generate({});
@@ -268,12 +200,4 @@ int run(char** words) {
 
 }  // namespace
 
-int main(int count, char** words) {
-  if (count != 6) return 2;
-  try {
-    return run(words);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "acme_load: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int count, char** words) { return count == 6 ? run(words) : 2; }

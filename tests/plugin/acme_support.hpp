@@ -4,25 +4,13 @@
 #include "service.hpp"
 
 #include <hanaper/testing/fake_host.hpp>
+#include <hanaper/testing/jws.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 
 #include <gtest/gtest.h>
 
 namespace hanaper::acme {
-
-// Raw R and S of a DER ECDSA signature (RFC 7518 3.4).
-inline Bytes raw_signature(ByteView der, std::size_t size) {
-  Bytes raw;
-  der::Reader reader = *der::open(der, der::sequence);
-  for (int i = 0; i < 2; ++i) {
-    ByteView number = *reader.read_integer();
-    while (number.size() > size) number = number.subspan(1);
-    raw.insert(raw.end(), size - number.size(), 0);
-    raw.insert(raw.end(), number.begin(), number.end());
-  }
-  return raw;
-}
 
 class TestClient {
  public:
@@ -82,12 +70,7 @@ class TestClient {
       header.emplace_back("jwk", jwk_);
     else
       header.emplace_back("kid", kid);
-    const std::string encoded = base64::encode_url(as_bytes(json::write(json::Value(std::move(header)))));
-    const std::string text = payload ? base64::encode_url(as_bytes(json::write(*payload))) : "";
-    const Bytes der = *key_->sign(SignatureScheme::ecdsa_sha256, as_bytes(encoded + "." + text));
-    return json::write(json::Value(json::Object{{"protected", encoded},
-                                                {"payload", text},
-                                                {"signature", base64::encode_url(raw_signature(der, 32))}}));
+    return fakes::make_jws(*key_, std::move(header), payload);
   }
   Answer post_url(std::string_view url, const std::optional<json::Value>& payload = {}) {
     return post(std::string(url.substr(base.size())), payload);
