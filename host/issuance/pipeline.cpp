@@ -106,14 +106,13 @@ Result<CertificateStatus> Pipeline::status(const CertificateId& id) {
   return CertificateStatus{std::move(row), std::move(certificate)};
 }
 
-Result<CertificateId> Pipeline::identify(ByteView certificate) {
+Result<CertificateStatus> Pipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
   for (const auto& signer : signers()) {
     if (!equal(view.issuer, signer->subject())) continue;
-    const CertificateId id{signer->id(), view.serial};
-    const auto known = status(id);
-    if (!known && known.error().code != Code::not_found) return known.error();
-    if (known && equal(known->certificate, certificate)) return id;
+    auto known = status({signer->id(), view.serial});
+    if (!known && known.error().code != Code::not_found) return std::move(known).error();
+    if (known && equal(known->certificate, certificate)) return known;
   }
   return not_found("the certificate was not issued here");
 }

@@ -61,7 +61,7 @@ class Pipeline final : public Issuer {
   // [worker] The same for whoever knows more about it, release from hold included.
   Status revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call);
   Result<CertificateStatus> status(const CertificateId& id) override;
-  Result<CertificateId> identify(ByteView certificate) override;
+  Result<CertificateStatus> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
   Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;

@@ -49,16 +49,17 @@ Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
   return shared_.writer->commit(write, call.deadline);
 }
 
-Status Instance::audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) {
+void Instance::audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) {
   const Time now = shared_.clock.now();
   const auto passed_over = audit_allowance_.take(now);
-  if (!passed_over) return {};
+  if (!passed_over) return;
   std::vector<LogField> all{{"instance", name_}};
   all.insert(all.end(), fields.begin(), fields.end());
   if (*passed_over != 0) all.push_back({"passed_over", std::to_string(*passed_over)});
   Write write;
   write.audit = services::audit_line(now, event, all);
-  return shared_.writer->commit(write, call.deadline);
+  if (const Status written = shared_.writer->commit(write, call.deadline); !written)
+    log_.warning("a refusal is not in the audit", {{"error", written.error().detail}, {"call", call.id}});
 }
 
 // Each node takes the lowest seat that is free: a lease. Who sees a seat taken below his own knows his place,

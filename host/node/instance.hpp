@@ -92,7 +92,7 @@ class Instance final : public Host {
   const std::string& public_url() const override { return public_url_; }
   void* service(std::string_view) override { return nullptr; }
   Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
-  Status audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
+  void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:
   Shared& shared_;

@@ -228,13 +228,12 @@ Result<CertificateStatus> FakeIssuer::status(const CertificateId& id) {
   return CertificateStatus{std::move(row), std::move(certificate)};
 }
 
-Result<CertificateId> FakeIssuer::identify(ByteView certificate) {
+Result<CertificateStatus> FakeIssuer::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
-  const CertificateId id{1, view.serial};
-  const auto known = status(id);
+  auto known = status({1, view.serial});
   if (!known || !equal(known->certificate, certificate))
     return not_found("the certificate was not issued here");
-  return id;
+  return known;
 }
 
 Result<Bytes> FakeIssuer::next_message() {
@@ -318,9 +317,8 @@ Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {
   return commit_one(memory_storage, write);
 }
 
-Status FakeHost::audit(std::string_view event, std::initializer_list<LogField> fields, Call&) {
+void FakeHost::audit(std::string_view event, std::initializer_list<LogField> fields, Call&) {
   audited.write(LogLevel::info, event, fields);
-  return {};
 }
 
 }  // namespace hanaper::fakes

@@ -414,7 +414,7 @@ TEST_F(FullCmcFixture, RefusesSignersItDoesNotKnow) {
   refused("another signature", spoilt);
   const Bytes good = certificate();
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(*host_.fake_issuer.identify(good), RevocationReason::superseded,
+  ASSERT_TRUE(host_.fake_issuer.revoke(host_.fake_issuer.identify(good)->id(), RevocationReason::superseded,
                                        "test", call));
   refused("revoked", sign(data.encode()));
   certificate_.clear();

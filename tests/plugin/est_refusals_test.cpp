@@ -185,7 +185,7 @@ TEST_F(Refusals, OfRenewals) {
        "subjectAltName"},
   });
 
-  const CertificateId id = *host_.fake_issuer.identify(mine);
+  const CertificateId id = host_.fake_issuer.identify(mine)->id();
   Call call = fakes::test_call();
   ASSERT_TRUE(host_.fake_issuer.revoke(id, RevocationReason::superseded, "test", call));
   expect({{"4.2.2", "revoked", renewal(csr, {mine}), 403, "revoked"}});

@@ -104,7 +104,7 @@ TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {
                "x2"),
            "2"}});
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(*host_.fake_issuer.identify(mine), RevocationReason::superseded,
+  ASSERT_TRUE(host_.fake_issuer.revoke(host_.fake_issuer.identify(mine)->id(), RevocationReason::superseded,
                                        "test", call));
   expect({{"2.5", "revoked", renewal(csr, "x3"), "2"}});
   Asked again;

@@ -27,7 +27,7 @@ TEST_F(Journey, EndsWithACertificateThatTheAuthorityHasSigned) {
   const auto status = *pipeline_.status({issued->authority, issued->serial});
   EXPECT_EQ(status.certificate, issued->certificate);
   EXPECT_EQ(status.row.requester, "test:somebody");
-  EXPECT_EQ(pipeline_.identify(issued->certificate)->serial, issued->serial);
+  EXPECT_EQ(pipeline_.identify(issued->certificate)->row.serial, issued->serial);
   EXPECT_EQ(count("hanaper_certificates_issued_total"), 1u);
 }
 

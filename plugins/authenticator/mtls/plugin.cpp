@@ -83,9 +83,9 @@ class Mtls final : public Authenticator {
       if (!row || row->signature.empty() ||
           !equal(x509::assemble_certificate(row->tbs, row->signature), leaf.der))
         continue;
-      const Time now = host_->clock().now();
-      if (row->revoked && !row->released) return refused("the client certificate is revoked");
-      if (now < row->not_before || row->not_after < now) return refused("the client certificate has expired");
+      if (const Status current = check_current(*row, host_->clock().now(), "the client certificate");
+          !current)
+        return refused(current.error().detail);
       if (!may_be_client(leaf)) return refused("the client certificate is not made for TLS clients");
       return true;
     }

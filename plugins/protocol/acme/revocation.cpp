@@ -56,14 +56,13 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
   if (!certificate || certificate->empty())
     return malformed_problem("certificate: base64url of its DER is expected");
   ACME_TRY(const RevocationReason reason, read_reason(payload));
-  const auto id = issuer_.identify(*certificate);
-  if (!id)
-    return id.error().code == Code::not_found ? malformed_problem("the certificate was not issued here", 404)
-                                              : problem_of(id.error(), call);
-  const auto status = issuer_.status(*id);
-  if (!status) return problem_of(status.error(), call);
+  const auto status = issuer_.identify(*certificate);
+  if (!status)
+    return status.error().code == Code::not_found
+               ? malformed_problem("the certificate was not issued here", 404)
+               : problem_of(status.error(), call);
   // RFC 8739 3.1.2: whoever wants such a certificate gone cancels its order.
-  const auto star = store_.orders.find("star", certificate_name(*id), {}, 1);
+  const auto star = store_.orders.find("star", certificate_name(status->id()), {}, 1);
   if (!star) return problem_of(star.error(), call);
   if (!star->empty())
     return Problem{403, "autoRenewalRevocationNotSupported",
@@ -84,13 +83,13 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
     requester = "acme:certificate-key";
   }
   if (status->row.revoked) return Problem{400, "alreadyRevoked", "the certificate is revoked already"};
-  if (Status revoked = issuer_.revoke(*id, reason, requester, call); !revoked) {
+  if (Status revoked = issuer_.revoke(status->id(), reason, requester, call); !revoked) {
     if (revoked.error().code == Code::conflict) return Problem{400, "alreadyRevoked", revoked.error().detail};
     return problem_of(revoked.error(), call);
   }
-  host_.log().info(
-      "certificate revoked",
-      {{"serial", id->serial.hex()}, {"requester", requester}, {"reason", std::string(to_string(reason))}});
+  host_.log().info("certificate revoked", {{"serial", status->row.serial.hex()},
+                                           {"requester", requester},
+                                           {"reason", std::string(to_string(reason))}});
   return Response{200, {}, {}};
 }
 

@@ -1,8 +1,9 @@
 #include "full_cmc.hpp"
 
+#include "named_lines.hpp"
+
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/extensions.hpp>
-#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
@@ -19,7 +20,6 @@ using cmc::FailInfo;
 constexpr der::Oid pki_data_oid = "1.3.6.1.5.5.7.12.2"_oid;
 constexpr der::Oid pki_response_oid = "1.3.6.1.5.5.7.12.3"_oid;
 
-constexpr std::size_t max_secrets_file = 1024 * 1024;
 constexpr std::size_t min_secret = 16;
 constexpr auto waits_for = std::chrono::days{90};
 constexpr auto default_retry = std::chrono::minutes{1};
@@ -65,22 +65,15 @@ Bytes token_of(const Identity& who, ByteView csr) {
 }  // namespace
 
 Result<CmcSecrets> load_cmc_secrets(const std::string& path) {
-  HANAPER_TRY(std::string whole, files::read(path, max_secrets_file));
-  const Secret text(std::move(whole));
-  std::string_view rest = text.reveal();
   CmcSecrets secrets;
-  for (int number = 1; !rest.empty(); ++number) {
-    std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.front() == '#') continue;
-    const std::size_t colon = line.find(':');
-    // RFC 5272 6.2.1: "tokens at least 16 characters long".
-    if (colon == std::string_view::npos || colon == 0 || line.size() - colon - 1 < min_secret)
-      return malformed(path + ": line " + std::to_string(number) +
-                       ": identification:secret is wanted, the secret of at least 16 octets");
-    secrets.insert_or_assign(std::string(line.substr(0, colon)), Secret(std::string(line.substr(colon + 1))));
-  }
+  // RFC 5272 6.2.1: "tokens at least 16 characters long".
+  HANAPER_CHECK(each_named_line(path, "identification:secret is wanted, the secret of at least 16 octets",
+                                [&](std::string_view name, std::string_view value) {
+                                  const bool good = !name.empty() && value.size() >= min_secret;
+                                  if (good)
+                                    secrets.insert_or_assign(std::string(name), Secret(std::string(value)));
+                                  return good;
+                                }));
   return secrets;
 }
 
@@ -171,15 +164,10 @@ Result<Bytes> FullCmc::signer_key(const Work& work) {
 }
 
 Status FullCmc::check_certificate(ByteView certificate) {
-  const auto id = issuer_.identify(certificate);
-  if (!id && id.error().code == Code::unavailable) return id.error();
-  if (!id) return forbidden("the signer's certificate was not issued here");
-  HANAPER_TRY(const CertificateStatus status, issuer_.status(*id));
-  const Time now = host_.clock().now();
-  if (status.row.revoked && !status.row.released) return forbidden("the signer's certificate is revoked");
-  if (now < status.row.not_before || status.row.not_after < now)
-    return forbidden("the signer's certificate has expired");
-  return {};
+  const auto status = issuer_.identify(certificate);
+  if (!status && status.error().code == Code::unavailable) return status.error();
+  if (!status) return forbidden("the signer's certificate was not issued here");
+  return check_current(status->row, host_.clock().now(), "the signer's certificate");
 }
 
 // RFC 5272 6.2. Who signs with a certificate has proven who he is (3.2).

@@ -1,5 +1,7 @@
 #include "key_delivery.hpp"
 
+#include "named_lines.hpp"
+
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
@@ -14,26 +16,18 @@ constexpr std::size_t max_file = 1024 * 1024;
 constexpr std::size_t max_identifier = 64;
 
 Status load_secrets(const std::string& path, TransportKeys& keys) {
-  HANAPER_TRY(const std::string whole, files::read(path, max_file));
-  const Secret text(whole);
-  std::string_view rest = text.reveal();
-  for (int number = 1; !rest.empty(); ++number) {
-    std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.front() == '#') continue;
-    const std::size_t colon = std::min(line.find(':'), line.size());
-    const auto identifier = from_hex(line.substr(0, colon));
-    auto key = from_hex(line.substr(std::min(colon + 1, line.size())));
-    const bool good = identifier && key && !identifier->empty() && identifier->size() <= max_identifier &&
-                      (key->size() == 16 || key->size() == 24 || key->size() == 32);
-    if (good) keys.secrets.insert_or_assign(*identifier, Secret(std::string(as_text(*key))));
-    if (key) crypto::wipe(*key);
-    if (!good)
-      return malformed(path + ": line " + std::to_string(number) +
-                       ": identifier:key is wanted, hexadecimal, the key of 16, 24 or 32 octets");
-  }
-  return {};
+  return each_named_line(path, "identifier:key is wanted, hexadecimal, the key of 16, 24 or 32 octets",
+                         [&](std::string_view name, std::string_view value) {
+                           const auto identifier = from_hex(name);
+                           auto key = from_hex(value);
+                           const bool good = identifier && key && !identifier->empty() &&
+                                             identifier->size() <= max_identifier &&
+                                             (key->size() == 16 || key->size() == 24 || key->size() == 32);
+                           if (good)
+                             keys.secrets.insert_or_assign(*identifier, Secret(std::string(as_text(*key))));
+                           if (key) crypto::wipe(*key);
+                           return good;
+                         });
 }
 
 // The octets that requests name a certificate by; empty when it has none.

@@ -120,15 +120,12 @@ void Service::report(const Error& error, const Request& request, Call& call) {
   const bool asks = error.code == Code::unauthenticated && request.header("authorization").empty() &&
                     (request.tls == nullptr || request.tls->chain.empty());
   if (asks || error.code == Code::internal || error.code == Code::unavailable) return;
-  const Status written = host_.audit("est.refused",
-                                     {{"operation", std::string(request.tail.substr(1))},
-                                      {"address", std::string(request.address)},
-                                      {"error", error.detail},
-                                      {"call", call.id}},
-                                     call);
-  if (!written)
-    host_.log().warning("a refusal is not in the audit",
-                        {{"error", written.error().detail}, {"call", call.id}});
+  host_.audit("est.refused",
+              {{"operation", std::string(request.tail.substr(1))},
+               {"address", std::string(request.address)},
+               {"error", error.detail},
+               {"call", call.id}},
+              call);
 }
 
 std::string Service::encoded(ByteView octets) const { return encode_body(octets, options_.lines); }
@@ -218,15 +215,11 @@ Status Service::check_renewal(const Request& request, const Asked& asked) const 
   if (request.tls == nullptr || request.tls->chain.empty())
     return forbidden("a certificate is renewed over TLS with that certificate; none was shown");
   const ByteView shown = request.tls->chain.front();
-  const auto id = issuer_.identify(shown);
-  if (!id && id.error().code == Code::not_found)
+  const auto status = issuer_.identify(shown);
+  if (!status && status.error().code == Code::not_found)
     return forbidden("the client certificate was not issued here, so that it cannot be renewed here");
-  if (!id) return id.error();
-  HANAPER_TRY(const CertificateStatus status, issuer_.status(*id));
-  const Time now = host_.clock().now();
-  if (status.row.revoked && !status.row.released) return forbidden("the client certificate is revoked");
-  if (now < status.row.not_before || status.row.not_after < now)
-    return forbidden("the client certificate has expired");
+  if (!status) return status.error();
+  HANAPER_CHECK(check_current(status->row, host_.clock().now(), "the client certificate"));
   HANAPER_TRY(const x509::CertificateView old, x509::parse_certificate(shown));
   if (!x509::same_subject(asked.csr.subject, old.subject))
     return bad_csr("the request's subject is not that of the certificate being renewed");

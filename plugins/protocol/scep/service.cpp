@@ -193,16 +193,13 @@ Result<Response> Service::pki_operation(const Request& request, Call& call) {
 void Service::report(const Header& header, const Failure& failure, const Request& request, Call& call) {
   host_.log().info("SCEP request refused",
                    {{"transaction", header.transaction}, {"error", failure.text}, {"call", call.id}});
-  const Status written = host_.audit("scep.refused",
-                                     {{"transaction", header.transaction},
-                                      {"type", std::to_string(header.type)},
-                                      {"address", std::string(request.address)},
-                                      {"error", failure.text},
-                                      {"call", call.id}},
-                                     call);
-  if (!written)
-    host_.log().warning("a refusal is not in the audit",
-                        {{"error", written.error().detail}, {"call", call.id}});
+  host_.audit("scep.refused",
+              {{"transaction", header.transaction},
+               {"type", std::to_string(header.type)},
+               {"address", std::string(request.address)},
+               {"error", failure.text},
+               {"call", call.id}},
+              call);
 }
 
 // From a message to a request that its signer has made for us. `hash`: what he can read, as soon as it is
@@ -265,10 +262,10 @@ bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar&
   const auto current = x509::parse_certificate(registrar.certificate());
   if (!current || !equal(current->issuer, recipient.issuer)) return false;
   if (equal(current->serial.octets(), recipient.serial)) return true;
-  const auto id = issuer_.identify(registrar.certificate());
+  const auto today = issuer_.identify(registrar.certificate());
   const auto serial = Serial::from_der(recipient.serial);
-  if (!id || !serial) return false;
-  const auto earlier = issuer_.status({id->authority, *serial});
+  if (!today || !serial) return false;
+  const auto earlier = issuer_.status({today->row.authority, *serial});
   const auto view = earlier ? x509::parse_certificate(earlier->certificate)
                             : Result<x509::CertificateView>(earlier.error());
   return view && equal(view->spki, registrar.spki());
@@ -313,30 +310,28 @@ Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
 // has to.
 Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr,
                                                     Call& call) {
-  const auto id = issuer_.identify(opened.signer.der);
-  if (!id && id.error().code != Code::not_found && id.error().code != Code::malformed) return id.error();
-  if (id && options_.renewals) return authorise_renewal(opened, csr, *id);
-  if (!id && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
+  const auto known = issuer_.identify(opened.signer.der);
+  if (!known && known.error().code != Code::not_found && known.error().code != Code::malformed)
+    return known.error();
+  if (known && options_.renewals) return authorise_renewal(opened, csr, *known);
+  if (!known && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
     return Failure{FailInfo::bad_message_check, "the signer's certificate was not issued here"};
   return authorise_challenge(opened, csr, call);
 }
 
 Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened, const x509::CsrView& csr,
-                                                            const CertificateId& id) {
+                                                            const CertificateStatus& known) {
   const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
-  const auto status = issuer_.status(id);
-  if (!status) return status.error();
-  const Time now = host_.clock().now();
-  if (status->row.revoked && !status->row.released) return failed("the signer's certificate is revoked");
-  if (now < status->row.not_before || status->row.not_after < now)
-    return failed("the signer's certificate has expired");
+  if (const Status current = check_current(known.row, host_.clock().now(), "the signer's certificate");
+      !current)
+    return failed(current.error().detail);
   if (!x509::same_subject(csr.subject, opened.signer.subject))
     return failed("the request's subject is not that of the certificate being renewed");
   // Some clients leave the names out when they renew; they get none then, never others.
   const auto old = x509::parse_certificate(opened.signer.der);
   if (csr.find(oid::subject_alt_name) != nullptr && (!old || !x509::same_alternative_names(csr, *old)))
     return failed("the request's subjectAltName is not that of the certificate being renewed");
-  return Grant{"scep:renewal:" + id.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  return Grant{"scep:renewal:" + known.row.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
 }
 
 Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,

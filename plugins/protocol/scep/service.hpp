@@ -80,7 +80,8 @@ class Service {
   Outcome<Bytes> seal(const Opened& opened, ByteView content) const;
   Outcome<Bytes> issue(const Opened& opened, const Grant& grant, Call& call);
   Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr, Call& call);
-  Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr, const CertificateId& id);
+  Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr,
+                                   const CertificateStatus& known);
   Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_elsewhere(const Opened& opened, const x509::CsrView& csr, Call& call);
   Result<std::optional<Grant>> remembered(const Opened& opened) const;

@@ -220,7 +220,17 @@ struct CertificateId {
 struct CertificateStatus {
   CertificateRow row;
   Bytes certificate;  // DER; empty when never signed
+
+  CertificateId id() const { return {row.authority, row.serial}; }
 };
+
+// forbidden when it is revoked, on hold or not of that time; "the client certificate", say, begins the
+// sentence.
+inline Status check_current(const CertificateRow& row, Time now, std::string_view which) {
+  if (row.revoked && !row.released) return forbidden(std::string(which) + " is revoked");
+  if (now < row.not_before || row.not_after < now) return forbidden(std::string(which) + " has expired");
+  return {};
+}
 
 // Certificates with which clients follow from one authority to the one that takes over, DER.
 struct RollOver {
@@ -256,9 +266,9 @@ class Issuer {
   // [worker] The certificate and what the ledger knows of it. not_found.
   virtual Result<CertificateStatus> status(const CertificateId& id) = 0;
 
-  // [worker] Which of our certificates these DER octets are, those of authorities that this pipeline's has
-  // taken over from among them. not_found when it is not ours, octet by octet.
-  virtual Result<CertificateId> identify(ByteView certificate) = 0;
+  // [worker] What the ledger knows of the certificate of these DER octets, where this pipeline's authority or
+  // one that it has taken over from has issued it. not_found when it is not ours, octet by octet.
+  virtual Result<CertificateStatus> identify(ByteView certificate) = 0;
 
   // [worker] Whether names, key and CSR would be refused, before anybody proves anything.
   virtual Status permits(std::string_view profile, const std::vector<Identifier>& names,
@@ -421,9 +431,10 @@ class Host {
   virtual Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) = 0;
 
   // [worker] One line of the audit, durable when it returns; the instance's name is added. For refusals that
-  // somebody may have to answer for. Each instance has 100 lines a minute, what is beyond is counted in the
-  // next minute's first line: strangers cannot fill the ledger. `event` is constant text. unavailable.
-  virtual Status audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) = 0;
+  // somebody may have to answer for, which stand whether or not they can be written down: what cannot is in
+  // the log. Each instance has 100 lines a minute, what is beyond is counted in the next minute's first line:
+  // strangers cannot fill the ledger. `event` is constant text.
+  virtual void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) = 0;
 
  protected:
   ~Host() = default;

@@ -102,7 +102,7 @@ class FakeIssuer final : public Issuer {
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
   Result<CertificateStatus> status(const CertificateId& id) override;
-  Result<CertificateId> identify(ByteView certificate) override;
+  Result<CertificateStatus> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
                  Call& call) override;
   Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
@@ -165,7 +165,7 @@ class FakeHost final : public Host {
   const std::string& public_url() const override { return url_; }
   void* service(std::string_view) override { return nullptr; }
   Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
-  Status audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
+  void audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
 
   RecordingLog audited;  // "info event name=value"
   Share node_share;      // of whatever work
