@@ -215,8 +215,11 @@ Result<EnvelopedView> parse_enveloped(ByteView input) {
   return view;
 }
 
-Result<Secret> open(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
-                    const Decrypt& decrypt) {
+namespace {
+
+// The plaintext with its padding.
+Result<Secret> decipher(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
+                        const Decrypt& decrypt) {
   const CipherEntry& cipher = entry(view.cipher);
   Bytes key(cipher.key_size);
   crypto::random(key);
@@ -226,19 +229,59 @@ Result<Secret> open(const EnvelopedView& view, const EnvelopedView::Recipient& r
     std::ranges::copy(as_bytes(opened->reveal()), key.begin());
   const CipherContextPtr context(EVP_CIPHER_CTX_new());
   std::string plain(view.ciphertext.size() + cipher.block_size, '\0');
-  auto* out = reinterpret_cast<unsigned char*>(plain.data());
-  int size = 0, last = 0;
+  int size = 0;
   const bool good =
-      context &&
+      context && !view.ciphertext.empty() && view.ciphertext.size() % cipher.block_size == 0 &&
       EVP_DecryptInit_ex(context.get(), cipher.openssl(), nullptr, key.data(), view.iv.data()) == 1 &&
-      EVP_DecryptUpdate(context.get(), out, &size, view.ciphertext.data(),
-                        static_cast<int>(view.ciphertext.size())) == 1 &&
-      EVP_DecryptFinal_ex(context.get(), out + size, &last) == 1;
+      EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1 &&
+      EVP_DecryptUpdate(context.get(), reinterpret_cast<unsigned char*>(plain.data()), &size,
+                        view.ciphertext.data(), static_cast<int>(view.ciphertext.size())) == 1;
   ERR_clear_error();
   crypto::wipe(key);
-  Secret whole(std::move(plain));
+  const Secret whole(std::move(plain));
   if (!good) return malformed("the message cannot be decrypted");
-  return Secret(std::string(whole.reveal().substr(0, static_cast<std::size_t>(size + last))));
+  return Secret(std::string(whole.reveal().substr(0, static_cast<std::size_t>(size))));
+}
+
+// Whether what follows `size` octets is the padding they need (RFC 5652 6.3), found out without a branch on
+// any of them.
+bool is_padding(ByteView padded, std::size_t size, std::size_t block_size) {
+  const std::size_t count = padded.size() - size;
+  if (count == 0 || count > block_size) return false;
+  unsigned different = 0;
+  for (const std::uint8_t octet : padded.subspan(size)) different |= octet ^ static_cast<unsigned>(count);
+  return different == 0;
+}
+
+// Of the element that the octets begin with; all of them where they begin with none, or where more follows
+// than padding.
+std::size_t size_of_der(ByteView padded, std::size_t block_size) {
+  der::Reader reader(padded);
+  const auto element = reader.next();
+  const bool fits = element && padded.size() - element->whole.size() <= block_size;
+  return fits ? element->whole.size() : padded.size();
+}
+
+}  // namespace
+
+Result<Secret> open(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
+                    const Decrypt& decrypt) {
+  HANAPER_TRY(const Secret padded, decipher(view, recipient, decrypt));
+  const std::string_view text = padded.reveal();
+  const std::size_t count = static_cast<std::uint8_t>(text.back());
+  if (count > text.size() || !is_padding(as_bytes(text), text.size() - count, entry(view.cipher).block_size))
+    return malformed("the message cannot be decrypted");
+  return Secret(std::string(text.substr(0, text.size() - count)));
+}
+
+Result<DerContent> open_der(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
+                            const Decrypt& decrypt) {
+  HANAPER_TRY(const Secret padded, decipher(view, recipient, decrypt));
+  const ByteView octets = as_bytes(padded.reveal());
+  const std::size_t block_size = entry(view.cipher).block_size;
+  const std::size_t size = size_of_der(octets, block_size);
+  return DerContent{Secret(std::string(padded.reveal().substr(0, size))),
+                    is_padding(octets, size, block_size)};
 }
 
 Result<Bytes> envelop(ByteView content_type, ByteView content, const Recipient& recipient, Cipher cipher) {

@@ -19,9 +19,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   if (const auto view = cms::parse_enveloped(input)) {
     for (const auto& recipient : view->recipients) {
-      const auto content = cms::open(*view, recipient,
-                                     [](ByteView) -> Result<Secret> { return Secret(std::string(16, 'k')); });
+      const auto decrypt = [](ByteView) -> Result<Secret> { return Secret(std::string(16, 'k')); };
+      const auto content = cms::open(*view, recipient, decrypt);
       fuzz::require(content || content.error().code == Code::malformed);
+      const auto der = cms::open_der(*view, recipient, decrypt);
+      if (!der) continue;
+      fuzz::require(!der->intact || (content && content->reveal() == der->octets.reveal()));
     }
   }
   return 0;

@@ -59,6 +59,31 @@ TEST_F(Scep, MessagesThatAreCutOffAreRefused) {
   EXPECT_EQ(issued(), 0U);
 }
 
+// Everybody can sign somebody else's envelope again, changed as he likes: were a right padding answered in
+// another way than a wrong one, he would read it, an octet every 256 messages.
+TEST_F(Scep, WhetherThePaddingIsRightDoesNotShow) {
+  Bytes content = csr_for(*client_key());
+  for (std::string more = "x"; content.size() % 16 == 15; more += 'x')
+    content = csr_for(*client_key(), "correct horse" + more);
+  const auto count = static_cast<std::uint8_t>(16 - content.size() % 16);
+  const auto ask_with_padding_of = [&](const char* type, std::uint8_t last) {
+    Asked asked;
+    asked.type = type;
+    asked.content = content;
+    asked.signer = other_key();
+    asked.spoil_envelope = [&](Bytes& envelope) { envelope[envelope.size() - 17] ^= count ^ last; };
+    return ask(asked);
+  };
+  for (const char* type : {"19", "17", "18", "20", "21", "22", "99"}) {
+    SCOPED_TRACE(std::string("messageType ") + type);
+    const Answered right = ask_with_padding_of(type, 1);
+    const Answered wrong = ask_with_padding_of(type, 0);
+    EXPECT_EQ(right.status, "2");
+    EXPECT_EQ(right.fail, wrong.fail);
+    EXPECT_EQ(right.text, wrong.text);
+  }
+}
+
 // What is signed cannot be changed; what is not does not decide what is issued.
 TEST_F(Scep, MessagesThatWereChangedGiveNothingElse) {
   const Bytes whole = message({});
@@ -220,10 +245,10 @@ TEST_F(Scep, MessagesAreRefused) {
       {"3.1", "an empty envelope", spoilt([](Bytes& envelope) { envelope.clear(); }, {}), "1"},
       {"3.1", "half an envelope", spoilt([](Bytes& envelope) { envelope.resize(envelope.size() / 2); }, {}),
        "1"},
-      {"3.3.1", "no request", of_content({5, 0}), "2"},
-      {"3.3.1", "nothing", of_content({}), "2"},
-      {"3.3.1", "an octet after the request", of_content(two), "2"},
-      {"3.3.1", "a request that its key has not signed", of_content(spoilt_csr), "2"},
+      {"3.3.1", "no request", of_content({5, 0}), "1"},
+      {"3.3.1", "nothing", of_content({}), "1"},
+      {"3.3.1", "an octet after the request", of_content(two), "1"},
+      {"3.3.1", "a request that its key has not signed", of_content(spoilt_csr), "1"},
       {"2.3", "a request of another key than the signer's", another_key, "2"},
       {"2.3", "a signer of another key than the request's", stranger, "2"},
       {"2.4", "no challengePassword", of_content(csr_for(*client_key(), "")), "2"},
@@ -234,22 +259,22 @@ TEST_F(Scep, MessagesAreRefused) {
       {"3.3.1.2", "renewal by a self-signed certificate", of_type("17"), "1"},
       {"3.3.1.2", "update by a self-signed certificate", of_type("18"), "1"},
       {"3.3.3", "CertPoll of nothing", of_type("20"), "4"},
-      {"3.3.4", "GetCert of a request", of_type("21"), "2"},
+      {"3.3.4", "GetCert of a request", of_type("21"), "4"},
       {"3.3.4", "GetCert of nothing",
        [&] {
          Asked asked = of_type("21");
          asked.content = Bytes{5, 0};
          return asked;
        }(),
-       "2"},
-      {"3.3.4", "GetCRL of a request", of_type("22"), "2"},
+       "4"},
+      {"3.3.4", "GetCRL of a request", of_type("22"), "4"},
       {"3.3.4", "GetCRL of nothing",
        [&] {
          Asked asked = of_type("22");
          asked.content = Bytes{5, 0};
          return asked;
        }(),
-       "2"},
+       "4"},
   };
   for (const char* type : {"0", "1", "3", "4", "16", "23", "99", "119"})
     rows.push_back({"3.2.1.2", std::string("messageType ") + type, of_type(type), "2"});

@@ -20,6 +20,7 @@ using namespace der::literals;
 constexpr der::Oid message_type = "2.16.840.1.113733.1.9.2"_oid;
 constexpr der::Oid pki_status = "2.16.840.1.113733.1.9.3"_oid;
 constexpr der::Oid fail_info = "2.16.840.1.113733.1.9.4"_oid;
+constexpr der::Oid fail_info_text = "1.3.6.1.5.5.7.24.1"_oid;
 constexpr der::Oid sender_nonce = "2.16.840.1.113733.1.9.5"_oid;
 constexpr der::Oid recipient_nonce = "2.16.840.1.113733.1.9.6"_oid;
 constexpr der::Oid transaction_id = "2.16.840.1.113733.1.9.7"_oid;
@@ -172,6 +173,7 @@ class Scep : public ::testing::Test {
     nonce_ = value(recipient_nonce);
     answered.status = value(pki_status);
     answered.fail = value(fail_info);
+    answered.text = value(fail_info_text);
     EXPECT_EQ(answered.status == "2", !answered.fail.empty()) << "RFC 8894 3.2.1.4";
     EXPECT_EQ(answered.status == "0", view.content.has_value()) << "RFC 8894 3.3.2";
     if (!view.content) return answered;

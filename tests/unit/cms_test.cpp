@@ -259,6 +259,40 @@ TEST_F(Cms, EveryFailureToOpenIsTheSame) {
   EXPECT_EQ(cms::open(cut, view.recipients[0], decrypt()).error().detail, "the message cannot be decrypted");
 }
 
+TEST_F(Cms, PaddingHasNoSayInWhatDerIsOpened) {
+  struct Row {
+    const char* name;
+    std::size_t size;   // of an OCTET STRING with its head of two octets
+    std::uint8_t flip;  // what is done to the last octet of the padding
+    std::string after;
+    bool intact;
+  };
+  const Row rows[] = {{"a padding of one octet", 15, 0, "", true},
+                      {"a padding of a block", 16, 0, "", true},
+                      {"a padding in between", 36, 0, "", true},
+                      {"a padding that is too long", 36, 12 ^ 13, "", false},
+                      {"a padding that another length would have", 36, 12 ^ 1, "", false},
+                      {"a padding of nothing", 36, 12, "", false},
+                      {"octets after the value", 36, 0, "abc", false}};
+  for (const Row& test : rows) {
+    SCOPED_TRACE(test.name);
+    std::string der(test.size, 'o');
+    der[0] = 4;
+    der[1] = static_cast<char>(test.size - 2);
+    const Bytes envelope = openssl_enveloped(der + test.after, EVP_aes_128_cbc(), false);
+    auto view = *cms::parse_enveloped(envelope);
+    ASSERT_EQ(view.ciphertext.size() % 16, 0U);
+    Bytes iv = to_bytes(view.iv);
+    view.iv = iv;
+    (view.ciphertext.size() == 16 ? iv[15] : view.ciphertext[view.ciphertext.size() - 17]) ^= test.flip;
+    const auto content = cms::open_der(view, view.recipients[0], decrypt());
+    ASSERT_TRUE(content) << content.error().detail;
+    EXPECT_EQ(content->intact, test.intact);
+    EXPECT_EQ(content->octets.reveal().size(), test.size);
+    EXPECT_EQ(content->octets.reveal().substr(0, 2), der.substr(0, 2));
+  }
+}
+
 TEST_F(Cms, EncryptsWhatOpenSslOpens) {
   for (const cms::Cipher cipher : {cms::Cipher::aes128_cbc, cms::Cipher::aes256_cbc, cms::Cipher::des3_cbc})
     for (const bool by_key_identifier : {false, true}) {

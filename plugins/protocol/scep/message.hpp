@@ -29,6 +29,7 @@ enum class FailInfo : std::uint8_t {
 struct Failure {
   FailInfo info = FailInfo::bad_request;
   std::string text;
+  std::string cause = {};  // what the log may say and the answer not
 };
 
 // What a client can be answered under, read before anything is believed.

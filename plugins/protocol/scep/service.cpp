@@ -57,6 +57,8 @@ Result<Bytes> message_of_query(std::string_view query) {
   return base64::decode(text);
 }
 
+constexpr const char* unknown_certificate = "there is no such certificate here";
+
 Failure bad_request_of(const Error& error) {
   return {error.code == Code::bad_key || error.code == Code::unsupported ? FailInfo::bad_algorithm
                                                                          : FailInfo::bad_request,
@@ -191,84 +193,16 @@ Result<Response> Service::pki_operation(const Request& request, Call& call) {
 
 // Refusals are nobody's secret, and somebody may have to answer for them.
 void Service::report(const Header& header, const Failure& failure, const Request& request, Call& call) {
+  const std::string error = failure.cause.empty() ? failure.text : failure.text + ": " + failure.cause;
   host_.log().info("SCEP request refused",
-                   {{"transaction", header.transaction}, {"error", failure.text}, {"call", call.id}});
+                   {{"transaction", header.transaction}, {"error", error}, {"call", call.id}});
   host_.audit("scep.refused",
               {{"transaction", header.transaction},
                {"type", std::to_string(header.type)},
                {"address", std::string(request.address)},
-               {"error", failure.text},
+               {"error", error},
                {"call", call.id}},
               call);
-}
-
-// From a message to a request that its signer has made for us. `hash`: what he can read, as soon as it is
-// known.
-Service::Outcome<Service::Opened> Service::open(Message message, Registrar& registrar, crypto::Hash& hash) {
-  const auto failed = [](FailInfo info, std::string text) { return Failure{info, std::move(text)}; };
-  const auto digest = cms::hash_of(message.signer().digest_algorithm, options_.legacy);
-  if (!digest) return failed(FailInfo::bad_algorithm, digest.error().detail);
-  if (*digest != crypto::Hash::sha1) hash = *digest;
-  Opened opened;
-  opened.hash = *digest;
-  const auto signer = cms::find_signer(message.content, message.signer());
-  if (!signer) return failed(FailInfo::bad_message_check, signer.error().detail);
-  opened.signer = *signer;
-  const Status verified = cms::verify(message.content, message.signer(), signer->spki, options_.legacy);
-  if (!verified)
-    return failed(
-        verified.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
-        verified.error().detail);
-  // RFC 8894 3.2: "The eContentType in encapsulatedContentInfo MUST be data".
-  if (oid::data != message.content.content_type)
-    return failed(FailInfo::bad_message_check, "what is signed is not data");
-  if (!message.content.content) return failed(FailInfo::bad_message_check, "the message has no content");
-  auto content = decrypt(*message.content.content, registrar, opened.cipher);
-  if (auto* failure = std::get_if<Failure>(&content)) return std::move(*failure);
-  if (auto* error = std::get_if<Error>(&content)) return std::move(*error);
-  opened.content = std::move(std::get<Secret>(content));
-  opened.transaction =
-      "scep:" + to_hex(crypto::sha256({as_bytes(message.header.transaction), crypto::sha256(signer->spki)}));
-  opened.message = std::move(message);
-  return opened;
-}
-
-Service::Outcome<Secret> Service::decrypt(ByteView octets, Registrar& registrar, cms::Cipher& cipher) {
-  const auto der = cms::to_der(octets);
-  const auto enveloped = der ? cms::parse_enveloped(*der) : Result<cms::EnvelopedView>(der.error());
-  if (!enveloped)
-    return Failure{
-        enveloped.error().code == Code::unsupported ? FailInfo::bad_algorithm : FailInfo::bad_message_check,
-        enveloped.error().detail};
-  if (enveloped->cipher == cms::Cipher::des3_cbc && !options_.legacy)
-    return Failure{FailInfo::bad_algorithm, "3DES is not taken here"};
-  // RFC 8894 3.2.2: "contentType in encryptedContentInfo MUST be data".
-  if (oid::data != enveloped->content_type)
-    return Failure{FailInfo::bad_message_check, "what is encrypted is not data"};
-  cipher = enveloped->cipher;
-  for (const cms::EnvelopedView::Recipient& recipient : enveloped->recipients) {
-    if (!is_ours(recipient, registrar)) continue;
-    auto content =
-        cms::open(*enveloped, recipient, [&](ByteView encrypted) { return registrar.decrypt(encrypted); });
-    if (content) return *std::move(content);
-    if (is_passing(content.error().code)) return std::move(content).error();
-    return Failure{FailInfo::bad_message_check, content.error().detail};
-  }
-  return Failure{FailInfo::bad_message_check, "the message is encrypted to somebody else"};
-}
-
-// The registrar's certificate of today, or one of before: the key has stayed.
-bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar& registrar) {
-  const auto current = x509::parse_certificate(registrar.certificate());
-  if (!current || !equal(current->issuer, recipient.issuer)) return false;
-  if (equal(current->serial.octets(), recipient.serial)) return true;
-  const auto today = issuer_.identify(registrar.certificate());
-  const auto serial = Serial::from_der(recipient.serial);
-  if (!today || !serial) return false;
-  const auto earlier = issuer_.status({today->row.authority, *serial});
-  const auto view = earlier ? x509::parse_certificate(earlier->certificate)
-                            : Result<x509::CertificateView>(earlier.error());
-  return view && equal(view->spki, registrar.spki());
 }
 
 Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
@@ -289,18 +223,18 @@ Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
 }
 
 Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
-  const ByteView octets = as_bytes(opened.content.reveal());
-  const auto csr = x509::parse_csr(octets);
-  if (!csr) return bad_request_of(csr.error());
+  const auto request = read_request(opened);
+  if (const auto* failure = std::get_if<Failure>(&request)) return *failure;
+  const auto& csr = std::get<x509::CsrView>(request);
   auto known = remembered(opened);
   if (!known) return std::move(known).error();
   if (*known) {
     // Whoever signs with the same key under the same name asks the same again, or is confused.
-    if (!equal((*known)->csr, octets))
+    if (!equal((*known)->csr, csr.der))
       return Failure{FailInfo::bad_request, "the transactionID belongs to another request"};
     return issue(opened, **known, call);
   }
-  auto grant = authorise(opened, *csr, call);
+  auto grant = authorise(opened, csr, call);
   if (auto* failure = std::get_if<Failure>(&grant)) return std::move(*failure);
   if (auto* error = std::get_if<Error>(&grant)) return std::move(*error);
   return issue(opened, std::get<Grant>(grant), call);
@@ -331,7 +265,7 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
   const auto old = x509::parse_certificate(opened.signer.der);
   if (csr.find(oid::subject_alt_name) != nullptr && (!old || !x509::same_alternative_names(csr, *old)))
     return failed("the request's subjectAltName is not that of the certificate being renewed");
-  return Grant{"scep:renewal:" + known.row.serial.hex(), "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  return Grant{"scep:renewal:" + known.row.serial.hex(), "", to_bytes(csr.der), {}};
 }
 
 Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,
@@ -341,7 +275,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
     return failed("the request's key is not the one that has signed the message");
   const std::string_view shown = csr.challenge_password;
   if (shown.empty()) return failed("the request has no challengePassword");
-  Grant grant{"scep:challenge", "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  Grant grant{"scep:challenge", "", to_bytes(csr.der), {}};
   if (options_.challenge &&
       crypto::equal_constant_time(as_bytes(shown), as_bytes(options_.challenge->reveal())))
     return grant;
@@ -364,11 +298,10 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
 // and nobody is asked twice about it.
 Service::Outcome<Service::Grant> Service::authorise_elsewhere(const Opened& opened, const x509::CsrView& csr,
                                                               Call& call) {
-  const Status allowed =
-      webhook_->ask(opened.message.header.transaction, csr, as_bytes(opened.content.reveal()), call);
+  const Status allowed = webhook_->ask(opened.message.header.transaction, csr, csr.der, call);
   if (!allowed && is_passing(allowed.error().code)) return allowed.error();
   if (!allowed) return Failure{FailInfo::bad_request, allowed.error().detail};
-  Grant grant{"scep:webhook", "", to_bytes(as_bytes(opened.content.reveal())), {}};
+  Grant grant{"scep:webhook", "", to_bytes(csr.der), {}};
   grant.writes = {remember(opened, grant)};
   return grant;
 }
@@ -437,18 +370,20 @@ Service::Outcome<Bytes> Service::poll(const Opened& opened, Call& call) {
   return issue(opened, **known, call);
 }
 
-// RFC 8894 3.3.4: the content is an IssuerAndSerialNumber.
+// RFC 8894 3.3.4: the content is an IssuerAndSerialNumber. One that cannot be read is answered as one that
+// nobody knows, as in read_request.
 Service::Outcome<CertificateId> Service::certificate_named(const Opened& opened) const {
-  auto reader = der::open(as_bytes(opened.content.reveal()), der::sequence);
+  auto reader = der::open(as_bytes(opened.content.octets.reveal()), der::sequence);
   const auto issuer = reader ? reader->expect(der::sequence) : Result<der::Element>(reader.error());
   const auto number = issuer ? reader->read_integer() : Result<ByteView>(issuer.error());
-  if (!number || !reader->finish()) return Failure{FailInfo::bad_request, "IssuerAndSerialNumber is wanted"};
+  if (!number || !reader->finish())
+    return Failure{FailInfo::bad_certificate_id, unknown_certificate, "no IssuerAndSerialNumber"};
   const std::vector<Bytes> path = issuer_.path();
   const auto ours = path.empty() ? Result<x509::CertificateView>(not_found("no certificate"))
                                  : x509::parse_certificate(path.front());
   const auto serial = Serial::from_der(*number);
   if (!ours || !serial || !x509::same_subject(ours->subject, issuer->whole))
-    return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
+    return Failure{FailInfo::bad_certificate_id, unknown_certificate};
   return CertificateId{issuer_.authority(), *serial};
 }
 
@@ -457,8 +392,8 @@ Service::Outcome<Bytes> Service::get_certificate(const Opened& opened) {
   if (const auto* failure = std::get_if<Failure>(&named)) return *failure;
   const auto found = issuer_.status(std::get<CertificateId>(named));
   if (!found && is_passing(found.error().code)) return found.error();
-  if (!found || found->certificate.empty())
-    return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
+  if (!found || found->certificate.empty() || !opened.content.intact)
+    return Failure{FailInfo::bad_certificate_id, unknown_certificate};
   return seal(opened, cms::certs_only({ByteView(found->certificate)}));
 }
 
@@ -469,7 +404,7 @@ Service::Outcome<Bytes> Service::get_crl(const Opened& opened) {
   const auto id = std::get<CertificateId>(named);
   const auto known = issuer_.status(id);
   if (!known && is_passing(known.error().code)) return known.error();
-  if (!known) return Failure{FailInfo::bad_certificate_id, "there is no such certificate here"};
+  if (!known || !opened.content.intact) return Failure{FailInfo::bad_certificate_id, unknown_certificate};
   const auto crl = issuer_.crl(id, crl_limit);
   if (!crl && is_passing(crl.error().code)) return crl.error();
   if (!crl && crl.error().code == Code::unsupported)

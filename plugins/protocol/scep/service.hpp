@@ -41,13 +41,14 @@ class Service {
                                           std::chrono::milliseconds lifetime, Call& call);
 
  private:
-  // A request whose signature is good and whose content is readable.
+  // A request whose signature is good. Everybody can sign one, around a content that somebody else has
+  // encrypted: what the content is must not show before it has proved that the signer knew it.
   struct Opened {
     Message message;
     cms::Holder signer;  // into the message
     crypto::Hash hash = crypto::Hash::sha256;
     cms::Cipher cipher = cms::Cipher::aes128_cbc;
-    Secret content;
+    cms::DerContent content;
     std::string transaction;  // key of its record, and its name among the pipeline's requests
   };
   // Why a request may be granted, and what is to be written with the grant.
@@ -68,10 +69,11 @@ class Service {
   Result<Response> pki_operation(const Request& request, Call& call);
 
   Outcome<Opened> open(Message message, Registrar& registrar, crypto::Hash& hash);
-  Outcome<Secret> decrypt(ByteView enveloped, Registrar& registrar, cms::Cipher& cipher);
+  Outcome<cms::DerContent> decrypt(ByteView enveloped, Registrar& registrar, cms::Cipher& cipher);
   bool is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar& registrar);
 
   Outcome<Bytes> answer(const Opened& opened, Call& call);
+  Outcome<x509::CsrView> read_request(const Opened& opened) const;
   Outcome<Bytes> enrol(const Opened& opened, Call& call);
   Outcome<Bytes> poll(const Opened& opened, Call& call);
   Outcome<Bytes> get_certificate(const Opened& opened);

@@ -112,10 +112,24 @@ Result<EnvelopedView> parse_enveloped(ByteView der);
 
 // [worker] The content, where `decrypt` opens one recipient's encrypted key. Whatever fails fails alike and
 // after like work: a key that cannot be opened is replaced by a random one (RFC 3218 2.3.2), and the only
-// error is malformed.
+// error is malformed (and unavailable, of the key's provider). Not for those who answer strangers: see
+// open_der.
 using Decrypt = std::function<Result<Secret>(ByteView encrypted_key)>;
 Result<Secret> open(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
                     const Decrypt& decrypt);
+
+// What an envelope holds that is one DER value, or claims to.
+struct DerContent {
+  Secret octets;        // as long as the DER says
+  bool intact = false;  // they were whole, and the right padding followed
+};
+
+// [worker] As open, for those whom strangers send envelopes. Who tells a stranger, by word or by time,
+// whether a changed envelope has its padding right, decrypts it for him, an octet every 256 questions. So
+// the padding has no say in what `octets` are; treat them as if they were intact, judge `intact` together
+// with the last proof that the sender knew them (a signature within), and answer alike for both.
+Result<DerContent> open_der(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
+                            const Decrypt& decrypt);
 
 // Who an envelope is for.
 struct Recipient {
