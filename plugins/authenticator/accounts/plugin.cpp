@@ -82,18 +82,29 @@ class AccountsFile final : public Authenticator {
             known != remembered_.end() && host_->clock().now() < known->second.until)
           return known->second.identity;
     }
-    if (!hashing_.try_acquire_until(call.deadline))
-      return unavailable("too many passwords are being checked");
-    auto identity = accounts->by_password(basic.name, basic.password);
-    hashing_.release();
+    auto identity = in_turn(call, [&] { return accounts->by_password(basic.name, basic.password); });
     if (!identity) {
-      host_->log().info("wrong password", {{"call", call.id}});
+      if (identity.error().code == Code::unauthenticated)
+        host_->log().info("wrong password", {{"call", call.id}});
       return identity;
     }
     const std::lock_guard lock(mutex_);
     if (remembered_.size() >= remembered_at_most) remembered_.clear();
     if (accounts == accounts_)
       remembered_.insert_or_assign(digest, Remembered{*identity, host_->clock().now() + remembered_for});
+    return identity;
+  }
+
+  // Who waits for his turn holds one of the threads that serve everybody: only few may, so that guessing
+  // stops nobody but those who have a password to show.
+  template <class Hash>
+  Result<Identity> in_turn(const Call& call, Hash&& hash) {
+    const Error busy = unavailable("too many passwords are being checked", std::chrono::seconds{1});
+    if (!queue_.try_acquire()) return busy;
+    const bool mine = hashing_.try_acquire_until(call.deadline);
+    auto identity = mine ? hash() : Result<Identity>(busy);
+    if (mine) hashing_.release();
+    queue_.release();
     return identity;
   }
 
@@ -150,7 +161,7 @@ class AccountsFile final : public Authenticator {
   Fingerprint salt_{};
 
   // Each hash takes a core and some megabytes for a while.
-  std::counting_semaphore<> hashing_{2};
+  std::counting_semaphore<> hashing_{2}, queue_{6};
   mutable std::mutex mutex_;
   std::shared_ptr<const Accounts> accounts_;  // guarded by mutex_, as all below
   FileState state_;
