@@ -131,9 +131,9 @@ TlsPeerData peer_of(SSL* ssl) {
     if (SSL_export_keying_material(ssl, peer.binding.data(), 32, label.data(), label.size(), nullptr, 0, 1) ==
         1)
       peer.binding_size = 32;
-  } else {
+  } else if (SSL_get_extms_support(ssl) == 1) {
     // tls-unique is the first Finished message: the client's of a full handshake, the server's of a resumed
-    // one.
+    // one. Without the extended master secret somebody in between can make two of them equal (RFC 9266 1).
     peer.binding_size = SSL_session_reused(ssl)
                             ? SSL_get_finished(ssl, peer.binding.data(), peer.binding.size())
                             : SSL_get_peer_finished(ssl, peer.binding.data(), peer.binding.size());
