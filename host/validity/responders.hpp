@@ -16,19 +16,24 @@ namespace hanaper::validity {
 // Thread-safe.
 class Responders {
  public:
-  Responders(Means means, std::shared_ptr<const issuance::Authority> authority)
-      : means_(std::move(means)), authority_(std::move(authority)) {}
+  Responders(Means means, std::shared_ptr<const issuance::Authority> authority);
 
   // [worker] unavailable when a certificate is needed and cannot be made now.
   Result<std::shared_ptr<Responder>> find(std::optional<KeyType> delegate, Call& call);
 
  private:
+  Result<std::shared_ptr<Responder>> itself();
+  bool is_fresh(const Responder& responder) const;
+  std::shared_ptr<Responder> known(KeyType type) const;
+  Result<std::shared_ptr<Responder>> make(KeyType type, Call& call);
   Result<std::shared_ptr<Responder>> certify(KeyType type, Call& call) const;
 
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;
-  std::mutex mutex_;
-  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> known_;  // guarded by mutex_
+  const std::shared_ptr<Responder> itself_;  // the authority, where there is no delegate
+  std::timed_mutex making_;                  // held while the next is made; before mutex_
+  mutable std::mutex mutex_;
+  std::map<KeyType, std::shared_ptr<Responder>> known_;  // guarded by mutex_
 };
 
 }  // namespace hanaper::validity
