@@ -83,11 +83,12 @@ Result<json::Value> revoke(Node& node, const json::Value& arguments, Call& call)
                                   {"reason", to_string(order.reason)}});
 }
 
-// Takes up to some thousand serial numbers; what is revoked already is as good as revoked.
+// Takes up to some thousand serial numbers; what is revoked already, for that reason, is as good as revoked.
 Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& call) {
   HANAPER_TRY(const issuance::RevocationOrder order, parse_order(arguments));
   const json::Value* list = arguments.find("serials");
   if (list == nullptr || list->array() == nullptr) return malformed("serials is missing");
+  const bool reason_given = !arguments.text_at("reason").empty();
   const issuance::Revoker revoker = node.revoker();
   HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
   const auto name_of = [&](AuthorityId id) {
@@ -109,8 +110,8 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     }
     auto change = revoker.prepare(name_of(row->authority), *row, order, call);
     if (!change) {
-      // Not every conflict is that: it may have expired, or there may be no hold to end.
-      if (row->revoked && order.reason != RevocationReason::remove_from_crl)
+      // Not every conflict is that: it may have expired, or be revoked for another reason.
+      if (stands_already(*row, order, reason_given))
         ++already;
       else
         failed(serial, change.error());
@@ -131,11 +132,17 @@ Result<json::Value> revoke_many(Node& node, const json::Value& arguments, Call& 
     if (one->outcome) {
       revoker.done(one->change);
       ++revoked;
-    } else if (one->outcome.error().code == Code::conflict) {  // somebody was faster
-      ++already;
-    } else {
-      failed(one->change.write.revocation->serial.hex(), one->outcome.error());
+      continue;
     }
+    const Revocation& wanted = *one->change.write.revocation;
+    // Somebody may have been faster, and for another reason.
+    const bool faster = one->outcome.error().code == Code::conflict;
+    const auto row = faster ? node.storage().ledger().certificate(wanted.authority, wanted.serial)
+                            : Result<CertificateRow>(one->outcome.error());
+    if (row && stands_already(*row, order, reason_given))
+      ++already;
+    else
+      failed(wanted.serial.hex(), one->outcome.error());
   }
   return json::Value(json::Object{{"revoked", static_cast<std::int64_t>(revoked)},
                                   {"already", static_cast<std::int64_t>(already)},

@@ -19,9 +19,18 @@ Status may_follow(const CertificateRow& row, Reason reason, Time now) {
   const bool held = row.revoked == Reason::certificate_hold;
   if (reason == Reason::remove_from_crl) return held ? Status{} : conflict("the certificate is not on hold");
   if (held && reason == Reason::certificate_hold) return conflict("the certificate is on hold already");
-  if (row.revoked && !held)
+  // A compromise may come to light later; it blocks the key, and counts for everything signed since.
+  const bool worse = reason == Reason::key_compromise && row.revoked != Reason::key_compromise;
+  if (row.revoked && !held && !worse)
     return conflict("the certificate is revoked already, " + std::string(to_string(*row.revoked)));
   return {};
+}
+
+// Who has not trusted it since it was revoked first need not begin to.
+std::optional<Time> invalid_since(const CertificateRow& row) {
+  const bool over = row.revoked && !row.released && row.revoked != Reason::certificate_hold;
+  if (!over) return {};
+  return row.invalidity ? row.invalidity : row.revoked_at;
 }
 
 // What is stored now, which the change replaces.
@@ -44,7 +53,7 @@ Result<Revoker::Change> Revoker::prepare(const std::string& authority, const Cer
                                        .reason = order.reason,
                                        .replaces = stored(row),
                                        .at = now,
-                                       .invalidity = order.invalidity,
+                                       .invalidity = order.invalidity ? order.invalidity : invalid_since(row),
                                        .not_after = row.not_after,
                                        .block_key = {}};
   if (order.reason == Reason::key_compromise) {

@@ -4,6 +4,8 @@
 #include "../services/audit.hpp"
 #include "endpoints.hpp"
 
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 
 #include <algorithm>
@@ -37,6 +39,9 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const std::string& name) { return keys(name); }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
+  changes_.subscribe([this](const RevocationRow& row) {
+    if (row.reason == RevocationReason::key_compromise) block_key(row);
+  });
   shared_.authority = [this](std::string_view name) -> StatusAuthority& {
     return status_authorities_.find(name)->second;
   };
@@ -116,6 +121,8 @@ Status Node::start() {
   HANAPER_CHECK(start_kind("storage"));
   HANAPER_CHECK(shared_.writer->start());
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
+  // The feed first: what is blocked while this reads, by another node, comes with it.
+  HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
   HANAPER_CHECK(successions_.load(shared_.storage->records()));
@@ -294,10 +301,30 @@ issuance::Revoker Node::revoker() {
           [this](const RevocationRow& row) { changes_.publish(row); }};
 }
 
+// What another node has revoked, or this one without having heard that it succeeded.
+void Node::block_key(const RevocationRow& row) {
+  const auto certificate = shared_.storage->ledger().certificate(row.authority, row.serial);
+  const auto tbs =
+      certificate ? x509::parse_tbs(certificate->tbs) : Result<x509::TbsView>(certificate.error());
+  if (tbs)
+    blocked_.add(crypto::sha256(tbs->spki));
+  else
+    blocked_again_ = true;
+}
+
+Status Node::load_blocked_keys_again() {
+  if (!blocked_again_.exchange(false)) return {};
+  Status loaded = blocked_.load(model_.node.blocked_keys, shared_.storage->ledger());
+  if (!loaded) blocked_again_ = true;
+  return loaded;
+}
+
 void Node::schedule_housekeeping() {
   // Half of the second in which every node's answers have to follow a revocation on any of them.
-  shared_.timetable->every("host", "revocations", std::chrono::milliseconds{500},
-                           [this](Call&) { return changes_.poll(shared_.storage->ledger()); });
+  shared_.timetable->every("host", "revocations", std::chrono::milliseconds{500}, [this](Call&) -> Status {
+    HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
+    return load_blocked_keys_again();
+  });
   shared_.timetable->every("host", "names", std::chrono::seconds{5},
                            [this](Call& call) { return names_->catch_up(call); });
   shared_.timetable->every("host", "listener-certificates", std::chrono::seconds{30},
