@@ -22,6 +22,8 @@ Counter& counter(Host& host, const char* result) {
 
 // RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
 // 1970" and certificateHold (4.4.8).
+// How long an answer about a number that nobody has issued may be relied on: it may be issued any moment.
+constexpr std::chrono::seconds unissued_lifetime{60};
 constexpr Revoked never_issued{Time{}, RevocationReason::certificate_hold, std::nullopt};
 
 }  // namespace
@@ -151,10 +153,6 @@ Response Service::present(const Request& request, const Outcome& outcome, Time n
             error_response(*status)};
   const Answer& answer = *std::get<AnswerPointer>(outcome);
   Response response{200, {}, {}};
-  if (answer.etag.empty())  // holds a nonce: good for one client, once
-    return {200,
-            {{"Content-Type", std::string(content_type)}, {"Cache-Control", "no-store"}},
-            std::string(as_text(answer.body))};
   response.with("Content-Type", std::string(content_type))
       .with("Last-Modified", http_date(answer.this_update))
       .with("Expires", http_date(answer.next_update))
@@ -222,6 +220,8 @@ Result<AnswerPointer> Service::sign_and_keep(StatusAuthority& authority, const C
   OcspRequest request;
   request.ids = {id};
   HANAPER_TRY(AnswerPointer made, sign(authority, request, call));
+  // Such a number may be issued in the next moment, and nobody would tell the cache.
+  if (made->unissued) return made;
   cache_.keep(authority.id(), id.serial, id.whole, version, made);
   return made;
 }
@@ -284,11 +284,13 @@ Result<std::optional<CrlReference>> Service::crl_of(StatusAuthority& authority,
 }
 
 Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspRequest& request, Call& call) {
+  auto answer = std::make_shared<Answer>();
   std::vector<Single> singles;
   Basic basic;
   for (const CertId& id : request.ids) {
     HANAPER_TRY(Single single, look_up(authority, id));
     const bool invented = single.kind == Single::Kind::revoked && single.revoked.at == Time{};
+    answer->unissued = answer->unissued || invented || single.kind == Single::Kind::unknown;
     // RFC 6960 4.4.8: there whenever the responder would say "revoked" of what was never issued.
     basic.extended_revoke = basic.extended_revoke || invented;
     singles.push_back(std::move(single));
@@ -296,22 +298,21 @@ Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspReques
   HANAPER_TRY(const std::shared_ptr<Responder> responder, authority.responder(signer_for(request), call));
   basic.singles = singles;
   basic.this_update = std::chrono::floor<std::chrono::seconds>(host_.clock().now());
-  basic.next_update =
-      std::min<Time>(basic.this_update + std::chrono::floor<std::chrono::seconds>(options_.lifetime),
-                     responder->not_after());
+  const auto lifetime = std::chrono::floor<std::chrono::seconds>(options_.lifetime);
+  basic.next_update = std::min<Time>(
+      basic.this_update + (answer->unissued ? std::min(lifetime, unissued_lifetime) : lifetime),
+      responder->not_after());
   basic.nonce = request.nonce;
   basic.by_name = options_.by_name;
   // RFC 6960 4.4.4: producedAt minus how long the status outlives a certificate. The ledger never forgets:
   // that leads back to the authority's own beginning.
   if (options_.archive_cutoff) basic.archive_cutoff = named(request.ids.front())->not_before;
-  auto answer = std::make_shared<Answer>();
   HANAPER_TRY(answer->body, make_response(basic, *responder));
   signed_.add();
   answer->this_update = basic.this_update;
   answer->next_update = basic.next_update;
   answer->refresh_at = basic.this_update + (basic.next_update - basic.this_update) / 2;
-  if (request.nonce) return AnswerPointer(std::move(answer));
-  answer->etag = '"' + to_hex(ByteView(crypto::sha256(answer->body)).first(16)) + '"';
+  answer->etag = '"' + to_hex(crypto::sha256(answer->body)) + '"';
   answer->head = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(content_type) +
                  "\r\nContent-Length: " + std::to_string(answer->body.size()) +
                  "\r\nLast-Modified: " + http_date(answer->this_update) +
