@@ -2,6 +2,8 @@
 #include "pipeline.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/der.hpp>
+#include <hanaper/toolkit/oids.hpp>
 
 namespace hanaper::issuance {
 namespace {
@@ -11,10 +13,24 @@ constexpr int attempts = 4;
 constexpr auto abandoned_after = std::chrono::minutes{2};
 constexpr auto look_again = std::chrono::seconds{60};
 
+// What is asked, not how it was signed this time, nor what links it to a connection.
+Fingerprint digest_of(const x509::CsrView& csr) {
+  Bytes asked = to_bytes(csr.subject);
+  asked.insert(asked.end(), csr.spki.begin(), csr.spki.end());
+  der::Reader attributes(csr.attributes);
+  while (auto attribute = attributes.next()) {
+    const auto type = der::Reader(attribute->content).read_oid();
+    if (!type || oid::challenge_password != *type)
+      asked.insert(asked.end(), attribute->whole.begin(), attribute->whole.end());
+  }
+  return crypto::sha256(asked);
+}
+
+bool is_named(const IssueRequest& request) { return !request.once.empty() || !request.approved_as.empty(); }
+
 RememberedRequest first_seen(const IssueRequest& request, const Fingerprint& csr, std::string_view pipeline,
                              Time now) {
   RememberedRequest remembered;
-  // What is asked, not how it was signed this time.
   const std::string& name = request.once.empty() ? request.approved_as : request.once;
   remembered.id = Requests::id_of(
       pipeline, name.empty() ? to_hex(crypto::sha256({csr, as_bytes(request.requester)})) : name);
@@ -29,8 +45,8 @@ RememberedRequest first_seen(const IssueRequest& request, const Fingerprint& csr
 }  // namespace
 
 Result<Issued> Pipeline::run_once(const IssueRequest& request, bool approval, Call& call) {
-  HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
-  const Fingerprint digest = crypto::sha256(csr.info);
+  HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.asked.empty() ? request.csr : request.asked));
+  const Fingerprint digest = digest_of(csr);
   // Somebody else may have moved the request first; then another look tells what became of it. When it was
   // one of the caller's own records that had moved, all looks end alike.
   for (int attempt = 1;; ++attempt) {
@@ -59,8 +75,14 @@ Result<Issued> Pipeline::step(const IssueRequest& request, const Fingerprint& cs
     case RequestState::denied:
       return rejected("request " + id + " was denied" +
                       (remembered.reason.empty() ? "" : ": " + remembered.reason));
-    case RequestState::issued:
-      return issued_before(remembered.certificate);
+    case RequestState::issued: {
+      auto issued = issued_before(remembered.certificate, now);
+      const bool over = !issued && issued.error().code == Code::rejected;
+      if (!over || !approval || is_named(request)) return issued;
+      RememberedRequest again = first_seen(request, csr, name_, now);
+      again.version = remembered.version;
+      return ask_for_approval(request, std::move(again), call).error();
+    }
     case RequestState::issuing:
       if (now < remembered.moved_at + abandoned_after)
         return unavailable("the same request is being answered elsewhere");
@@ -97,9 +119,11 @@ Status Pipeline::ask_for_approval(const IssueRequest& request, RememberedRequest
   return pending("request " + remembered.id + " waits for approval", look_again);
 }
 
-Result<Issued> Pipeline::issued_before(const CertificateId& id) {
+Result<Issued> Pipeline::issued_before(const CertificateId& id, Time now) {
   HANAPER_TRY(CertificateStatus known, status(id));
   if (known.certificate.empty()) return internal("a remembered certificate has no signature");
+  if (const Status current = check_current(known.row, now, "the certificate of this request"); !current)
+    return rejected(current.error().detail + ": make another request");
   return Issued{.authority = id.authority,
                 .serial = id.serial,
                 .certificate = std::move(known.certificate),

@@ -10,6 +10,11 @@ namespace {
 
 bool is_refusal(Code code) { return code != Code::internal && code != Code::unavailable; }
 
+void add(Identity& known, Identity more) {
+  std::ranges::move(more.roles, std::back_inserter(known.roles));
+  known.by_certificate = known.by_certificate && more.by_certificate;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(std::string name, Spine spine)
@@ -42,7 +47,7 @@ Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
     else if (!known)
       known = *std::move(found);
     else
-      std::ranges::move(found->roles, std::back_inserter(known->roles));
+      add(*known, *std::move(found));
   }
   if (known) return *std::move(known);
   return Error{Code::unauthenticated, std::move(refusals)};

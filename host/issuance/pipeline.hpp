@@ -89,7 +89,7 @@ class Pipeline final : public Issuer {
   Result<Issued> run_once(const IssueRequest& request, bool approval, Call& call);
   Result<Issued> step(const IssueRequest& request, const Fingerprint& csr, bool approval, Call& call);
   Status ask_for_approval(const IssueRequest& request, RememberedRequest remembered, Call& call);
-  Result<Issued> issued_before(const CertificateId& id);
+  Result<Issued> issued_before(const CertificateId& id, Time now);
   Status draw_up(Work& work, Call& call);
   Result<const Profile*> find_profile(const Wiring& wiring, std::string_view name) const;
   Status run_policies(const Wiring& wiring, Draft& draft, Call& call) const;

@@ -163,7 +163,7 @@ Result<CsrView> parse_csr_fields(ByteView input) {
     }
   }
   HANAPER_CHECK(fields.finish());
-  HANAPER_TRY(csr.scheme, parse_signature_algorithm(algorithm.whole));
+  csr.algorithm = algorithm.whole;
   return csr;
 }
 
@@ -189,7 +189,9 @@ std::optional<ByteView> find_attribute(const CsrView& csr, ByteView oid) {
 }
 
 Status verify_csr(const CsrView& csr) {
-  auto verified = crypto::verify(csr.scheme, csr.spki, csr.info, csr.signature);
+  const auto scheme = parse_signature_algorithm(csr.algorithm);
+  if (!scheme) return bad_csr(scheme.error().detail);
+  auto verified = crypto::verify(*scheme, csr.spki, csr.info, csr.signature);
   if (!verified && verified.error().code == Code::forbidden)
     return bad_csr("the request's signature does not verify under its own key");
   return verified;

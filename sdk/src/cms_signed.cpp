@@ -142,7 +142,8 @@ Result<std::optional<SignatureScheme>> scheme_of(ByteView algorithm, crypto::Has
   }
   if (rsa) return std::optional(rsa_scheme(hash));
   HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(algorithm));
-  if (crypto::hash_of(scheme) && crypto::hash_of(scheme) != hash)
+  // RFC 8419 3.1: with Ed25519 the digest is SHA-512.
+  if (crypto::hash_of(scheme).value_or(crypto::Hash::sha512) != hash)
     return unsupported("the digest is not that of the signature algorithm");
   return std::optional(scheme);
 }

@@ -213,6 +213,13 @@ Result<std::vector<ByteView>> parse_extended_key_usage(ByteView value) {
   return usages;
 }
 
+bool has_extended_key_usage(const TbsView& certificate, ByteView usage) {
+  const ExtensionView* extension = certificate.find(oid::extended_key_usage);
+  const auto usages = extension ? parse_extended_key_usage(extension->value)
+                                : Result<std::vector<ByteView>>(not_found("none"));
+  return usages && std::ranges::any_of(*usages, [&](ByteView one) { return equal(one, usage); });
+}
+
 Result<ByteView> parse_subject_key_identifier(ByteView value) {
   HANAPER_TRY(const der::Element element, der::only(value, der::octet_string));
   return element.content;

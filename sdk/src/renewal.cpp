@@ -33,6 +33,10 @@ bool same_subject(ByteView a, ByteView b) {
   return first && second && *first == *second;
 }
 
+std::optional<std::vector<Identifier>> alternative_names(const CsrView& request) {
+  return names_of(request.find(oid::subject_alt_name), request.subject);
+}
+
 bool same_alternative_names(const CsrView& request, const TbsView& certificate) {
   const ExtensionView *wanted = request.find(oid::subject_alt_name),
                       *had = certificate.find(oid::subject_alt_name);

@@ -182,11 +182,12 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
   const Bytes tbs = draw_up(serial, csr.subject, csr.spki, x509::digital_signature, names, period);
 
+  const std::string profile = request.profile.empty() ? known_profiles.front() : request.profile;
   Write intent;
   intent.records = request.with_intent;
   intent.reservation = Reservation{.authority = 1,
                                    .serial = serial,
-                                   .profile = "default",
+                                   .profile = profile,
                                    .requester = request.requester,
                                    .not_before = period.not_before,
                                    .not_after = period.not_after,

@@ -231,6 +231,7 @@ TEST_F(Mtls, KnowsCertificatesOfOurAuthoritiesWhileTheyAreGood) {
   ASSERT_TRUE(identity) << identity.error().detail;
   EXPECT_EQ(identity->name, "mtls:" + to_hex(crypto::sha256(good)));
   EXPECT_TRUE(identity->roles.empty());
+  EXPECT_TRUE(identity->by_certificate);
   std::vector<x509::Extension> both = with_usage(oid::client_auth);
   both.front().value = x509::extended_key_usage({to_bytes(oid::client_auth), to_bytes(oid::cmc_ra)});
   const auto ra = ask_with(ours.issue(16, key->spki(), both));
@@ -273,6 +274,7 @@ TEST_F(Mtls, KnowsWhatLeadsToAnAnchor) {
   const auto good = ask(*plugin_, {"", {leaf(maker, {client, ra})}});
   ASSERT_TRUE(good) << good.error().detail;
   EXPECT_TRUE(good->roles.empty()) << "a role that a stranger wrote into a certificate";
+  EXPECT_FALSE(good->by_certificate) << "what its maker certified is no certificate of ours";
   EXPECT_TRUE(ask(*plugin_, {"", {leaf(maker, {})}}));
   for (const Bytes& certificate :
        {leaf(stranger, {client}), stranger.root, leaf(maker, {server}), leaf(maker, {client}, 1)}) {

@@ -117,7 +117,8 @@ class FullCmcFixture : public EstFixture {
   const Bytes& certificate() {
     if (!certificate_.empty()) return certificate_;
     x509::CsrContent content;
-    content.subject = subject();
+    content.subject = subject("router-7");
+    content.names = names("router-7.example.test");
     const Bytes csr = *x509::build_csr(*rsa_key(), content);
     Call call = fakes::test_call();
     IssueRequest order;
@@ -238,6 +239,8 @@ TEST_F(FullCmcFixture, IdentityIsProvenWhereThereAreSecrets) {
   const Row rows[] = {
       {"right", true, proven(secret, "router-7"), -1},
       {"by a certificate, without", true, [](Data&) {}, -1},
+      {"by a certificate of another", true, [](Data& data) { data.requests = {tcr(10, csr_of("router-9"))}; },
+       7},
       {"a wrong secret", true, proven("another secret of that size", "router-7"), 7},
       {"of nobody", true, proven(secret, "router-9"), 7},
       {"of nobody, with nothing", true, proven("", "router-9"), 7},

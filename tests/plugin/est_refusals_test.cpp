@@ -197,6 +197,43 @@ TEST_F(Refusals, OfRenewals) {
   expect({{"4.2.2", "not valid yet", renewal(csr, {old}), 403, "expired"}});
 }
 
+// RFC 7030 3.7: a certificate of ours speaks for its owner; for others only an "ra" does.
+TEST_F(Refusals, OfOthersByACertificate) {
+  Options options;
+  options.server_key = KeySpec{KeyType::ec_p256, 0};
+  open(std::move(options));
+  host_.fake_issuer.known_profiles = {"default", "guest"};
+  const Bytes csr = csr_for(subject(), names());
+  IssueRequest order;
+  order.profile = "guest";
+  order.csr = csr;
+  Call call = fakes::test_call();
+  const Bytes mine = host_.fake_issuer.issue(order, call)->certificate;
+  Identity holder{"mtls:ab", {}, true};
+  host_.fake_issuer.identify_sender = [&](const Request&) { return Result<Identity>(holder); };
+  const auto asked = [&](const char* tail, const Bytes& request) {
+    Sent sent = post(tail, request);
+    sent.chain = {mine};
+    return sent;
+  };
+  const Bytes of_another = csr_for(subject("boss"), names("boss.example.test"));
+  for (const char* tail : {"/simpleenroll", "/serverkeygen"}) {
+    expect({{"3.7", std::string("for another at ") + tail, asked(tail, of_another), 403, "subject and names"},
+            {"3.7", std::string("under one name more at ") + tail,
+             asked(tail, csr_for(subject(), {names().front(), {Identifier::Kind::dns, "b.example.test"}})),
+             403, "subject and names"}});
+    EXPECT_EQ(send(asked(tail, csr)).status, 200) << tail;
+  }
+  const Bytes renewed = certificates(send(asked("/simplereenroll", csr)).body).front();
+  EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest") << "what it was stays what it is";
+  host_.fake_issuer.known_profiles = {"default"};
+  for (const char* tail : {"/simpleenroll", "/simplereenroll"})
+    expect({{"3.7", std::string("of a profile that is not issued here, at ") + tail, asked(tail, csr), 403,
+             "profile guest"}});
+  holder.roles = {"ra"};
+  EXPECT_EQ(send(asked("/simpleenroll", of_another)).status, 200) << "a registration authority";
+}
+
 TEST_F(Refusals, OfServerKeys) {
   Options options;
   options.server_key = KeySpec{KeyType::ec_p256, 0};

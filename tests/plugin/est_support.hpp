@@ -55,11 +55,12 @@ inline Bytes csr_with(const std::vector<cms::Attribute>& attributes) {
     info.raw(csr.subject);
     info.integer(0);
   });
-  const Bytes signature = *client_key()->sign(csr.scheme, info.view());
+  const SignatureScheme scheme = *x509::parse_signature_algorithm(csr.algorithm);
+  const Bytes signature = *client_key()->sign(scheme, info.view());
   der::Writer writer(1024);
   writer.sequence([&] {
     writer.bits(signature);
-    writer.raw(x509::algorithm_identifier(csr.scheme));
+    writer.raw(x509::algorithm_identifier(scheme));
     writer.raw(info.view());
   });
   return writer.bytes();

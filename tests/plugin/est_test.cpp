@@ -394,6 +394,18 @@ TEST_F(Keygen, GivesAKeyThatFitsTheCertificate) {
   EXPECT_TRUE(equal(certificate.subject, x509::encode_name(subject())));
 }
 
+// RFC 7030 4.4.1: "the server MUST ignore the public key values and signature in the CSR".
+TEST_F(Keygen, LooksAtNoSignatureWhateverItsAlgorithm) {
+  offer();
+  const Bytes known = to_bytes(oid::ecdsa_sha256);
+  Bytes csr = csr_for(subject(), names());
+  const auto found = std::ranges::find_end(csr, known);
+  ASSERT_FALSE(found.empty());
+  *(found.end() - 1) = 9;
+  EXPECT_EQ(send(post("/serverkeygen", csr)).status, 200);
+  EXPECT_EQ(send(post("/simpleenroll", csr)).status, 400);
+}
+
 TEST_F(Keygen, EncryptsToASharedSecret) {
   offer();
   for (const std::size_t size : {16U, 32U}) {

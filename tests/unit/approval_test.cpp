@@ -95,6 +95,57 @@ TEST_F(Approval, KnowsRequestersApart) {
   EXPECT_EQ(issue(of_another).error().code, Code::pending);
 }
 
+// RFC 7030 4.2.3: a client that comes back "will need to" link its request to the new connection.
+TEST_F(Approval, IsForWhatIsAskedHoweverItIsLinkedToAConnection) {
+  open_with(true);
+  const auto linked = [&](const char* challenge) {
+    x509::CsrContent content;
+    content.names = {{Kind::dns, "device.example.test"}};
+    content.challenge_password = challenge;
+    return *x509::build_csr(*device_, content);
+  };
+  static_cast<void>(ask(linked("one connection")));
+  ASSERT_TRUE(decide(only_pending(), true));
+  EXPECT_TRUE(ask(linked("another connection")));
+  EXPECT_EQ(ledger().size(), 1U);
+}
+
+TEST_F(Approval, IsKnownAgainByWhatCameWhereEachRequestIsMadeAnew) {
+  open_with(true);
+  const auto ask_with_new_key = [&](const Bytes& came) {
+    const Bytes made = request_for(*new_key(), {{Kind::dns, "device.example.test"}});
+    IssueRequest wanted = request(made);
+    wanted.asked = came;
+    return issue(wanted);
+  };
+  for (int again = 0; again < 3; ++again) EXPECT_EQ(ask_with_new_key(csr_).error().code, Code::pending);
+  ASSERT_TRUE(decide(only_pending(), true));
+  EXPECT_TRUE(ask_with_new_key(csr_));
+  const Bytes other = request_for(*new_key(), {{Kind::dns, "device.example.test"}});
+  EXPECT_EQ(ask_with_new_key(other).error().code, Code::pending);
+}
+
+TEST_F(Approval, EndsWithTheCertificate) {
+  open_with(true);
+  static_cast<void>(ask(csr_));
+  ASSERT_TRUE(decide(only_pending(), true));
+  const auto first = ask(csr_);
+  ASSERT_TRUE(first) << first.error().detail;
+  Call call{"call", soon()};
+  ASSERT_TRUE(pipeline_.revoke({1, first->serial}, RevocationReason::superseded, "test", call));
+  EXPECT_EQ(ask(csr_).error().code, Code::pending) << "somebody has to look at it again";
+  ASSERT_TRUE(decide(only_pending(), true));
+  const auto second = ask(csr_);
+  ASSERT_TRUE(second) << second.error().detail;
+  EXPECT_NE(second->serial, first->serial);
+  open_with(false);
+  const auto once = ask(csr_, "scep:7");
+  ASSERT_TRUE(once) << once.error().detail;
+  ASSERT_TRUE(pipeline_.revoke({1, once->serial}, RevocationReason::superseded, "test", call));
+  EXPECT_EQ(ask(csr_, "scep:7").error().detail,
+            "the certificate of this request is revoked: make another request");
+}
+
 TEST_F(Approval, OfAnUnknownRequestIsRefused) {
   open_with(true);
   EXPECT_EQ(decide("00", true).error().detail, "no request 00; hanaper requests list shows those that wait");

@@ -38,7 +38,7 @@ class Authentication : public IssuanceFixture {
     return pipeline_.authenticate({}, call);
   }
 
-  DirectedAuthenticator device_{Identity{"mtls:ab", {"ra"}}};
+  DirectedAuthenticator device_{Identity{"mtls:ab", {"ra"}, true}};
   DirectedAuthenticator person_{Identity{"password:office", {"operator"}}, "Basic realm=\"x\""};
   DirectedAuthenticator stranger_{Error{Code::unauthenticated, "no password and no token"}, "Bearer"};
   DirectedAuthenticator nobody_{Error{Code::unauthenticated, "no client certificate"}};
@@ -72,6 +72,8 @@ TEST_F(Authentication, WantsEachOfAll) {
   ASSERT_TRUE(identity);
   EXPECT_EQ(identity->name, "mtls:ab");
   EXPECT_EQ(identity->roles, (std::vector<std::string>{"ra", "operator"}));
+  EXPECT_FALSE(identity->by_certificate) << "a password has proven it as well";
+  EXPECT_TRUE(ask({&device_, &device_}, true)->by_certificate);
   EXPECT_EQ(ask({&device_, &stranger_}, true).error().detail, "no password and no token");
   EXPECT_EQ(ask({&stranger_, &device_}, true).error().detail, "no password and no token");
 }

@@ -21,23 +21,11 @@ constexpr SettingKey keys[] = {
 
 Error refused(std::string why) { return {Code::unauthenticated, std::move(why)}; }
 
-bool has_usage(const std::vector<ByteView>& usages, ByteView wanted) {
-  return std::ranges::any_of(usages, [&](ByteView usage) { return equal(usage, wanted); });
-}
-
 // RFC 5280 4.2.1.12: absent means every use.
 bool may_be_client(const x509::CertificateView& certificate) {
-  const auto* extension = certificate.find(oid::extended_key_usage);
-  if (extension == nullptr) return true;
-  const auto usages = x509::parse_extended_key_usage(extension->value);
-  return usages && (has_usage(*usages, oid::client_auth) || has_usage(*usages, oid::any_extended_key_usage));
-}
-
-bool is_cmc_ra(const x509::CertificateView& certificate) {
-  const auto* extension = certificate.find(oid::extended_key_usage);
-  if (extension == nullptr) return false;
-  const auto usages = x509::parse_extended_key_usage(extension->value);
-  return usages && has_usage(*usages, oid::cmc_ra);
+  return certificate.find(oid::extended_key_usage) == nullptr ||
+         x509::has_extended_key_usage(certificate, oid::client_auth) ||
+         x509::has_extended_key_usage(certificate, oid::any_extended_key_usage);
 }
 
 class Mtls final : public Authenticator {
@@ -66,9 +54,9 @@ class Mtls final : public Authenticator {
       if (!trust_) return refused("the client certificate is of no authority that is trusted here");
       HANAPER_CHECK(trust_->check(request.tls->chain, host_->clock().now()));
     }
-    Identity identity{"mtls:" + to_hex(crypto::sha256(leaf->der)), {}};
+    Identity identity{"mtls:" + to_hex(crypto::sha256(leaf->der)), {}, ours};
     // What others certify gives no power here.
-    if (ours && is_cmc_ra(*leaf)) identity.roles.emplace_back("ra");
+    if (ours && x509::has_extended_key_usage(*leaf, oid::cmc_ra)) identity.roles.emplace_back("ra");
     return identity;
   }
 

@@ -125,10 +125,7 @@ Status check_aik(const x509::CertificateView& aik, const Identifier& wanted) {
   if (aik.version != 3) return malformed("tpm: the AIK certificate is not of version 3");
   constexpr std::size_t empty_name = 2;
   if (aik.subject.size() != empty_name) return malformed("tpm: the AIK certificate has a subject");
-  const x509::ExtensionView* extension = aik.find(oid::extended_key_usage);
-  const auto usages = extension ? x509::parse_extended_key_usage(extension->value)
-                                : Result<std::vector<ByteView>>(malformed("there is none"));
-  if (!usages || std::ranges::none_of(*usages, [](ByteView usage) { return aik_certificate == usage; }))
+  if (!x509::has_extended_key_usage(aik, aik_certificate))
     return malformed(
         "tpm: the AIK certificate is for something else (2.23.133.8.3 is no extended key usage of it)");
   if (const auto* constraints = aik.find(oid::basic_constraints)) {

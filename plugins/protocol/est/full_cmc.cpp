@@ -6,6 +6,7 @@
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/renewal.hpp>
 
 #include <algorithm>
 
@@ -85,7 +86,8 @@ struct FullCmc::Work {
   cms::SignedView content;
   cmc::PkiData data;
   std::vector<Wanted> wanted;
-  bool by_certificate = false;  // the signer has a certificate of ours
+  // The signer's certificate, one of ours; nothing: a request's own key has signed.
+  std::optional<CertificateStatus> signer;
 
   std::vector<cmc::Outcome> outcomes;
   std::vector<Bytes> issued;
@@ -96,7 +98,7 @@ FullCmc::FullCmc(CmcSecrets secrets, Host& host, Issuer& issuer)
     : secrets_(std::move(secrets)), host_(host), issuer_(issuer), waiting_(host.collection("cmc")) {}
 
 Result<FullCmc::Answer> FullCmc::handle(ByteView body, const Identity& who, const Check& check, Call& call) {
-  Work work{who, check, {}, {}, {}, {}, false, {}, {}, {}};
+  Work work{who, check, {}, {}, {}, {}, {}, {}, {}, {}};
   HANAPER_TRY(work.message, cms::to_der(body));
   HANAPER_TRY(work.content, cms::parse_signed(work.message));
   if (pki_data_oid != work.content.content_type || !work.content.content)
@@ -134,7 +136,7 @@ Status FullCmc::recall(Work& work) {
       work.outcomes.push_back(
           failure({query.id}, FailInfo::bad_request, "no request waits under that token"));
     else
-      work.wanted.push_back({query.id, *std::move(csr)});
+      work.wanted.push_back({query.id, *std::move(csr), true});
   }
   return {};
 }
@@ -143,8 +145,7 @@ Status FullCmc::verify(Work& work) {
   const cms::SignerInfo& signer = work.content.signers.front();
   const auto holder = cms::find_signer(work.content, signer);
   if (holder) {
-    HANAPER_CHECK(check_certificate(holder->der));
-    work.by_certificate = true;
+    HANAPER_CHECK(check_signer(work, holder->der));
     return cms::verify(work.content, signer, holder->spki);
   }
   HANAPER_TRY(const Bytes key, signer_key(work));
@@ -163,17 +164,19 @@ Result<Bytes> FullCmc::signer_key(const Work& work) {
                "the signer is neither a certificate that came along nor the key of a request"};
 }
 
-Status FullCmc::check_certificate(ByteView certificate) {
-  const auto status = issuer_.identify(certificate);
-  if (!status && status.error().code == Code::unavailable) return status.error();
+Status FullCmc::check_signer(Work& work, ByteView certificate) {
+  auto status = issuer_.identify(certificate);
+  if (!status && status.error().code == Code::unavailable) return std::move(status).error();
   if (!status) return forbidden("the signer's certificate was not issued here");
-  return check_current(status->row, host_.clock().now(), "the signer's certificate");
+  HANAPER_CHECK(check_current(status->row, host_.clock().now(), "the signer's certificate"));
+  work.signer = *std::move(status);
+  return {};
 }
 
 // RFC 5272 6.2. Who signs with a certificate has proven who he is (3.2).
 Status FullCmc::check_identity(const Work& work) const {
   if (!work.data.proof) {
-    if (secrets_.empty() || work.by_certificate) return {};
+    if (secrets_.empty() || work.signer) return {};
     return forbidden("the identity is not proven: identityProofV2 is wanted");
   }
   const std::string_view name = work.data.identification ? as_text(*work.data.identification) : "";
@@ -184,6 +187,17 @@ Status FullCmc::check_identity(const Work& work) const {
       cmc::is_proven(work.data, known == secrets_.end() ? std::string_view() : known->second.reveal());
   if (known == secrets_.end() || !proven) return wrong;
   return {};
+}
+
+// Where a certificate stands for the secret, its owner asks for himself, but for registration authorities
+// (RFC 6402 2.10). The profile then, or empty.
+Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView& csr) const {
+  if (secrets_.empty() || work.data.proof || !work.signer) return std::string();
+  HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(work.signer->certificate));
+  if (x509::has_extended_key_usage(own, oid::cmc_ra)) return std::string();
+  if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
+    return forbidden("the request's subject and names are not those of the signer's certificate");
+  return renewed_profile(issuer_, work.signer->row);
 }
 
 void FullCmc::process(Work& work, Call& call) {
@@ -223,8 +237,14 @@ void FullCmc::issue(const Wanted& wanted, Work& work, Call& call) {
   if (const Status possessed = x509::verify_csr(*csr); !possessed)
     return refuse(possessed.error().code == Code::bad_key ? FailInfo::bad_algorithm : FailInfo::pop_failed,
                   possessed.error());
-  if (const Status linked = work.check(*csr); !linked) return refuse(FailInfo::pop_failed, linked.error());
+  const auto by_signer = check_holder(work, *csr);
+  if (!by_signer) return refuse(FailInfo::bad_identity, by_signer.error());
+  const auto by_peer = work.check(*csr, wanted.waits);
+  if (!by_peer)
+    return refuse(by_peer.error().code == Code::forbidden ? FailInfo::bad_identity : FailInfo::pop_failed,
+                  by_peer.error());
   IssueRequest order;
+  order.profile = by_peer->empty() ? *by_signer : *by_peer;
   order.requester = work.who.name;
   order.csr = wanted.csr;
   const auto issued = issuer_.issue(order, call);

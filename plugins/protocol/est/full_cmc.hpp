@@ -28,8 +28,9 @@ class FullCmc {
     std::optional<Error> pending = {};  // something has to wait
     std::string text = {};              // of the failures, for log and audit
   };
-  // What is wanted of each certification request beside what the pipeline wants.
-  using Check = std::function<Status(const x509::CsrView& csr)>;
+  // What is wanted of each certification request beside what the pipeline wants, and its profile; `waits`:
+  // one that came before, and is asked about.
+  using Check = std::function<Result<std::string>(const x509::CsrView& csr, bool waits)>;
 
   // [worker] What answers a PKI Request that `who` has sent. malformed when it is none: then there is nobody
   // to answer in his own language.
@@ -40,13 +41,15 @@ class FullCmc {
   struct Wanted {
     cmc::BodyPartId id = 0;
     Bytes csr;
+    bool waits = false;
   };
   struct Work;
 
   Status verify(Work& work);
   Result<Bytes> signer_key(const Work& work);
-  Status check_certificate(ByteView certificate);
   Status check_identity(const Work& work) const;
+  Status check_signer(Work& work, ByteView certificate);
+  Result<std::string> check_holder(const Work& work, const x509::CsrView& csr) const;
   Status recall(Work& work);
   void process(Work& work, Call& call);
   void issue(const Wanted& wanted, Work& work, Call& call);

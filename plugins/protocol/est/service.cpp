@@ -189,29 +189,48 @@ Status Service::check_channel_binding(const Request& request, const Identity& id
   return {};
 }
 
+// RFC 7030 3.7: who is known by a certificate of ours alone asks for himself; only an "ra" asks for others.
+// The profile then, where this pipeline's authority has issued that certificate; else empty.
+Result<std::string> Service::check_holder(const Request& request, const Identity& identity,
+                                          const x509::CsrView& csr) const {
+  if (!identity.by_certificate || is_registration_authority(identity)) return std::string();
+  const ByteView shown = request.tls->chain.front();
+  HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(shown));
+  if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
+    return forbidden("the request's subject and names are not those of the client certificate");
+  const auto status = issuer_.identify(shown);
+  if (!status && status.error().code == Code::not_found) return std::string();
+  if (!status) return status.error();
+  return renewed_profile(issuer_, status->row);
+}
+
 Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
   IssueRequest order;
+  order.profile = asked.profile;
   order.requester = asked.identity.name;
   order.csr = csr;
+  order.asked = asked.body;
   return issuer_.issue(order, call);
 }
 
 Result<Response> Service::simple_enroll(const Request& request, Call& call) {
-  HANAPER_TRY(const Asked asked, read(request, call));
+  HANAPER_TRY(Asked asked, read(request, call));
+  HANAPER_TRY(asked.profile, check_holder(request, asked.identity, asked.csr));
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
 }
 
 Result<Response> Service::simple_reenroll(const Request& request, Call& call) {
-  HANAPER_TRY(const Asked asked, read(request, call));
-  HANAPER_CHECK(check_renewal(request, asked));
+  HANAPER_TRY(Asked asked, read(request, call));
+  HANAPER_TRY(asked.profile, check_renewal(request, asked));
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
 }
 
-// RFC 7030 4.2.2: "The request Subject field and SubjectAltName extension MUST be identical to the
-// corresponding fields in the certificate being renewed/rekeyed."
-Status Service::check_renewal(const Request& request, const Asked& asked) const {
+// The profile, which is that of the certificate being renewed. RFC 7030 4.2.2: "The request Subject field and
+// SubjectAltName extension MUST be identical to the corresponding fields in the certificate being
+// renewed/rekeyed."
+Result<std::string> Service::check_renewal(const Request& request, const Asked& asked) const {
   if (request.tls == nullptr || request.tls->chain.empty())
     return forbidden("a certificate is renewed over TLS with that certificate; none was shown");
   const ByteView shown = request.tls->chain.front();
@@ -225,12 +244,13 @@ Status Service::check_renewal(const Request& request, const Asked& asked) const 
     return bad_csr("the request's subject is not that of the certificate being renewed");
   if (!x509::same_alternative_names(asked.csr, old))
     return bad_csr("the request's subjectAltName is not that of the certificate being renewed");
-  return {};
+  return renewed_profile(issuer_, status->row);
 }
 
 // RFC 7030 4.4.1: "the server MUST ignore the public key values and signature in the CSR."
 Result<Response> Service::server_keygen(const Request& request, Call& call) {
-  HANAPER_TRY(const Asked asked, read(request, call));
+  HANAPER_TRY(Asked asked, read(request, call));
+  HANAPER_TRY(asked.profile, check_holder(request, asked.identity, asked.csr));
   HANAPER_TRY(const Delivery delivery, Delivery::plan(asked.csr, options_.transport_keys, request.tls));
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate(*options_.server_key));
   x509::CsrContent content;
@@ -241,6 +261,9 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
   // Drawn up before anything is issued: a certificate whose key could not be handed over helps nobody.
   HANAPER_TRY(Part key_part, delivery.wrap(*key, issuer_, options_.lines, call));
   HANAPER_TRY(const Issued issued, issue(asked, csr, call));
+  HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(issued.certificate));
+  if (!equal(certificate.spki, key->spki()))
+    return conflict("this request was answered before, with a key that is not kept: make another request");
   return multipart(
       {std::move(key_part),
        {std::string(certs_only_type), encoded(cms::certs_only({ByteView(issued.certificate)}))}});
@@ -254,7 +277,11 @@ Result<Response> Service::full_cmc(const Request& request, Call& call) {
   if (!is_media_type(type, "application/pkcs7-mime") || !has_smime_type(type, "CMC-request"))
     return malformed("the Content-Type is not application/pkcs7-mime; smime-type=CMC-request");
   HANAPER_TRY(const Bytes body, decode_body(request.body));
-  const auto check = [&](const x509::CsrView& csr) { return check_channel_binding(request, identity, csr); };
+  // What waits was linked to the connection it came on (RFC 7030 3.5).
+  const auto check = [&](const x509::CsrView& csr, bool waits) -> Result<std::string> {
+    if (!waits) HANAPER_CHECK(check_channel_binding(request, identity, csr));
+    return check_holder(request, identity, csr);
+  };
   HANAPER_TRY(const FullCmc::Answer answer, full_cmc_->handle(body, identity, check, call));
   if (!answer.text.empty()) report(forbidden(answer.text), request, call);
   Response response{answer.failed    ? 400

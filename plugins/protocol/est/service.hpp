@@ -41,6 +41,7 @@ class Service {
     Identity identity;
     Bytes body;  // `csr` looks into it
     x509::CsrView csr;
+    std::string profile = {};
   };
 
   Result<Response> dispatch(const Request& request, Call& call);
@@ -55,7 +56,9 @@ class Service {
   Result<Asked> read(const Request& request, Call& call);
   Status check_channel_binding(const Request& request, const Identity& identity,
                                const x509::CsrView& csr) const;
-  Status check_renewal(const Request& request, const Asked& asked) const;
+  Result<std::string> check_holder(const Request& request, const Identity& identity,
+                                   const x509::CsrView& csr) const;
+  Result<std::string> check_renewal(const Request& request, const Asked& asked) const;
   Result<Issued> issue(const Asked& asked, ByteView csr, Call& call);
   Response certificate_response(ByteView certificate) const;
   void report(const Error& error, const Request& request, Call& call);

@@ -167,6 +167,8 @@ struct IssueRequest {
   std::string profile;    // one of the pipeline's; empty: its first
   std::string requester;  // "acme:account/...": for policies, ledger and audit
   ByteView csr;           // DER PKCS#10 (RFC 2986)
+  // What came, where `csr` is made from it anew each time: by this a request that waits is known again.
+  ByteView asked;
   // When set, the request must name exactly these, and nothing else is believed.
   std::optional<std::vector<Identifier>> names;
   std::optional<Time> not_before;  // wishes within the profile's lifetime; refused beyond it
@@ -178,7 +180,9 @@ struct IssueRequest {
   // gives the same certificate and never a second one, for 90 days. Empty: each call is a request of its own,
   // or, where the pipeline wants approval, `approved_as`.
   std::string once;
-  // What an approval is for, as `once` names it; empty: the octets of `csr` and the requester.
+  // What an approval is for, as `once` names it; empty: what is asked, and the requester. What is asked is
+  // subject, key and attributes but for challengePassword, which a client has to change when it comes back
+  // (RFC 7030 4.2.3).
   std::string approved_as;
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
@@ -319,6 +323,13 @@ class Issuer {
  protected:
   ~Issuer() = default;
 };
+
+// The profile that a certificate is renewed under: its own. forbidden when the pipeline does not have it.
+inline Result<std::string> renewed_profile(const Issuer& issuer, const CertificateRow& row) {
+  for (std::string& profile : issuer.profiles())
+    if (profile == row.profile) return std::move(profile);
+  return forbidden("certificates of profile " + row.profile + " are not renewed here");
+}
 
 struct OutboundRequest {
   std::string host;  // a DNS name or an address

@@ -50,6 +50,9 @@ struct Draft {
 struct Identity {
   std::string name;                // "mtls:3f2a...", "password:router-7": becomes the requester
   std::vector<std::string> roles;  // "ra": may ask for certificates of others (RFC 7030 3.7)
+  // Nothing but a certificate of ours says so, the one that TLS has shown: who is known by it, and is no
+  // "ra", may ask for what it certifies already and for nothing else.
+  bool by_certificate = false;
 };
 
 // Finds out who sends an HTTP request.

@@ -58,7 +58,7 @@ struct CsrView {
   ByteView attributes;                    // Attribute values one after the other, each well formed
   std::vector<ExtensionView> extensions;  // of the extensionRequest attribute
   std::string_view challenge_password;    // RFC 2985 5.4.1; empty when absent
-  SignatureScheme scheme = SignatureScheme::ecdsa_sha256;
+  ByteView algorithm;  // AlgorithmIdentifier of the signature; looked at with it, by verify_csr
   ByteView signature;
 
   const ExtensionView* find(ByteView oid) const noexcept {

@@ -2,6 +2,7 @@
 // extnValue.
 #pragma once
 
+#include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/identifiers.hpp>
 
@@ -32,8 +33,8 @@ Bytes basic_constraints(bool ca, std::optional<unsigned> path_length);
 Bytes subject_key_identifier(ByteView identifier);
 Bytes authority_key_identifier(ByteView identifier);
 Bytes authority_info_access(const std::vector<std::string>& ocsp, const std::vector<std::string>& ca_issuers);
-// One DistributionPoint for each URL. `crl_issuer` is the DER Name of who signs the CRLs there, when it is not
-// the certificate's issuer.
+// One DistributionPoint for each URL. `crl_issuer` is the DER Name of who signs the CRLs there, when it is
+// not the certificate's issuer.
 Bytes crl_distribution_points(const std::vector<std::string>& urls, ByteView crl_issuer = {});
 struct PolicyInformation {
   Bytes oid;
@@ -67,6 +68,8 @@ struct BasicConstraints {
 Result<BasicConstraints> parse_basic_constraints(ByteView value);
 Result<std::uint16_t> parse_key_usage(ByteView value);
 Result<std::vector<ByteView>> parse_extended_key_usage(ByteView value);
+// Whether the extension is there and names that usage.
+bool has_extended_key_usage(const TbsView& certificate, ByteView usage);
 Result<ByteView> parse_subject_key_identifier(ByteView value);
 struct AuthorityKeyIdentifier {
   ByteView identifier;  // empty when absent

@@ -9,9 +9,13 @@ namespace hanaper::x509 {
 // Whole Names.
 bool same_subject(ByteView a, ByteView b);
 
-// Whether both have the same names in subjectAltName, in whatever order. A common name that reads as a name
-// of its own counts as one of them, for that is what becomes of it when a certificate is issued. Where there
-// is a name of a kind that we do not know, the extensions have to be the same octet by octet.
+// What a request wants in subjectAltName, sorted; a common name that reads as a name of its own is one of
+// them, for that is what becomes of it when a certificate is issued. Nothing where there is a name of a kind
+// that we do not know.
+std::optional<std::vector<Identifier>> alternative_names(const CsrView& request);
+
+// Whether both have the same names in subjectAltName, in whatever order, as alternative_names tells. Where
+// there is a name of a kind that we do not know, the extensions have to be the same octet by octet.
 bool same_alternative_names(const CsrView& request, const TbsView& certificate);
 
 }  // namespace hanaper::x509

@@ -114,10 +114,11 @@ class FakeIssuer final : public Issuer {
   RollOver roll_over() const override { return wanted_roll_over; }
   Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
-  std::vector<std::string> profiles() const override { return {"default"}; }
+  std::vector<std::string> profiles() const override { return known_profiles; }
   Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
   Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
 
+  std::vector<std::string> known_profiles = {"default"};
   RequestForm wanted_form;
   RollOver wanted_roll_over;
   Bytes published_crl;  // empty: none
