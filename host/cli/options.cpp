@@ -96,7 +96,9 @@ constexpr Option requests_options[] = {
 
 constexpr Option scep_options[] = {
     {"--subject", "NAME", "distinguished name that it is good for: \"CN=router-7\"", false, ""},
+    {"--name", "NAME", "with --subject: a DNS name or address that may stand beside it", true, ""},
     {"--profile", "PROFILE", "what is issued; default the pipeline's first", false, ""},
+    {"--instance", "NAME", "of the protocol instances that serve SCEP; default all", false, ""},
 };
 
 constexpr CommandSpec command_table[] = {

@@ -8,11 +8,12 @@ namespace hanaper::cli {
 int run_scep(Session& session) {
   const Arguments& arguments = session.arguments();
   if (arguments.positional.front() != "challenge") misuse("scep challenge is all there is");
-  const json::Value rows = session.run(
-      "operate",
-      json::Object{{"service", "scep"},
-                   {"command", "challenge"},
-                   {"words", json::Array{arguments.text("--profile", ""), arguments.text("--subject", "")}}});
+  json::Array words{arguments.text("--profile", ""), arguments.text("--subject", "")};
+  for (const std::string& name : arguments.texts("--name")) words.emplace_back(name);
+  const json::Value rows = session.run("operate", json::Object{{"service", "scep"},
+                                                               {"command", "challenge"},
+                                                               {"instance", arguments.text("--instance")},
+                                                               {"words", std::move(words)}});
   if (arguments.has("--json")) {
     std::cout << json::write_pretty(rows) << "\n";
     return 0;

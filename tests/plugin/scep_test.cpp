@@ -55,8 +55,9 @@ TEST_F(Scep, PassingTroubleIsHttps) {
 TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
   open();
   Call call = fakes::test_call();
-  const auto make = [&](x509::Name subject) {
-    return service_->make_challenge("", subject, std::chrono::hours{1}, call);
+  const auto make = [&](x509::Name subject, std::vector<Identifier> names = {}) {
+    return service_->make_challenge({.profile = "", .subject = std::move(subject), .names = std::move(names)},
+                                    std::chrono::hours{1}, call);
   };
   const auto asked = [](std::string_view password, std::string name, std::string transaction) {
     Asked one;
@@ -68,13 +69,39 @@ TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
   ASSERT_TRUE(made);
   EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "a")).status, "0");
   EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "b")).fail, "2") << "used";
-  made = make({{"2.5.4.3", "router-8"}});
+  const Identifier name{Identifier::Kind::dns, "router-8.example.test"};
+  made = make({{"2.5.4.3", "router-8"}}, {name});
   EXPECT_EQ(ask(asked(made->text.reveal(), "router-9", "c")).fail, "2") << "for another";
   EXPECT_EQ(ask(asked(made->text.reveal(), "router-8", "d")).status, "0");
+  made = make({{"2.5.4.3", "router-8"}});
+  EXPECT_EQ(ask(asked(made->text.reveal(), "router-8", "n")).text,
+            "the challengePassword is for other names");
+  EXPECT_FALSE(make({}, {name})) << "names without a subject";
   made = make({});
   host_.manual_clock.advance(std::chrono::hours{1} + std::chrono::milliseconds{1});
   EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "e")).fail, "2") << "expired";
-  EXPECT_FALSE(service_->make_challenge("other", {}, std::chrono::hours{1}, call));
+  EXPECT_FALSE(service_->make_challenge({.profile = "other", .subject = {}}, std::chrono::hours{1}, call));
+}
+
+TEST_F(Scep, RenewalKeepsTheProfile) {
+  open();
+  host_.fake_issuer.known_profiles = {"default", "guest"};
+  Call call = fakes::test_call();
+  const auto made =
+      service_->make_challenge({.profile = "guest", .subject = {}}, std::chrono::hours{1}, call);
+  Asked asked;
+  asked.content = csr_for(*client_key(), std::string(made->text.reveal()));
+  const Bytes mine = ask(asked).certificates.front();
+  Asked renewal;
+  renewal.type = "17";
+  renewal.transaction = "renewal";
+  renewal.certificate = mine;
+  renewal.content = csr_for(*client_key(), "");
+  const Bytes renewed = ask(renewal).certificates.front();
+  EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest");
+  host_.fake_issuer.known_profiles = {"default"};
+  renewal.transaction = "another";
+  EXPECT_EQ(ask(renewal).text, "certificates of profile guest are not renewed here");
 }
 
 TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {

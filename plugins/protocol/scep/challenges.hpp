@@ -2,15 +2,21 @@
 #pragma once
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/name.hpp>
 
 namespace hanaper::scep {
 
 struct Challenge {
-  std::string key;      // of its record: what is kept is a digest
-  std::string profile;  // empty: the pipeline's default
-  x509::Name subject;   // empty: whichever
+  std::string key = {};                // of its record: what is kept is a digest
+  std::string profile;                 // empty: the pipeline's default
+  x509::Name subject;                  // empty: whichever, under whichever names
+  std::vector<Identifier> names = {};  // beside the one that the subject's common name is
   std::uint64_t version = 0;
+
+  // Whether it is for what the request wants to be called; rejected.
+  Status check(const x509::CsrView& csr) const;
 };
 
 // The records behind them. Thread-safe.
@@ -24,7 +30,7 @@ class Challenges {
     RecordWrite write;
     Time expires;
   };
-  Made make(std::string profile, const x509::Name& subject, std::chrono::milliseconds lifetime) const;
+  Made make(const Challenge& wanted, std::chrono::milliseconds lifetime) const;
 
   // [worker] not_found when there is none of that text: never made, expired, or used.
   Result<Challenge> find(std::string_view text) const;

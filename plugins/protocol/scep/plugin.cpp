@@ -67,16 +67,20 @@ class Scep final : public Protocol, public Operable {
   ByteCount body_limit() const override { return ByteCount{scep::body_limit}; }
   Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
 
-  // challenge PROFILE SUBJECT; either may be empty.
+  // challenge PROFILE SUBJECT [NAME...]; profile and subject may be empty.
   Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
                               Call& call) override {
-    if (command != "challenge" || words.size() != 2)
+    if (command != "challenge" || words.size() < 2)
       return unsupported("there is no command \"" + std::string(command) + "\"");
-    x509::Name subject;
+    Challenge wanted{.profile = words[0], .subject = {}};
     if (!words[1].empty()) {
-      HANAPER_TRY(subject, x509::parse_name_text(words[1]));
+      HANAPER_TRY(wanted.subject, x509::parse_name_text(words[1]));
     }
-    HANAPER_TRY(const Challenges::Made made, service_->make_challenge(words[0], subject, lifetime_, call));
+    for (std::size_t i = 2; i < words.size(); ++i) {
+      HANAPER_TRY(Identifier name, x509::guess_identifier(words[i]));
+      wanted.names.push_back(std::move(name));
+    }
+    HANAPER_TRY(const Challenges::Made made, service_->make_challenge(wanted, lifetime_, call));
     return json::write(json::Value(json::Array{json::Object{{"url", url_},
                                                             {"challenge", std::string(made.text.reveal())},
                                                             {"expires", time_text(made.expires)}}}));

@@ -265,7 +265,9 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
   const auto old = x509::parse_certificate(opened.signer.der);
   if (csr.find(oid::subject_alt_name) != nullptr && (!old || !x509::same_alternative_names(csr, *old)))
     return failed("the request's subjectAltName is not that of the certificate being renewed");
-  return Grant{"scep:renewal:" + known.row.serial.hex(), "", to_bytes(csr.der), {}};
+  auto profile = renewed_profile(issuer_, known.row);
+  if (!profile) return failed(profile.error().detail);
+  return Grant{"scep:renewal:" + known.row.serial.hex(), *std::move(profile), to_bytes(csr.der), {}};
 }
 
 Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,
@@ -283,9 +285,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
   if (!challenge && challenge.error().code != Code::not_found) return std::move(challenge).error();
   if (!challenge && webhook_) return authorise_elsewhere(opened, csr, call);
   if (!challenge) return failed("the challengePassword is wrong");
-  const auto subject = x509::parse_name(csr.subject);
-  if (!challenge->subject.empty() && (!subject || *subject != challenge->subject))
-    return failed("the challengePassword is for another subject");
+  if (const Status meant = challenge->check(csr); !meant) return failed(meant.error().detail);
   grant.requester = "scep:challenge:" + challenge->key.substr(0, 16);
   grant.profile = challenge->profile;
   // Used up together with what it is used for; who asks again under the same name needs none.
@@ -414,12 +414,14 @@ Service::Outcome<Bytes> Service::get_crl(const Opened& opened) {
   return seal(opened, cms::certs_only({}, {ByteView(*crl)}));
 }
 
-Result<Challenges::Made> Service::make_challenge(std::string profile, const x509::Name& subject,
-                                                 std::chrono::milliseconds lifetime, Call& call) {
+Result<Challenges::Made> Service::make_challenge(const Challenge& wanted, std::chrono::milliseconds lifetime,
+                                                 Call& call) {
   const std::vector<std::string> known = issuer_.profiles();
-  if (!profile.empty() && std::ranges::find(known, profile) == known.end())
-    return not_found("the pipeline has no profile \"" + profile + "\"");
-  Challenges::Made made = challenges_.make(std::move(profile), subject, lifetime);
+  if (!wanted.profile.empty() && std::ranges::find(known, wanted.profile) == known.end())
+    return not_found("the pipeline has no profile \"" + wanted.profile + "\"");
+  if (wanted.subject.empty() && !wanted.names.empty())
+    return malformed("names are for a challenge with a subject: without one it is good for any");
+  Challenges::Made made = challenges_.make(wanted, lifetime);
   HANAPER_CHECK(host_.commit({made.write}, call));
   return made;
 }

@@ -36,9 +36,9 @@ class Service {
 
   Response handle(const Request& request, Call& call);
 
-  // [worker] A challenge that is good once, durable when it returns.
-  Result<Challenges::Made> make_challenge(std::string profile, const x509::Name& subject,
-                                          std::chrono::milliseconds lifetime, Call& call);
+  // [worker] A challenge that is good once, durable when it returns. malformed for names without a subject.
+  Result<Challenges::Made> make_challenge(const Challenge& wanted, std::chrono::milliseconds lifetime,
+                                          Call& call);
 
  private:
   // A request whose signature is good. Everybody can sign one, around a content that somebody else has
