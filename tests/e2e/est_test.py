@@ -176,7 +176,9 @@ class Curl(Est):
             key, certificate = self.enrol("a.example.test", *version)
             self.assertIn("subject=CN = a.example.test", openssl("x509", "-in", certificate, "-noout", "-subject"))
             self.enrol("b.example.test", "-H", f"Authorization: Bearer {TOKEN}", *version, user=None)
-            self.enrol("c.example.test", "--cert", certificate, "--key", key, *version, user=None)
+            self.enrol("a.example.test", "--cert", certificate, "--key", key, *version, user=None)
+            _, csr = self.csr("c.example.test")
+            self.curl("simpleenroll", "--cert", certificate, "--key", key, *version, csr=csr, user=None, status=403)
 
     def test_curl_that_waits_for_the_challenge(self):
         self.enrol("anyauth.example.test", "--anyauth")

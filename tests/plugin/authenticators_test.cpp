@@ -14,6 +14,8 @@
 
 #include <gtest/gtest.h>
 
+#include <openssl/x509.h>
+
 namespace hanaper {
 namespace {
 
@@ -162,25 +164,71 @@ TEST_F(Accounts, RefuseFilesThatAreNone) {
 
 // A little PKI of somebody else.
 struct Foreign {
+  std::string name = "Makers Root";
   std::shared_ptr<crypto::SoftKey> key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
-  Bytes root = certificate(x509::key_cert_sign, true, {}, key->spki(), std::chrono::days{3650});
+  Bytes root =
+      certificate(x509::key_cert_sign | x509::crl_sign, true, {}, key->spki(), std::chrono::days{3650});
+
+  static Bytes name_of(const std::string& common_name) {
+    return x509::encode_name({{std::string(x509::common_name_oid), common_name}});
+  }
+
+  // An authority that this one has certified.
+  Foreign below() const {
+    Foreign sub;
+    sub.name = "Makers Sub";
+    sub.root = certificate(x509::key_cert_sign | x509::crl_sign, true, {}, sub.key->spki(),
+                           std::chrono::days{365}, sub.name, "03");
+    return sub;
+  }
+
+  // PEM.
+  std::string crl(std::vector<std::uint8_t> serials) const {
+    const std::time_t now = std::chrono::system_clock::to_time_t(fakes::ManualClock().now());
+    const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list(X509_CRL_new(), X509_CRL_free);
+    const Bytes issuer = name_of(name);
+    const unsigned char* octets = issuer.data();
+    const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> by(
+        d2i_X509_NAME(nullptr, &octets, static_cast<long>(issuer.size())), X509_NAME_free);
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> last(ASN1_TIME_set(nullptr, now - 3600),
+                                                                     ASN1_TIME_free),
+        next(ASN1_TIME_set(nullptr, now + 86400), ASN1_TIME_free);
+    X509_CRL_set_version(list.get(), 1);
+    X509_CRL_set_issuer_name(list.get(), by.get());
+    X509_CRL_set1_lastUpdate(list.get(), last.get());
+    X509_CRL_set1_nextUpdate(list.get(), next.get());
+    for (const std::uint8_t serial : serials) {
+      const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> number(ASN1_INTEGER_new(),
+                                                                               ASN1_INTEGER_free);
+      ASN1_INTEGER_set(number.get(), serial);
+      X509_REVOKED* revoked = X509_REVOKED_new();
+      X509_REVOKED_set_serialNumber(revoked, number.get());
+      X509_REVOKED_set_revocationDate(revoked, last.get());
+      X509_CRL_add0_revoked(list.get(), revoked);
+    }
+    X509_CRL_sign(list.get(), key->pkey(), EVP_sha256());
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_CRL(list.get(), &der);
+    const std::string text = pem::encode("X509 CRL", ByteView(der, static_cast<std::size_t>(size)));
+    OPENSSL_free(der);
+    return text;
+  }
 
   Bytes certificate(std::uint16_t usage, bool authority, std::vector<Bytes> usages, ByteView spki,
-                    std::chrono::days life) const {
+                    std::chrono::days life, std::string named = {}, const char* serial = "02") const {
     const Time now = fakes::ManualClock().now();
     x509::CertificateTemplate::Fixed fixed;
-    fixed.issuer = x509::encode_name({{std::string(x509::common_name_oid), "Makers Root"}});
+    fixed.issuer = name_of(name);
     if (authority)
       fixed.extensions.push_back(
           {to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, std::nullopt)});
     if (!usages.empty())
       fixed.extensions.push_back(
           {to_bytes(oid::extended_key_usage), false, x509::extended_key_usage(usages)});
-    const Bytes subject =
-        authority ? fixed.issuer : x509::encode_name({{std::string(x509::common_name_oid), "device"}});
+    const Bytes subject = !named.empty() ? name_of(named) : authority ? fixed.issuer : name_of("device");
     der::Writer writer;
     x509::CertificateTemplate(fixed).render(
-        {.serial = *Serial::from_text(authority ? "01" : "02"),
+        {.serial = *Serial::from_text(authority && named.empty() ? "01" : serial),
          .not_before = now - std::chrono::days{2},
          .not_after = now - std::chrono::days{2} + life,
          .subject = subject,
@@ -197,11 +245,12 @@ struct Foreign {
 
 class Mtls : public ::testing::Test {
  protected:
-  Status configure(std::vector<std::string> authorities, const std::string& anchors) {
+  Status configure(std::vector<std::string> authorities, const std::string& anchors,
+                   const std::string& crls = {}) {
     Settings settings("authenticator.devices", "pki.toml:3:1");
     settings.set("authorities", {std::move(authorities), "pki.toml:4:8"});
     settings.set("anchors", {anchors.empty() ? Settings::Value() : Settings::Value(anchors), "pki.toml:5:8"});
-    settings.set("crls", {Settings::Value(), "pki.toml:3:1"});
+    settings.set("crls", {crls.empty() ? Settings::Value() : Settings::Value(crls), "pki.toml:3:1"});
     return plugin_->configure(settings, host_);
   }
   test::TemporaryFolder folder_;
@@ -282,6 +331,36 @@ TEST_F(Mtls, KnowsWhatLeadsToAnAnchor) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::unauthenticated);
     EXPECT_TRUE(refused.error().detail.starts_with("the client certificate is not trusted: "));
+  }
+}
+
+TEST_F(Mtls, WantsACrlOfEverythingBelowAnAnchor) {
+  const Foreign maker, sub = maker.below();
+  const auto device = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  const Bytes leaf = sub.certificate(x509::digital_signature, false, {}, device->spki(),
+                                     std::chrono::days{90}, "device", "07");
+  const std::string roots = folder_ / "roots.pem", subs = folder_ / "subs.pem", crls = folder_ / "crls.pem";
+  ASSERT_TRUE(files::replace(roots, pem::encode("CERTIFICATE", maker.root), 0600));
+  ASSERT_TRUE(files::replace(subs, pem::encode("CERTIFICATE", sub.root), 0600));
+  struct Row {
+    const char* name;
+    std::string anchors, crls;
+    const char* refusal;
+  };
+  const std::string untrusted = "the client certificate is not trusted: ";
+  for (const Row& test :
+       {Row{"nothing revoked", roots, maker.crl({}) + sub.crl({}), ""},
+        Row{"the device revoked", roots, maker.crl({}) + sub.crl({7}), "certificate revoked"},
+        Row{"the authority between revoked", roots, maker.crl({3}) + sub.crl({}), "certificate revoked"},
+        Row{"no CRL of the authority between", roots, sub.crl({}), "unable to get certificate CRL"},
+        Row{"no CRL of the device", roots, maker.crl({}), "unable to get certificate CRL"},
+        Row{"an anchor that nobody vouches for but we", subs, sub.crl({}), ""},
+        Row{"the device below it revoked", subs, sub.crl({7}), "certificate revoked"}}) {
+    SCOPED_TRACE(test.name);
+    ASSERT_TRUE(files::replace(crls, test.crls, 0600));
+    ASSERT_TRUE(configure({}, test.anchors, crls));
+    const auto identity = ask(*plugin_, {"", {leaf, sub.root}});
+    EXPECT_EQ(identity ? "" : identity.error().detail, *test.refusal ? untrusted + test.refusal : "");
   }
 }
 

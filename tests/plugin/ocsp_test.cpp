@@ -118,6 +118,17 @@ TEST_F(Ocsp, SaysGoodOnlyOfWhatWasSigned) {
   EXPECT_EQ(status_for(*Serial::from_text("01aa")), V_OCSP_CERTSTATUS_UNKNOWN);
 }
 
+TEST_F(Ocsp, KeepsNothingAboutANumberThatMayBeIssuedNext) {
+  const Serial next = other_.add(12);
+  const auto request = make_request(about(authority_, next.octets()));
+  const auto state = state_of(post(request).body, authority_, next);
+  EXPECT_EQ(state.status, V_OCSP_CERTSTATUS_UNKNOWN);
+  EXPECT_EQ(state.next_update, state.this_update + 60) << "nor shall others for long";
+  EXPECT_FALSE(fast(request));
+  ASSERT_EQ(authority_.add(12), next);
+  EXPECT_EQ(status_for(next), V_OCSP_CERTSTATUS_GOOD);
+}
+
 TEST_F(Ocsp, FollowsACertificateThroughHoldReleaseAndRevocation) {
   const Serial serial = authority_.add(10);
   EXPECT_EQ(status_for(serial), V_OCSP_CERTSTATUS_GOOD);

@@ -7,6 +7,9 @@
 
 #include <openssl/x509v3.h>
 
+#include <latch>
+#include <thread>
+
 namespace hanaper::test {
 namespace {
 
@@ -72,6 +75,23 @@ TEST_F(Registrars, AreRenewedWhenHalfOfTheirTimeIsOverWithTheSameKey) {
   EXPECT_FALSE(equal((*renewed)->certificate(), (*first)->certificate()));
   EXPECT_TRUE(equal((*renewed)->spki(), (*first)->spki()));
   EXPECT_TRUE(equal((*find("two"))->certificate(), (*renewed)->certificate()));
+}
+
+TEST_F(Registrars, KeepNobodyWaitingWhileTheOldOneIsGood) {
+  const auto first = find();
+  clock_.advance(std::chrono::days{184});
+  std::latch asked{1}, answered{1};
+  key_->before_signing = [&](ByteView) {
+    asked.count_down();
+    answered.wait();
+    return Status{};
+  };
+  std::thread maker([&] { EXPECT_TRUE(find()); });
+  asked.wait();
+  EXPECT_TRUE(equal((*find())->certificate(), (*first)->certificate()));
+  answered.count_down();
+  maker.join();
+  EXPECT_FALSE(equal((*find())->certificate(), (*first)->certificate()));
 }
 
 TEST_F(Registrars, AreMadeByOneNodeAtATimeAndAfterItsEndByAnother) {

@@ -80,6 +80,11 @@ TEST_F(Validity, HasAResponderForEachKindOfKeyAndTheAuthorityItself) {
   const auto itself = responder(std::nullopt);
   EXPECT_FALSE(itself->delegated());
   EXPECT_TRUE(equal(itself->certificate(), authority_->certificate()));
+  clock_.advance(Plan().authority_lifetime);
+  for (const std::optional<KeyType> type : {std::optional<KeyType>{}, std::optional(KeyType::ec_p256)}) {
+    Call call{"call", soon()};
+    EXPECT_EQ(attached_.responder(type, call).error().code, Code::unavailable) << "it has expired";
+  }
 }
 
 TEST_F(Validity, SignsResponseDataAndNothingElse) {
