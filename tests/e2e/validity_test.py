@@ -525,6 +525,17 @@ class TwoNodes(Validity):
         crl = lambda: urllib.request.urlopen(f"http://127.0.0.1:{second.http}/crl/issuing.crl", timeout=10).read()
         self.assertTrue(until(lambda: self.http("/crl/issuing.crl")[1] == crl()), "both serve the same CRL")
 
+    def test_a_key_that_was_compromised_is_blocked_on_every_node(self):
+        second = self.second()
+        certificate, request = self.issue("lost.example.test"), self.folder("lost.csr")
+        openssl("req", "-new", "-key", self.folder("lost.example.test.key"), "-subj", "/", "-addext", "subjectAltName=DNS:lost.example.test", "-out", request)
+        second.out("issue", "--csr", request, "--out", self.folder("lost-again.pem"))
+        self.node.out("revoke", "--reason", "superseded", certificate)
+        self.node.out("revoke", "--reason", "keyCompromise", certificate)
+        refused = lambda: second.run("issue", "--csr", request, "--out", self.folder(f"{time.monotonic()}.pem"), status=None).returncode == 1
+        self.assertTrue(until(refused, 10))
+        self.assertIn("this key is blocked", second.error("issue", "--csr", request))
+
 
 class Told(Validity):
     ocsp = 'tell = ["archive-cutoff", "crl"]'
