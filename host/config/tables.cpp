@@ -17,7 +17,8 @@ constexpr SettingKey node_keys[] = {
     {"request_timeout", duration, "30s", "100ms..10m", "how long one request may take"},
     {"drain", duration, "20s", "0s..10m", "how long running requests may take to end at a stop"},
     {"blocked_keys", path, "", nullptr,
-     "file of keys never to certify: a SHA-256 of SubjectPublicKeyInfo in hex each line"},
+     "file of keys never to certify: a SHA-256 of SubjectPublicKeyInfo in hex each line; read again at a "
+     "reload"},
 };
 
 constexpr SettingKey log_keys[] = {

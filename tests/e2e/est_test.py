@@ -423,8 +423,9 @@ class ChannelBinding(Est):
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    def connect(self):
+    def connect(self, options=0):
         context = self.node.tls(maximum_version=ssl.TLSVersion.TLSv1_2)
+        context.options |= options
         connection = http.client.HTTPSConnection("localhost", self.node.https, context=context, timeout=30)
         connection.connect()
         self.addCleanup(connection.close)
@@ -441,6 +442,13 @@ class ChannelBinding(Est):
         other, _ = self.connect()
         status, text = self.post(other, good)
         self.assertEqual((status, b"challengePassword" in text), (400, True))
+
+    def test_tls_unique_needs_the_extended_master_secret(self):
+        no_extended_master_secret = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, which Python has no name for
+        connection, binding = self.connect(no_extended_master_secret)
+        _, csr = self.csr("unique.example.test", password=binding)
+        status, text = self.post(connection, csr)
+        self.assertEqual((status, b"cannot be verified" in text), (400, True), text)
 
     def s_client(self, make_password):
         """An enrolment over TLS 1.3 by openssl s_client, which says what the exporter gives."""

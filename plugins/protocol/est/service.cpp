@@ -182,7 +182,9 @@ Status Service::check_channel_binding(const Request& request, const Identity& id
     return bad_csr("the request has no challengePassword that links it to this TLS connection");
   }
   if (request.tls == nullptr || request.tls->channel_binding.empty())
-    return bad_csr("the request's challengePassword cannot be verified: TLS does not end here");
+    return bad_csr(
+        "the request's challengePassword cannot be verified: TLS does not end here, or its version 1.2 is "
+        "without the extended master secret");
   const std::string expected = base64::encode(request.tls->channel_binding);
   if (!crypto::equal_constant_time(as_bytes(shown), as_bytes(expected)))
     return bad_csr("the request's challengePassword does not link it to this TLS connection");
