@@ -83,9 +83,22 @@ Outcome<Order> Service::wait_for_approval(const Order& order, const Error& pendi
   return *std::move(changed);
 }
 
+// RFC 8555 7.5.2: what is deactivated, or has expired, issues nothing, however far its order has come.
+Status Service::check_authorized(const Order& order, const std::vector<Authorization>& of) const {
+  for (std::size_t i = 0; i < order.identifiers.size(); ++i) {
+    const std::string& name = order.identifiers[i].value;
+    if (of[i].status != "valid")
+      return forbidden("the authorization of \"" + name + "\" is " + of[i].status + ", not valid");
+    if (!of[i].covers(order.identifiers[i]))
+      return forbidden("the authorization of \"" + name + "\" is for another name");
+  }
+  return {};
+}
+
 // Issues by the order's request, and leaves the order as it is stored then.
 Result<Issued> Service::issue(Order& order, Call& call) {
   HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
+  HANAPER_CHECK(check_authorized(order, authorizations));
   HANAPER_CHECK(check_attested(order, authorizations));
   const Time now = host_.clock().now();
   Order claimed = order;

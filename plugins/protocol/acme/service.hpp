@@ -146,6 +146,7 @@ class Service {
   // finalize.cpp
   Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
+  Status check_authorized(const Order& order, const std::vector<Authorization>& of) const;
   Result<Issued> issue(Order& order, Call& call);
   Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
   Status finish(const std::string& order, Call& call);

@@ -1,0 +1,92 @@
+// What may come between a proven name and its certificate, and what must not.
+#include "acme_support.hpp"
+
+namespace hanaper::acme {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// A service, and a client whose names are always proven.
+class AcmeIssuance : public testing::Test {
+ protected:
+  void open(Options options = test_options()) {
+    service_.emplace(std::move(options), host_, host_.fake_issuer);
+    ASSERT_TRUE(service_->start());
+    client_.emplace(*service_);
+    host_.fake_outbound.answer = [this](const OutboundRequest& request) -> Result<OutboundAnswer> {
+      const std::string token = request.target.substr(request.target.rfind('/') + 1);
+      return OutboundAnswer{200, token + "." + client_->thumbprint, "192.0.2.7"};
+    };
+  }
+  void run(const char* recurring) {
+    Call call = fakes::test_call();
+    const Status done = host_.fake_scheduler.recurring.at(recurring)(call);
+    ASSERT_TRUE(done) << done.error().detail;
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  void prove(const std::string& authorization) {
+    const auto shown = client_->post_url(authorization);
+    client_->post_url(shown.body.find("challenges")->array()->front().text_at("url"),
+                      json::Value(json::Object{}));
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  // The order, with every name proven.
+  TestClient::Answer ready(const TestClient::Answer& order) {
+    EXPECT_EQ(order.response.status, 201) << order.response.body;
+    if (order.response.status != 201) return order;
+    for (const json::Value& each : *order.body.find("authorizations")->array()) prove(*each.text());
+    auto now = client_->post_url(order.header("Location"));
+    EXPECT_EQ(now.status(), "ready") << now.response.body;
+    return now;
+  }
+  TestClient::Answer ready(const std::vector<std::string>& names) { return ready(client_->order(names)); }
+  std::string authorization_of(const TestClient::Answer& order) {
+    return *order.body.find("authorizations")->array()->front().text();
+  }
+  TestClient::Answer finalize(const TestClient::Answer& order, const std::vector<std::string>& names) {
+    return client_->post_url(order.body.text_at("finalize"), TestClient::csr_for(names));
+  }
+  TestClient::Answer look(const TestClient::Answer& order) {
+    return client_->post_url(order.header("Location"));
+  }
+  fakes::FakeHost host_;
+  std::optional<Service> service_;
+  std::optional<TestClient> client_;
+};
+
+struct Ending {
+  const char* name;
+  std::chrono::milliseconds after;
+  bool deactivate;
+};
+class AcmeAuthorizationThat : public AcmeIssuance, public testing::WithParamInterface<Ending> {};
+
+// RFC 8555 7.5.2, where the order has been claimed before: it waited for an approval, or its node is gone.
+TEST_P(AcmeAuthorizationThat, IssuesNothing) {
+  Options options = test_options();
+  options.order_lifetime = hours{24};
+  open(std::move(options));
+  client_->enrol();
+  const auto order = ready({"a.example.test"});
+  host_.fake_issuer.fail_with = unavailable("the key is away");
+  ASSERT_EQ(finalize(order, {"a.example.test"}).status(), "processing");
+  host_.fake_issuer.fail_with.reset();
+  if (GetParam().deactivate)
+    client_->post_url(authorization_of(order), json::Value(json::Object{{"status", "deactivated"}}));
+  host_.manual_clock.advance(GetParam().after);
+  run("issue");
+  const auto after = look(order);
+  EXPECT_EQ(after.status(), "invalid");
+  EXPECT_EQ(after.body.find("certificate"), nullptr);
+  ASSERT_NE(after.body.find("error"), nullptr) << after.response.body;
+  EXPECT_EQ(after.body.find("error")->text_at("type"), "urn:ietf:params:acme:error:unauthorized");
+}
+INSTANTIATE_TEST_SUITE_P(Ended, AcmeAuthorizationThat,
+                         testing::Values(Ending{"WasDeactivated", minutes{2}, true},
+                                         Ending{"HasExpired", hours{3}, false}),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace hanaper::acme
