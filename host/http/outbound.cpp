@@ -42,6 +42,14 @@ bool is_field_value(std::string_view text) {
 }
 
 Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& location) {
+// For errors: the beginning of what a stranger sent, without what garbles a terminal.
+std::string shown_field(std::string_view text) {
+  std::string safe(text.substr(0, 200));
+  std::ranges::replace_if(
+      safe, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return safe;
+}
+
   AnswerReader reader(limit);
   const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
   char chunk[8192];
@@ -99,7 +107,7 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
     if (left == 0) return malformed(answer->address + ": too many redirects");
     const auto next = redirected(current, location);
     if (!next)
-      return malformed(answer->address + ": redirect to \"" + location.substr(0, 200) + "\" is not followed");
+      return malformed(answer->address + ": redirect to \"" + shown_field(location) + "\" is not followed");
     current = *next;
   }
 }

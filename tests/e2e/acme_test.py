@@ -303,6 +303,18 @@ class Acme(unittest.TestCase):
         self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
         self.assertProblem(self.client.post(url, {"status": "valid"}), 400, "malformed")
 
+    def test_what_a_server_answers_is_kept_and_can_be_read(self):
+        self.client.register()
+        order = self.client.order("garbled.localhost")
+        url = order.json["authorizations"][0]
+        token = self.client.challenge(url)["token"]
+        self.responder.raw[token] = b"HTTP/1.1 302 Found\r\nLocation: ftp://\xed\xa0\x80/\r\nContent-Length: 0\r\n\r\n"
+        failed = self.client.respond(url)
+        self.assertEqual(failed["status"], "invalid", failed)
+        self.assertIn('redirect to "ftp://???/" is not followed', failed["challenges"][0]["error"]["detail"])
+        self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
+        self.assertIn("ftp://???/", self.node.out("acme", "explain", order.headers["Location"]))
+
     def test_two_hundred_orders_at_once(self):
         errors = []
         _, csr = csr_der(self.node, ["many.localhost"], "many")

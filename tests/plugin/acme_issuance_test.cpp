@@ -51,6 +51,11 @@ class AcmeIssuance : public testing::Test {
   TestClient::Answer look(const TestClient::Answer& order) {
     return client_->post_url(order.header("Location"));
   }
+  void put(std::string_view collection, RecordWrite write) {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.commit({host_.collection(collection).bind(std::move(write))}, call));
+  }
+
   fakes::FakeHost host_;
   std::optional<Service> service_;
   std::optional<TestClient> client_;
@@ -87,6 +92,38 @@ INSTANTIATE_TEST_SUITE_P(Ended, AcmeAuthorizationThat,
                          testing::Values(Ending{"WasDeactivated", minutes{2}, true},
                                          Ending{"HasExpired", hours{3}, false}),
                          [](const auto& test) { return test.param.name; });
+
+TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
+  open();
+  client_->enrol();
+  const auto order = client_->order({"a.example.test"});
+  const std::string authorization = authorization_of(order);
+  client_->post_url(client_->post_url(authorization).body.find("challenges")->array()->front().text_at("url"),
+                    json::Value(json::Object{}));
+  host_.fake_scheduler.waiting.clear();  // as if the node had ended
+  for (const auto& [collection, state] : {std::pair{"authorization", "validating"}, {"order", "issuing"}}) {
+    RecordWrite damaged;
+    damaged.key = "0";
+    damaged.indexes = {{"open", state}};
+    damaged.data = "\xed\xa0\x80";
+    put(collection, damaged);
+  }
+  host_.manual_clock.advance(minutes{2});
+  run("validate");
+  run("issue");
+  EXPECT_EQ(client_->post_url(authorization).status(), "valid");
+  Call call = fakes::test_call();
+  const auto rows = service_->operate("orders", {}, call);
+  ASSERT_TRUE(rows) << rows.error().detail;
+  ASSERT_EQ(rows->array()->size(), 2u);
+  EXPECT_EQ(rows->array()->front().text_at("order"), "0");
+  EXPECT_TRUE(rows->array()->front().text_at("status").starts_with("cannot be read: "));
+  EXPECT_EQ(rows->array()->back().text_at("status"), "ready");
+  std::string lines;
+  for (const std::string& line : host_.recording_log.lines()) lines += line + "\n";
+  for (const char* loud : {"error an authorization cannot be read", "error an order cannot be finished"})
+    EXPECT_NE(lines.find(loud), std::string::npos) << loud;
+}
 
 }  // namespace
 }  // namespace hanaper::acme

@@ -178,7 +178,10 @@ Status Service::take_up_issuing(Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.orders.find("open", "issuing", after, issuing_page));
-    for (const Record& record : records) HANAPER_CHECK(finish(record.key, call));
+    for (const Record& record : records)
+      if (Status done = finish(record.key, call); !done)
+        host_.log().error("an order cannot be finished",
+                          {{"order", record.key}, {"error", done.error().detail}});
     if (records.size() < issuing_page) break;
     after = records.back().key;
   }

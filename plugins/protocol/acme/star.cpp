@@ -120,9 +120,13 @@ Status Service::renew_due(Call& call) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.orders.find("open", "renewing", after, renewing_page));
     for (const Record& record : records) {
-      HANAPER_TRY(Order order, read_order(record));
-      if (order.renew && order.renew->next <= host_.clock().now())
-        HANAPER_CHECK(renew(std::move(order), call));
+      auto order = read_order(record);
+      Status done = order ? Status() : order.error();
+      if (order && order->renew && order->renew->next <= host_.clock().now())
+        done = renew(*std::move(order), call);
+      if (!done)
+        host_.log().error("an order cannot be renewed",
+                          {{"order", record.key}, {"error", done.error().detail}});
     }
     if (records.size() < renewing_page) break;
     after = records.back().key;

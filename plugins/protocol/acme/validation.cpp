@@ -92,8 +92,13 @@ Status Service::take_up_validating(bool all, Call& call) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.authorizations.find("open", "validating", after, validating_page));
     for (const Record& record : records) {
-      HANAPER_TRY(const Authorization one, read_authorization(record));
-      if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id, all));
+      const auto one = read_authorization(record);
+      if (!one) {
+        host_.log().error("an authorization cannot be read",
+                          {{"authorization", record.key}, {"error", one.error().detail}});
+        continue;  // it keeps no other from its turn
+      }
+      if (all || one->next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one->id, all));
     }
     if (records.size() < validating_page) break;
     after = records.back().key;
