@@ -440,6 +440,7 @@ class Caa(unittest.TestCase):
             ("otheraccount", [("issue", f"{ours}; accounturi={kid}x")], False), ("method", [("issue", f"{ours}; validationmethods=dns-01,http-01")], True),
             ("othermethod", [("issue", f"{ours}; validationmethods=dns-01")], False), ("twice", [("issue", f"{ours}; accounturi={kid}; accounturi={kid}")], False),
             ("garbage", [("issue", f"{ours}; accounturi")], False), ("unknown", [("future", "x")], True), ("parameter", [("issue", f"{ours}; x=y")], True),
+            ("hyphen", [("issue", f"{ours}; cert-type=dv; a--b=c")], True), ("hyphenfirst", [("issue", f"{ours}; -a=b")], False), ("hyphenlast", [("issue", f"{ours}; a-=b")], False),
         ]
         for name, records, allowed in table:
             with self.subTest(name):
