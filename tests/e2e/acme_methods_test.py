@@ -21,7 +21,7 @@ CONFIG = BASE.replace('permit = ["127.0.0.0/8", "::1/128"]', 'resolvers = ["127.
 tls_alpn_01_port = {tls}
 challenges = ["http-01", "dns-01", "tls-alpn-01"]
 drafts = ["dns-account-01", "dns-persist-01"]
-caa_identities = ["ca.example.test"]
+caa_identities = ["CA.Example.Test."]
 """
 
 
