@@ -1,12 +1,13 @@
 // What may come between a proven name and its certificate, and what must not.
 #include "acme_support.hpp"
 
+#include <hanaper/toolkit/time_text.hpp>
+
 namespace hanaper::acme {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-using std::chrono::seconds;
 
 // A service, and a client whose names are always proven.
 class AcmeIssuance : public testing::Test {
@@ -54,6 +55,16 @@ class AcmeIssuance : public testing::Test {
   void put(std::string_view collection, RecordWrite write) {
     Call call = fakes::test_call();
     ASSERT_TRUE(host_.commit({host_.collection(collection).bind(std::move(write))}, call));
+  }
+
+  Result<json::Value> operate(std::string_view command, const std::vector<std::string>& words) {
+    Call call = fakes::test_call();
+    return service_->operate(command, words, call);
+  }
+  // The order as it is stored.
+  Order stored(const TestClient::Answer& order) {
+    const std::string url = order.header("Location");
+    return *read_order(*host_.collection("order").get(url.substr(url.rfind('/') + 1)));
   }
 
   fakes::FakeHost host_;
@@ -112,8 +123,7 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
   run("validate");
   run("issue");
   EXPECT_EQ(client_->post_url(authorization).status(), "valid");
-  Call call = fakes::test_call();
-  const auto rows = service_->operate("orders", {}, call);
+  const auto rows = operate("orders", {});
   ASSERT_TRUE(rows) << rows.error().detail;
   ASSERT_EQ(rows->array()->size(), 2u);
   EXPECT_EQ(rows->array()->front().text_at("order"), "0");
@@ -123,6 +133,97 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
   for (const std::string& line : host_.recording_log.lines()) lines += line + "\n";
   for (const char* loud : {"error an authorization cannot be read", "error an order cannot be finished"})
     EXPECT_NE(lines.find(loud), std::string::npos) << loud;
+}
+
+class AcmeStar : public AcmeIssuance {
+ protected:
+  void SetUp() override {
+    Options options = test_options();
+    options.star_min_lifetime = minutes{1};
+    open(std::move(options));
+    client_->enrol();
+  }
+  // For ten hours, an hour each.
+  TestClient::Answer star(json::Object more) {
+    more.emplace_back("end-date", time_text(host_.manual_clock.now() + hours{10}));
+    more.emplace_back("lifetime", 3600);
+    more.emplace_back("allow-certificate-get", true);
+    return client_->post(
+        "/new-order",
+        json::Value(json::Object{
+            {"identifiers", json::Array{json::Object{{"type", "dns"}, {"value", "a.example.test"}}}},
+            {"auto-renewal", std::move(more)}}));
+  }
+  CertificateStatus newest(const TestClient::Answer& order) {
+    return *host_.fake_issuer.status(*stored(order).certificate);
+  }
+};
+
+// RFC 8739 3.5
+TEST_F(AcmeStar, IsValidFromItsStartAndPaddedFromTheSecondOn) {
+  const Time start = host_.manual_clock.now() + hours{2};
+  const auto order = star({{"start-date", time_text(start)}, {"lifetime-adjust", 1800}});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(newest(order).row.not_before, start);
+  EXPECT_EQ(newest(order).row.not_after, start + hours{1});
+  const Time due = start + minutes{30};
+  host_.manual_clock.set(due);
+  run("renew");
+  EXPECT_EQ(newest(order).row.not_before, due - minutes{30});
+  EXPECT_EQ(newest(order).row.not_after, due + hours{1});
+}
+
+TEST_F(AcmeStar, BeginsWhenItIsFinalizedHoweverLateThatIs) {
+  const auto order = star({{"lifetime-adjust", 1800}});
+  const Time made = host_.manual_clock.now();
+  const auto proven = ready(order);
+  host_.manual_clock.advance(minutes{50});
+  ASSERT_EQ(finalize(proven, {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(newest(order).row.not_before, made + minutes{20});
+  EXPECT_EQ(newest(order).row.not_after, made + minutes{110});
+}
+
+// RFC 8657 4: a CAA record may ask for a method, of every certificate.
+TEST_F(AcmeStar, IsRenewedByTheProofsOfItsFirstCertificate) {
+  std::vector<std::vector<Proof>> proofs;
+  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) {
+    proofs.push_back(request.proofs);
+    return Status();
+  };
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  ASSERT_EQ(proofs.size(), 2u);
+  for (const std::vector<Proof>& each : proofs) {
+    ASSERT_EQ(each.size(), 1u);
+    EXPECT_EQ(each.front().name.value, "a.example.test");
+    EXPECT_EQ(each.front().method, "http-01");
+  }
+}
+
+// RFC 8739 3.1.2
+TEST_F(AcmeStar, IsCanceledAndNoneOfItsCertificatesIsRevoked) {
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  std::vector<Bytes> all{newest(order).certificate};
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  all.push_back(newest(order).certificate);
+  ASSERT_FALSE(equal(all[0], all[1]));
+  const auto canceled =
+      client_->post_url(order.header("Location"), json::Value(json::Object{{"status", "canceled"}}));
+  EXPECT_EQ(canceled.status(), "canceled");
+  EXPECT_EQ(canceled.body.text_at("expires"), time_text(host_.manual_clock.now()));
+  for (const Bytes& each : all)
+    EXPECT_EQ(
+        client_->post("/revoke-cert", json::Value(json::Object{{"certificate", base64::encode_url(each)}}))
+            .type(),
+        "autoRenewalRevocationNotSupported");
+  host_.manual_clock.advance(minutes{40});
+  const std::string last = stored(order).certificate->serial.hex();
+  run("renew");
+  EXPECT_EQ(stored(order).certificate->serial.hex(), last);
 }
 
 }  // namespace

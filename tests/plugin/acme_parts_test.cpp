@@ -171,6 +171,7 @@ TEST(Documents, ComeBackAsTheyWere) {
   order.authorizations = {"z"};
   order.renew = Order::AutoRenewal{
       now, now + std::chrono::hours{5}, std::chrono::seconds{60}, std::chrono::seconds{5}, true, now};
+  order.renew->proofs = {{order.identifiers.front(), "dns-01"}};
   order.csr = {1, 2, 3};
   order.awaits_approval = true;
   add_event(order.history, now, "something");
@@ -179,6 +180,7 @@ TEST(Documents, ComeBackAsTheyWere) {
   ASSERT_TRUE(again) << again.error().detail;
   EXPECT_EQ(write_document(*again), write_document(order));
   EXPECT_TRUE(again->awaits_approval);
+  EXPECT_EQ(again->renew->proofs.front().method, "dns-01");
   Authorization device;
   device.identifier = {Identifier::Kind::permanent_identifier, "*.SERIAL/1.2.3"};
   device.challenges.push_back({std::string(device_attest), "t", "valid", now, {}});

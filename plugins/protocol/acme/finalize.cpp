@@ -114,6 +114,12 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   request.not_before = order.not_before;
   request.not_after = order.not_after;
   request.account_uri = url("/account/" + order.account);
+  const Time due = order.renew ? std::max(now, order.renew->start) : now;
+  if (order.renew) {
+    const ValidityPeriod first = order.renew->first(due);
+    request.not_before = first.not_before;
+    request.not_after = first.not_after;
+  }
   request.approved_as = order.id;
   for (std::size_t i = 0; i < order.identifiers.size(); ++i)
     for (const Challenge& challenge : authorizations[i].challenges)
@@ -125,13 +131,17 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   if (!order.renew) finished.csr.clear();
   request.with_record = [&](const Issued& issued) {
     finished.certificate = CertificateId{issued.authority, issued.serial};
+    std::vector<RecordWrite> writes;
     finished.keep_until = issued.not_after;
     if (finished.renew) {
-      finished.renew->next = issued.not_after - (issued.not_after - issued.not_before) / 2;
+      finished.renew->proofs = request.proofs;
+      finished.renew->next = issued.not_after - (issued.not_after - due) / 2;
       finished.keep_until = std::max(issued.not_after, finished.renew->end);
     }
+      writes.push_back(store_.write_star(issued, order.id));
     add_event(finished.history, host_.clock().now(), "issued " + issued.serial.hex());
-    return std::vector<RecordWrite>{store_.write(finished)};
+    writes.push_back(store_.write(finished));
+    return writes;
   };
   auto issued = issuer_.issue(request, call);
   if (!issued) return issued;
