@@ -226,5 +226,64 @@ TEST_F(AcmeStar, IsCanceledAndNoneOfItsCertificatesIsRevoked) {
   EXPECT_EQ(stored(order).certificate->serial.hex(), last);
 }
 
+// An account that is bound to a key of the operator's (RFC 8555 7.3.4).
+class AcmeBound : public AcmeStar {
+ protected:
+  void SetUp() override {
+    AcmeStar::SetUp();
+    const auto made = operate("eab", {"create", "owner=red", "name=a.example.test", "quota=3"});
+    kid_ = made->array()->front().text_at("kid");
+    const std::string id = client_->kid.substr(client_->kid.rfind('/') + 1);
+    Account account = *read_account(*host_.collection("account").get(id));
+    account.external_key = kid_;
+    put("account", record_of(account));
+  }
+  void revoke() { ASSERT_TRUE(operate("eab", {"revoke", "kid=" + kid_})); }
+  std::string left() {
+    const auto rows = operate("eab", {"list"});
+    return std::to_string(*rows->array()->front().find("orders_left")->integer());
+  }
+  TestClient::Answer authorize(const std::string& name) {
+    return client_->post(
+        "/new-authz",
+        json::Value(json::Object{{"identifier", json::Object{{"type", "dns"}, {"value", name}}}}));
+  }
+
+  std::string kid_;
+};
+
+TEST_F(AcmeBound, FinalizesWithoutCountingTwiceAndNotOnceItsKeyIsRevoked) {
+  const auto first = ready({"a.example.test"}), second = ready(client_->order({"x.a.example.test"}));
+  EXPECT_EQ(left(), "1");
+  EXPECT_EQ(finalize(first, {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(left(), "1");
+  revoke();
+  const auto refused = finalize(second, {"x.a.example.test"});
+  EXPECT_EQ(refused.response.status, 403);
+  EXPECT_EQ(refused.type(), "unauthorized") << refused.response.body;
+}
+
+TEST_F(AcmeBound, RenewsUntilItsKeyIsRevoked) {
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  std::set<std::string> serials{stored(order).certificate->serial.hex()};
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  EXPECT_TRUE(serials.insert(stored(order).certificate->serial.hex()).second);
+  revoke();
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  EXPECT_TRUE(serials.contains(stored(order).certificate->serial.hex()));
+  EXPECT_NE(stored(order).history.back().text.find("revoked"), std::string::npos);
+}
+
+TEST_F(AcmeBound, AuthorizesTheNamesOfItsKeyAheadOfOrders) {
+  EXPECT_EQ(authorize("x.a.example.test").response.status, 201);
+  EXPECT_EQ(authorize("b.example.test").type(), "rejectedIdentifier");
+  EXPECT_EQ(left(), "3") << "orders are counted, nothing else";
+  revoke();
+  EXPECT_EQ(authorize("a.example.test").type(), "unauthorized");
+}
+
 }  // namespace
 }  // namespace hanaper::acme

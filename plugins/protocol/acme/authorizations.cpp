@@ -67,6 +67,8 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   if (subdomains && wanted.identifier.kind != Identifier::Kind::dns)
     return malformed_problem("subdomainAuthAllowed: only domains have subdomains");
   if (auto problem = check_permitted({wanted.identifier}, {}, account, call)) return *std::move(problem);
+  if (auto allowed = check_binding(account, {wanted.identifier}, {}, call); !allowed)
+    return std::move(allowed.problem());
   if (Status allowed = options_.limits.take("orders-per-account", account.id, host_.clock().now()); !allowed)
     return problem_of(allowed.error(), call);
   ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));

@@ -46,7 +46,7 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
     return Problem{400, "badCSR", "csr: " + (csr ? std::string("is missing") : csr.error().detail)};
   if (auto problem = check_csr_key(*csr, call)) return *std::move(problem);
   order.csr = *csr;
-  const auto issued = issue(order, call);
+  const auto issued = issue(order, *signed_request.account, call);
   if (issued) return present_order(order, 200);
   // A request that is refused leaves the order ready for a better one.
   const Code code = issued.error().code;
@@ -96,10 +96,11 @@ Status Service::check_authorized(const Order& order, const std::vector<Authoriza
 }
 
 // Issues by the order's request, and leaves the order as it is stored then.
-Result<Issued> Service::issue(Order& order, Call& call) {
+Result<Issued> Service::issue(Order& order, const Account& account, Call& call) {
   HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
   HANAPER_CHECK(check_authorized(order, authorizations));
   HANAPER_CHECK(check_attested(order, authorizations));
+  HANAPER_CHECK(still_bound(account, order, call));
   const Time now = host_.clock().now();
   Order claimed = order;
   claimed.status = "processing";
@@ -108,18 +109,18 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   add_event(claimed.history, now, "finalization began, call " + call.id);
   IssueRequest request;
   request.profile = order.profile;
-  request.requester = "acme:account/" + order.account;
+  request.requester = account.requester();
   request.csr = order.csr;
   request.names = order.identifiers;
   request.not_before = order.not_before;
   request.not_after = order.not_after;
-  request.account_uri = url("/account/" + order.account);
   const Time due = order.renew ? std::max(now, order.renew->start) : now;
   if (order.renew) {
     const ValidityPeriod first = order.renew->first(due);
     request.not_before = first.not_before;
     request.not_after = first.not_after;
   }
+  request.account_uri = url("/account/" + order.account);
   request.approved_as = order.id;
   for (std::size_t i = 0; i < order.identifiers.size(); ++i)
     for (const Challenge& challenge : authorizations[i].challenges)
@@ -130,15 +131,15 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   finished.status = "valid";
   if (!order.renew) finished.csr.clear();
   request.with_record = [&](const Issued& issued) {
-    finished.certificate = CertificateId{issued.authority, issued.serial};
     std::vector<RecordWrite> writes;
+    finished.certificate = CertificateId{issued.authority, issued.serial};
     finished.keep_until = issued.not_after;
     if (finished.renew) {
       finished.renew->proofs = request.proofs;
       finished.renew->next = issued.not_after - (issued.not_after - due) / 2;
       finished.keep_until = std::max(issued.not_after, finished.renew->end);
-    }
       writes.push_back(store_.write_star(issued, order.id));
+    }
     add_event(finished.history, host_.clock().now(), "issued " + issued.serial.hex());
     writes.push_back(store_.write(finished));
     return writes;
@@ -161,7 +162,7 @@ Status Service::finish(const std::string& id, Call& call) {
   if (!account && account.error().code != Code::not_found) return account.error();
   const bool wanted = account && account->status == "valid" && order.expires > host_.clock().now();
   const auto issued =
-      wanted ? issue(order, call) : Result<Issued>(forbidden("its account or its time is over"));
+      wanted ? issue(order, *account, call) : Result<Issued>(forbidden("its account or its time is over"));
   if (issued || issued.error().code == Code::conflict) return {};  // done, or somebody else is at it
   const Code code = issued.error().code;
   const bool waits = code == Code::pending;

@@ -103,7 +103,7 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
     ACME_TRY(RecordWrite replacement, replace(signed_request, order, call));
     writes.push_back(std::move(replacement));
   }
-  ACME_TRY(const std::optional<ExternalKey> binding, check_binding(account, order, call));
+  ACME_TRY(const std::optional<ExternalKey> binding, charge_binding(account, order, call));
   if (binding) writes.push_back(store_.write(*binding));
   if (auto problem = check_limits(order)) return *std::move(problem);
   add_event(order.history, host_.clock().now(), "order made from " + std::string(request.address));

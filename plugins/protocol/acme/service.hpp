@@ -104,8 +104,15 @@ class Service {
   // external.cpp
   Outcome<std::optional<ExternalKey>> bind_account(const SignedRequest& request, const json::Value& payload,
                                                    Account& account, Call& call);
-  // What the account's binding allows; counts the order. The key to be written with it.
-  Outcome<std::optional<ExternalKey>> check_binding(const Account& account, const Order& order, Call& call);
+  // Whether the account's binding allows these names, and the profile where one is wanted ("" is the first).
+  // Its key, where it has one.
+  Outcome<std::optional<ExternalKey>> check_binding(const Account& account,
+                                                    const std::vector<Identifier>& identifiers,
+                                                    const std::optional<std::string>& wanted, Call& call);
+  // The same for a new order, which it counts. The key to be written with it, where it has a quota.
+  Outcome<std::optional<ExternalKey>> charge_binding(const Account& account, const Order& order, Call& call);
+  // The same for a certificate of an order that was counted: a key can be revoked meanwhile.
+  Status still_bound(const Account& account, const Order& order, Call& call);
 
   // identifiers.cpp
   bool provable(Identifier::Kind kind) const;
@@ -147,7 +154,7 @@ class Service {
   Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
   Status check_authorized(const Order& order, const std::vector<Authorization>& of) const;
-  Result<Issued> issue(Order& order, Call& call);
+  Result<Issued> issue(Order& order, const Account& account, Call& call);
   Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
   Status finish(const std::string& order, Call& call);
   Status take_up_issuing(Call& call);

@@ -161,7 +161,8 @@ Status Service::renew(Order order, Call& call) {
     add_event(finished.history, now, "renewed as " + issued.serial.hex());
     return std::vector<RecordWrite>{store_.write(finished), store_.write_star(issued, id)};
   };
-  const auto issued = issuer_.issue(request, call);
+  const Status bound = still_bound(*account, order, call);
+  const auto issued = bound ? issuer_.issue(request, call) : Result<Issued>(bound.error());
   if (issued || issued.error().code == Code::conflict) return {};
   const auto changed = store_.change_order(
       id,
