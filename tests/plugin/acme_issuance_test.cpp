@@ -135,6 +135,28 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
     EXPECT_NE(lines.find(loud), std::string::npos) << loud;
 }
 
+// The order says that it waits in the commit that makes the operator's request: no crash comes between.
+TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
+  open();
+  client_->enrol();
+  const auto order = ready({"a.example.test"});
+  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) -> Status {
+    Call call = fakes::test_call();
+    EXPECT_TRUE(host_.commit(request.with_pending("r1"), call));
+    throw std::runtime_error("kill -9");
+  };
+  EXPECT_THROW(finalize(order, {"a.example.test"}), std::runtime_error);
+  const auto waiting = look(order);
+  EXPECT_EQ(waiting.status(), "processing");
+  EXPECT_EQ(waiting.header("Retry-After"), "15");
+  EXPECT_EQ(stored(order).history.back().text, "request r1 waits for approval");
+  EXPECT_EQ(finalize(order, {"a.example.test"}).type(), "orderNotReady");
+  host_.fake_issuer.before_issuing = nullptr;  // approved
+  host_.manual_clock.advance(minutes{1});
+  run("issue");
+  EXPECT_EQ(look(order).status(), "valid");
+}
+
 class AcmeStar : public AcmeIssuance {
  protected:
   void SetUp() override {

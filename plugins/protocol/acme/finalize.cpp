@@ -50,37 +50,13 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
   if (issued) return present_order(order, 200);
   // A request that is refused leaves the order ready for a better one.
   const Code code = issued.error().code;
-  if (code == Code::pending) {
-    ACME_TRY(const Order waiting, wait_for_approval(order, issued.error(), call));
-    return present_order(waiting, 200);
-  }
   ACME_TRY(const Order after, load_order(id, *signed_request.account, call));
   if (after.status == "processing" || after.status == "valid") {
     if (code == Code::conflict) return Problem{403, "orderNotReady", "the order is being finalized already"};
-    return present_order(after, 200);  // what broke off after the claim goes on by itself
+    return present_order(after,
+                         200);  // it waits for approval, or broke off after the claim: it goes on by itself
   }
   return problem_of(issued.error(), call);
-}
-
-// RFC 8555 7.4: "processing: The certificate is being issued. Send a POST-as-GET request after the time given
-// in the Retry-After header field".
-Outcome<Order> Service::wait_for_approval(const Order& order, const Error& pending, Call& call) {
-  auto changed = store_.change_order(
-      order.id,
-      [&](Order& current) {
-        // Derived from the authorizations, never stored; what is stored went on already.
-        if (current.status != "pending") return false;
-        const Time now = host_.clock().now();
-        current.status = "processing";
-        current.awaits_approval = true;
-        current.csr = order.csr;
-        current.claimed_until = now + approval_look;
-        add_event(current.history, now, pending.detail);
-        return true;
-      },
-      call);
-  if (!changed) return problem_of(changed.error(), call);
-  return *std::move(changed);
 }
 
 // RFC 8555 7.5.2: what is deactivated, or has expired, issues nothing, however far its order has come.
@@ -125,6 +101,14 @@ Result<Issued> Service::issue(Order& order, const Account& account, Call& call) 
   for (std::size_t i = 0; i < order.identifiers.size(); ++i)
     for (const Challenge& challenge : authorizations[i].challenges)
       if (challenge.status == "valid") request.proofs.push_back({order.identifiers[i], challenge.type});
+  request.with_pending = [&](std::string_view id) {
+    Order waiting = order;
+    waiting.status = "processing";
+    waiting.awaits_approval = true;
+    waiting.claimed_until = now + approval_look;
+    add_event(waiting.history, now, "request " + std::string(id) + " waits for approval");
+    return std::vector<RecordWrite>{store_.write(waiting)};
+  };
   request.with_intent.push_back(store_.write(claimed));
   Order finished = claimed;
   finished.version = order.version + 1;

@@ -155,7 +155,6 @@ class Service {
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
   Status check_authorized(const Order& order, const std::vector<Authorization>& of) const;
   Result<Issued> issue(Order& order, const Account& account, Call& call);
-  Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
   Status finish(const std::string& order, Call& call);
   Status take_up_issuing(Call& call);
 
