@@ -67,6 +67,11 @@ class AcmeIssuance : public testing::Test {
     return *read_order(*host_.collection("order").get(url.substr(url.rfind('/') + 1)));
   }
 
+  // RFC 9773 4.1
+  std::string renewal_name(const TestClient::Answer& order) {
+    return "AAAA." + base64::encode_url(stored(order).certificate->serial.octets());
+  }
+
   fakes::FakeHost host_;
   std::optional<Service> service_;
   std::optional<TestClient> client_;
@@ -155,6 +160,57 @@ TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
   host_.manual_clock.advance(minutes{1});
   run("issue");
   EXPECT_EQ(look(order).status(), "valid");
+}
+
+class AcmeLimits : public AcmeIssuance {
+ protected:
+  void open_with(const std::string& limit) {
+    Options options = test_options();
+    options.limits = *Limits::parse({limit});
+    open(std::move(options));
+    client_->enrol();
+  }
+};
+
+TEST_F(AcmeLimits, OfNamesAreOfEachAccountApart) {
+  open_with("orders-per-name 2/1h");
+  TestClient stranger(*service_);
+  stranger.enrol();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(stranger.order({"a.example.test"}).response.status, 201);
+  EXPECT_EQ(stranger.order({"a.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(client_->order({"a.example.test"}).response.status, 201) << "it may be the owner";
+}
+
+// RFC 9773 5, and what it is not for.
+TEST_F(AcmeLimits, LetARenewalPassForTheNamesOfItsCertificateAlone) {
+  open_with("orders-per-name 1/1h");
+  const auto order = ready({"a.example.test"});
+  ASSERT_EQ(finalize(order, {"a.example.test"}).status(), "valid");
+  const auto replacing = [&](std::vector<std::string> names) {
+    json::Array identifiers;
+    for (const std::string& name : names)
+      identifiers.emplace_back(json::Object{{"type", "dns"}, {"value", name}});
+    return client_->post("/new-order", json::Value(json::Object{{"identifiers", std::move(identifiers)},
+                                                                {"replaces", renewal_name(order)}}));
+  };
+  EXPECT_EQ(client_->order({"a.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(client_->order({"fresh.example.test"}).response.status, 201);
+  EXPECT_EQ(replacing({"a.example.test", "fresh.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(replacing({"a.example.test"}).response.status, 201);
+}
+
+TEST_F(AcmeLimits, OfFailuresAreForAuthorizationsAheadOfOrdersAsWell) {
+  open_with("failures-per-account 1/1h");
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return OutboundAnswer{200, "something else", "192.0.2.7"};
+  };
+  const json::Value wanted =
+      json::Object{{"identifier", json::Object{{"type", "dns"}, {"value", "a.example.test"}}}};
+  const auto first = client_->post("/new-authz", wanted);
+  ASSERT_EQ(first.response.status, 201) << first.response.body;
+  prove(first.header("Location"));
+  EXPECT_EQ(client_->post_url(first.header("Location")).status(), "invalid");
+  EXPECT_EQ(client_->post("/new-authz", wanted).type(), "rateLimited");
 }
 
 class AcmeStar : public AcmeIssuance {

@@ -69,8 +69,10 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   if (auto problem = check_permitted({wanted.identifier}, {}, account, call)) return *std::move(problem);
   if (auto allowed = check_binding(account, {wanted.identifier}, {}, call); !allowed)
     return std::move(allowed.problem());
-  if (Status allowed = options_.limits.take("orders-per-account", account.id, host_.clock().now()); !allowed)
-    return problem_of(allowed.error(), call);
+  const Time now = host_.clock().now();
+  Status free = options_.limits.check("failures-per-account", account.id, now);
+  if (free) free = options_.limits.take("orders-per-account", account.id, now);
+  if (!free) return problem_of(free.error(), call);
   ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));
   if (Status stored = store_.commit({store_.write(made)}, call); !stored)
     return problem_of(stored.error(), call);

@@ -144,7 +144,7 @@ class Service {
   Outcome<Response> new_order(const Request& request, Call& call);
   Outcome<Response> order(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> read_wishes(const json::Value& payload, Order& order) const;
-  std::optional<Problem> check_limits(const Order& order);
+  std::optional<Problem> check_limits(const Order& order, const std::vector<Identifier>& replaced);
   Outcome<std::vector<RecordWrite>> authorize(const std::vector<Wanted>& wanted, Order& order,
                                               std::vector<Authorization>& of, Call& call);
   Outcome<Order> load_order(std::string_view id, const Account& account, Call& call);
@@ -184,7 +184,11 @@ class Service {
 
   // renewal.cpp
   Outcome<Response> renewal_info(const Request& request, std::string_view name, Call& call);
-  Outcome<RecordWrite> replace(const SignedRequest& request, const Order& order, Call& call);
+  struct Replacement {
+    RecordWrite write;
+    std::vector<Identifier> names;  // of the certificate that is replaced
+  };
+  Outcome<Replacement> replace(const SignedRequest& request, const Order& order, Call& call);
   Result<CertificateId> find_certificate(std::string_view name);
   ValidityPeriod renewal_window(const CertificateStatus& status, Call& call);
   struct EarlyRenewal {
