@@ -116,7 +116,6 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
   const std::string authorization = authorization_of(order);
   client_->post_url(client_->post_url(authorization).body.find("challenges")->array()->front().text_at("url"),
                     json::Value(json::Object{}));
-  host_.fake_scheduler.waiting.clear();  // as if the node had ended
   for (const auto& [collection, state] : {std::pair{"authorization", "validating"}, {"order", "issuing"}}) {
     RecordWrite damaged;
     damaged.key = "0";
@@ -124,7 +123,9 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
     damaged.data = "\xed\xa0\x80";
     put(collection, damaged);
   }
-  host_.manual_clock.advance(minutes{2});
+  host_.fake_scheduler.waiting.clear();  // the node has ended; another goes on
+  service_.emplace(test_options(), host_, host_.fake_issuer);
+  ASSERT_TRUE(service_->start());
   run("validate");
   run("issue");
   EXPECT_EQ(client_->post_url(authorization).status(), "valid");
@@ -160,6 +161,99 @@ TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
   host_.manual_clock.advance(minutes{1});
   run("issue");
   EXPECT_EQ(look(order).status(), "valid");
+}
+
+class AcmeValidations : public AcmeIssuance {
+ protected:
+  using Job = Scheduler::Job;
+  void SetUp() override {
+    open();
+    client_->enrol();
+  }
+  // The client is ready for that name's challenge; the authorization.
+  std::string begin(TestClient& client, const std::string& name) {
+    const std::string authorization = authorization_of(client.order({name}));
+    client.post_url(client.post_url(authorization).body.find("challenges")->array()->front().text_at("url"),
+                    json::Value(json::Object{}));
+    return authorization;
+  }
+  std::list<Job> taken() {
+    std::list<Job> jobs;
+    for (auto& [name, job] : host_.fake_scheduler.waiting) jobs.push_back(std::move(job));
+    host_.fake_scheduler.waiting.clear();
+    return jobs;
+  }
+  void look_for_more() {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.fake_scheduler.recurring.at("validate")(call));
+  }
+  void finish(const Job& job) {
+    Call call = fakes::test_call();
+    const Status done = job(call);
+    EXPECT_TRUE(done) << done.error().detail;
+  }
+};
+
+// Jobs that are taken and not finished are those whose servers keep their threads.
+TEST_F(AcmeValidations, OfOneAccountKeepNobodyElseWaiting) {
+  for (int i = 0; i < 30; ++i) begin(*client_, "tarpit" + std::to_string(i) + ".example.test");
+  const std::list<Job> stuck = taken();
+  EXPECT_EQ(stuck.size(), 3u);
+  host_.manual_clock.advance(minutes{5});  // all are due now
+  for (int look = 0; look < 3; ++look) look_for_more();
+  EXPECT_TRUE(taken().empty()) << "they are known, and have their turn";
+  TestClient other(*service_);
+  other.enrol();
+  host_.fake_outbound.answer = [&](const OutboundRequest& request) -> Result<OutboundAnswer> {
+    const std::string token = request.target.substr(request.target.rfind('/') + 1);
+    return OutboundAnswer{200, token + "." + other.thumbprint, "192.0.2.7"};
+  };
+  const std::string authorization = begin(other, "quick.example.test");
+  const std::list<Job> quick = taken();
+  ASSERT_EQ(quick.size(), 1u);
+  finish(quick.front());
+  EXPECT_EQ(other.post_url(authorization).status(), "valid");
+}
+
+TEST_F(AcmeValidations, MakeWayForTheNext) {
+  std::vector<std::string> authorizations;
+  for (int i = 0; i < 10; ++i)
+    authorizations.push_back(begin(*client_, "n" + std::to_string(i) + ".example.test"));
+  ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  for (const std::string& each : authorizations) EXPECT_EQ(client_->post_url(each).status(), "valid");
+}
+
+TEST_F(AcmeValidations, ThatWaitedLongAreMadeOnceAndByOneNode) {
+  const std::string authorization = begin(*client_, "a.example.test");
+  const std::list<Job> late = taken();
+  host_.manual_clock.advance(minutes{2});
+  Service other(test_options(), host_, host_.fake_issuer);
+  ASSERT_TRUE(other.start());  // takes up what nobody seems to be at
+  const std::list<Job> taken_up = taken();
+  ASSERT_EQ(taken_up.size(), 1u);
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return unavailable("connection refused");
+  };
+  finish(taken_up.front());
+  finish(late.front());
+  EXPECT_EQ(host_.fake_outbound.asked.size(), 1u) << "the claim of the first is over";
+}
+
+TEST_F(AcmeValidations, ThatWaitedLongLoseNoAttempt) {
+  const std::string authorization = begin(*client_, "a.example.test");
+  const std::list<Job> late = taken();
+  host_.manual_clock.advance(minutes{2});
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return unavailable("connection refused");
+  };
+  finish(late.front());
+  for (int attempt = 1; attempt < 4; ++attempt) {
+    EXPECT_EQ(client_->post_url(authorization).status(), "pending") << attempt;
+    host_.manual_clock.advance(minutes{1});
+    run("validate");
+  }
+  EXPECT_EQ(client_->post_url(authorization).status(), "invalid");
+  EXPECT_EQ(host_.fake_outbound.asked.size(), 4u);
 }
 
 class AcmeLimits : public AcmeIssuance {

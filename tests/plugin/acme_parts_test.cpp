@@ -109,6 +109,50 @@ TEST(Limits, HoldABoundedNumberOfKeys) {
   for (int i = 0; i < 250'000; ++i) EXPECT_TRUE(limit->take(std::to_string(i), now));
 }
 
+Turns::Validation turn(const std::string& account, int number) {
+  return {account, account + std::to_string(number), {}, false};
+}
+
+TEST(Turns, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
+  Turns turns(5, 2);
+  for (int i = 0; i < 9; ++i) turns.add(turn("a", i));
+  turns.add(turn("b", 0));
+  turns.add(turn("c", 0));
+  std::vector<Turns::Validation> running;
+  std::string order;
+  while (auto next = turns.next()) {
+    order += next->authorization + " ";
+    running.push_back(*std::move(next));
+  }
+  EXPECT_EQ(order, "a0 b0 c0 a1 ") << "two of an account, though a fifth could run";
+  turns.done(running[1]);
+  EXPECT_FALSE(turns.next()) << "b has no more, and a has its two";
+  turns.done(running[0]);
+  EXPECT_EQ(turns.next()->authorization, "a2");
+}
+
+TEST(Turns, AreNotTakenTwiceByOneNorByMoreThanFit) {
+  Turns turns(2, 9);
+  for (int i = 0; i < 2; ++i) turns.add(turn("a", 0));
+  const auto first = turns.next();
+  EXPECT_FALSE(turns.next());
+  turns.add(turn("a", 0));
+  EXPECT_FALSE(turns.next()) << "it runs";
+  turns.done(*first);
+  EXPECT_FALSE(turns.has("a0"));
+  for (const char* account : {"a", "b", "c"}) turns.add(turn(account, 1));
+  EXPECT_TRUE(turns.next() && turns.next());
+  EXPECT_FALSE(turns.next()) << "two at once";
+}
+
+TEST(Turns, HoldABoundedNumberOfAnAccount) {
+  Turns turns(1, 1);
+  for (int i = 0; i < 1000; ++i) turns.add(turn("a", i));
+  EXPECT_FALSE(turns.has_room("a"));
+  EXPECT_TRUE(turns.has_room("b"));
+  EXPECT_FALSE(turns.has("a999")) << "it is found in storage later";
+}
+
 struct Reverse {
   const char* address;
   const char* name;

@@ -147,7 +147,7 @@ Outcome<Response> Service::authorization(const Request& request, std::string_vie
 
 // The client is ready: the validation begins, or is hurried.
 Outcome<Authorization> Service::begin(const Authorization& one, std::string_view type, Call& call) {
-  bool begun = false;
+  bool begun = false, claimed = false;
   auto changed = store_.change(
       one,
       [&](Authorization& current) {
@@ -158,21 +158,28 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
         if (current.under_way() != nullptr) {
           // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
           const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
-          if (current.under_way() != challenge || !waits) return false;
+          if (current.under_way() != challenge || !waits || turns_.has(current.id)) return false;
         } else {
           challenge->status = "processing";
           current.attempts = 0;
           add_event(current.history, now, "client is ready for " + challenge->type);
         }
-        claim_attempt(current);
+        // What finds no room waits in storage, for any node.
+        claimed = turns_.has_room(current.account);
+        if (claimed)
+          claim_attempt(current);
+        else
+          current.next_attempt = now;
         return begun = true;
       },
       call);
   if (!changed) return problem_of(changed.error(), call);
-  if (begun) {
-    const auto scheduled = host_.scheduler().soon(
-        "validate", [this, claimed = *changed](Call& job) { return attempt(claimed, job); });
-    if (!scheduled) return problem_of(scheduled.error(), call);
+  if (begun && claimed) {
+    turns_.add({.account = changed->account,
+                .authorization = changed->id,
+                .claimed = changed->next_attempt,
+                .abandoned = false});
+    if (Status started = start_validations(); !started) return problem_of(started.error(), call);
   }
   return *std::move(changed);
 }

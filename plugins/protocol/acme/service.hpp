@@ -5,6 +5,7 @@
 #include "limits.hpp"
 #include "nonces.hpp"
 #include "store.hpp"
+#include "turns.hpp"
 
 #include <hanaper/toolkit/jose.hpp>
 
@@ -170,9 +171,9 @@ class Service {
   Status renew(Order order, Call& call);
 
   // validation.cpp
-  Status schedule_validation(const std::string& authorization, bool now = false);
+  Status start_validations();
   Status take_up_validating(bool all, Call& call);
-  Status validate(const std::string& authorization, bool now, Call& call);
+  Status validate(const Turns::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
   Status attempt(Authorization claimed, Call& call);
   Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
@@ -209,6 +210,7 @@ class Service {
   Issuer& issuer_;
   Store store_;
   Nonces nonces_;
+  Turns turns_{12, 3};                                           // of the sixteen threads that jobs have
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;
