@@ -23,8 +23,9 @@ const std::vector<x509::Subtree>& closed_by_default() {
   static const std::vector<x509::Subtree> ranges = [] {
     std::vector<x509::Subtree> list;
     for (const char* text :
-         {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4",
-          "::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128", "64:ff9b::/96", "2002::/16"})
+         {"0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "192.0.0.0/24",
+          "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128",
+          "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"})
       list.push_back(*x509::parse_subtree(text));
     return list;
   }();
@@ -39,6 +40,14 @@ std::string host_field(const OutboundRequest& request) {
 
 bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// For errors: the beginning of what a stranger sent, without what garbles a terminal.
+std::string shown_field(std::string_view text) {
+  std::string safe(text.substr(0, 200));
+  std::ranges::replace_if(
+      safe, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return safe;
 }
 
 Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& location) {
@@ -99,7 +108,7 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
     if (left == 0) return malformed(answer->address + ": too many redirects");
     const auto next = redirected(current, location);
     if (!next)
-      return malformed(answer->address + ": redirect to \"" + location.substr(0, 200) + "\" is not followed");
+      return malformed(answer->address + ": redirect to \"" + shown_field(location) + "\" is not followed");
     current = *next;
   }
 }

@@ -113,7 +113,9 @@ Status Pipeline::ask_for_approval(const IssueRequest& request, RememberedRequest
   remembered.subject = x509::name_text(admitted->draft.subject);
   for (const Identifier& name : admitted->draft.names)
     remembered.subject += (remembered.subject.empty() ? "" : " ") + name.value;
-  HANAPER_CHECK(spine_.requests.store(remembered, "request.asked", call));
+  std::vector<RecordWrite> with;
+  if (request.with_pending) with = request.with_pending(remembered.id);
+  HANAPER_CHECK(spine_.requests.store(remembered, "request.asked", call, std::move(with)));
   spine_.log.info("request waits for approval",
                   {{"pipeline", name_}, {"request", remembered.id}, {"requester", request.requester}});
   return pending("request " + remembered.id + " waits for approval", look_again);

@@ -100,9 +100,11 @@ RecordWrite Requests::write(const RememberedRequest& request) const {
   return write;
 }
 
-Status Requests::store(const RememberedRequest& request, std::string_view event, const Call& call) {
+Status Requests::store(const RememberedRequest& request, std::string_view event, const Call& call,
+                       std::vector<RecordWrite> with) {
   Write write;
-  write.records = {this->write(request)};
+  write.records = std::move(with);
+  write.records.push_back(this->write(request));
   write.audit = services::audit_line(clock_.now(), event,
                                      {{"request", request.id},
                                       {"pipeline", request.pipeline},

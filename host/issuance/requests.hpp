@@ -45,8 +45,9 @@ class Requests {
 
   // The write that puts a request where `version` was; conflict at commit when it has moved since.
   RecordWrite write(const RememberedRequest& request) const;
-  // [worker] The same, committed, with a line of audit.
-  Status store(const RememberedRequest& request, std::string_view event, const Call& call);
+  // [worker] The same, committed, with a line of audit and whatever else belongs to it.
+  Status store(const RememberedRequest& request, std::string_view event, const Call& call,
+               std::vector<RecordWrite> with = {});
 
   // [worker] By an operator. conflict when it is not pending any more.
   Result<RememberedRequest> decide(std::string_view id, bool approve, std::string reason, std::string by,

@@ -6,6 +6,7 @@ namespace hanaper::services {
 namespace {
 
 constexpr std::size_t threads = 16;
+constexpr std::size_t recurring_threads = 8;
 constexpr std::size_t queue = 4096;
 constexpr auto job_time = std::chrono::minutes{5};
 
@@ -13,6 +14,7 @@ constexpr auto job_time = std::chrono::minutes{5};
 
 void Timetable::start() {
   pool_ = std::make_unique<WorkerPool>("hanaper-job", threads, queue);
+  recurring_ = std::make_unique<WorkerPool>("hanaper-recur", recurring_threads, queue);
   keeper_ = std::thread([this] { keep(); });
 }
 
@@ -23,7 +25,8 @@ Timetable::~Timetable() {
   }
   changed_.notify_all();
   if (keeper_.joinable()) keeper_.join();
-  pool_.reset();  // its last jobs still use what is above
+  recurring_.reset();  // their last jobs still use what is above
+  pool_.reset();
 }
 
 void Timetable::every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval,
@@ -63,7 +66,7 @@ void Timetable::keep() {
     if (entry->running) continue;  // one run at a time: this turn is skipped
     entry->running = true;
     running_.insert(entry->owner);
-    if (pool_->submit([this, entry] { run(entry); })) continue;
+    if (recurring_->submit([this, entry] { run(entry); })) continue;
     entry->running = false;
     running_.erase(running_.find(entry->owner));
   }
@@ -99,7 +102,9 @@ bool Timetable::drain(Deadline deadline) {
     quit_ = true;
   }
   changed_.notify_all();
-  return !pool_ || pool_->drain(deadline);
+  if (!pool_) return true;
+  const bool recurring = recurring_->drain(deadline);
+  return pool_->drain(deadline) && recurring;
 }
 
 }  // namespace hanaper::services

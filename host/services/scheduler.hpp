@@ -10,7 +10,8 @@
 
 namespace hanaper::services {
 
-// The timetable. One thread keeps it, a pool of its own runs the jobs, so that a slow one delays no request.
+// The timetable. One thread keeps it, pools of its own run the jobs, so that a slow one delays no request.
+// What recurs has threads apart: jobs that wait for strangers cannot stop what keeps a node in order.
 // Thread-safe.
 class Timetable {
  public:
@@ -50,7 +51,7 @@ class Timetable {
   std::multiset<std::string> running_;                   // owners
   std::set<std::string> ended_owners_;
   bool quit_ = false;
-  std::unique_ptr<WorkerPool> pool_;  // constant after start
+  std::unique_ptr<WorkerPool> pool_, recurring_;  // constant after start
   std::thread keeper_;
 };
 

@@ -140,6 +140,26 @@ Result<Value> parse(std::string_view text, Limits limits) {
   return std::move(parser.handler().root);
 }
 
+namespace {
+
+// How many octets the character at the beginning of a text has; 0 when there is none. RFC 3629 4: neither
+// overlong forms nor surrogates nor anything above U+10FFFF.
+std::size_t character_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = at(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  if (length == 0 || length > text.size()) return 0;
+  const std::uint8_t least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const std::uint8_t most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (at(1) < least || at(1) > most) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  return length;
+}
+
+}  // namespace
+
 void append_quoted(std::string& out, std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
   out.push_back('"');
@@ -171,10 +191,7 @@ void append_quoted(std::string& out, std::string_view text) {
       }
       continue;
     }
-    const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    std::size_t sound = length != 0 && i + length <= text.size() ? length : 0;
-    for (std::size_t k = 1; k < sound; ++k)
-      if ((static_cast<std::uint8_t>(text[i + k]) & 0xc0) != 0x80) sound = 0;
+    const std::size_t sound = character_length(text.substr(i));
     if (sound == 0) {
       out += "\xef\xbf\xbd";
       ++i;

@@ -163,6 +163,7 @@ Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
 Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
 
 Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
+  if (before_issuing) HANAPER_CHECK(before_issuing(request));
   HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
   HANAPER_CHECK(x509::verify_csr(csr));
   std::vector<Identifier> names;

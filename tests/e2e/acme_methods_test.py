@@ -21,7 +21,7 @@ CONFIG = BASE.replace('permit = ["127.0.0.0/8", "::1/128"]', 'resolvers = ["127.
 tls_alpn_01_port = {tls}
 challenges = ["http-01", "dns-01", "tls-alpn-01"]
 drafts = ["dns-account-01", "dns-persist-01"]
-caa_identities = ["ca.example.test"]
+caa_identities = ["CA.Example.Test."]
 """
 
 
@@ -440,6 +440,7 @@ class Caa(unittest.TestCase):
             ("otheraccount", [("issue", f"{ours}; accounturi={kid}x")], False), ("method", [("issue", f"{ours}; validationmethods=dns-01,http-01")], True),
             ("othermethod", [("issue", f"{ours}; validationmethods=dns-01")], False), ("twice", [("issue", f"{ours}; accounturi={kid}; accounturi={kid}")], False),
             ("garbage", [("issue", f"{ours}; accounturi")], False), ("unknown", [("future", "x")], True), ("parameter", [("issue", f"{ours}; x=y")], True),
+            ("hyphen", [("issue", f"{ours}; cert-type=dv; a--b=c")], True), ("hyphenfirst", [("issue", f"{ours}; -a=b")], False), ("hyphenlast", [("issue", f"{ours}; a-=b")], False),
         ]
         for name, records, allowed in table:
             with self.subTest(name):

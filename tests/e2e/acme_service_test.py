@@ -203,6 +203,8 @@ class Service(unittest.TestCase):
         self.assertEqual(pem.headers["Content-Type"], "application/pem-certificate-chain")
         self.assertEqual(len(certificates_of(pem.body)), 2)
         self.assertRegex(pem.body.decode(), r"\A(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n){2}\Z")
+        for accept in ("application/pkix-cert; q=0.1, application/pem-certificate-chain", "application/pkix-cert ;\tq=0.5 , application/pem-certificate-chain;q=0.9"):
+            self.assertEqual(get(accept).headers["Content-Type"], "application/pem-certificate-chain", accept)
         der = get("application/pkix-cert")
         self.assertEqual((der.headers["Content-Type"], der.body), ("application/pkix-cert", leaf.public_bytes(serialization.Encoding.DER)))
         links = re.findall(r'<([^>]+)>;rel="up"', ", ".join(der.headers.get_all("Link")))

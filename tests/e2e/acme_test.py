@@ -151,7 +151,7 @@ class Acme(unittest.TestCase):
             self.assertProblem(self.client.post(url, payload, key=AccountKey(), by_key=True), 403, "unauthorized")
             self.assertProblem(self.client.post(url, {**payload, "reason": 7}), 400, "badRevocationReason")
             self.assertProblem(self.client.post(url, {**payload, "reason": "superseded"}), 400, "badRevocationReason")
-            self.assertProblem(self.client.post(url, {"certificate": b64(der[:-1] + b"\x00")}), 404, "malformed")
+            self.assertProblem(self.client.post(url, {"certificate": b64(der[:-1] + bytes([der[-1] ^ 1]))}), 404, "malformed")
             if who == "account":
                 self.assertEqual(self.client.post(url, payload).status, 200)
             else:
@@ -302,6 +302,18 @@ class Acme(unittest.TestCase):
         self.assertEqual(self.client.post(url, {"status": "deactivated"}).json["status"], "deactivated")
         self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
         self.assertProblem(self.client.post(url, {"status": "valid"}), 400, "malformed")
+
+    def test_what_a_server_answers_is_kept_and_can_be_read(self):
+        self.client.register()
+        order = self.client.order("garbled.localhost")
+        url = order.json["authorizations"][0]
+        token = self.client.challenge(url)["token"]
+        self.responder.raw[token] = b"HTTP/1.1 302 Found\r\nLocation: ftp://\xed\xa0\x80/\r\nContent-Length: 0\r\n\r\n"
+        failed = self.client.respond(url)
+        self.assertEqual(failed["status"], "invalid", failed)
+        self.assertIn('redirect to "ftp://???/" is not followed', failed["challenges"][0]["error"]["detail"])
+        self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
+        self.assertIn("ftp://???/", self.node.out("acme", "explain", order.headers["Location"]))
 
     def test_two_hundred_orders_at_once(self):
         errors = []

@@ -109,6 +109,50 @@ TEST(Limits, HoldABoundedNumberOfKeys) {
   for (int i = 0; i < 250'000; ++i) EXPECT_TRUE(limit->take(std::to_string(i), now));
 }
 
+Turns::Validation turn(const std::string& account, int number) {
+  return {account, account + std::to_string(number), {}, false};
+}
+
+TEST(Turns, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
+  Turns turns(5, 2);
+  for (int i = 0; i < 9; ++i) turns.add(turn("a", i));
+  turns.add(turn("b", 0));
+  turns.add(turn("c", 0));
+  std::vector<Turns::Validation> running;
+  std::string order;
+  while (auto next = turns.next()) {
+    order += next->authorization + " ";
+    running.push_back(*std::move(next));
+  }
+  EXPECT_EQ(order, "a0 b0 c0 a1 ") << "two of an account, though a fifth could run";
+  turns.done(running[1]);
+  EXPECT_FALSE(turns.next()) << "b has no more, and a has its two";
+  turns.done(running[0]);
+  EXPECT_EQ(turns.next()->authorization, "a2");
+}
+
+TEST(Turns, AreNotTakenTwiceByOneNorByMoreThanFit) {
+  Turns turns(2, 9);
+  for (int i = 0; i < 2; ++i) turns.add(turn("a", 0));
+  const auto first = turns.next();
+  EXPECT_FALSE(turns.next());
+  turns.add(turn("a", 0));
+  EXPECT_FALSE(turns.next()) << "it runs";
+  turns.done(*first);
+  EXPECT_FALSE(turns.has("a0"));
+  for (const char* account : {"a", "b", "c"}) turns.add(turn(account, 1));
+  EXPECT_TRUE(turns.next() && turns.next());
+  EXPECT_FALSE(turns.next()) << "two at once";
+}
+
+TEST(Turns, HoldABoundedNumberOfAnAccount) {
+  Turns turns(1, 1);
+  for (int i = 0; i < 1000; ++i) turns.add(turn("a", i));
+  EXPECT_FALSE(turns.has_room("a"));
+  EXPECT_TRUE(turns.has_room("b"));
+  EXPECT_FALSE(turns.has("a999")) << "it is found in storage later";
+}
+
 struct Reverse {
   const char* address;
   const char* name;
@@ -171,6 +215,7 @@ TEST(Documents, ComeBackAsTheyWere) {
   order.authorizations = {"z"};
   order.renew = Order::AutoRenewal{
       now, now + std::chrono::hours{5}, std::chrono::seconds{60}, std::chrono::seconds{5}, true, now};
+  order.renew->proofs = {{order.identifiers.front(), "dns-01"}};
   order.csr = {1, 2, 3};
   order.awaits_approval = true;
   add_event(order.history, now, "something");
@@ -179,6 +224,7 @@ TEST(Documents, ComeBackAsTheyWere) {
   ASSERT_TRUE(again) << again.error().detail;
   EXPECT_EQ(write_document(*again), write_document(order));
   EXPECT_TRUE(again->awaits_approval);
+  EXPECT_EQ(again->renew->proofs.front().method, "dns-01");
   Authorization device;
   device.identifier = {Identifier::Kind::permanent_identifier, "*.SERIAL/1.2.3"};
   device.challenges.push_back({std::string(device_attest), "t", "valid", now, {}});

@@ -14,7 +14,7 @@ except ImportError as error:
 
 names = {name for path in (source / "tests" / "e2e").glob("acme*_test.py") for name in re.findall(r"def test_(\w+)", path.read_text())}
 cases = {name for path in [*(source / "tests" / "plugin").glob("acme_*.cpp"), *(source / "tests" / "unit").glob("js*_test.cpp"), source / "tests/unit/jose_test.cpp"]
-         for pair in re.findall(r"TEST(?:_P)?\((\w+),\s+(\w+)", path.read_text()) for name in [*pair]}
+         for pair in re.findall(r"TEST(?:_[FP])?\((\w+),\s+(\w+)", path.read_text()) for name in [*pair]}
 sections = {row[0] for row in acme_negative_test.ROWS}
 readme = (source / "plugins/protocol/acme/README.md").read_text()
 text = readme[readme.index("## Requirements"):readme.index("## Divergences")]

@@ -66,6 +66,29 @@ TEST_F(Approval, GivesNothingBeforeAndOneCertificateAfter) {
     EXPECT_NE(audit_text().find(event), std::string::npos) << event;
 }
 
+// Whoever asks never forgets that he has, not even by kill -9.
+TEST_F(Approval, BeginsWithWhatItsCallerRemembers) {
+  open_with(true);
+  int told = 0;
+  IssueRequest wanted = request(csr_);
+  RecordWrite memory;
+  memory.collection = "test";
+  memory.key = "order";
+  memory.expected = 7;
+  wanted.with_pending = [&](std::string_view id) {
+    ++told;
+    memory.data = id;
+    return std::vector<RecordWrite>{memory};
+  };
+  EXPECT_EQ(issue(wanted).error().code, Code::conflict);
+  EXPECT_EQ(only_pending(), "") << "both or none";
+  memory.expected = 0;
+  told = 0;
+  for (int again = 0; again < 2; ++again) EXPECT_EQ(issue(wanted).error().code, Code::pending);
+  EXPECT_EQ(storage_.memory.records().get("test", "order")->data, only_pending());
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(Approval, TellsWhyItWasDenied) {
   open_with(true);
   static_cast<void>(ask(csr_));

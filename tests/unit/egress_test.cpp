@@ -45,6 +45,11 @@ TEST(EgressPolicy, ClosesWhatIsNoHostOfTheOutside) {
       {"169.254.169.254", false},  // where clouds keep metadata and credentials
       {"169.254.0.1", false},
       {"fd00:ec2::254", false},
+      {"168.63.129.16", false},
+      {"168.63.129.17", true},
+      {"100.100.100.200", false},  // in the network between a carrier and its customers
+      {"100.63.255.255", true},
+      {"100.128.0.0", true},
       {"192.0.0.8", false},
       {"224.0.0.1", false},
       {"239.255.255.255", false},
@@ -55,8 +60,9 @@ TEST(EgressPolicy, ClosesWhatIsNoHostOfTheOutside) {
       {"fe80::1", false},
       {"febf::1", false},
       {"ff02::1", false},
-      {"2002:7f00:1::", false},     // 6to4 carries an address in it
-      {"64:ff9b::7f00:1", false},   // so does NAT64
+      {"2002:7f00:1::", false},    // 6to4 carries an address in it
+      {"64:ff9b::7f00:1", false},  // so does NAT64
+      {"64:ff9b:1::7f00:1", false},
       {"::ffff:127.0.0.1", false},  // and the mapped form, which is judged by it
       {"::ffff:169.254.169.254", false},
       {"::ffff:192.0.2.1", true},

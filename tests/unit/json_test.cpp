@@ -57,6 +57,37 @@ TEST(Json, EscapesControlCharactersAndMendsBadUtf8) {
   EXPECT_EQ(out, "\"a\\u0001\\u007f\xef\xbf\xbd\\\"\"");
 }
 
+// What a stranger sent is kept in documents: whatever it is, they can be read again.
+TEST(Json, WritesNothingThatItCannotRead) {
+  struct Row {
+    const char* name;
+    std::string_view text;
+    bool kept;
+  };
+  const Row table[] = {
+      {"two octets", "\xc2\x80", true},
+      {"the last before the surrogates", "\xed\x9f\xbf", true},
+      {"the first after the surrogates", "\xee\x80\x80", true},
+      {"the first of three octets", "\xe0\xa0\x80", true},
+      {"the first of four octets", "\xf0\x90\x80\x80", true},
+      {"the last of all", "\xf4\x8f\xbf\xbf", true},
+      {"a surrogate", "\xed\xa0\x80", false},
+      {"overlong, two octets", "\xc0\xaf", false},
+      {"overlong, three octets", "\xe0\x80\x80", false},
+      {"overlong, four octets", "\xf0\x80\x80\x80", false},
+      {"beyond the last of all", "\xf4\x90\x80\x80", false},
+      {"no lead", "\xf5\x80\x80\x80", false},
+      {"a continuation alone", "\x80", false},
+      {"cut off", "\xe2\x82", false},
+      {"a continuation that is none", "\xe2\x28\xa1", false},
+  };
+  for (const Row& row : table) {
+    const auto again = parse(write(Value(std::string(row.text))));
+    ASSERT_TRUE(again) << row.name << ": " << again.error().detail;
+    EXPECT_EQ(*again->text() == row.text, row.kept) << row.name;
+  }
+}
+
 TEST(Json, PrintsForPeople) {
   EXPECT_EQ(write_pretty(Object{{"a", Array{1, 2}}, {"b", Object{}}}),
             "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {}\n}");

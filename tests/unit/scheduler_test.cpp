@@ -67,6 +67,24 @@ TEST_F(TimetableOf, ARecurringJobNeverRunsItTwiceAtOnce) {
   EXPECT_EQ(most, 1);
 }
 
+TEST_F(TimetableOf, JobsThatAllWaitRunsWhatRecurs) {
+  timetable_.start();
+  std::latch swept(1), go(1);
+  for (int i = 0; i < 200; ++i)
+    ASSERT_TRUE(timetable_.soon("acme", "validate", [&](Call&) -> Status {
+      go.wait();
+      return {};
+    }));
+  std::atomic<bool> first{true};
+  timetable_.every("crl", "publish", milliseconds{1}, [&](Call&) -> Status {
+    if (first.exchange(false)) swept.count_down();
+    return {};
+  });
+  swept.wait();
+  go.count_down();
+  EXPECT_TRUE(timetable_.drain(soon()));
+}
+
 TEST_F(TimetableOf, NothingRunsNothing) {
   EXPECT_TRUE(timetable_.drain(soon())) << "without ever being started";
 }

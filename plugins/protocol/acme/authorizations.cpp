@@ -67,8 +67,12 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   if (subdomains && wanted.identifier.kind != Identifier::Kind::dns)
     return malformed_problem("subdomainAuthAllowed: only domains have subdomains");
   if (auto problem = check_permitted({wanted.identifier}, {}, account, call)) return *std::move(problem);
-  if (Status allowed = options_.limits.take("orders-per-account", account.id, host_.clock().now()); !allowed)
-    return problem_of(allowed.error(), call);
+  if (auto allowed = check_binding(account, {wanted.identifier}, {}, call); !allowed)
+    return std::move(allowed.problem());
+  const Time now = host_.clock().now();
+  Status free = options_.limits.check("failures-per-account", account.id, now);
+  if (free) free = options_.limits.take("orders-per-account", account.id, now);
+  if (!free) return problem_of(free.error(), call);
   ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));
   if (Status stored = store_.commit({store_.write(made)}, call); !stored)
     return problem_of(stored.error(), call);
@@ -143,7 +147,7 @@ Outcome<Response> Service::authorization(const Request& request, std::string_vie
 
 // The client is ready: the validation begins, or is hurried.
 Outcome<Authorization> Service::begin(const Authorization& one, std::string_view type, Call& call) {
-  bool begun = false;
+  bool begun = false, claimed = false;
   auto changed = store_.change(
       one,
       [&](Authorization& current) {
@@ -154,21 +158,28 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
         if (current.under_way() != nullptr) {
           // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
           const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
-          if (current.under_way() != challenge || !waits) return false;
+          if (current.under_way() != challenge || !waits || turns_.has(current.id)) return false;
         } else {
           challenge->status = "processing";
           current.attempts = 0;
           add_event(current.history, now, "client is ready for " + challenge->type);
         }
-        claim_attempt(current);
+        // What finds no room waits in storage, for any node.
+        claimed = turns_.has_room(current.account);
+        if (claimed)
+          claim_attempt(current);
+        else
+          current.next_attempt = now;
         return begun = true;
       },
       call);
   if (!changed) return problem_of(changed.error(), call);
-  if (begun) {
-    const auto scheduled = host_.scheduler().soon(
-        "validate", [this, claimed = *changed](Call& job) { return attempt(claimed, job); });
-    if (!scheduled) return problem_of(scheduled.error(), call);
+  if (begun && claimed) {
+    turns_.add({.account = changed->account,
+                .authorization = changed->id,
+                .claimed = changed->next_attempt,
+                .abandoned = false});
+    if (Status started = start_validations(); !started) return problem_of(started.error(), call);
   }
   return *std::move(changed);
 }

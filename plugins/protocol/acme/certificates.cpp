@@ -13,6 +13,12 @@ constexpr std::string_view pem_type = "application/pem-certificate-chain";
 constexpr std::string_view pkcs7_type = "application/pkcs7-mime";
 constexpr std::string_view der_type = "application/pkix-cert";
 
+std::string_view trim_blanks(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
 // The first type of ours that Accept names with a quality above 0 (RFC 9110 12.5.1), best quality first; PEM
 // when it names none: "application/pem-certificate-chain ... is the default".
 std::string_view negotiate(std::string_view accept) {
@@ -23,13 +29,16 @@ std::string_view negotiate(std::string_view accept) {
     std::string_view item = accept.substr(0, comma);
     accept = comma == std::string_view::npos ? std::string_view{} : accept.substr(comma + 1);
     double quality = 1;
-    if (const std::size_t q = item.find(";q="); q != std::string_view::npos) {
-      const std::string_view digits = item.substr(q + 3);
-      std::from_chars(digits.data(), digits.data() + digits.size(), quality);
+    // RFC 9110 5.6.6: "parameters = *( OWS ";" OWS [ parameter ] )"
+    std::string_view parameters = item.substr(std::min(item.find(';'), item.size()));
+    item = trim_blanks(item.substr(0, item.size() - parameters.size()));
+    while (!parameters.empty()) {
+      parameters.remove_prefix(1);
+      const std::string_view parameter = trim_blanks(parameters.substr(0, parameters.find(';')));
+      parameters.remove_prefix(std::min(parameters.find(';'), parameters.size()));
+      if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
+      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), quality);
     }
-    item = item.substr(0, item.find(';'));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
     for (std::string_view type : {pem_type, pkcs7_type, der_type})
       if (Request::same_name(item, type) && quality > best_quality) {
         best = type;

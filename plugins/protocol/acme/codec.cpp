@@ -150,20 +150,27 @@ Result<Authorization> read_authorization(const Record& record) {
 namespace {
 
 json::Value renewal_json(const Order::AutoRenewal& renew) {
-  return json::Object{{"start", number(renew.start)},
-                      {"end", number(renew.end)},
-                      {"lifetime", renew.lifetime.count()},
-                      {"adjust", renew.adjust.count()},
-                      {"certificate_get", renew.certificate_get},
+  json::Array proofs;
+  for (const Proof& proof : renew.proofs)
+    proofs.emplace_back(json::Object{{"identifier", identifier_json(proof.name)}, {"method", proof.method}});
+  return json::Object{{"proofs", std::move(proofs)},    {"start", number(renew.start)},
+                      {"end", number(renew.end)},       {"lifetime", renew.lifetime.count()},
+                      {"adjust", renew.adjust.count()}, {"certificate_get", renew.certificate_get},
                       {"next", number(renew.next)}};
 }
-Order::AutoRenewal read_renewal(const json::Value& value) {
-  return {needed_time(value, "start"),
-          needed_time(value, "end"),
-          std::chrono::seconds{integer_at(value, "lifetime")},
-          std::chrono::seconds{integer_at(value, "adjust")},
-          flag_at(value, "certificate_get"),
-          needed_time(value, "next")};
+Result<Order::AutoRenewal> read_renewal(const json::Value& value) {
+  std::vector<Proof> proofs;
+  for (const json::Value& item : array_at(value, "proofs")) {
+    HANAPER_TRY(Identifier name, read_identifier(value_at(item, "identifier")));
+    proofs.push_back({std::move(name), std::string(item.text_at("method"))});
+  }
+  return Order::AutoRenewal{needed_time(value, "start"),
+                            needed_time(value, "end"),
+                            std::chrono::seconds{integer_at(value, "lifetime")},
+                            std::chrono::seconds{integer_at(value, "adjust")},
+                            flag_at(value, "certificate_get"),
+                            needed_time(value, "next"),
+                            std::move(proofs)};
 }
 
 }  // namespace
@@ -223,7 +230,9 @@ Result<Order> read_order(const Record& record) {
     order.certificate =
         CertificateId{static_cast<AuthorityId>(integer_at(*certificate, "authority")), serial};
   }
-  if (const json::Value* renew = document.find("renew")) order.renew = read_renewal(*renew);
+  if (const json::Value* renew = document.find("renew")) {
+    HANAPER_TRY(order.renew, read_renewal(*renew));
+  }
   return order;
 }
 

@@ -48,6 +48,16 @@ void Authorization::settle(Time now) {
   if (expires <= now && (status == "valid" || status == "pending")) status = "expired";
 }
 
+ValidityPeriod Order::AutoRenewal::first(Time due) const {
+  // "the ACME server MUST NOT set the notBefore of the first STAR certificate to a date prior to the
+  // auto-renewal start-date"
+  return {std::max<Time>(start, due - adjust), later(due).not_after};
+}
+
+ValidityPeriod Order::AutoRenewal::later(Time due) const {
+  return {due - adjust, std::min<Time>(due + lifetime, end)};
+}
+
 void Order::settle(Time now, const std::vector<Authorization>& of) {
   if (status != "pending") return;
   const auto all = [&](std::initializer_list<std::string_view> wanted) {
@@ -120,8 +130,6 @@ RecordWrite record_of(const Order& order) {
                              write_document(order));
   write.indexes.push_back({"account", order.account});
   if (order.status == "processing") write.indexes.push_back({"open", "issuing"});
-  if (order.renew && order.certificate)
-    write.indexes.push_back({"star", certificate_name(*order.certificate)});
   if (order.renew && order.status == "valid" && order.renew->next < order.renew->end)
     write.indexes.push_back({"open", "renewing"});
   return write;

@@ -80,7 +80,12 @@ struct Order {
     Time start, end;
     std::chrono::seconds lifetime{}, adjust{};
     bool certificate_get = false;
-    Time next;  // when the next certificate is due
+    Time next;                       // when the next certificate is due
+    std::vector<Proof> proofs = {};  // of its names, as the first certificate was issued by them
+
+    // RFC 8739 3.5: the validity of the first certificate, and of a later one, that is due at that time.
+    ValidityPeriod first(Time due) const;
+    ValidityPeriod later(Time due) const;
   };
 
   std::string id;

@@ -65,7 +65,9 @@ Outcome<std::optional<ExternalKey>> Service::bind_account(const SignedRequest& r
   return std::optional<ExternalKey>(*std::move(key));
 }
 
-Outcome<std::optional<ExternalKey>> Service::check_binding(const Account& account, const Order& order,
+Outcome<std::optional<ExternalKey>> Service::check_binding(const Account& account,
+                                                           const std::vector<Identifier>& identifiers,
+                                                           const std::optional<std::string>& wanted,
                                                            Call& call) {
   if (account.external_key.empty()) {
     if (options_.external_account_required)
@@ -75,13 +77,13 @@ Outcome<std::optional<ExternalKey>> Service::check_binding(const Account& accoun
   auto key = store_.external_key(account.external_key);
   if (!key) return problem_of(key.error(), call);
   if (key->revoked) return Problem{403, "unauthorized", "the external account's key has been revoked"};
-  if (!key->profiles.empty()) {
-    const std::string profile = order.profile.empty() ? issuer_.profiles().front() : order.profile;
+  if (wanted && !key->profiles.empty()) {
+    const std::string profile = wanted->empty() ? issuer_.profiles().front() : *wanted;
     if (std::ranges::find(key->profiles, profile) == key->profiles.end())
       return Problem{403, "invalidProfile", "the external account may not use the profile " + profile};
   }
   std::vector<Problem> outside;
-  for (const Identifier& identifier : order.identifiers)
+  for (const Identifier& identifier : identifiers)
     if (!covered(key->names, identifier))
       outside.push_back({.status = 403,
                          .type = "rejectedIdentifier",
@@ -92,11 +94,25 @@ Outcome<std::optional<ExternalKey>> Service::check_binding(const Account& accoun
                    .type = "rejectedIdentifier",
                    .detail = outside.front().detail,
                    .subproblems = std::move(outside)};
-  if (!key->orders_left) return std::optional<ExternalKey>{};
+  return std::optional<ExternalKey>(*std::move(key));
+}
+
+Outcome<std::optional<ExternalKey>> Service::charge_binding(const Account& account, const Order& order,
+                                                            Call& call) {
+  ACME_TRY(std::optional<ExternalKey> key, check_binding(account, order.identifiers, order.profile, call));
+  if (!key || !key->orders_left) return std::optional<ExternalKey>{};
   if (*key->orders_left <= 0)
     return Problem{429, "rateLimited", "the quota of the external account is used up"};
   --*key->orders_left;
-  return std::optional<ExternalKey>(*std::move(key));
+  return key;
+}
+
+Status Service::still_bound(const Account& account, const Order& order, Call& call) {
+  auto allowed = check_binding(account, order.identifiers, order.profile, call);
+  if (allowed) return {};
+  Problem& problem = allowed.problem();
+  return problem.status >= 500 ? unavailable(std::move(problem.detail))
+                               : forbidden(std::move(problem.detail));
 }
 
 }  // namespace hanaper::acme

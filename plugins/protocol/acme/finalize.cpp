@@ -46,47 +46,37 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
     return Problem{400, "badCSR", "csr: " + (csr ? std::string("is missing") : csr.error().detail)};
   if (auto problem = check_csr_key(*csr, call)) return *std::move(problem);
   order.csr = *csr;
-  const auto issued = issue(order, call);
+  const auto issued = issue(order, *signed_request.account, call);
   if (issued) return present_order(order, 200);
   // A request that is refused leaves the order ready for a better one.
   const Code code = issued.error().code;
-  if (code == Code::pending) {
-    ACME_TRY(const Order waiting, wait_for_approval(order, issued.error(), call));
-    return present_order(waiting, 200);
-  }
   ACME_TRY(const Order after, load_order(id, *signed_request.account, call));
   if (after.status == "processing" || after.status == "valid") {
     if (code == Code::conflict) return Problem{403, "orderNotReady", "the order is being finalized already"};
-    return present_order(after, 200);  // what broke off after the claim goes on by itself
+    return present_order(after,
+                         200);  // it waits for approval, or broke off after the claim: it goes on by itself
   }
   return problem_of(issued.error(), call);
 }
 
-// RFC 8555 7.4: "processing: The certificate is being issued. Send a POST-as-GET request after the time given
-// in the Retry-After header field".
-Outcome<Order> Service::wait_for_approval(const Order& order, const Error& pending, Call& call) {
-  auto changed = store_.change_order(
-      order.id,
-      [&](Order& current) {
-        // Derived from the authorizations, never stored; what is stored went on already.
-        if (current.status != "pending") return false;
-        const Time now = host_.clock().now();
-        current.status = "processing";
-        current.awaits_approval = true;
-        current.csr = order.csr;
-        current.claimed_until = now + approval_look;
-        add_event(current.history, now, pending.detail);
-        return true;
-      },
-      call);
-  if (!changed) return problem_of(changed.error(), call);
-  return *std::move(changed);
+// RFC 8555 7.5.2: what is deactivated, or has expired, issues nothing, however far its order has come.
+Status Service::check_authorized(const Order& order, const std::vector<Authorization>& of) const {
+  for (std::size_t i = 0; i < order.identifiers.size(); ++i) {
+    const std::string& name = order.identifiers[i].value;
+    if (of[i].status != "valid")
+      return forbidden("the authorization of \"" + name + "\" is " + of[i].status + ", not valid");
+    if (!of[i].covers(order.identifiers[i]))
+      return forbidden("the authorization of \"" + name + "\" is for another name");
+  }
+  return {};
 }
 
 // Issues by the order's request, and leaves the order as it is stored then.
-Result<Issued> Service::issue(Order& order, Call& call) {
+Result<Issued> Service::issue(Order& order, const Account& account, Call& call) {
   HANAPER_TRY(const std::vector<Authorization> authorizations, store_.authorizations_of(order));
+  HANAPER_CHECK(check_authorized(order, authorizations));
   HANAPER_CHECK(check_attested(order, authorizations));
+  HANAPER_CHECK(still_bound(account, order, call));
   const Time now = host_.clock().now();
   Order claimed = order;
   claimed.status = "processing";
@@ -95,30 +85,48 @@ Result<Issued> Service::issue(Order& order, Call& call) {
   add_event(claimed.history, now, "finalization began, call " + call.id);
   IssueRequest request;
   request.profile = order.profile;
-  request.requester = "acme:account/" + order.account;
+  request.requester = account.requester();
   request.csr = order.csr;
   request.names = order.identifiers;
   request.not_before = order.not_before;
   request.not_after = order.not_after;
+  const Time due = order.renew ? std::max(now, order.renew->start) : now;
+  if (order.renew) {
+    const ValidityPeriod first = order.renew->first(due);
+    request.not_before = first.not_before;
+    request.not_after = first.not_after;
+  }
   request.account_uri = url("/account/" + order.account);
   request.approved_as = order.id;
   for (std::size_t i = 0; i < order.identifiers.size(); ++i)
     for (const Challenge& challenge : authorizations[i].challenges)
       if (challenge.status == "valid") request.proofs.push_back({order.identifiers[i], challenge.type});
+  request.with_pending = [&](std::string_view id) {
+    Order waiting = order;
+    waiting.status = "processing";
+    waiting.awaits_approval = true;
+    waiting.claimed_until = now + approval_look;
+    add_event(waiting.history, now, "request " + std::string(id) + " waits for approval");
+    return std::vector<RecordWrite>{store_.write(waiting)};
+  };
   request.with_intent.push_back(store_.write(claimed));
   Order finished = claimed;
   finished.version = order.version + 1;
   finished.status = "valid";
   if (!order.renew) finished.csr.clear();
   request.with_record = [&](const Issued& issued) {
+    std::vector<RecordWrite> writes;
     finished.certificate = CertificateId{issued.authority, issued.serial};
     finished.keep_until = issued.not_after;
     if (finished.renew) {
-      finished.renew->next = issued.not_after - (issued.not_after - issued.not_before) / 2;
+      finished.renew->proofs = request.proofs;
+      finished.renew->next = issued.not_after - (issued.not_after - due) / 2;
       finished.keep_until = std::max(issued.not_after, finished.renew->end);
+      writes.push_back(store_.write_star(issued, order.id));
     }
     add_event(finished.history, host_.clock().now(), "issued " + issued.serial.hex());
-    return std::vector<RecordWrite>{store_.write(finished)};
+    writes.push_back(store_.write(finished));
+    return writes;
   };
   auto issued = issuer_.issue(request, call);
   if (!issued) return issued;
@@ -138,7 +146,7 @@ Status Service::finish(const std::string& id, Call& call) {
   if (!account && account.error().code != Code::not_found) return account.error();
   const bool wanted = account && account->status == "valid" && order.expires > host_.clock().now();
   const auto issued =
-      wanted ? issue(order, call) : Result<Issued>(forbidden("its account or its time is over"));
+      wanted ? issue(order, *account, call) : Result<Issued>(forbidden("its account or its time is over"));
   if (issued || issued.error().code == Code::conflict) return {};  // done, or somebody else is at it
   const Code code = issued.error().code;
   const bool waits = code == Code::pending;
@@ -165,7 +173,10 @@ Status Service::take_up_issuing(Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.orders.find("open", "issuing", after, issuing_page));
-    for (const Record& record : records) HANAPER_CHECK(finish(record.key, call));
+    for (const Record& record : records)
+      if (Status done = finish(record.key, call); !done)
+        host_.log().error("an order cannot be finished",
+                          {{"order", record.key}, {"error", done.error().detail}});
     if (records.size() < issuing_page) break;
     after = records.back().key;
   }

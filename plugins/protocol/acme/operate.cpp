@@ -62,16 +62,25 @@ json::Value external_row(const ExternalKey& key) {
   return row;
 }
 
-// Calls `take` with every document of the index until it says false.
-Status each(Collection& collection, std::string_view field, std::string_view value,
-            const std::function<Result<bool>(const Record&)>& take) {
+using Row = std::function<Result<json::Value>(const Record&)>;
+
+// A row for each document of the index, up to a limit. One that cannot be read is a row as well: it hides no
+// other.
+Result<json::Value> list(Collection& collection, std::string_view field, std::string_view value,
+                         std::string_view name, std::string_view state, const Row& row) {
+  json::Array rows;
   for (std::string after;;) {
     HANAPER_TRY(const std::vector<Record> records, collection.find(field, value, after, sweep_page));
     for (const Record& record : records) {
-      HANAPER_TRY(const bool more, take(record));
-      if (!more) return {};
+      auto one = row(record);
+      if (!one && one.error().code == Code::unavailable) return one;
+      rows.push_back(
+          one ? *std::move(one)
+              : json::Value(json::Object{{std::string(name), record.key},
+                                         {std::string(state), "cannot be read: " + one.error().detail}}));
+      if (rows.size() == most_rows) return json::Value(std::move(rows));
     }
-    if (records.size() < sweep_page) return {};
+    if (records.size() < sweep_page) return json::Value(std::move(rows));
     after = records.back().key;
   }
 }
@@ -91,15 +100,12 @@ Result<json::Value> Service::operate(std::string_view command, const std::vector
 Result<json::Value> Service::operate_external(const std::vector<std::string>& words, Call& call) {
   const Words given(words);
   const std::string verb = words.empty() ? "" : words.front();
-  if (verb == "list") {
-    json::Array rows;
-    HANAPER_CHECK(each(store_.external_keys, "", "", [&](const Record& record) -> Result<bool> {
-      HANAPER_TRY(const ExternalKey key, read_external_key(record));
-      rows.push_back(external_row(key));
-      return rows.size() < most_rows;
-    }));
-    return json::Value(std::move(rows));
-  }
+  if (verb == "list")
+    return list(store_.external_keys, "", "", "kid", "state",
+                [&](const Record& record) -> Result<json::Value> {
+                  HANAPER_TRY(const ExternalKey key, read_external_key(record));
+                  return external_row(key);
+                });
   if (verb == "revoke") {
     auto key = store_.external_key(given.text("kid"));
     if (!key && key.error().code == Code::not_found) return json::Value(json::Array{});  // another instance's
@@ -140,8 +146,7 @@ Result<json::Value> Service::operate_external(const std::vector<std::string>& wo
 }
 
 Result<json::Value> Service::list_accounts() {
-  json::Array rows;
-  HANAPER_CHECK(each(store_.accounts, "", "", [&](const Record& record) -> Result<bool> {
+  return list(store_.accounts, "", "", "account", "status", [&](const Record& record) -> Result<json::Value> {
     HANAPER_TRY(const Account account, read_account(record));
     json::Object row{{"account", account.id},
                      {"status", account.status},
@@ -152,32 +157,27 @@ Result<json::Value> Service::list_accounts() {
       row.emplace_back("kid", account.external_key);
       if (const auto key = store_.external_key(account.external_key)) row.emplace_back("owner", key->owner);
     }
-    rows.emplace_back(std::move(row));
-    return rows.size() < most_rows;
-  }));
-  return json::Value(std::move(rows));
+    return json::Value(std::move(row));
+  });
 }
 
 Result<json::Value> Service::list_orders(const std::vector<std::string>& words) {
   const std::string account = Words(words).text("account");
-  json::Array rows;
-  HANAPER_CHECK(each(store_.orders, account.empty() ? "" : "account", account,
-                     [&](const Record& record) -> Result<bool> {
-                       HANAPER_TRY(Order order, read_order(record));
-                       HANAPER_TRY(const auto authorizations, store_.authorizations_of(order));
-                       order.settle(host_.clock().now(), authorizations);
-                       json::Array names;
-                       for (const Identifier& name : order.identifiers) names.emplace_back(name.value);
-                       json::Object row{{"order", order.id},
-                                        {"account", order.account},
-                                        {"status", order.status},
-                                        {"names", std::move(names)},
-                                        {"expires", time_text(order.expires)}};
-                       if (order.certificate) row.emplace_back("serial", order.certificate->serial.hex());
-                       rows.emplace_back(std::move(row));
-                       return rows.size() < most_rows;
-                     }));
-  return json::Value(std::move(rows));
+  return list(store_.orders, account.empty() ? "" : "account", account, "order", "status",
+              [&](const Record& record) -> Result<json::Value> {
+                HANAPER_TRY(Order order, read_order(record));
+                HANAPER_TRY(const auto authorizations, store_.authorizations_of(order));
+                order.settle(host_.clock().now(), authorizations);
+                json::Array names;
+                for (const Identifier& name : order.identifiers) names.emplace_back(name.value);
+                json::Object row{{"order", order.id},
+                                 {"account", order.account},
+                                 {"status", order.status},
+                                 {"names", std::move(names)},
+                                 {"expires", time_text(order.expires)}};
+                if (order.certificate) row.emplace_back("serial", order.certificate->serial.hex());
+                return json::Value(std::move(row));
+              });
 }
 
 // Everything that happened to an order and its authorizations, in its order.

@@ -33,7 +33,7 @@ std::optional<Problem> Service::read_wishes(const json::Value& payload, Order& o
   return std::nullopt;
 }
 
-std::optional<Problem> Service::check_limits(const Order& order) {
+std::optional<Problem> Service::check_limits(const Order& order, const std::vector<Identifier>& replaced) {
   const Time now = host_.clock().now();
   const auto problem = [](const Status& status) {
     return Problem{429, "rateLimited", status.error().detail, status.error().retry_after};
@@ -43,10 +43,14 @@ std::optional<Problem> Service::check_limits(const Order& order) {
     return problem(failures);
   if (Status taken = options_.limits.take("orders-per-account", order.account, now); !taken)
     return problem(taken);
-  if (!order.replaces.empty()) return std::nullopt;  // who renews in time is not to be kept from it
-  for (const Identifier& identifier : order.identifiers)
-    if (Status taken = options_.limits.take("orders-per-name", identifier.value, now); !taken)
+  for (const Identifier& identifier : order.identifiers) {
+    // Who renews in time is not to be kept from it.
+    if (std::ranges::find(replaced, identifier) != replaced.end()) continue;
+    // Of that account alone: nothing is proven yet, and a stranger must not use up what is the owner's.
+    if (Status taken = options_.limits.take("orders-per-name", order.account + " " + identifier.value, now);
+        !taken)
       return problem(taken);
+  }
   return std::nullopt;
 }
 
@@ -97,15 +101,17 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
   if (auto problem = check_permitted(order.identifiers, order.profile, account, call))
     return *std::move(problem);
   std::vector<RecordWrite> writes;
+  std::vector<Identifier> replaced;
   if (const json::Value* replaces = payload.find("replaces")) {
     if (replaces->text() == nullptr) return malformed_problem("replaces: a text is expected");
     order.replaces = *replaces->text();
-    ACME_TRY(RecordWrite replacement, replace(signed_request, order, call));
-    writes.push_back(std::move(replacement));
+    ACME_TRY(Replacement replacement, replace(signed_request, order, call));
+    writes.push_back(std::move(replacement.write));
+    replaced = std::move(replacement.names);
   }
-  ACME_TRY(const std::optional<ExternalKey> binding, check_binding(account, order, call));
+  ACME_TRY(const std::optional<ExternalKey> binding, charge_binding(account, order, call));
   if (binding) writes.push_back(store_.write(*binding));
-  if (auto problem = check_limits(order)) return *std::move(problem);
+  if (auto problem = check_limits(order, replaced)) return *std::move(problem);
   add_event(order.history, host_.clock().now(), "order made from " + std::string(request.address));
   std::vector<Authorization> authorizations;
   ACME_TRY(std::vector<RecordWrite> new_ones, authorize(wanted, order, authorizations, call));

@@ -4,6 +4,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
 
 namespace hanaper::acme {
 namespace {
@@ -47,7 +48,7 @@ class Acme final : public Protocol, public Operable {
     options.tls_alpn_01_port = static_cast<std::uint16_t>(settings.integer("tls_alpn_01_port"));
     options.terms = settings.text_or("terms", {});
     options.website = settings.text_or("website", {});
-    options.caa_identities = settings.texts("caa_identities");
+    HANAPER_CHECK(read_identities(settings, options));
     options.external_account_required = settings.text("external_account") == "required";
     options.shared_nonces = settings.text("nonces") == "shared";
     options.order_lifetime = settings.duration("order_lifetime");
@@ -93,6 +94,19 @@ class Acme final : public Protocol, public Operable {
     if (options.challenges.empty()) return settings.error("challenges", "at least one is needed");
     if (options.offers("dns-persist-01") && settings.texts("caa_identities").empty())
       return settings.error("drafts", "dns-persist-01 needs caa_identities, the names its records hold");
+    return {};
+  }
+  // draft-ietf-acme-dns-persist 3.1: "All characters MUST be lowercase", without trailing dot, "no more than
+  // 10".
+  static Status read_identities(const Settings& settings, Options& options) {
+    for (std::string_view text : settings.texts("caa_identities")) {
+      if (text.ends_with('.')) text.remove_suffix(1);
+      auto name = x509::normal_dns_name(text, false);
+      if (!name) return settings.error("caa_identities", name.error().detail);
+      options.caa_identities.push_back(*std::move(name));
+    }
+    if (options.offers("dns-persist-01") && options.caa_identities.size() > 10)
+      return settings.error("caa_identities", "dns-persist-01 tells clients at most 10");
     return {};
   }
   static Status read_device_roots(const Settings& settings, const Host& host, Options& options) {

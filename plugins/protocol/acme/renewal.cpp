@@ -90,7 +90,7 @@ Outcome<Response> Service::renewal_info(const Request&, std::string_view name, C
 }
 
 // RFC 9773 5. The record that says so is written with the order: one order wins, on whatever nodes.
-Outcome<RecordWrite> Service::replace(const SignedRequest& request, const Order& order, Call& call) {
+Outcome<Service::Replacement> Service::replace(const SignedRequest& request, const Order& order, Call& call) {
   const auto id = find_certificate(order.replaces);
   if (!id && id.error().code == Code::unavailable) return problem_of(id.error(), call);
   if (!id) return malformed_problem("replaces: " + id.error().detail);
@@ -100,7 +100,7 @@ Outcome<RecordWrite> Service::replace(const SignedRequest& request, const Order&
     return Problem{403, "unauthorized", "replaces: the certificate was ordered by another account"};
   const auto view = x509::parse_certificate(status->certificate);
   const x509::ExtensionView* extension = view ? view->find(oid::subject_alt_name) : nullptr;
-  const auto names =
+  auto names =
       extension ? x509::parse_general_names(extension->value) : Result<x509::GeneralNames>(not_found("none"));
   if (!names || std::ranges::none_of(names->names, [&](const Identifier& name) {
         return std::ranges::find(order.identifiers, name) != order.identifiers.end();
@@ -121,7 +121,7 @@ Outcome<RecordWrite> Service::replace(const SignedRequest& request, const Order&
       return Problem{409, "alreadyReplaced", "another order replaces that certificate"};
     write.expected = earlier->version;
   }
-  return store_.replaced.bind(std::move(write));
+  return Replacement{store_.replaced.bind(std::move(write)), std::move(names->names)};
 }
 
 }  // namespace hanaper::acme

@@ -62,9 +62,9 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
                ? malformed_problem("the certificate was not issued here", 404)
                : problem_of(status.error(), call);
   // RFC 8739 3.1.2: whoever wants such a certificate gone cancels its order.
-  const auto star = store_.orders.find("star", certificate_name(status->id()), {}, 1);
-  if (!star) return problem_of(star.error(), call);
-  if (!star->empty())
+  const auto star = store_.stars.get(certificate_name(status->id()));
+  if (!star && star.error().code != Code::not_found) return problem_of(star.error(), call);
+  if (star)
     return Problem{403, "autoRenewalRevocationNotSupported",
                    "the certificate renews itself; cancel its order instead"};
   std::string requester;

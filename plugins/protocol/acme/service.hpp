@@ -5,6 +5,7 @@
 #include "limits.hpp"
 #include "nonces.hpp"
 #include "store.hpp"
+#include "turns.hpp"
 
 #include <hanaper/toolkit/jose.hpp>
 
@@ -104,8 +105,15 @@ class Service {
   // external.cpp
   Outcome<std::optional<ExternalKey>> bind_account(const SignedRequest& request, const json::Value& payload,
                                                    Account& account, Call& call);
-  // What the account's binding allows; counts the order. The key to be written with it.
-  Outcome<std::optional<ExternalKey>> check_binding(const Account& account, const Order& order, Call& call);
+  // Whether the account's binding allows these names, and the profile where one is wanted ("" is the first).
+  // Its key, where it has one.
+  Outcome<std::optional<ExternalKey>> check_binding(const Account& account,
+                                                    const std::vector<Identifier>& identifiers,
+                                                    const std::optional<std::string>& wanted, Call& call);
+  // The same for a new order, which it counts. The key to be written with it, where it has a quota.
+  Outcome<std::optional<ExternalKey>> charge_binding(const Account& account, const Order& order, Call& call);
+  // The same for a certificate of an order that was counted: a key can be revoked meanwhile.
+  Status still_bound(const Account& account, const Order& order, Call& call);
 
   // identifiers.cpp
   bool provable(Identifier::Kind kind) const;
@@ -137,7 +145,7 @@ class Service {
   Outcome<Response> new_order(const Request& request, Call& call);
   Outcome<Response> order(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> read_wishes(const json::Value& payload, Order& order) const;
-  std::optional<Problem> check_limits(const Order& order);
+  std::optional<Problem> check_limits(const Order& order, const std::vector<Identifier>& replaced);
   Outcome<std::vector<RecordWrite>> authorize(const std::vector<Wanted>& wanted, Order& order,
                                               std::vector<Authorization>& of, Call& call);
   Outcome<Order> load_order(std::string_view id, const Account& account, Call& call);
@@ -146,8 +154,8 @@ class Service {
   // finalize.cpp
   Outcome<Response> finalize(const Request& request, std::string_view id, Call& call);
   std::optional<Problem> check_csr_key(ByteView csr, Call& call);
-  Result<Issued> issue(Order& order, Call& call);
-  Outcome<Order> wait_for_approval(const Order& order, const Error& pending, Call& call);
+  Status check_authorized(const Order& order, const std::vector<Authorization>& of) const;
+  Result<Issued> issue(Order& order, const Account& account, Call& call);
   Status finish(const std::string& order, Call& call);
   Status take_up_issuing(Call& call);
 
@@ -163,9 +171,9 @@ class Service {
   Status renew(Order order, Call& call);
 
   // validation.cpp
-  Status schedule_validation(const std::string& authorization, bool now = false);
+  Status start_validations();
   Status take_up_validating(bool all, Call& call);
-  Status validate(const std::string& authorization, bool now, Call& call);
+  Status validate(const Turns::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
   Status attempt(Authorization claimed, Call& call);
   Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
@@ -177,7 +185,11 @@ class Service {
 
   // renewal.cpp
   Outcome<Response> renewal_info(const Request& request, std::string_view name, Call& call);
-  Outcome<RecordWrite> replace(const SignedRequest& request, const Order& order, Call& call);
+  struct Replacement {
+    RecordWrite write;
+    std::vector<Identifier> names;  // of the certificate that is replaced
+  };
+  Outcome<Replacement> replace(const SignedRequest& request, const Order& order, Call& call);
   Result<CertificateId> find_certificate(std::string_view name);
   ValidityPeriod renewal_window(const CertificateStatus& status, Call& call);
   struct EarlyRenewal {
@@ -198,6 +210,7 @@ class Service {
   Issuer& issuer_;
   Store store_;
   Nonces nonces_;
+  Turns turns_{12, 3};                                           // of the sixteen threads that jobs have
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;

@@ -62,8 +62,6 @@ std::optional<Problem> Service::read_auto_renewal(const json::Value& payload, Or
           issuer_.validity(order.profile, renew.start - renew.adjust, renew.start + renew.lifetime);
       !possible)
     return malformed_problem("auto-renewal: " + possible.error().detail);
-  order.not_before = renew.start - renew.adjust;
-  order.not_after = std::min<Time>(renew.start + renew.lifetime, renew.end);
   order.renew = renew;
   return std::nullopt;
 }
@@ -78,6 +76,7 @@ Outcome<Response> Service::cancel(const Order& order, const json::Value& payload
       [&](Order& current) {
         if (current.status != "valid") return false;
         current.status = "canceled";
+        current.expires = host_.clock().now();  // "MUST set an appropriate "expires" date": nothing follows
         add_event(current.history, host_.clock().now(), "canceled by the client");
         return true;
       },
@@ -120,9 +119,13 @@ Status Service::renew_due(Call& call) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.orders.find("open", "renewing", after, renewing_page));
     for (const Record& record : records) {
-      HANAPER_TRY(Order order, read_order(record));
-      if (order.renew && order.renew->next <= host_.clock().now())
-        HANAPER_CHECK(renew(std::move(order), call));
+      auto order = read_order(record);
+      Status done = order ? Status() : order.error();
+      if (order && order->renew && order->renew->next <= host_.clock().now())
+        done = renew(*std::move(order), call);
+      if (!done)
+        host_.log().error("an order cannot be renewed",
+                          {{"order", record.key}, {"error", done.error().detail}});
     }
     if (records.size() < renewing_page) break;
     after = records.back().key;
@@ -143,8 +146,10 @@ Status Service::renew(Order order, Call& call) {
   request.requester = account->requester();
   request.csr = order.csr;
   request.names = order.identifiers;
-  request.not_before = now - order.renew->adjust;
-  request.not_after = std::min<Time>(now + order.renew->lifetime, order.renew->end);
+  const ValidityPeriod period = order.renew->later(now);
+  request.not_before = period.not_before;
+  request.not_after = period.not_after;
+  request.proofs = order.renew->proofs;
   request.account_uri = url("/account/" + order.account);
   request.approved_as = id + "/" + order.certificate->serial.hex();  // each renewal for itself
   request.with_intent.push_back(store_.write(claimed));
@@ -154,9 +159,10 @@ Status Service::renew(Order order, Call& call) {
     finished.certificate = CertificateId{issued.authority, issued.serial};
     finished.renew->next = issued.not_after - (issued.not_after - now) / 2;
     add_event(finished.history, now, "renewed as " + issued.serial.hex());
-    return std::vector<RecordWrite>{store_.write(finished)};
+    return std::vector<RecordWrite>{store_.write(finished), store_.write_star(issued, id)};
   };
-  const auto issued = issuer_.issue(request, call);
+  const Status bound = still_bound(*account, order, call);
+  const auto issued = bound ? issuer_.issue(request, call) : Result<Issued>(bound.error());
   if (issued || issued.error().code == Code::conflict) return {};
   const auto changed = store_.change_order(
       id,

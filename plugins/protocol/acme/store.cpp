@@ -36,6 +36,14 @@ Result<ExternalKey> Store::external_key(std::string_view id) {
   return read_external_key(record);
 }
 
+RecordWrite Store::write_star(const Issued& issued, const std::string& order) const {
+  RecordWrite write;
+  write.key = certificate_name({issued.authority, issued.serial});
+  write.data = order;
+  write.expires = issued.not_after + std::chrono::days{30};
+  return stars.bind(std::move(write));
+}
+
 Result<std::vector<Authorization>> Store::authorizations_of(const Order& order) {
   std::vector<Authorization> list;
   for (const std::string& id : order.authorizations) {

@@ -16,6 +16,7 @@ class Store {
         orders(host.collection("order")),
         external_keys(host.collection("external")),
         replaced(host.collection("replaced")),
+        stars(host.collection("star")),
         nonces(host.collection("nonce")),
         shared(host.collection("shared")) {}
 
@@ -34,6 +35,8 @@ class Store {
   RecordWrite write(const Authorization& one) const { return authorizations.bind(record_of(one)); }
   RecordWrite write(const Order& order) const { return orders.bind(record_of(order)); }
   RecordWrite write(const ExternalKey& key) const { return external_keys.bind(record_of(key)); }
+  // Remembers a certificate of an order that renews itself, for somewhat longer than it is valid.
+  RecordWrite write_star(const Issued& issued, const std::string& order) const;
   Status commit(std::vector<RecordWrite> writes, Call& call) { return host_.commit(std::move(writes), call); }
 
   // Changes what was read and writes it, again on what somebody else has written meanwhile; `change` says
@@ -52,6 +55,7 @@ class Store {
   Collection& orders;
   Collection& external_keys;
   Collection& replaced;  // certificate -> the order that replaces it (RFC 9773 5)
+  Collection& stars;     // certificate that renews itself -> its order (RFC 8739)
   Collection& nonces;    // spent ones, when several nodes share them
   Collection& shared;    // what all nodes must agree on
 };

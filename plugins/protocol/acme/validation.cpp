@@ -45,6 +45,13 @@ json::Value with_earlier(const Problem& problem, const json::Value& before) {
   return error;
 }
 
+// Whatever happens in it, a turn ends.
+struct InTurn {
+  Turns& turns;
+  const Turns::Validation& validation;
+  ~InTurn() { turns.done(validation); }
+};
+
 // What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2).
 bool worth_another(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::not_found;
@@ -92,18 +99,38 @@ Status Service::take_up_validating(bool all, Call& call) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.authorizations.find("open", "validating", after, validating_page));
     for (const Record& record : records) {
-      HANAPER_TRY(const Authorization one, read_authorization(record));
-      if (all || one.next_attempt <= host_.clock().now()) HANAPER_CHECK(schedule_validation(one.id, all));
+      const auto one = read_authorization(record);
+      if (!one) {
+        host_.log().error("an authorization cannot be read",
+                          {{"authorization", record.key}, {"error", one.error().detail}});
+        continue;  // it keeps no other from its turn
+      }
+      if (all || one->next_attempt <= host_.clock().now())
+        turns_.add({.account = one->account, .authorization = one->id, .claimed = {}, .abandoned = all});
     }
     if (records.size() < validating_page) break;
     after = records.back().key;
   }
-  return {};
+  return start_validations();
 }
 
-Status Service::schedule_validation(const std::string& authorization, bool now) {
-  return host_.scheduler().soon(
-      "validate", [this, authorization, now](Call& call) { return validate(authorization, now, call); });
+// As many as have their turn. Each makes way for another when it is done.
+Status Service::start_validations() {
+  while (const auto turn = turns_.next()) {
+    Status begun = host_.scheduler().soon("validate", [this, turn = *turn](Call& call) {
+      Status validated;
+      {
+        const InTurn place{turns_, turn};
+        validated = validate(turn, call);
+      }
+      const Status more = start_validations();
+      return validated ? more : validated;
+    });
+    if (begun) continue;
+    turns_.done(*turn);
+    return begun;
+  }
+  return {};
 }
 
 // Written with the claim, so that no other node makes the same attempt.
@@ -112,16 +139,23 @@ void Service::claim_attempt(Authorization& authorization) const {
   authorization.next_attempt = host_.clock().now() + attempt_time;
 }
 
-// `now`: although its time has not come; whoever made the attempt before is gone.
-Status Service::validate(const std::string& id, bool now, Call& call) {
-  auto known = store_.authorization(id);
+Status Service::validate(const Turns::Validation& turn, Call& call) {
+  auto known = store_.authorization(turn.authorization);
   if (!known) return known.error().code == Code::not_found ? Status() : known.error();
   bool ours = false;
   const auto claimed = store_.change(
       *std::move(known),
       [&](Authorization& current) {
-        ours = current.status == "pending" && current.under_way() != nullptr &&
-               (now || current.next_attempt <= host_.clock().now());
+        ours = current.status == "pending" && current.under_way() != nullptr;
+        if (!ours) return false;
+        const Time now = host_.clock().now();
+        if (turn.claimed && current.next_attempt == *turn.claimed) {
+          if (current.next_attempt > now + attempt_time / 2) return false;
+          // It waited long for its turn; the attempt that was claimed is still to be made.
+          --current.attempts;
+        } else {
+          ours = turn.abandoned || current.next_attempt <= now;
+        }
         if (ours) claim_attempt(current);
         return ours;
       },

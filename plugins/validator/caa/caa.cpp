@@ -26,6 +26,12 @@ std::string shown(const Property& property) {
   return property.tag + " \"" + safe + "\"";
 }
 
+// RFC 8659 4.2: "parameter-tag = (ALPHA / DIGIT) *( *("-") (ALPHA / DIGIT))"
+bool is_parameter_tag(std::string_view text) {
+  if (text.empty() || text.front() == '-' || text.back() == '-') return false;
+  return std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
 // "issuer-domain-name = label *("." label)"
 bool is_domain(std::string_view text) {
   if (text.empty() || text.size() > 253 || text.front() == '.' || text.back() == '.') return false;
@@ -87,8 +93,7 @@ Result<IssueValue> parse_issue_value(std::string_view text) {
     const std::string_view content = trimmed(parameter.substr(equals + 1));
     // parameter-value = *(%x21-3A / %x3C-7E)
     const bool plain = std::ranges::all_of(content, [](char c) { return c > 0x20 && c < 0x7f; });
-    if (tag.empty() || !std::ranges::all_of(tag, is_alphanumeric) || !plain)
-      return malformed("a parameter is malformed");
+    if (!is_parameter_tag(tag) || !plain) return malformed("a parameter is malformed");
     value.parameters.emplace_back(lower(tag), std::string(content));
   }
   return value;

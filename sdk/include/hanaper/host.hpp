@@ -188,6 +188,9 @@ struct IssueRequest {
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.
   std::function<std::vector<RecordWrite>(const struct Issued&)> with_record;
+  // Committed with the request that begins to wait for approval, whose id it is told: the order's own memory
+  // that it waits.
+  std::function<std::vector<RecordWrite>(std::string_view request)> with_pending;
 };
 
 struct Issued {

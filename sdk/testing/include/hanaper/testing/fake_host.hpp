@@ -124,6 +124,7 @@ class FakeIssuer final : public Issuer {
   Bytes published_crl;  // empty: none
   std::set<std::string> forbidden_names;
   std::optional<Error> fail_with;
+  std::function<Status(const IssueRequest&)> before_issuing;  // may refuse
   std::function<Result<Identity>(const Request&)> identify_sender = [](const Request&) -> Result<Identity> {
     return Error{Code::unauthenticated, "nobody is known"};
   };

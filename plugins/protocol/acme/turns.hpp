@@ -1,0 +1,56 @@
+// Whose validation is next on this node.
+#pragma once
+
+#include <hanaper/values.hpp>
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace hanaper::acme {
+
+// A validation waits for strangers' servers, and holds a thread as long. Accounts have their turns one after
+// another and a few at once each, so that one whose servers never answer, or who has thousands of names,
+// keeps no other from being validated. Thread-safe.
+class Turns {
+ public:
+  struct Validation {
+    std::string account, authorization;
+    std::optional<Time>
+        claimed;             // until when the attempt is ours, as it is stored; none: whoever comes first
+    bool abandoned = false;  // its time has not come, but whoever claimed it is gone
+  };
+
+  Turns(std::size_t at_once, std::size_t of_one_account)
+      : at_once_(at_once), of_one_account_(of_one_account) {}
+
+  // Whether one more of that account may wait. What may not is stored, and found again once it is due.
+  bool has_room(const std::string& account) const;
+  // Whether it waits or runs.
+  bool has(const std::string& authorization) const;
+  // Does nothing when it waits or runs already, or there is no room.
+  void add(Validation validation);
+  // One that may begin now; it runs until `done`.
+  std::optional<Validation> next();
+  void done(const Validation& validation);
+
+ private:
+  struct Account {
+    std::deque<Validation> waiting;
+    std::size_t running = 0;
+    bool in_turn = false;  // listed in turns_
+  };
+  void line_up(const std::string& name, Account& account);
+
+  const std::size_t at_once_, of_one_account_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Account> accounts_;  // guarded by mutex_, as all below; those with anything to do
+  std::deque<std::string> turns_;            // accounts that could begin one more, each once
+  std::set<std::string> known_;              // authorizations that wait or run
+  std::size_t running_ = 0;
+};
+
+}  // namespace hanaper::acme

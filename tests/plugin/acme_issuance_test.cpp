@@ -1,0 +1,461 @@
+// What may come between a proven name and its certificate, and what must not.
+#include "acme_support.hpp"
+
+#include <hanaper/toolkit/time_text.hpp>
+
+namespace hanaper::acme {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+// A service, and a client whose names are always proven.
+class AcmeIssuance : public testing::Test {
+ protected:
+  void open(Options options = test_options()) {
+    service_.emplace(std::move(options), host_, host_.fake_issuer);
+    ASSERT_TRUE(service_->start());
+    client_.emplace(*service_);
+    host_.fake_outbound.answer = [this](const OutboundRequest& request) -> Result<OutboundAnswer> {
+      const std::string token = request.target.substr(request.target.rfind('/') + 1);
+      return OutboundAnswer{200, token + "." + client_->thumbprint, "192.0.2.7"};
+    };
+  }
+  void run(const char* recurring) {
+    Call call = fakes::test_call();
+    const Status done = host_.fake_scheduler.recurring.at(recurring)(call);
+    ASSERT_TRUE(done) << done.error().detail;
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  void prove(const std::string& authorization) {
+    const auto shown = client_->post_url(authorization);
+    client_->post_url(shown.body.find("challenges")->array()->front().text_at("url"),
+                      json::Value(json::Object{}));
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  // The order, with every name proven.
+  TestClient::Answer ready(const TestClient::Answer& order) {
+    EXPECT_EQ(order.response.status, 201) << order.response.body;
+    if (order.response.status != 201) return order;
+    for (const json::Value& each : *order.body.find("authorizations")->array()) prove(*each.text());
+    auto now = client_->post_url(order.header("Location"));
+    EXPECT_EQ(now.status(), "ready") << now.response.body;
+    return now;
+  }
+  TestClient::Answer ready(const std::vector<std::string>& names) { return ready(client_->order(names)); }
+  std::string authorization_of(const TestClient::Answer& order) {
+    return *order.body.find("authorizations")->array()->front().text();
+  }
+  TestClient::Answer finalize(const TestClient::Answer& order, const std::vector<std::string>& names) {
+    return client_->post_url(order.body.text_at("finalize"), TestClient::csr_for(names));
+  }
+  TestClient::Answer look(const TestClient::Answer& order) {
+    return client_->post_url(order.header("Location"));
+  }
+  void put(std::string_view collection, RecordWrite write) {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.commit({host_.collection(collection).bind(std::move(write))}, call));
+  }
+
+  Result<json::Value> operate(std::string_view command, const std::vector<std::string>& words) {
+    Call call = fakes::test_call();
+    return service_->operate(command, words, call);
+  }
+  // The order as it is stored.
+  Order stored(const TestClient::Answer& order) {
+    const std::string url = order.header("Location");
+    return *read_order(*host_.collection("order").get(url.substr(url.rfind('/') + 1)));
+  }
+
+  // RFC 9773 4.1
+  std::string renewal_name(const TestClient::Answer& order) {
+    return "AAAA." + base64::encode_url(stored(order).certificate->serial.octets());
+  }
+
+  fakes::FakeHost host_;
+  std::optional<Service> service_;
+  std::optional<TestClient> client_;
+};
+
+struct Ending {
+  const char* name;
+  std::chrono::milliseconds after;
+  bool deactivate;
+};
+class AcmeAuthorizationThat : public AcmeIssuance, public testing::WithParamInterface<Ending> {};
+
+// RFC 8555 7.5.2, where the order has been claimed before: it waited for an approval, or its node is gone.
+TEST_P(AcmeAuthorizationThat, IssuesNothing) {
+  Options options = test_options();
+  options.order_lifetime = hours{24};
+  open(std::move(options));
+  client_->enrol();
+  const auto order = ready({"a.example.test"});
+  host_.fake_issuer.fail_with = unavailable("the key is away");
+  ASSERT_EQ(finalize(order, {"a.example.test"}).status(), "processing");
+  host_.fake_issuer.fail_with.reset();
+  if (GetParam().deactivate)
+    client_->post_url(authorization_of(order), json::Value(json::Object{{"status", "deactivated"}}));
+  host_.manual_clock.advance(GetParam().after);
+  run("issue");
+  const auto after = look(order);
+  EXPECT_EQ(after.status(), "invalid");
+  EXPECT_EQ(after.body.find("certificate"), nullptr);
+  ASSERT_NE(after.body.find("error"), nullptr) << after.response.body;
+  EXPECT_EQ(after.body.find("error")->text_at("type"), "urn:ietf:params:acme:error:unauthorized");
+}
+INSTANTIATE_TEST_SUITE_P(Ended, AcmeAuthorizationThat,
+                         testing::Values(Ending{"WasDeactivated", minutes{2}, true},
+                                         Ending{"HasExpired", hours{3}, false}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
+  open();
+  client_->enrol();
+  const auto order = client_->order({"a.example.test"});
+  const std::string authorization = authorization_of(order);
+  client_->post_url(client_->post_url(authorization).body.find("challenges")->array()->front().text_at("url"),
+                    json::Value(json::Object{}));
+  for (const auto& [collection, state] : {std::pair{"authorization", "validating"}, {"order", "issuing"}}) {
+    RecordWrite damaged;
+    damaged.key = "0";
+    damaged.indexes = {{"open", state}};
+    damaged.data = "\xed\xa0\x80";
+    put(collection, damaged);
+  }
+  host_.fake_scheduler.waiting.clear();  // the node has ended; another goes on
+  service_.emplace(test_options(), host_, host_.fake_issuer);
+  ASSERT_TRUE(service_->start());
+  run("validate");
+  run("issue");
+  EXPECT_EQ(client_->post_url(authorization).status(), "valid");
+  const auto rows = operate("orders", {});
+  ASSERT_TRUE(rows) << rows.error().detail;
+  ASSERT_EQ(rows->array()->size(), 2u);
+  EXPECT_EQ(rows->array()->front().text_at("order"), "0");
+  EXPECT_TRUE(rows->array()->front().text_at("status").starts_with("cannot be read: "));
+  EXPECT_EQ(rows->array()->back().text_at("status"), "ready");
+  std::string lines;
+  for (const std::string& line : host_.recording_log.lines()) lines += line + "\n";
+  for (const char* loud : {"error an authorization cannot be read", "error an order cannot be finished"})
+    EXPECT_NE(lines.find(loud), std::string::npos) << loud;
+}
+
+// The order says that it waits in the commit that makes the operator's request: no crash comes between.
+TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
+  open();
+  client_->enrol();
+  const auto order = ready({"a.example.test"});
+  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) -> Status {
+    Call call = fakes::test_call();
+    EXPECT_TRUE(host_.commit(request.with_pending("r1"), call));
+    throw std::runtime_error("kill -9");
+  };
+  EXPECT_THROW(finalize(order, {"a.example.test"}), std::runtime_error);
+  const auto waiting = look(order);
+  EXPECT_EQ(waiting.status(), "processing");
+  EXPECT_EQ(waiting.header("Retry-After"), "15");
+  EXPECT_EQ(stored(order).history.back().text, "request r1 waits for approval");
+  EXPECT_EQ(finalize(order, {"a.example.test"}).type(), "orderNotReady");
+  host_.fake_issuer.before_issuing = nullptr;  // approved
+  host_.manual_clock.advance(minutes{1});
+  run("issue");
+  EXPECT_EQ(look(order).status(), "valid");
+}
+
+class AcmeValidations : public AcmeIssuance {
+ protected:
+  using Job = Scheduler::Job;
+  void SetUp() override {
+    open();
+    client_->enrol();
+  }
+  // The client is ready for that name's challenge; the authorization.
+  std::string begin(TestClient& client, const std::string& name) {
+    const std::string authorization = authorization_of(client.order({name}));
+    client.post_url(client.post_url(authorization).body.find("challenges")->array()->front().text_at("url"),
+                    json::Value(json::Object{}));
+    return authorization;
+  }
+  std::list<Job> taken() {
+    std::list<Job> jobs;
+    for (auto& [name, job] : host_.fake_scheduler.waiting) jobs.push_back(std::move(job));
+    host_.fake_scheduler.waiting.clear();
+    return jobs;
+  }
+  void look_for_more() {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.fake_scheduler.recurring.at("validate")(call));
+  }
+  void finish(const Job& job) {
+    Call call = fakes::test_call();
+    const Status done = job(call);
+    EXPECT_TRUE(done) << done.error().detail;
+  }
+};
+
+// Jobs that are taken and not finished are those whose servers keep their threads.
+TEST_F(AcmeValidations, OfOneAccountKeepNobodyElseWaiting) {
+  for (int i = 0; i < 30; ++i) begin(*client_, "tarpit" + std::to_string(i) + ".example.test");
+  const std::list<Job> stuck = taken();
+  EXPECT_EQ(stuck.size(), 3u);
+  host_.manual_clock.advance(minutes{5});  // all are due now
+  for (int look = 0; look < 3; ++look) look_for_more();
+  EXPECT_TRUE(taken().empty()) << "they are known, and have their turn";
+  TestClient other(*service_);
+  other.enrol();
+  host_.fake_outbound.answer = [&](const OutboundRequest& request) -> Result<OutboundAnswer> {
+    const std::string token = request.target.substr(request.target.rfind('/') + 1);
+    return OutboundAnswer{200, token + "." + other.thumbprint, "192.0.2.7"};
+  };
+  const std::string authorization = begin(other, "quick.example.test");
+  const std::list<Job> quick = taken();
+  ASSERT_EQ(quick.size(), 1u);
+  finish(quick.front());
+  EXPECT_EQ(other.post_url(authorization).status(), "valid");
+}
+
+TEST_F(AcmeValidations, MakeWayForTheNext) {
+  std::vector<std::string> authorizations;
+  for (int i = 0; i < 10; ++i)
+    authorizations.push_back(begin(*client_, "n" + std::to_string(i) + ".example.test"));
+  ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  for (const std::string& each : authorizations) EXPECT_EQ(client_->post_url(each).status(), "valid");
+}
+
+TEST_F(AcmeValidations, ThatWaitedLongAreMadeOnceAndByOneNode) {
+  const std::string authorization = begin(*client_, "a.example.test");
+  const std::list<Job> late = taken();
+  host_.manual_clock.advance(minutes{2});
+  Service other(test_options(), host_, host_.fake_issuer);
+  ASSERT_TRUE(other.start());  // takes up what nobody seems to be at
+  const std::list<Job> taken_up = taken();
+  ASSERT_EQ(taken_up.size(), 1u);
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return unavailable("connection refused");
+  };
+  finish(taken_up.front());
+  finish(late.front());
+  EXPECT_EQ(host_.fake_outbound.asked.size(), 1u) << "the claim of the first is over";
+}
+
+TEST_F(AcmeValidations, ThatWaitedLongLoseNoAttempt) {
+  const std::string authorization = begin(*client_, "a.example.test");
+  const std::list<Job> late = taken();
+  host_.manual_clock.advance(minutes{2});
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return unavailable("connection refused");
+  };
+  finish(late.front());
+  for (int attempt = 1; attempt < 4; ++attempt) {
+    EXPECT_EQ(client_->post_url(authorization).status(), "pending") << attempt;
+    host_.manual_clock.advance(minutes{1});
+    run("validate");
+  }
+  EXPECT_EQ(client_->post_url(authorization).status(), "invalid");
+  EXPECT_EQ(host_.fake_outbound.asked.size(), 4u);
+}
+
+class AcmeLimits : public AcmeIssuance {
+ protected:
+  void open_with(const std::string& limit) {
+    Options options = test_options();
+    options.limits = *Limits::parse({limit});
+    open(std::move(options));
+    client_->enrol();
+  }
+};
+
+TEST_F(AcmeLimits, OfNamesAreOfEachAccountApart) {
+  open_with("orders-per-name 2/1h");
+  TestClient stranger(*service_);
+  stranger.enrol();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(stranger.order({"a.example.test"}).response.status, 201);
+  EXPECT_EQ(stranger.order({"a.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(client_->order({"a.example.test"}).response.status, 201) << "it may be the owner";
+}
+
+// RFC 9773 5, and what it is not for.
+TEST_F(AcmeLimits, LetARenewalPassForTheNamesOfItsCertificateAlone) {
+  open_with("orders-per-name 1/1h");
+  const auto order = ready({"a.example.test"});
+  ASSERT_EQ(finalize(order, {"a.example.test"}).status(), "valid");
+  const auto replacing = [&](std::vector<std::string> names) {
+    json::Array identifiers;
+    for (const std::string& name : names)
+      identifiers.emplace_back(json::Object{{"type", "dns"}, {"value", name}});
+    return client_->post("/new-order", json::Value(json::Object{{"identifiers", std::move(identifiers)},
+                                                                {"replaces", renewal_name(order)}}));
+  };
+  EXPECT_EQ(client_->order({"a.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(client_->order({"fresh.example.test"}).response.status, 201);
+  EXPECT_EQ(replacing({"a.example.test", "fresh.example.test"}).type(), "rateLimited");
+  EXPECT_EQ(replacing({"a.example.test"}).response.status, 201);
+}
+
+TEST_F(AcmeLimits, OfFailuresAreForAuthorizationsAheadOfOrdersAsWell) {
+  open_with("failures-per-account 1/1h");
+  host_.fake_outbound.answer = [](const OutboundRequest&) -> Result<OutboundAnswer> {
+    return OutboundAnswer{200, "something else", "192.0.2.7"};
+  };
+  const json::Value wanted =
+      json::Object{{"identifier", json::Object{{"type", "dns"}, {"value", "a.example.test"}}}};
+  const auto first = client_->post("/new-authz", wanted);
+  ASSERT_EQ(first.response.status, 201) << first.response.body;
+  prove(first.header("Location"));
+  EXPECT_EQ(client_->post_url(first.header("Location")).status(), "invalid");
+  EXPECT_EQ(client_->post("/new-authz", wanted).type(), "rateLimited");
+}
+
+class AcmeStar : public AcmeIssuance {
+ protected:
+  void SetUp() override {
+    Options options = test_options();
+    options.star_min_lifetime = minutes{1};
+    open(std::move(options));
+    client_->enrol();
+  }
+  // For ten hours, an hour each.
+  TestClient::Answer star(json::Object more) {
+    more.emplace_back("end-date", time_text(host_.manual_clock.now() + hours{10}));
+    more.emplace_back("lifetime", 3600);
+    more.emplace_back("allow-certificate-get", true);
+    return client_->post(
+        "/new-order",
+        json::Value(json::Object{
+            {"identifiers", json::Array{json::Object{{"type", "dns"}, {"value", "a.example.test"}}}},
+            {"auto-renewal", std::move(more)}}));
+  }
+  CertificateStatus newest(const TestClient::Answer& order) {
+    return *host_.fake_issuer.status(*stored(order).certificate);
+  }
+};
+
+// RFC 8739 3.5
+TEST_F(AcmeStar, IsValidFromItsStartAndPaddedFromTheSecondOn) {
+  const Time start = host_.manual_clock.now() + hours{2};
+  const auto order = star({{"start-date", time_text(start)}, {"lifetime-adjust", 1800}});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(newest(order).row.not_before, start);
+  EXPECT_EQ(newest(order).row.not_after, start + hours{1});
+  const Time due = start + minutes{30};
+  host_.manual_clock.set(due);
+  run("renew");
+  EXPECT_EQ(newest(order).row.not_before, due - minutes{30});
+  EXPECT_EQ(newest(order).row.not_after, due + hours{1});
+}
+
+TEST_F(AcmeStar, BeginsWhenItIsFinalizedHoweverLateThatIs) {
+  const auto order = star({{"lifetime-adjust", 1800}});
+  const Time made = host_.manual_clock.now();
+  const auto proven = ready(order);
+  host_.manual_clock.advance(minutes{50});
+  ASSERT_EQ(finalize(proven, {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(newest(order).row.not_before, made + minutes{20});
+  EXPECT_EQ(newest(order).row.not_after, made + minutes{110});
+}
+
+// RFC 8657 4: a CAA record may ask for a method, of every certificate.
+TEST_F(AcmeStar, IsRenewedByTheProofsOfItsFirstCertificate) {
+  std::vector<std::vector<Proof>> proofs;
+  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) {
+    proofs.push_back(request.proofs);
+    return Status();
+  };
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  ASSERT_EQ(proofs.size(), 2u);
+  for (const std::vector<Proof>& each : proofs) {
+    ASSERT_EQ(each.size(), 1u);
+    EXPECT_EQ(each.front().name.value, "a.example.test");
+    EXPECT_EQ(each.front().method, "http-01");
+  }
+}
+
+// RFC 8739 3.1.2
+TEST_F(AcmeStar, IsCanceledAndNoneOfItsCertificatesIsRevoked) {
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  std::vector<Bytes> all{newest(order).certificate};
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  all.push_back(newest(order).certificate);
+  ASSERT_FALSE(equal(all[0], all[1]));
+  const auto canceled =
+      client_->post_url(order.header("Location"), json::Value(json::Object{{"status", "canceled"}}));
+  EXPECT_EQ(canceled.status(), "canceled");
+  EXPECT_EQ(canceled.body.text_at("expires"), time_text(host_.manual_clock.now()));
+  for (const Bytes& each : all)
+    EXPECT_EQ(
+        client_->post("/revoke-cert", json::Value(json::Object{{"certificate", base64::encode_url(each)}}))
+            .type(),
+        "autoRenewalRevocationNotSupported");
+  host_.manual_clock.advance(minutes{40});
+  const std::string last = stored(order).certificate->serial.hex();
+  run("renew");
+  EXPECT_EQ(stored(order).certificate->serial.hex(), last);
+}
+
+// An account that is bound to a key of the operator's (RFC 8555 7.3.4).
+class AcmeBound : public AcmeStar {
+ protected:
+  void SetUp() override {
+    AcmeStar::SetUp();
+    const auto made = operate("eab", {"create", "owner=red", "name=a.example.test", "quota=3"});
+    kid_ = made->array()->front().text_at("kid");
+    const std::string id = client_->kid.substr(client_->kid.rfind('/') + 1);
+    Account account = *read_account(*host_.collection("account").get(id));
+    account.external_key = kid_;
+    put("account", record_of(account));
+  }
+  void revoke() { ASSERT_TRUE(operate("eab", {"revoke", "kid=" + kid_})); }
+  std::string left() {
+    const auto rows = operate("eab", {"list"});
+    return std::to_string(*rows->array()->front().find("orders_left")->integer());
+  }
+  TestClient::Answer authorize(const std::string& name) {
+    return client_->post(
+        "/new-authz",
+        json::Value(json::Object{{"identifier", json::Object{{"type", "dns"}, {"value", name}}}}));
+  }
+
+  std::string kid_;
+};
+
+TEST_F(AcmeBound, FinalizesWithoutCountingTwiceAndNotOnceItsKeyIsRevoked) {
+  const auto first = ready({"a.example.test"}), second = ready(client_->order({"x.a.example.test"}));
+  EXPECT_EQ(left(), "1");
+  EXPECT_EQ(finalize(first, {"a.example.test"}).status(), "valid");
+  EXPECT_EQ(left(), "1");
+  revoke();
+  const auto refused = finalize(second, {"x.a.example.test"});
+  EXPECT_EQ(refused.response.status, 403);
+  EXPECT_EQ(refused.type(), "unauthorized") << refused.response.body;
+}
+
+TEST_F(AcmeBound, RenewsUntilItsKeyIsRevoked) {
+  const auto order = star({});
+  ASSERT_EQ(finalize(ready(order), {"a.example.test"}).status(), "valid");
+  std::set<std::string> serials{stored(order).certificate->serial.hex()};
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  EXPECT_TRUE(serials.insert(stored(order).certificate->serial.hex()).second);
+  revoke();
+  host_.manual_clock.advance(minutes{40});
+  run("renew");
+  EXPECT_TRUE(serials.contains(stored(order).certificate->serial.hex()));
+  EXPECT_NE(stored(order).history.back().text.find("revoked"), std::string::npos);
+}
+
+TEST_F(AcmeBound, AuthorizesTheNamesOfItsKeyAheadOfOrders) {
+  EXPECT_EQ(authorize("x.a.example.test").response.status, 201);
+  EXPECT_EQ(authorize("b.example.test").type(), "rejectedIdentifier");
+  EXPECT_EQ(left(), "3") << "orders are counted, nothing else";
+  revoke();
+  EXPECT_EQ(authorize("a.example.test").type(), "unauthorized");
+}
+
+}  // namespace
+}  // namespace hanaper::acme
