@@ -56,6 +56,11 @@ Result<std::vector<CrlRow>> NodeAuthority::crls(std::uint32_t shard, std::uint32
   return means_->storage.ledger().crls(id(), shard, limit);
 }
 
+Result<CrlRow> NodeAuthority::newest_crl(std::uint32_t shard, bool delta) {
+  HANAPER_CHECK(attached());
+  return means_->storage.ledger().newest_crl(id(), shard, delta);
+}
+
 void NodeAuthority::watch(Watcher watcher) {
   feed_.subscribe([this, watcher = std::move(watcher)](const RevocationRow& row) {
     if (row.authority == id()) watcher(row);

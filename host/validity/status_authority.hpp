@@ -30,6 +30,7 @@ class NodeAuthority final : public StatusAuthority {
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
+  Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
   void watch(Watcher watcher) override;
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
 

@@ -167,6 +167,11 @@ Result<std::vector<CrlRow>> FakeAuthority::crls(std::uint32_t shard, std::uint32
   return storage_.crls(id_, shard, limit);
 }
 
+Result<CrlRow> FakeAuthority::newest_crl(std::uint32_t shard, bool delta) {
+  if (ledger_is_away) return unavailable("the ledger is away");
+  return storage_.newest_crl(id_, shard, delta);
+}
+
 Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyType> delegate, Call&) {
   if (key_is_away) return unavailable("the key is away");
   const std::lock_guard lock(mutex_);

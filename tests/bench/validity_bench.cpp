@@ -48,6 +48,9 @@ class Authority final : public StatusAuthority {
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override {
     return fake_.crls(shard, limit);
   }
+  Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override {
+    return fake_.newest_crl(shard, delta);
+  }
   void watch(Watcher) override {}
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override {
     return fake_.responder(delegate, call);

@@ -263,6 +263,19 @@ TEST_F(Crl, AndItsDeltaTellTheSameAsAWholeOne) {
   EXPECT_EQ(entries(whole.get()), (std::map<std::string, int>{{early.hex(), 4}, {late.hex(), 1}}));
 }
 
+TEST_F(Crl, OfChangesIsMadeHoweverManyThereAreSinceTheWholeOne) {
+  make(*list_);
+  const auto delta = make_list(true);
+  for (int i = 0; i < 1010; ++i) {
+    CrlRow row;
+    row.base = 1;
+    row.this_update = host_.manual_clock.now();
+    Call call = fakes::test_call();
+    ASSERT_TRUE(authority_.begin_crl(row, call));
+  }
+  EXPECT_EQ(integer_of(make(*delta).get(), NID_delta_crl), 1);
+}
+
 TEST_F(Crl, OfAShardNamesItsPlaceAndHasOnlyItsOwn) {
   const Serial mine = authority_.add(10, true, 1), other = authority_.add(11, true, 2);
   authority_.revoke(mine, Reason::superseded);

@@ -44,24 +44,20 @@ List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uin
 }
 
 Status List::adopt() {
-  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 100));
-  for (const CrlRow& row : rows) {
-    if (!row.hash || (row.base != 0) != delta_) continue;
-    const auto served = current();
-    if (served && served->row().number == row.number) return {};
-    auto found = Published::open(place_.path, row);
-    if (!found) {
-      HANAPER_CHECK(fetch(row));
-      found = Published::open(place_.path, row);
-    }
-    if (!found) return std::move(found).error();
-    current_ = *std::move(found);
-    // What was revoked before is on it.
-    if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
-    entries_.set(static_cast<std::int64_t>(row.entries));
-    return {};
+  HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, delta_));
+  const auto served = current();
+  if (served && served->row().number == row.number) return {};
+  auto found = Published::open(place_.path, row);
+  if (!found) {
+    HANAPER_CHECK(fetch(row));
+    found = Published::open(place_.path, row);
   }
-  return not_found("no CRL has been made yet");
+  if (!found) return std::move(found).error();
+  current_ = *std::move(found);
+  // What was revoked before is on it.
+  if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
+  entries_.set(static_cast<std::int64_t>(row.entries));
+  return {};
 }
 
 std::string List::part_key(std::size_t part) const {
@@ -147,14 +143,13 @@ Status List::plan(Order& order) const {
   order.distribution_point = place_.distribution_point;
   order.freshest = place_.freshest;
   order.issuer_url = place_.issuer_url;
-  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 1000));
-  const auto complete =
-      std::ranges::find_if(rows, [](const CrlRow& row) { return row.hash && row.base == 0; });
+  const auto complete = issuer_.newest_crl(shard_, false);
+  if (!complete && complete.error().code != Code::not_found) return complete.error();
   // RFC 5280 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL
   // issued beyond the revoked certificate's validity period."
-  if (!options_.keep_expired) order.expired_before = complete == rows.end() ? Time{} : complete->this_update;
+  if (!options_.keep_expired) order.expired_before = complete ? complete->this_update : Time{};
   if (!delta_) return {};
-  if (complete == rows.end()) return unavailable("there is no complete CRL yet that a delta could add to");
+  if (!complete) return unavailable("there is no complete CRL yet that a delta could add to");
   order.base = complete->number;
   order.changed_from = complete->this_update - commit_slack;
   return {};

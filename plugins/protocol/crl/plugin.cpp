@@ -233,10 +233,9 @@ Result<json::Value> Crl::show(const std::vector<std::string>& words) {
   json::Array rows;
   for (List& list : lists_) {
     if (!is_meant(list, words)) continue;
-    HANAPER_TRY(const std::vector<CrlRow> known, list.issuer().crls(list.shard(), 1000));
-    const auto newest = std::ranges::find_if(
-        known, [&](const CrlRow& row) { return row.hash && (row.base != 0) == list.is_delta(); });
-    if (newest != known.end()) rows.emplace_back(describe(list, *newest));
+    const auto newest = list.issuer().newest_crl(list.shard(), list.is_delta());
+    if (newest) rows.emplace_back(describe(list, *newest));
+    if (!newest && newest.error().code != Code::not_found) return newest.error();
   }
   return json::Value(std::move(rows));
 }

@@ -62,6 +62,7 @@ class StatusAuthority {
   virtual Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                          std::uint32_t limit) = 0;
   virtual Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) = 0;
+  virtual Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) = 0;
 
   // [main] `watcher` is told of every revocation, hold and release: of this node's before its caller hears of
   // success, of other nodes' within a second. It may be told twice. [worker], quick.
