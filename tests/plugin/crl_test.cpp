@@ -193,6 +193,30 @@ TEST_F(Crl, LeavesItToTheNodeThatHasTheRight) {
   EXPECT_TRUE(list_->health()) << "that is how it should be";
 }
 
+// RFC 5280 5.2.3: numbers tell "when a particular CRL supersedes another CRL".
+TEST_F(Crl, IsNotNumberedAfterOneThatHasMoreOnIt) {
+  make(*list_);
+  const auto theirs = make_list(false, {folder_ + "/theirs.crl", "", ""});
+  host_.manual_clock.advance(std::chrono::minutes{3});
+  const Serial late = authority_.add(10);
+  // Reading takes so long that the right is lost, and another node makes one meanwhile.
+  authority_.read = [&] {
+    host_.manual_clock.advance(std::chrono::minutes{3});
+    authority_.revoke(late, Reason::superseded);
+    authority_.node = "another";
+    EXPECT_EQ(entries(make(*theirs).get()).size(), 1u);
+    authority_.node = "test";
+    host_.manual_clock.advance(std::chrono::minutes{3});
+  };
+  Call call = fakes::test_call();
+  const auto slow = list_->make(call);
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().code, Code::conflict);
+  const CrlPointer next = make(*list_);
+  EXPECT_EQ(integer_of(next.get(), NID_crl_number), 3);
+  EXPECT_EQ(entries(next.get()).size(), 1u);
+}
+
 TEST_F(Crl, GoesToTheOtherNodes) {
   authority_.revoke(authority_.add(10), Reason::superseded);
   tend(*list_);
@@ -268,6 +292,7 @@ TEST_F(Crl, OfChangesIsMadeHoweverManyThereAreSinceTheWholeOne) {
   const auto delta = make_list(true);
   for (int i = 0; i < 1010; ++i) {
     CrlRow row;
+    row.number = *authority_.claim_crl(0);
     row.base = 1;
     row.this_update = host_.manual_clock.now();
     Call call = fakes::test_call();

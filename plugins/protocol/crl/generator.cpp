@@ -246,6 +246,7 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   HANAPER_TRY(Entries entries, write_entries(order, path + ".entries", beginning.size(), count));
   CrlRow row;
   row.shard = order.shard;
+  row.number = order.number;
   row.base = order.base;
   row.this_update = order.this_update;
   row.next_update = order.next_update;

@@ -159,6 +159,8 @@ Result<CrlRow> List::make_locked(Call& call) {
   touched_ = false;
   Order order{.issuer = issuer_, .of = place_.of, .scope = place_.scope};
   auto made = [&]() -> Result<CrlRow> {
+    // Before anything is read: whoever was faster would have more on a CRL with a lower number.
+    HANAPER_TRY(order.number, issuer_.claim_crl(shard_));
     HANAPER_CHECK(plan(order));
     return generate(order, place_.path, call);
   }();

@@ -33,7 +33,7 @@ class Responder {
 
 // A number that was given out, and with it the right to sign one CRL and store it.
 struct CrlTicket {
-  CrlRow row;  // with its number
+  CrlRow row;
   Fence fence;
 };
 
@@ -75,8 +75,13 @@ class StatusAuthority {
   // How its CRLs are signed. [any]
   virtual SignatureScheme crl_scheme() const = 0;
 
-  // [worker] Spends the next number on the CRL that `row` describes; authority and number are filled in.
-  // conflict while another node has the right to make CRLs of that shard.
+  // [worker] Takes the right to make CRLs of that shard, before what is on the next one is read; the number
+  // that it will have. conflict while another node has that right.
+  virtual Result<std::uint64_t> claim_crl(std::uint32_t shard) = 0;
+
+  // [worker] Spends the number that was claimed on the CRL that `row` describes; the authority is filled in.
+  // conflict when another CRL of that shard was begun since, on which there may be more, or while another
+  // node has the right to make them.
   virtual Result<CrlTicket> begin_crl(CrlRow row, Call& call) = 0;
 
   // [worker] The signature of the TBSCertList with that digest; for Ed25519, which has no such form, the
