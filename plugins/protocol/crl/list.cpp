@@ -12,6 +12,7 @@ namespace {
 constexpr auto settle = std::chrono::seconds{1};
 constexpr auto after_failure = std::chrono::seconds{5};
 constexpr auto after_conflict = std::chrono::seconds{1};
+constexpr auto between_looks = std::chrono::seconds{1};
 // CRLs are given to other nodes as documents of that many octets; larger ones than the limit are not: that is
 // what shards are for.
 constexpr std::size_t part_size = 700'000;
@@ -25,28 +26,38 @@ Counter& counter(Host& host, const StatusAuthority& authority, const char* name,
 
 }  // namespace
 
-List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
+List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, List* complete,
            Place place)
     : options_(options),
       host_(host),
       issuer_(issuer),
       shard_(shard),
-      delta_(delta),
+      complete_(complete),
       place_(std::move(place)),
       made_(counter(host, issuer, "hanaper_crls_made_total", "CRLs made.")),
       failed_(counter(host, issuer, "hanaper_crls_failed_total", "CRLs that could not be made.")),
       entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
                                     {{"authority", issuer.name()},
                                      {"shard", shard_name(shard)},
-                                     {"kind", delta ? "delta" : "complete"}})),
-      parts_(host.collection("lists")) {
+                                     {"kind", complete ? "delta" : "complete"}})),
+      parts_(host.collection("lists")),
+      making_(complete ? complete->making_ : own_making_) {
   if (place_.of.empty()) place_.of = {&issuer_};
 }
 
+// RFC 5280 5.2.4, of what may be combined: "The CRL number of the complete CRL is equal to or greater than
+// the BaseCRLNumber specified in the delta CRL."
+bool List::adds_to_served(const CrlRow& row) const {
+  const auto served = complete_->current();
+  return served && served->row().number >= row.base;
+}
+
 Status List::adopt() {
-  HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, delta_));
+  HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
   if (served && served->row().number == row.number) return {};
+  if (is_delta() && !adds_to_served(row))
+    return not_found("the newest delta adds to a CRL that this node does not have");
   auto found = Published::open(place_.path, row);
   if (!found) {
     HANAPER_CHECK(fetch(row));
@@ -61,7 +72,7 @@ Status List::adopt() {
 }
 
 std::string List::part_key(std::size_t part) const {
-  return issuer_.name() + "." + std::to_string(shard_) + (delta_ ? ".delta." : ".complete.") +
+  return issuer_.name() + "." + std::to_string(shard_) + (is_delta() ? ".delta." : ".complete.") +
          std::to_string(part);
 }
 
@@ -102,7 +113,7 @@ bool List::is_due(Time now) const {
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
   if (touched_ && options_.on_revoke && now - made >= settle) return true;
-  return now - made >= (delta_ ? options_.delta : options_.every);
+  return now - made >= (is_delta() ? options_.delta : options_.every);
 }
 
 Result<Bytes> List::der(ByteCount limit) const {
@@ -113,11 +124,22 @@ Result<Bytes> List::der(ByteCount limit) const {
   return served->der();
 }
 
+Result<CrlRow> List::held() {
+  // Who makes one just now has looked for it before.
+  if (const std::unique_lock lock(making_, std::try_to_lock); lock && !current()) HANAPER_CHECK(adopt());
+  const auto served = current();
+  if (!served) return not_found("the CRL has not been made yet");
+  return served->row();
+}
+
 Status List::tend(Call& call) {
   const std::lock_guard lock(making_);
-  if (!current())
-    if (Status adopted = adopt(); !adopted && adopted.error().code == Code::unavailable) return adopted;
   const Time now = host_.clock().now();
+  if (!current() || now < looked_ || now - looked_ >= between_looks) {
+    looked_ = now;
+    const Status adopted = adopt();
+    if (!adopted && !current() && adopted.error().code == Code::unavailable) return adopted;
+  }
   if (!is_due(now) || now < not_before_) return {};
   auto made = make_locked(call);
   if (made) return {};
@@ -139,19 +161,25 @@ Status List::plan(Order& order) const {
   const Time now = host_.clock().now();
   order.shard = shard_;
   order.this_update = now;
-  order.next_update = now + (delta_ ? 2 * options_.delta : options_.every + options_.overlap);
+  order.next_update = now + (is_delta() ? 2 * options_.delta : options_.every + options_.overlap);
   order.distribution_point = place_.distribution_point;
   order.freshest = place_.freshest;
   order.issuer_url = place_.issuer_url;
-  const auto complete = issuer_.newest_crl(shard_, false);
-  if (!complete && complete.error().code != Code::not_found) return complete.error();
+  if (is_delta()) {
+    // What this node serves, which need not be the newest that the ledger knows.
+    const auto base = complete_->current();
+    if (!base) return unavailable("there is no complete CRL yet that a delta could add to");
+    order.base = base->row().number;
+    order.changed_from = base->row().this_update - commit_slack;
+    if (!options_.keep_expired) order.expired_before = base->row().this_update;
+    return {};
+  }
+  if (options_.keep_expired) return {};
   // RFC 5280 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL
   // issued beyond the revoked certificate's validity period."
-  if (!options_.keep_expired) order.expired_before = complete ? complete->this_update : Time{};
-  if (!delta_) return {};
-  if (!complete) return unavailable("there is no complete CRL yet that a delta could add to");
-  order.base = complete->number;
-  order.changed_from = complete->this_update - commit_slack;
+  const auto last = issuer_.newest_crl(shard_, false);
+  if (!last && last.error().code != Code::not_found) return last.error();
+  order.expired_before = last ? last->this_update : Time{};
   return {};
 }
 

@@ -35,7 +35,8 @@ class List {
     Scope scope = Scope::any;
     std::vector<StatusAuthority*> of = {};  // whose certificates are on it; empty: the issuer's
   };
-  List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
+  // `complete` is what the deltas of this one add to, and outlives it; null: this is a complete one.
+  List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, List* complete,
        Place place);
 
   // [io] What is to be served; null when there is none yet.
@@ -51,7 +52,10 @@ class List {
   // `limit`; unavailable.
   Result<Bytes> der(ByteCount limit) const;
 
-  // [worker] Loads what is on disk, makes a new one if it is time.
+  // [worker] What this node serves, or will: not_found when there is nothing; unavailable.
+  Result<CrlRow> held();
+
+  // [worker] Loads what is on disk or on other nodes, makes a new one if it is time.
   Status tend(Call& call);
   // [worker] Makes one now.
   Result<CrlRow> make(Call& call);
@@ -65,13 +69,14 @@ class List {
     return std::ranges::find(place_.of, &authority) != place_.of.end();
   }
   std::uint32_t shard() const { return shard_; }
-  bool is_delta() const { return delta_; }
+  bool is_delta() const { return complete_ != nullptr; }
   const std::string& path() const { return place_.path; }
 
  private:
   Result<CrlRow> make_locked(Call& call);
   // The newest that was completed, from disk or from the node that made it.
   Status adopt();
+  bool adds_to_served(const CrlRow& row) const;
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
@@ -82,7 +87,7 @@ class List {
   Host& host_;
   StatusAuthority& issuer_;
   const std::uint32_t shard_;
-  const bool delta_;
+  List* const complete_;
   Place place_;  // constant once constructed
   Counter& made_;
   Counter& failed_;
@@ -91,8 +96,10 @@ class List {
   std::atomic<bool> touched_{false};
   std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970
   std::atomic<std::shared_ptr<const Published>> current_;
-  std::mutex making_;
-  Time not_before_{};  // guarded by making_: after a failure
+  std::mutex own_making_;
+  std::mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
+  Time not_before_{};   // guarded by making_: after a failure
+  Time looked_{};       // guarded by making_: for what other nodes have made
   mutable std::mutex mutex_;
   Status health_;  // guarded by mutex_
 };

@@ -44,8 +44,8 @@ class Crl final : public Protocol, public Operable {
  private:
   void add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of);
   void add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard);
-  void add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
-           const std::string& file);
+  List& add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
+            const std::string& file);
   Status tend(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
@@ -112,21 +112,22 @@ void Crl::add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>
                     .of = of};
   if (issuer_ != nullptr) place.issuer_url = host_->public_url() + "/" + issuer.name() + ".cer";
   if (split_ && shard != 0) place.scope = shard == authority_shard ? Scope::authorities : Scope::users;
-  add(issuer, shard, false, place, "/" + stem + ".crl");
+  List& complete = add(issuer, shard, nullptr, place, "/" + stem + ".crl");
   if (place.freshest.empty()) return;
   place.path = folder_ + "/" + stem + "-delta.crl";
   place.freshest.clear();
-  add(issuer, shard, true, place, "/" + stem + "-delta.crl");
+  add(issuer, shard, &complete, place, "/" + stem + "-delta.crl");
 }
 
-void Crl::add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
-              const std::string& file) {
-  List& list = lists_.emplace_back(options_, *host_, issuer, shard, delta, place);
+List& Crl::add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
+               const std::string& file) {
+  List& list = lists_.emplace_back(options_, *host_, issuer, shard, complete, place);
   files_.emplace(file, &list);
   host_->health().check("crl" + file, [&list] { return list.health(); });
-  if (delta) return;
+  if (complete != nullptr) return list;
   for (StatusAuthority* authority : place.of)
     authority->offer_crl(shard, [&list](ByteCount limit) { return list.der(limit); });
+  return list;
 }
 
 Status Crl::start() {
@@ -228,14 +229,15 @@ Result<json::Value> Crl::generate(const std::vector<std::string>& words, Call& c
   return json::Value(std::move(made));
 }
 
-// The newest of each list that was completed.
+// What this node serves, and what its files hold therefore.
 Result<json::Value> Crl::show(const std::vector<std::string>& words) {
+  HANAPER_CHECK(files::create_folder(folder_));
   json::Array rows;
   for (List& list : lists_) {
     if (!is_meant(list, words)) continue;
-    const auto newest = list.issuer().newest_crl(list.shard(), list.is_delta());
-    if (newest) rows.emplace_back(describe(list, *newest));
-    if (!newest && newest.error().code != Code::not_found) return newest.error();
+    const auto held = list.held();
+    if (held) rows.emplace_back(describe(list, *held));
+    if (!held && held.error().code != Code::not_found) return held.error();
   }
   return json::Value(std::move(rows));
 }
