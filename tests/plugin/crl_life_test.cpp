@@ -182,5 +182,57 @@ TEST_F(CrlLife, LeavesADeltaThatAddsToWhatItDoesNotHave) {
   EXPECT_EQ(number_of(their_delta), 4u);
 }
 
+TEST_F(CrlLife, IsAsItShouldBeAgainOnceAnotherNodeHasMadeWhatThisOneCouldNot) {
+  tend(*list_);
+  host_.manual_clock.advance(std::chrono::minutes{3});
+  authority_.key_is_away = true;
+  list_->touch();
+  Call call = fakes::test_call();
+  EXPECT_FALSE(list_->tend(call));
+  EXPECT_FALSE(list_->health());
+  authority_.key_is_away = false;
+  authority_.node = "another";
+  host_.manual_clock.advance(std::chrono::minutes{3});
+  const auto theirs = make_theirs();
+  make(*theirs);
+  authority_.node = "test";
+  host_.manual_clock.advance(std::chrono::seconds{1});
+  tend(*list_);
+  EXPECT_EQ(number_of(*list_), 3u);
+  EXPECT_TRUE(list_->health()) << list_->health().error().detail;
+}
+
+TEST_F(CrlLife, IsNotAsItShouldBeWhereTheOneThatIsServedHasRunOut) {
+  tend(*list_);
+  authority_.node = "another";
+  const auto theirs = make_theirs();
+  tend(*theirs);
+  EXPECT_EQ(number_of(*theirs), 1u);
+  block("/theirs.crl");
+  for (int day = 1; day <= 5; ++day) {
+    host_.manual_clock.advance(std::chrono::days{1});
+    authority_.node = "test";
+    tend(*list_);
+    authority_.node = "another";
+    tend(*theirs);
+    EXPECT_EQ(number_of(*theirs), 1u);
+    EXPECT_EQ(theirs->health().has_value(), day < 4) << day;
+  }
+  EXPECT_TRUE(list_->health());
+}
+
+TEST_F(CrlLife, IsNotAsItShouldBeWhereThereIsNoneToBeHad) {
+  tend(*list_);
+  authority_.node = "another";
+  const auto theirs = make_theirs();
+  block("/theirs.crl");
+  Call call = fakes::test_call();
+  EXPECT_FALSE(theirs->tend(call));
+  EXPECT_FALSE(theirs->health());
+  std::filesystem::remove_all(folder_ + "/theirs.crl");
+  tend(*theirs);
+  EXPECT_TRUE(theirs->health());
+}
+
 }  // namespace
 }  // namespace hanaper::test

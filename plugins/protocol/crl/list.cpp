@@ -68,6 +68,8 @@ Status List::adopt() {
   // What was revoked before is on it.
   if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
   entries_.set(static_cast<std::int64_t>(row.entries));
+  const std::lock_guard lock(mutex_);
+  health_ = {};
   return {};
 }
 
@@ -132,20 +134,28 @@ Result<CrlRow> List::held() {
   return served->row();
 }
 
+// While nothing is served.
+Error List::lack(Error why) {
+  const std::lock_guard lock(mutex_);
+  health_ = unavailable("there is no CRL of authority " + issuer_.name() + " here: " + why.detail);
+  return why;
+}
+
 Status List::tend(Call& call) {
   const std::lock_guard lock(making_);
   const Time now = host_.clock().now();
   if (!current() || now < looked_ || now - looked_ >= between_looks) {
     looked_ = now;
-    const Status adopted = adopt();
-    if (!adopted && !current() && adopted.error().code == Code::unavailable) return adopted;
+    Status adopted = adopt();
+    if (!adopted && !current() && adopted.error().code == Code::unavailable)
+      return lack(std::move(adopted).error());
   }
   if (!is_due(now) || now < not_before_) return {};
   auto made = make_locked(call);
   if (made) return {};
   if (made.error().code == Code::conflict) {  // another node is at it, or was
     not_before_ = now + after_conflict;
-    static_cast<void>(adopt());
+    if (Status adopted = adopt(); !adopted && !current()) static_cast<void>(lack(std::move(adopted).error()));
     return {};
   }
   not_before_ = now + after_failure;
@@ -221,8 +231,15 @@ Result<CrlRow> List::make_locked(Call& call) {
 }
 
 Status List::health() const {
-  const std::lock_guard lock(mutex_);
-  return health_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!health_) return health_;
+  }
+  // Whoever has not the right to make one, and cannot get those of whoever has.
+  const auto served = current();
+  if (!served || served->row().next_update > host_.clock().now()) return {};
+  return unavailable("the CRL of authority " + issuer_.name() + " was valid until " +
+                     time_text(served->row().next_update) + "; there is no newer one here");
 }
 
 }  // namespace hanaper::crl

@@ -60,7 +60,7 @@ class List {
   // [worker] Makes one now.
   Result<CrlRow> make(Call& call);
 
-  // [any] Why the last one could not be made, if it was time for it.
+  // [any] Why there is no valid one, or the last could not be made though it was time for it.
   Status health() const;
 
   StatusAuthority& issuer() const { return issuer_; }
@@ -73,6 +73,7 @@ class List {
   const std::string& path() const { return place_.path; }
 
  private:
+  Error lack(Error why);
   Result<CrlRow> make_locked(Call& call);
   // The newest that was completed, from disk or from the node that made it.
   Status adopt();
@@ -101,7 +102,7 @@ class List {
   Time not_before_{};   // guarded by making_: after a failure
   Time looked_{};       // guarded by making_: for what other nodes have made
   mutable std::mutex mutex_;
-  Status health_;  // guarded by mutex_
+  Status health_;  // guarded by mutex_: what was wrong when one was made last
 };
 
 }  // namespace hanaper::crl
