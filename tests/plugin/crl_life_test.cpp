@@ -234,5 +234,50 @@ TEST_F(CrlLife, IsNotAsItShouldBeWhereThereIsNoneToBeHad) {
   EXPECT_TRUE(theirs->health());
 }
 
+struct StartCase {
+  const char* name;
+  std::chrono::minutes before;  // the start, when the certificate was revoked
+  bool with_deltas, on_revoke;
+  std::uint64_t complete, delta;  // their numbers soon after the start
+};
+
+TEST_F(CrlLife, HasWhatWasRevokedBeforeTheStartAndToldToNobody) {
+  constexpr StartCase cases[] = {
+      {"JustBefore", std::chrono::minutes{0}, false, true, 2, 0},
+      {"LongBeforeTheLastOne", std::chrono::minutes{30}, false, true, 1, 0},
+      {"WithDeltas", std::chrono::minutes{0}, true, true, 1, 3},
+      {"OfNoConcern", std::chrono::minutes{0}, false, false, 1, 0},
+  };
+  for (std::uint64_t shard = 0; const StartCase& test : cases) {
+    SCOPED_TRACE(test.name);
+    options_.on_revoke = test.on_revoke;
+    options_.delta = std::chrono::hours{test.with_deltas ? 1 : 0};
+    const auto number = static_cast<std::uint32_t>(++shard);
+    const Serial serial = authority_.add(100 + shard, true, number);
+    const auto revoke = [&] { authority_.revoke(serial, Reason::superseded, {}, false); };
+    const auto start = [&] {
+      list_ = make_list(false, {.path = folder_ + "/" + test.name}, number);
+      return test.with_deltas
+                 ? make_list(true, {.path = folder_ + "/" + test.name + std::string("d")}, number)
+                 : nullptr;
+    };
+    auto delta = start();
+    if (test.before.count() > 0) revoke();
+    host_.manual_clock.advance(test.before);
+    make(*list_);
+    if (delta) make(*delta);
+    host_.manual_clock.advance(std::chrono::seconds{10});
+    if (test.before.count() == 0) revoke();
+    delta = start();
+    for (int tick = 0; tick < 4; ++tick) {
+      tend(*list_);
+      if (delta) tend(*delta);
+      host_.manual_clock.advance(std::chrono::milliseconds{500});
+    }
+    EXPECT_EQ(number_of(*list_), test.complete);
+    EXPECT_EQ(delta ? number_of(*delta) : 0, test.delta);
+  }
+}
+
 }  // namespace
 }  // namespace hanaper::test

@@ -66,7 +66,9 @@ Status List::adopt() {
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
   // What was revoked before is on it.
-  if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
+  std::int64_t touched = touched_at_;
+  if (row.this_update > Time{std::chrono::milliseconds{touched}})
+    touched_at_.compare_exchange_strong(touched, 0);
   entries_.set(static_cast<std::int64_t>(row.entries));
   const std::lock_guard lock(mutex_);
   health_ = {};
@@ -114,7 +116,7 @@ bool List::is_due(Time now) const {
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
-  if (touched_ && options_.on_revoke && now - made >= settle) return true;
+  if (touched_at_ != 0 && options_.on_revoke && now - made >= settle) return true;
   return now - made >= (is_delta() ? options_.delta : options_.every);
 }
 
@@ -124,6 +126,23 @@ Result<Bytes> List::der(ByteCount limit) const {
   if (served->row().size > limit.value)
     return unsupported("the CRL has " + std::to_string(served->row().size) + " octets");
   return served->der();
+}
+
+// Whether there are revocations that the one that is served may lack, from before anybody told of them here:
+// who was told may have died before he made one.
+Result<bool> List::may_lack_some() const {
+  constexpr std::uint32_t page = 4096;
+  const Time since = current()->row().this_update - commit_slack;
+  for (StatusAuthority* authority : place_.of) {
+    Serial after;
+    for (;;) {
+      HANAPER_TRY(const std::vector<RevocationRow> rows, authority->revocations(shard_, after, page));
+      if (std::ranges::any_of(rows, [&](const RevocationRow& row) { return row.at >= since; })) return true;
+      if (rows.size() < page) break;
+      after = rows.back().serial;
+    }
+  }
+  return false;
 }
 
 Result<CrlRow> List::held() {
@@ -144,6 +163,14 @@ Error List::lack(Error why) {
 Status List::tend(Call& call) {
   const std::lock_guard lock(making_);
   const Time now = host_.clock().now();
+  // Not before the others have been adopted, too: that takes longer than a client wants to wait.
+  if (current() && !read_back_) {
+    if (options_.on_revoke && is_told()) {
+      HANAPER_TRY(const bool lacking, may_lack_some());
+      if (lacking) touch();
+    }
+    read_back_ = true;
+  }
   if (!current() || now < looked_ || now - looked_ >= between_looks) {
     looked_ = now;
     Status adopted = adopt();
@@ -194,7 +221,7 @@ Status List::plan(Order& order) const {
 }
 
 Result<CrlRow> List::make_locked(Call& call) {
-  touched_ = false;
+  const std::int64_t touched = touched_at_.exchange(0);
   Order order{.issuer = issuer_, .of = place_.of, .scope = place_.scope};
   auto made = [&]() -> Result<CrlRow> {
     // Before anything is read: whoever was faster would have more on a CRL with a lower number.
@@ -211,6 +238,7 @@ Result<CrlRow> List::make_locked(Call& call) {
   }
   const std::lock_guard lock(mutex_);
   if (made) {
+    read_back_ = true;
     health_ = {};
     made_.add();
     entries_.set(static_cast<std::int64_t>(made->entries));
@@ -220,7 +248,9 @@ Result<CrlRow> List::make_locked(Call& call) {
                                   {"until", time_text(made->next_update)}});
     return made;
   }
-  touched_ = true;
+  // It is due however long ago that was, unless another came meanwhile.
+  std::int64_t nothing = 0;
+  touched_at_.compare_exchange_strong(nothing, std::max<std::int64_t>(touched, 1));
   if (made.error().code == Code::conflict) return made;
   failed_.add();
   const auto served = current();

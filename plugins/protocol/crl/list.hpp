@@ -43,10 +43,7 @@ class List {
   std::shared_ptr<const Published> current() const { return current_.load(); }
 
   // [any] A revocation belongs into the next one.
-  void touch() {
-    touched_at_ = host_.clock().now().time_since_epoch().count();
-    touched_ = true;
-  }
+  void touch() { touched_at_ = host_.clock().now().time_since_epoch().count(); }
 
   // [worker] The same as octets. not_found when there is none yet; unsupported when it is larger than
   // `limit`; unavailable.
@@ -71,6 +68,8 @@ class List {
   std::uint32_t shard() const { return shard_; }
   bool is_delta() const { return complete_ != nullptr; }
   const std::string& path() const { return place_.path; }
+  // Whether revocations make it due: the deltas, where there are any.
+  bool is_told() const { return is_delta() == (options_.delta.count() > 0); }
 
  private:
   Error lack(Error why);
@@ -82,6 +81,7 @@ class List {
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
   bool is_due(Time now) const;
+  Result<bool> may_lack_some() const;
   Status plan(Order& order) const;
 
   const Options& options_;
@@ -93,14 +93,14 @@ class List {
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
-  Collection& parts_;  // what nodes give each other
-  std::atomic<bool> touched_{false};
-  std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970
+  Collection& parts_;                        // what nodes give each other
+  std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;
   std::mutex own_making_;
-  std::mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
-  Time not_before_{};   // guarded by making_: after a failure
-  Time looked_{};       // guarded by making_: for what other nodes have made
+  std::mutex& making_;      // one for a list and its deltas, whose numbers are one sequence
+  Time not_before_{};       // guarded by making_: after a failure
+  Time looked_{};           // guarded by making_: for what other nodes have made
+  bool read_back_ = false;  // guarded by making_: for revocations of before the start
   mutable std::mutex mutex_;
   Status health_;  // guarded by mutex_: what was wrong when one was made last
 };

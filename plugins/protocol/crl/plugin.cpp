@@ -92,9 +92,7 @@ Status Crl::configure(const Settings& settings, Host& host) {
   for (StatusAuthority* authority : authorities_)
     authority->watch([this, authority](const RevocationRow& row) {
       for (List& list : lists_)
-        if (list.is_of(*authority) && list.shard() == row.shard &&
-            list.is_delta() == (options_.delta.count() > 0))
-          list.touch();
+        if (list.is_of(*authority) && list.shard() == row.shard && list.is_told()) list.touch();
     });
   return {};
 }
