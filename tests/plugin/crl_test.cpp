@@ -1,8 +1,12 @@
 #include "crl_support.hpp"
 
+#include <spool.hpp>
+
 #include <openssl/pem.h>
 
 #include <unistd.h>
+
+#include <fstream>
 
 namespace hanaper::test {
 namespace {
@@ -76,6 +80,30 @@ TEST_F(Crl, IsRightForEveryKindOfKey) {
     EXPECT_EQ(X509_CRL_verify(crl.get(), X509_get0_pubkey(issuer.get())), 1) << to_string(spec);
     EXPECT_EQ(entries(crl.get()).size(), 1u);
   }
+}
+
+// What Ed25519 signs would be in memory as a whole.
+TEST_F(Crl, IsSignedFromItsFile) {
+  auto spool = crl::Spool::create(folder_ + "/spool");
+  ASSERT_TRUE(spool) << spool.error().detail;
+  Bytes all(300'000);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
+  for (std::size_t at = 0; at < all.size(); at += 1000)
+    ASSERT_TRUE(spool->append(ByteView(all).subspan(at, 1000)));
+  const auto mapped = [&] {
+    int count = 0;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) count += line.ends_with("/spool") ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(mapped(), 0);
+  const auto same = spool->map(100, [&](ByteView octets) -> Result<bool> {
+    EXPECT_EQ(mapped(), 1);
+    return equal(octets, ByteView(all).subspan(100));
+  });
+  ASSERT_TRUE(same);
+  EXPECT_TRUE(*same);
+  EXPECT_EQ(mapped(), 0);
 }
 
 TEST_F(Crl, ReadsMoreThanOnePage) {

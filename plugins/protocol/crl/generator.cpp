@@ -225,8 +225,7 @@ Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& fra
   if (hash) hasher.emplace(*hash);
   HANAPER_CHECK(write_tbs(file, lead, frame, entries, hasher ? &*hasher : nullptr));
   if (hasher) return order.issuer.sign_crl(ticket, hasher->finish(), call);
-  HANAPER_TRY(const Bytes whole, file.read_all());
-  return order.issuer.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+  return file.map(lead, [&](ByteView tbs) { return order.issuer.sign_crl(ticket, tbs, call); });
 }
 
 Result<Entries> write_entries(const Order& order, const std::string& path, std::size_t beginning,
