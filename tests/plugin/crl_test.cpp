@@ -295,7 +295,8 @@ TEST_F(Crl, ThatIsLargeIsSentFromItsFileWhateverBecomesOfTheName) {
       ::pread(*reply.file->descriptor, sent.data(), sent.size(), static_cast<off_t>(reply.file->offset)),
       70000);
   EXPECT_TRUE(equal(sent, ByteView(der).subspan(10, 70000)));
-  const auto pem = published->pem();
+  const Asked whole(Method::get, "/issuing.crl.pem");
+  const auto pem = published->answer_pem(whole.request, host_.manual_clock.now());
   ASSERT_TRUE(pem) << pem.error().detail;
   std::string text(static_cast<std::size_t>(pem->file->size), '\0');
   ASSERT_EQ(::pread(*pem->file->descriptor, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
@@ -304,7 +305,9 @@ TEST_F(Crl, ThatIsLargeIsSentFromItsFileWhateverBecomesOfTheName) {
   BIO_free(bio);
   ASSERT_TRUE(read_back);
   EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(read_back.get())), entries);
-  EXPECT_EQ(published->pem()->file->descriptor, pem->file->descriptor) << "made once";
+  EXPECT_EQ(published->answer_pem(whole.request, host_.manual_clock.now())->file->descriptor,
+            pem->file->descriptor)
+      << "made once";
 }
 
 }  // namespace

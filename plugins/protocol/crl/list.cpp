@@ -52,16 +52,31 @@ bool List::adds_to_served(const CrlRow& row) const {
   return served && served->row().number >= row.base;
 }
 
+// Whether no other of that second was made before it, which clients may have.
+bool List::is_alone(const CrlRow& row) const {
+  constexpr std::uint32_t enough = 100;
+  const auto second = [](const CrlRow& any) {
+    return std::chrono::floor<std::chrono::seconds>(any.this_update);
+  };
+  const auto rows = issuer_.crls(shard_, enough);
+  if (!rows || rows->empty()) return false;
+  if (std::ranges::any_of(*rows, [&](const CrlRow& other) {
+        return other.number < row.number && second(other) == second(row);
+      }))
+    return false;
+  return rows->back().number < row.number || rows->size() < enough;
+}
+
 Status List::adopt() {
   HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
   if (served && served->row().number == row.number) return {};
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
-  auto found = Published::open(place_.path, row);
+  auto found = Published::open(place_.path, row, is_alone(row));
   if (!found) {
     HANAPER_CHECK(fetch(row));
-    found = Published::open(place_.path, row);
+    found = Published::open(place_.path, row, is_alone(row));
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
@@ -230,7 +245,7 @@ Result<CrlRow> List::make_locked(Call& call) {
     return generate(order, place_.path, call);
   }();
   if (made) {
-    if (auto opened = Published::open(place_.path, *made); !opened)
+    if (auto opened = Published::open(place_.path, *made, is_alone(*made)); !opened)
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);

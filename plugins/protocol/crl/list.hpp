@@ -77,6 +77,7 @@ class List {
   // The newest that was completed, from disk or from the node that made it.
   Status adopt();
   bool adds_to_served(const CrlRow& row) const;
+  bool is_alone(const CrlRow& row) const;
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;

@@ -187,7 +187,7 @@ Response Crl::handle(const Request& request, Call&) {
   if (!served) return plain(503, "the CRL has not been made yet\n").with("Retry-After", "2");
   served_->add();
   if (!pem) return served->answer(request, host_->clock().now());
-  auto made = served->pem();
+  auto made = served->answer_pem(request, host_->clock().now());
   if (made) return *std::move(made);
   host_->log().warning("no CRL as PEM", {{"error", made.error().detail}});
   return plain(503, "the CRL cannot be written as PEM now\n").with("Retry-After", "60");
