@@ -4,6 +4,7 @@
 #include "terminal.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -301,12 +302,24 @@ const json::Value& chosen(const json::Value& rows, const Arguments& arguments) {
   fail(not_found("there is no such CRL; hanaper crl list shows those there are"));
 }
 
-int download(const Arguments& arguments, const json::Value& rows) {
-  const json::Value& row = chosen(rows, arguments);
-  const std::string path(row.text_at("path"));
-  auto der = files::read(path, std::size_t{4} * 1024 * 1024 * 1024);
-  if (!der) fail(der.error());
-  const std::string text = arguments.has("--pem") ? pem::encode("X509 CRL", as_bytes(*der)) : *std::move(der);
+// The CRL that was listed, or the next where that has just taken its place.
+std::string listed(Session& session, json::Value rows) {
+  for (int left = 3;; --left) {
+    const json::Value& row = chosen(rows, session.arguments());
+    const std::string path(row.text_at("path"));
+    auto der = files::read(path, std::size_t{4} * 1024 * 1024 * 1024);
+    if (!der) fail(der.error());
+    if (to_hex(crypto::sha256(as_bytes(*der))) == row.text_at("sha256")) return *std::move(der);
+    if (left == 0)
+      fail(unavailable(path + ": is not the CRL that is served; hanaper crl generate makes another"));
+    rows = ask_crl(session, "list");
+  }
+}
+
+int download(Session& session, const json::Value& rows) {
+  const Arguments& arguments = session.arguments();
+  std::string der = listed(session, rows);
+  const std::string text = arguments.has("--pem") ? pem::encode("X509 CRL", as_bytes(der)) : std::move(der);
   if (!arguments.has("--out")) {
     std::cout << text << std::flush;
     return 0;
@@ -328,7 +341,7 @@ int run_crl(Session& session) {
   const json::Value rows = ask_crl(session, verb == "generate" ? "generate" : "list");
   if (arguments.positional.size() == 2 && rows.array()->empty())
     fail(not_found("no CRL of an authority \"" + arguments.positional[1] + "\""));
-  if (verb == "download") return download(arguments, rows);
+  if (verb == "download") return download(session, rows);
   if (verb == "show") {
     print_json(chosen(rows, arguments));
     return 0;

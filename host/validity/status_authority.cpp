@@ -56,6 +56,11 @@ Result<std::vector<CrlRow>> NodeAuthority::crls(std::uint32_t shard, std::uint32
   return means_->storage.ledger().crls(id(), shard, limit);
 }
 
+Result<CrlRow> NodeAuthority::newest_crl(std::uint32_t shard, bool delta) {
+  HANAPER_CHECK(attached());
+  return means_->storage.ledger().newest_crl(id(), shard, delta);
+}
+
 void NodeAuthority::watch(Watcher watcher) {
   feed_.subscribe([this, watcher = std::move(watcher)](const RevocationRow& row) {
     if (row.authority == id()) watcher(row);
@@ -67,15 +72,27 @@ Result<std::shared_ptr<Responder>> NodeAuthority::responder(std::optional<KeyTyp
   return responders_->find(delegate, call);
 }
 
+Result<Fence> NodeAuthority::lease(std::uint32_t shard) {
+  Fence fence{"crl:" + name_ + ":" + std::to_string(shard), 0};
+  HANAPER_TRY(fence.epoch, means_->storage.leases().acquire(fence.lease, means_->node, lease_time));
+  return fence;
+}
+
+Result<std::uint64_t> NodeAuthority::claim_crl(std::uint32_t shard) {
+  HANAPER_CHECK(attached());
+  HANAPER_CHECK(lease(shard));
+  // RFC 5280 5.2.3: complete CRLs and deltas "share one numbering sequence".
+  HANAPER_TRY(const std::vector<CrlRow> last, crls(shard, 1));
+  return last.empty() ? 1 : last.front().number + 1;
+}
+
 Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
   HANAPER_CHECK(attached());
   row.authority = id();
-  CrlTicket ticket{row, {"crl:" + name_ + ":" + std::to_string(row.shard), 0}};
-  HANAPER_TRY(ticket.fence.epoch,
-              means_->storage.leases().acquire(ticket.fence.lease, means_->node, lease_time));
-  // RFC 5280 5.2.3: complete CRLs and deltas "share one numbering sequence".
-  HANAPER_TRY(const std::vector<CrlRow> last, crls(row.shard, 1));
-  ticket.row.number = last.empty() ? 1 : last.front().number + 1;
+  CrlTicket ticket{row, {}};
+  // Reading what is on it may have taken longer than the lease: then another may have got it, and with it
+  // the number.
+  HANAPER_TRY(ticket.fence, lease(row.shard));
   Write write;
   write.fence = ticket.fence;
   write.crl = ticket.row;

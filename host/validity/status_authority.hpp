@@ -30,10 +30,12 @@ class NodeAuthority final : public StatusAuthority {
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
+  Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
   void watch(Watcher watcher) override;
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
 
   SignatureScheme crl_scheme() const override { return authority_->scheme(); }
+  Result<std::uint64_t> claim_crl(std::uint32_t shard) override;
   Result<CrlTicket> begin_crl(CrlRow row, Call& call) override;
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
@@ -43,6 +45,8 @@ class NodeAuthority final : public StatusAuthority {
 
  private:
   Status attached() const;
+  // The right to make CRLs of that shard, for another while.
+  Result<Fence> lease(std::uint32_t shard);
 
   const std::string name_;
   ChangeFeed& feed_;

@@ -1,7 +1,9 @@
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <map>
 
 namespace hanaper {
 namespace {
@@ -19,6 +21,32 @@ Parts split(Time time) {
 
 void put(std::string& text, std::size_t at, std::size_t digits, std::int64_t number) {
   for (std::size_t i = digits; i-- > 0; number /= 10) text[at + i] = static_cast<char>('0' + number % 10);
+}
+
+constexpr std::string_view months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+// What is written at the places of Y, D, h, m and s in `form`, by letter, and of NNN, which is a month;
+// nothing where it is written otherwise.
+std::optional<std::map<char, int>> read_date(std::string_view text, std::string_view form) {
+  std::map<char, int> read;
+  if (text.size() != form.size()) return std::nullopt;
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const char place = form[i], c = text[i];
+    if (place == 'N') {
+      const auto* month = std::ranges::find(months, text.substr(i, 3));
+      if (month == std::end(months)) return std::nullopt;
+      read[place] = static_cast<int>(month - months) + 1;
+      i += 2;
+    } else if (std::string_view("YDhms").find(place) == std::string_view::npos) {
+      if (c != place) return std::nullopt;
+    } else {
+      // A day of one digit has a space before it.
+      if ((c < '0' || c > '9') && !(place == 'D' && c == ' ' && !read.contains('D'))) return std::nullopt;
+      read[place] = read[place] * 10 + (c == ' ' ? 0 : c - '0');
+    }
+  }
+  return read;
 }
 
 std::string rfc3339(Time time, bool milliseconds) {
@@ -76,8 +104,6 @@ std::string time_text_ms(Time time) { return rfc3339(time, true); }
 
 std::string http_date(Time time) {
   constexpr std::string_view days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::string_view months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const Parts parts = split(time);
   std::string text = "Xxx, 00 Xxx 0000 00:00:00 GMT";
   text.replace(0, 3, days[parts.weekday.c_encoding()]);
@@ -88,6 +114,28 @@ std::string http_date(Time time) {
   put(text, 20, 2, parts.clock.minutes().count());
   put(text, 23, 2, parts.clock.seconds().count());
   return text;
+}
+
+Result<Time> parse_http_date(std::string_view text, Time now) {
+  constexpr std::string_view two_digits = ", DD-NNN-YY hh:mm:ss GMT";
+  const std::string_view behind_day = text.substr(std::min(text.find_first_of(", "), text.size()));
+  for (std::string_view form : {std::string_view(", DD NNN YYYY hh:mm:ss GMT"), two_digits,
+                                std::string_view(" NNN DD hh:mm:ss YYYY")}) {
+    auto read = read_date(behind_day, form);
+    if (!read) continue;
+    int year = (*read)['Y'];
+    if (form == two_digits) {
+      const int latest = static_cast<int>(split(now).date.year()) + 50;
+      year += (latest - year) / 100 * 100;
+    }
+    const std::chrono::year_month_day date{std::chrono::year{year},
+                                           std::chrono::month{static_cast<unsigned>((*read)['N'])},
+                                           std::chrono::day{static_cast<unsigned>((*read)['D'])}};
+    if (!date.ok() || (*read)['h'] > 23 || (*read)['m'] > 59 || (*read)['s'] > 60) break;
+    return Time{std::chrono::sys_days{date} + std::chrono::hours{(*read)['h']} +
+                std::chrono::minutes{(*read)['m']} + std::chrono::seconds{(*read)['s']}};
+  }
+  return malformed("\"" + std::string(text.substr(0, 64)) + "\" is no HTTP date");
 }
 
 Result<Time> parse_time_text(std::string_view text) {

@@ -159,12 +159,19 @@ Result<std::vector<CertificateRow>> FakeAuthority::search(CertificateQuery query
 Result<std::vector<RevocationRow>> FakeAuthority::revocations(std::uint32_t shard, const Serial& after,
                                                               std::uint32_t limit) {
   if (ledger_is_away) return unavailable("the ledger is away");
-  return storage_.revocations(id_, shard, after, limit);
+  auto rows = storage_.revocations(id_, shard, after, limit);
+  if (const auto told = std::exchange(read, {})) told();
+  return rows;
 }
 
 Result<std::vector<CrlRow>> FakeAuthority::crls(std::uint32_t shard, std::uint32_t limit) {
   if (ledger_is_away) return unavailable("the ledger is away");
   return storage_.crls(id_, shard, limit);
+}
+
+Result<CrlRow> FakeAuthority::newest_crl(std::uint32_t shard, bool delta) {
+  if (ledger_is_away) return unavailable("the ledger is away");
+  return storage_.newest_crl(id_, shard, delta);
 }
 
 Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyType> delegate, Call&) {
@@ -190,12 +197,22 @@ Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyTyp
 
 SignatureScheme FakeAuthority::crl_scheme() const { return x509::default_scheme(key_->spec()); }
 
+Result<Fence> FakeAuthority::lease(std::uint32_t shard) {
+  Fence fence{"crl:" + name_ + ":" + std::to_string(shard), 0};
+  HANAPER_TRY(fence.epoch, storage_.acquire(fence.lease, node, std::chrono::minutes{2}));
+  return fence;
+}
+
+Result<std::uint64_t> FakeAuthority::claim_crl(std::uint32_t shard) {
+  HANAPER_CHECK(lease(shard));
+  HANAPER_TRY(const std::vector<CrlRow> last, crls(shard, 1));
+  return last.empty() ? 1 : last.front().number + 1;
+}
+
 Result<CrlTicket> FakeAuthority::begin_crl(CrlRow row, Call&) {
   row.authority = id_;
-  CrlTicket ticket{row, {"crl:" + name_ + ":" + std::to_string(row.shard), 0}};
-  HANAPER_TRY(ticket.fence.epoch, storage_.acquire(ticket.fence.lease, node, std::chrono::minutes{2}));
-  HANAPER_TRY(const std::vector<CrlRow> last, crls(row.shard, 1));
-  ticket.row.number = last.empty() ? 1 : last.front().number + 1;
+  CrlTicket ticket{row, {}};
+  HANAPER_TRY(ticket.fence, lease(row.shard));
   Write write;
   write.fence = ticket.fence;
   write.crl = ticket.row;

@@ -187,6 +187,15 @@ Result<std::vector<CrlRow>> MemoryStorage::crls(AuthorityId authority, std::uint
   return rows;
 }
 
+Result<CrlRow> MemoryStorage::newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) {
+  const std::lock_guard lock(mutex_);
+  for (auto at = state_.crls.rbegin(); at != state_.crls.rend(); ++at)
+    if (std::get<0>(at->first) == authority && std::get<1>(at->first) == shard && at->second.hash &&
+        (at->second.base != 0) == delta)
+      return at->second;
+  return not_found("no such CRL has been made yet");
+}
+
 Result<std::vector<AuthorityRow>> MemoryStorage::authorities() {
   const std::lock_guard lock(mutex_);
   return state_.authorities;

@@ -48,11 +48,15 @@ class Authority final : public StatusAuthority {
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override {
     return fake_.crls(shard, limit);
   }
+  Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override {
+    return fake_.newest_crl(shard, delta);
+  }
   void watch(Watcher) override {}
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override {
     return fake_.responder(delegate, call);
   }
   SignatureScheme crl_scheme() const override { return fake_.crl_scheme(); }
+  Result<std::uint64_t> claim_crl(std::uint32_t shard) override { return fake_.claim_crl(shard); }
   Result<CrlTicket> begin_crl(CrlRow row, Call& call) override { return fake_.begin_crl(row, call); }
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override {
     return fake_.sign_crl(ticket, digest, call);
@@ -157,11 +161,11 @@ void bench_crl(std::size_t entries) {
   fill(storage, fake.id(), entries, now);
   Authority authority(fake, storage.ledger());
   const std::string folder = subject.folder(), path = folder + "/bench.crl";
-  const crl::Order order{.issuer = authority,
-                         .of = {&authority},
-                         .this_update = now,
-                         .next_update = now + std::chrono::days{4},
-                         .expired_before = now - std::chrono::days{400}};
+  crl::Order order{.issuer = authority,
+                   .of = {&authority},
+                   .this_update = now,
+                   .next_update = now + std::chrono::days{4},
+                   .expired_before = now - std::chrono::days{400}};
   std::vector<double> ours, theirs;
   const auto timed = [](std::vector<double>& list, const std::function<void()>& run) {
     const double start = bench::cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
@@ -174,6 +178,7 @@ void bench_crl(std::size_t entries) {
     const std::size_t before = (forget_peak(), peak_memory());
     timed(ours, [&] {
       Call call{"bench", std::chrono::steady_clock::now() + std::chrono::minutes{10}};
+      order.number = *authority.claim_crl(0);
       const auto made = crl::generate(order, path, call);
       if (!made) give_up(made.error().detail);
       row = *made;

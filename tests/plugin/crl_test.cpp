@@ -1,99 +1,17 @@
-#include "validity_support.hpp"
+#include "crl_support.hpp"
 
-#include <generator.hpp>
-#include <hanaper/toolkit/files.hpp>
-#include <list.hpp>
+#include <spool.hpp>
 
 #include <openssl/pem.h>
 
 #include <unistd.h>
 
-#include <filesystem>
-#include <map>
+#include <fstream>
 
 namespace hanaper::test {
 namespace {
 
-using Reason = RevocationReason;
-
-class Crl : public ::testing::Test {
- protected:
-  Crl() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hanaper-crl-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    options_ = {
-        .every = std::chrono::days{1}, .overlap = std::chrono::days{3}, .delta = std::chrono::hours{1}};
-    list_ = make_list(false);
-  }
-  ~Crl() override {
-    std::error_code ec;
-    std::filesystem::remove_all(folder_, ec);
-  }
-
-  std::unique_ptr<crl::List> make_list(bool delta, crl::List::Place place = {}, std::uint32_t shard = 0) {
-    if (place.path.empty()) place.path = folder_ + (delta ? "/delta.crl" : "/complete.crl");
-    return std::make_unique<crl::List>(options_, host_, authority_, shard, delta, place);
-  }
-
-  static CrlPointer read(const crl::List& list) {
-    const auto published = list.current();
-    if (!published) return nullptr;
-    const Bytes der = *published->der();
-    const unsigned char* data = der.data();
-    CrlPointer crl(d2i_X509_CRL(nullptr, &data, static_cast<long>(der.size())));
-    EXPECT_TRUE(crl);
-    EXPECT_EQ(data, der.data() + der.size()) << "octets follow the CRL";
-    return crl;
-  }
-
-  CrlPointer make(crl::List& list) {
-    Call call = fakes::test_call();
-    const auto made = list.make(call);
-    EXPECT_TRUE(made) << made.error().detail;
-    CrlPointer crl = read(list);
-    const X509Pointer issuer = read_certificate(authority_.certificate());
-    EXPECT_EQ(X509_CRL_verify(crl.get(), X509_get0_pubkey(issuer.get())), 1);
-    EXPECT_EQ(X509_NAME_cmp(X509_CRL_get_issuer(crl.get()), X509_get_subject_name(issuer.get())), 0);
-    return crl;
-  }
-
-  // Serial number to reason; -1 for an entry without.
-  static std::map<std::string, int> entries(X509_CRL* crl) {
-    std::map<std::string, int> all;
-    const auto* list = X509_CRL_get_REVOKED(crl);
-    for (int i = 0; i < sk_X509_REVOKED_num(list); ++i) {
-      X509_REVOKED* entry = sk_X509_REVOKED_value(list, i);
-      const ASN1_INTEGER* serial = X509_REVOKED_get0_serialNumber(entry);
-      int critical = 0;
-      auto* reason =
-          static_cast<ASN1_ENUMERATED*>(X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, &critical, nullptr));
-      all[to_hex({ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))})] =
-          reason ? static_cast<int>(ASN1_ENUMERATED_get(reason)) : -1;
-      ASN1_ENUMERATED_free(reason);
-    }
-    return all;
-  }
-
-  static std::int64_t integer_of(X509_CRL* crl, int nid) {
-    int critical = 0;
-    auto* value = static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, nid, &critical, nullptr));
-    const std::int64_t number = value ? ASN1_INTEGER_get(value) : -1;
-    ASN1_INTEGER_free(value);
-    return number;
-  }
-
-  void tend(crl::List& list) {
-    Call call = fakes::test_call();
-    const Status tended = list.tend(call);
-    EXPECT_TRUE(tended) << tended.error().detail;
-  }
-
-  std::string folder_;
-  fakes::FakeHost host_;
-  fakes::FakeAuthority& authority_ = host_.authority("issuing");
-  crl::Options options_;
-  std::unique_ptr<crl::List> list_;
-};
+class Crl : public CrlFixture {};
 
 TEST_F(Crl, OfNothingHasNoListAtAll) {
   const CrlPointer crl = make(*list_);
@@ -152,7 +70,8 @@ TEST_F(Crl, IsRightForEveryKindOfKey) {
     fakes::FakeAuthority authority(host_.memory_storage, host_.manual_clock, id++, to_string(spec), spec);
     const Serial serial = authority.add(10);
     authority.revoke(serial, Reason::superseded);
-    crl::List list(options_, host_, authority, 0, false, {folder_ + "/" + to_string(spec) + ".crl", "", ""});
+    crl::List list(options_, host_, authority, 0, nullptr,
+                   {folder_ + "/" + to_string(spec) + ".crl", "", ""});
     Call call = fakes::test_call();
     const auto made = list.make(call);
     ASSERT_TRUE(made) << made.error().detail;
@@ -161,6 +80,30 @@ TEST_F(Crl, IsRightForEveryKindOfKey) {
     EXPECT_EQ(X509_CRL_verify(crl.get(), X509_get0_pubkey(issuer.get())), 1) << to_string(spec);
     EXPECT_EQ(entries(crl.get()).size(), 1u);
   }
+}
+
+// What Ed25519 signs would be in memory as a whole.
+TEST_F(Crl, IsSignedFromItsFile) {
+  auto spool = crl::Spool::create(folder_ + "/spool");
+  ASSERT_TRUE(spool) << spool.error().detail;
+  Bytes all(300'000);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
+  for (std::size_t at = 0; at < all.size(); at += 1000)
+    ASSERT_TRUE(spool->append(ByteView(all).subspan(at, 1000)));
+  const auto mapped = [&] {
+    int count = 0;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) count += line.ends_with("/spool") ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(mapped(), 0);
+  const auto same = spool->map(100, [&](ByteView octets) -> Result<bool> {
+    EXPECT_EQ(mapped(), 1);
+    return equal(octets, ByteView(all).subspan(100));
+  });
+  ASSERT_TRUE(same);
+  EXPECT_TRUE(*same);
+  EXPECT_EQ(mapped(), 0);
 }
 
 TEST_F(Crl, ReadsMoreThanOnePage) {
@@ -181,46 +124,6 @@ TEST_F(Crl, SpendsANewNumberOnEach) {
   authority_.key_is_away = false;
   EXPECT_EQ(integer_of(make(*list_).get(), NID_crl_number), 5) << "a number is never used again";
   EXPECT_TRUE(list_->health());
-}
-
-TEST_F(Crl, LeavesItToTheNodeThatHasTheRight) {
-  Call call = fakes::test_call();
-  ASSERT_TRUE(list_->make(call));
-  authority_.node = "another";
-  const auto refused = list_->make(call);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::conflict);
-  EXPECT_TRUE(list_->health()) << "that is how it should be";
-}
-
-TEST_F(Crl, GoesToTheOtherNodes) {
-  authority_.revoke(authority_.add(10), Reason::superseded);
-  tend(*list_);
-  authority_.node = "another";
-  const auto theirs = make_list(false, {folder_ + "/theirs.crl", "", ""});
-  tend(*theirs);
-  ASSERT_TRUE(theirs->current());
-  EXPECT_EQ(theirs->current()->row().number, 1u);
-  EXPECT_EQ(entries(read(*theirs).get()).size(), 1u);
-  // A revocation that both hear of is made known by the one that has the right, and by the other after it.
-  host_.manual_clock.advance(std::chrono::seconds{10});
-  authority_.revoke(authority_.add(11), Reason::superseded);
-  theirs->touch();
-  tend(*theirs);
-  EXPECT_EQ(theirs->current()->row().number, 1u);
-  host_.manual_clock.advance(std::chrono::seconds{1});
-  authority_.node = "test";
-  list_->touch();
-  tend(*list_);
-  authority_.node = "another";
-  host_.manual_clock.advance(std::chrono::seconds{1});
-  tend(*theirs);
-  EXPECT_EQ(theirs->current()->row().number, 2u);
-  EXPECT_EQ(entries(read(*theirs).get()).size(), 2u);
-  // And when the other is gone for good, so is its right.
-  host_.manual_clock.advance(std::chrono::days{1});
-  tend(*theirs);
-  EXPECT_EQ(theirs->current()->row().number, 3u);
 }
 
 TEST_F(Crl, DropsWhatHasExpiredAfterOneMore) {
@@ -245,9 +148,9 @@ TEST_F(Crl, AndItsDeltaTellTheSameAsAWholeOne) {
   authority_.revoke(held, Reason::certificate_hold);
   crl::List::Place place{folder_ + "/complete.crl", "http://pki.example.test/a.crl",
                          "http://pki.example.test/a-delta.crl"};
-  const auto list = make_list(false, place);
+  list_ = make_list(false, place);
   const auto delta = make_list(true, {folder_ + "/delta.crl", "http://pki.example.test/a.crl", ""});
-  const CrlPointer base = make(*list);
+  const CrlPointer base = make(*list_);
   EXPECT_GE(X509_CRL_get_ext_by_NID(base.get(), NID_freshest_crl, -1), 0);
   host_.manual_clock.advance(std::chrono::minutes{30});
   authority_.revoke(held, Reason::remove_from_crl);
@@ -259,8 +162,22 @@ TEST_F(Crl, AndItsDeltaTellTheSameAsAWholeOne) {
   const auto changes = entries(change.get());
   EXPECT_EQ(changes.at(held.hex()), 8);
   EXPECT_EQ(changes.at(late.hex()), 1);
-  const CrlPointer whole = make(*list);
+  const CrlPointer whole = make(*list_);
   EXPECT_EQ(entries(whole.get()), (std::map<std::string, int>{{early.hex(), 4}, {late.hex(), 1}}));
+}
+
+TEST_F(Crl, OfChangesIsMadeHoweverManyThereAreSinceTheWholeOne) {
+  make(*list_);
+  const auto delta = make_list(true);
+  for (int i = 0; i < 1010; ++i) {
+    CrlRow row;
+    row.number = *authority_.claim_crl(0);
+    row.base = 1;
+    row.this_update = host_.manual_clock.now();
+    Call call = fakes::test_call();
+    ASSERT_TRUE(authority_.begin_crl(row, call));
+  }
+  EXPECT_EQ(integer_of(make(*delta).get(), NID_delta_crl), 1);
 }
 
 TEST_F(Crl, OfAShardNamesItsPlaceAndHasOnlyItsOwn) {
@@ -280,43 +197,6 @@ TEST_F(Crl, OfAShardNamesItsPlaceAndHasOnlyItsOwn) {
   EXPECT_EQ(as_text({name->d.ia5->data, static_cast<std::size_t>(name->d.ia5->length)}), url);
   EXPECT_LE(point->onlyattr, 0);
   ISSUING_DIST_POINT_free(point);
-}
-
-TEST_F(Crl, IsMadeWhenItIsTimeAndSoonAfterARevocation) {
-  tend(*list_);
-  ASSERT_TRUE(list_->current());
-  EXPECT_EQ(list_->current()->row().number, 1u);
-  host_.manual_clock.advance(std::chrono::hours{23});
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 1u);
-  list_->touch();
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 2u);
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 2u) << "once is enough";
-  list_->touch();
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 2u) << "those that come together wait for each other";
-  host_.manual_clock.advance(std::chrono::seconds{1});
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 3u);
-  host_.manual_clock.advance(std::chrono::hours{24});
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 4u);
-}
-
-TEST_F(Crl, IsFoundAgainAfterARestartAndPutBackWhenItWasLost) {
-  tend(*list_);
-  list_ = make_list(false);
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 1u);
-  list_ = make_list(false);
-  std::filesystem::resize_file(folder_ + "/complete.crl", 100);
-  tend(*list_);
-  EXPECT_EQ(list_->current()->row().number, 1u);
-  EXPECT_TRUE(read(*list_));
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/complete.crl.new"));
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/complete.crl.entries"));
 }
 
 TEST_F(Crl, OfOthersNamesWhoIssuedEachCertificate) {
@@ -415,7 +295,8 @@ TEST_F(Crl, ThatIsLargeIsSentFromItsFileWhateverBecomesOfTheName) {
       ::pread(*reply.file->descriptor, sent.data(), sent.size(), static_cast<off_t>(reply.file->offset)),
       70000);
   EXPECT_TRUE(equal(sent, ByteView(der).subspan(10, 70000)));
-  const auto pem = published->pem();
+  const Asked whole(Method::get, "/issuing.crl.pem");
+  const auto pem = published->answer_pem(whole.request, host_.manual_clock.now());
   ASSERT_TRUE(pem) << pem.error().detail;
   std::string text(static_cast<std::size_t>(pem->file->size), '\0');
   ASSERT_EQ(::pread(*pem->file->descriptor, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
@@ -424,67 +305,9 @@ TEST_F(Crl, ThatIsLargeIsSentFromItsFileWhateverBecomesOfTheName) {
   BIO_free(bio);
   ASSERT_TRUE(read_back);
   EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(read_back.get())), entries);
-  EXPECT_EQ(published->pem()->file->descriptor, pem->file->descriptor) << "made once";
-}
-
-struct RangeCase {
-  const char* name;
-  const char* range;
-  int status;
-  std::size_t first, size;  // of what is sent; size 0: all
-};
-
-TEST_F(Crl, AnswersRangesAndConditions) {
-  make(*list_);
-  const auto published = list_->current();
-  const Bytes der = *published->der();
-  const std::size_t size = der.size();
-  const RangeCase cases[] = {
-      {"None", "", 200, 0, size},
-      {"TheFirstOctets", "bytes=0-9", 206, 0, 10},
-      {"FromTheMiddle", "bytes=100-", 206, 100, size - 100},
-      {"TheLastOctets", "bytes=-5", 206, size - 5, 5},
-      {"MoreThanThereIs", "bytes=-100000", 206, 0, size},
-      {"BeyondTheEnd", "bytes=90000-", 416, 0, 0},
-      {"NothingFromTheEnd", "bytes=-0", 416, 0, 0},
-      {"UpToBeyondTheEnd", "bytes=0-90000", 206, 0, size},
-      {"Several", "bytes=0-1,4-5", 200, 0, size},
-      {"AnotherUnit", "lines=0-1", 200, 0, size},
-      {"Backwards", "bytes=5-2", 200, 0, size},
-      {"NoNumbers", "bytes=a-b", 200, 0, size},
-      {"NoDash", "bytes=5", 200, 0, size},
-  };
-  for (const RangeCase& test : cases) {
-    const Asked asked(Method::get, "/issuing.crl", {}, {{"Range", test.range}});
-    const auto answer = published->answer(asked.request, host_.manual_clock.now());
-    EXPECT_EQ(answer.status, test.status) << test.name;
-    EXPECT_EQ(answer.file.has_value(), test.size > 0) << test.name;
-    KeptReply reply;
-    published->send(answer, reply);
-    EXPECT_EQ(reply.body, as_text(ByteView(der).subspan(test.first, test.size))) << test.name;
-    EXPECT_NE(reply.head.find("Content-Length: " + std::to_string(test.size) + "\r\n"), std::string::npos)
-        << test.name;
-  }
-  const auto plain = published->answer(Asked(Method::get, "/").request, host_.manual_clock.now());
-  std::map<std::string, std::string> headers;
-  for (const Header& header : plain.headers) headers[header.name] = header.value;
-  EXPECT_EQ(headers["Content-Type"], "application/pkix-crl");
-  EXPECT_EQ(headers["Cache-Control"], "public, max-age=345600");
-  EXPECT_EQ(headers["Last-Modified"], "Sat, 21 Nov 2026 00:00:00 GMT");
-  EXPECT_EQ(headers["Expires"], "Wed, 25 Nov 2026 00:00:00 GMT");
-  const std::string etag = headers["ETag"], other = "\"other\"", list = "\"x\", W/" + etag;
-  const auto status = [&](std::vector<HeaderView> fields) {
-    return published->answer(Asked(Method::get, "/", {}, std::move(fields)).request, host_.manual_clock.now())
-        .status;
-  };
-  EXPECT_EQ(status({{"If-None-Match", etag}}), 304);
-  EXPECT_EQ(status({{"If-None-Match", list}}), 304);
-  EXPECT_EQ(status({{"If-None-Match", "*"}}), 304);
-  EXPECT_EQ(status({{"If-None-Match", other}}), 200);
-  EXPECT_EQ(status({{"If-Modified-Since", headers["Last-Modified"]}}), 304);
-  EXPECT_EQ(status({{"If-None-Match", other}, {"If-Modified-Since", headers["Last-Modified"]}}), 200);
-  EXPECT_EQ(status({{"If-Range", etag}, {"Range", "bytes=0-1"}}), 206);
-  EXPECT_EQ(status({{"If-Range", other}, {"Range", "bytes=0-1"}}), 200);
+  EXPECT_EQ(published->answer_pem(whole.request, host_.manual_clock.now())->file->descriptor,
+            pem->file->descriptor)
+      << "made once";
 }
 
 }  // namespace

@@ -479,6 +479,7 @@ class OcspThatTells : public Ocsp {
   void store_crl(std::uint64_t base = 0) {
     Call call = fakes::test_call();
     CrlRow row;
+    row.number = *authority_.claim_crl(0);
     row.base = base;
     row.this_update = host_.manual_clock.now();
     row.next_update = row.this_update + std::chrono::days{4};

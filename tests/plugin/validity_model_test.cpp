@@ -42,12 +42,14 @@ class ValidityModel : public ::testing::TestWithParam<unsigned> {
   };
   void add_shard() {
     const auto number = static_cast<std::uint32_t>(shards_.size());
-    const auto list = [&](bool delta) {
+    const auto list = [&](crl::List* complete) {
       return std::make_unique<crl::List>(
-          options_, host_, authority_, number, delta,
-          crl::List::Place{folder_ + "/" + std::to_string(number) + (delta ? "d" : "c"), "", ""});
+          options_, host_, authority_, number, complete,
+          crl::List::Place{folder_ + "/" + std::to_string(number) + (complete ? "d" : "c"), "", ""});
     };
-    shards_.push_back({list(false), list(true)});
+    auto complete = list(nullptr);
+    auto delta = list(complete.get());
+    shards_.push_back({std::move(complete), std::move(delta)});
     make(*shards_.back().complete);
   }
 

@@ -31,6 +31,7 @@ class Pages final : public Ledger {
   Result<std::vector<RevocationRow>> revoked_since(std::string&, std::uint32_t) override { return none(); }
   Result<std::string> revocation_cursor() override { return none(); }
   Result<std::vector<CrlRow>> crls(AuthorityId, std::uint32_t, std::uint32_t) override { return none(); }
+  Result<CrlRow> newest_crl(AuthorityId, std::uint32_t, bool) override { return none(); }
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint&, std::uint32_t) override { return none(); }
   Result<std::vector<ExpiryChange>> expiries() override { return none(); }
   Result<WriterState> writer(std::string_view) override { return none(); }

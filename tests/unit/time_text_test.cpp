@@ -26,6 +26,22 @@ TEST(TimeText, ReadsRfc3339WithOffsetsAndFractions) {
     EXPECT_FALSE(parse_time_text(bad).has_value()) << bad;
 }
 
+TEST(TimeText, ReadsHttpDatesInAllForms) {
+  const Time now = sys_days{2026y / November / 21},
+             expected = sys_days{1994y / November / 6} + 8h + 49min + 37s;
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"})
+    EXPECT_EQ(*parse_http_date(text, now), expected) << text;
+  EXPECT_EQ(*parse_http_date("Saturday, 21-Nov-76 00:00:00 GMT", now), sys_days{2076y / November / 21});
+  EXPECT_EQ(*parse_http_date("Monday, 21-Nov-77 00:00:00 GMT", now), sys_days{1977y / November / 21});
+  EXPECT_EQ(*parse_http_date(http_date(now), now), now);
+  for (const char* bad : {"", "Sun", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
+                          "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT",
+                          "Sun, 06 Nvo 1994 08:49:37 GMT", "Sun, 0x Nov 1994 08:49:37 GMT", "784111777",
+                          "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT"})
+    EXPECT_FALSE(parse_http_date(bad, now)) << bad;
+}
+
 TEST(Durations, AreReadAndWrittenInTheLargestUnit) {
   EXPECT_EQ(*parse_duration("90d"), days{90});
   EXPECT_EQ(*parse_duration("500ms"), 500ms);

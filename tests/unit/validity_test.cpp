@@ -106,7 +106,29 @@ TEST_F(Validity, HasNothingToSayWithoutACertificate) {
   EXPECT_TRUE(waiting.certificate().empty());
   EXPECT_EQ(waiting.find(*Serial::from_text("01")).error().code, Code::unavailable);
   EXPECT_EQ(waiting.responder(KeyType::ec_p256, call).error().code, Code::unavailable);
+  EXPECT_EQ(waiting.claim_crl(0).error().code, Code::unavailable);
   EXPECT_EQ(waiting.begin_crl({}, call).error().code, Code::unavailable);
+}
+
+TEST_F(Validity, BeginsACrlWithTheClaimedNumberOrNotAtAll) {
+  Call call{"call", soon()};
+  validity::NodeAuthority other("issuing", feed_);
+  other.attach({storage_, writer_, clock_, log_, "other"}, authority_);
+  CrlRow row;
+  row.this_update = clock_.now();
+  row.number = *attached_.claim_crl(0);
+  EXPECT_EQ(row.number, 1u);
+  EXPECT_EQ(other.claim_crl(0).error().code, Code::conflict) << "another node has the right";
+  // It reads for so long that another node gets the right, makes one and dies.
+  clock_.advance(std::chrono::minutes{3});
+  CrlRow theirs = row;
+  theirs.number = *other.claim_crl(0);
+  ASSERT_TRUE(other.begin_crl(theirs, call));
+  clock_.advance(std::chrono::minutes{3});
+  EXPECT_EQ(attached_.begin_crl(row, call).error().code, Code::conflict) << "theirs may have more";
+  row.number = *attached_.claim_crl(0);
+  EXPECT_EQ(row.number, 2u);
+  EXPECT_TRUE(attached_.begin_crl(row, call));
 }
 
 TEST_F(Validity, TellsOfChangesMadeElsewhere) {

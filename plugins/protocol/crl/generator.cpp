@@ -225,8 +225,7 @@ Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& fra
   if (hash) hasher.emplace(*hash);
   HANAPER_CHECK(write_tbs(file, lead, frame, entries, hasher ? &*hasher : nullptr));
   if (hasher) return order.issuer.sign_crl(ticket, hasher->finish(), call);
-  HANAPER_TRY(const Bytes whole, file.read_all());
-  return order.issuer.sign_crl(ticket, ByteView(whole).subspan(lead), call);
+  return file.map(lead, [&](ByteView tbs) { return order.issuer.sign_crl(ticket, tbs, call); });
 }
 
 Result<Entries> write_entries(const Order& order, const std::string& path, std::size_t beginning,
@@ -246,6 +245,7 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   HANAPER_TRY(Entries entries, write_entries(order, path + ".entries", beginning.size(), count));
   CrlRow row;
   row.shard = order.shard;
+  row.number = order.number;
   row.base = order.base;
   row.this_update = order.this_update;
   row.next_update = order.next_update;

@@ -13,6 +13,7 @@ struct Order {
   StatusAuthority& issuer;           // who signs it
   std::vector<StatusAuthority*> of;  // whose certificates are on it; others than the issuer: indirect
   std::uint32_t shard = 0;
+  std::uint64_t number = 0;  // that was claimed before this order was drawn up
   Scope scope = Scope::any;
   std::uint64_t base = 0;  // of a delta: the number of the CRL it adds to
   Time changed_from{};     // of a delta: what has not changed since then is left out
@@ -26,7 +27,7 @@ struct Order {
 };
 
 // [worker] Leaves the signed CRL in `path`, replacing what is there at once or not at all. conflict when
-// another node makes this CRL; unavailable when ledger, key or disk is.
+// another node makes this CRL, or has made one meanwhile; unavailable when ledger, key or disk is.
 Result<CrlRow> generate(const Order& order, const std::string& path, Call& call);
 
 }  // namespace hanaper::crl

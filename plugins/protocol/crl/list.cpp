@@ -12,6 +12,7 @@ namespace {
 constexpr auto settle = std::chrono::seconds{1};
 constexpr auto after_failure = std::chrono::seconds{5};
 constexpr auto after_conflict = std::chrono::seconds{1};
+constexpr auto between_looks = std::chrono::seconds{1};
 // CRLs are given to other nodes as documents of that many octets; larger ones than the limit are not: that is
 // what shards are for.
 constexpr std::size_t part_size = 700'000;
@@ -25,47 +26,72 @@ Counter& counter(Host& host, const StatusAuthority& authority, const char* name,
 
 }  // namespace
 
-List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
+List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, List* complete,
            Place place)
     : options_(options),
       host_(host),
       issuer_(issuer),
       shard_(shard),
-      delta_(delta),
+      complete_(complete),
       place_(std::move(place)),
       made_(counter(host, issuer, "hanaper_crls_made_total", "CRLs made.")),
       failed_(counter(host, issuer, "hanaper_crls_failed_total", "CRLs that could not be made.")),
       entries_(host.metrics().gauge("hanaper_crl_entries", "Entries of the CRL that is served.",
                                     {{"authority", issuer.name()},
                                      {"shard", shard_name(shard)},
-                                     {"kind", delta ? "delta" : "complete"}})),
-      parts_(host.collection("lists")) {
+                                     {"kind", complete ? "delta" : "complete"}})),
+      parts_(host.collection("lists")),
+      making_(complete ? complete->making_ : own_making_) {
   if (place_.of.empty()) place_.of = {&issuer_};
 }
 
+// RFC 5280 5.2.4, of what may be combined: "The CRL number of the complete CRL is equal to or greater than
+// the BaseCRLNumber specified in the delta CRL."
+bool List::adds_to_served(const CrlRow& row) const {
+  const auto served = complete_->current();
+  return served && served->row().number >= row.base;
+}
+
+// Whether no other of that second was made before it, which clients may have.
+bool List::is_alone(const CrlRow& row) const {
+  constexpr std::uint32_t enough = 100;
+  const auto second = [](const CrlRow& any) {
+    return std::chrono::floor<std::chrono::seconds>(any.this_update);
+  };
+  const auto rows = issuer_.crls(shard_, enough);
+  if (!rows || rows->empty()) return false;
+  if (std::ranges::any_of(*rows, [&](const CrlRow& other) {
+        return other.number < row.number && second(other) == second(row);
+      }))
+    return false;
+  return rows->back().number < row.number || rows->size() < enough;
+}
+
 Status List::adopt() {
-  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 100));
-  for (const CrlRow& row : rows) {
-    if (!row.hash || (row.base != 0) != delta_) continue;
-    const auto served = current();
-    if (served && served->row().number == row.number) return {};
-    auto found = Published::open(place_.path, row);
-    if (!found) {
-      HANAPER_CHECK(fetch(row));
-      found = Published::open(place_.path, row);
-    }
-    if (!found) return std::move(found).error();
-    current_ = *std::move(found);
-    // What was revoked before is on it.
-    if (row.this_update > Time{std::chrono::milliseconds{touched_at_.load()}}) touched_ = false;
-    entries_.set(static_cast<std::int64_t>(row.entries));
-    return {};
+  HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
+  const auto served = current();
+  if (served && served->row().number == row.number) return {};
+  if (is_delta() && !adds_to_served(row))
+    return not_found("the newest delta adds to a CRL that this node does not have");
+  auto found = Published::open(place_.path, row, is_alone(row));
+  if (!found) {
+    HANAPER_CHECK(fetch(row));
+    found = Published::open(place_.path, row, is_alone(row));
   }
-  return not_found("no CRL has been made yet");
+  if (!found) return std::move(found).error();
+  current_ = *std::move(found);
+  // What was revoked before is on it.
+  std::int64_t touched = touched_at_;
+  if (row.this_update > Time{std::chrono::milliseconds{touched}})
+    touched_at_.compare_exchange_strong(touched, 0);
+  entries_.set(static_cast<std::int64_t>(row.entries));
+  const std::lock_guard lock(mutex_);
+  health_ = {};
+  return {};
 }
 
 std::string List::part_key(std::size_t part) const {
-  return issuer_.name() + "." + std::to_string(shard_) + (delta_ ? ".delta." : ".complete.") +
+  return issuer_.name() + "." + std::to_string(shard_) + (is_delta() ? ".delta." : ".complete.") +
          std::to_string(part);
 }
 
@@ -105,8 +131,8 @@ bool List::is_due(Time now) const {
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
-  if (touched_ && options_.on_revoke && now - made >= settle) return true;
-  return now - made >= (delta_ ? options_.delta : options_.every);
+  if (touched_at_ != 0 && options_.on_revoke && now - made >= settle) return true;
+  return now - made >= (is_delta() ? options_.delta : options_.every);
 }
 
 Result<Bytes> List::der(ByteCount limit) const {
@@ -117,17 +143,61 @@ Result<Bytes> List::der(ByteCount limit) const {
   return served->der();
 }
 
+// Whether there are revocations that the one that is served may lack, from before anybody told of them here:
+// who was told may have died before he made one.
+Result<bool> List::may_lack_some() const {
+  constexpr std::uint32_t page = 4096;
+  const Time since = current()->row().this_update - commit_slack;
+  for (StatusAuthority* authority : place_.of) {
+    Serial after;
+    for (;;) {
+      HANAPER_TRY(const std::vector<RevocationRow> rows, authority->revocations(shard_, after, page));
+      if (std::ranges::any_of(rows, [&](const RevocationRow& row) { return row.at >= since; })) return true;
+      if (rows.size() < page) break;
+      after = rows.back().serial;
+    }
+  }
+  return false;
+}
+
+Result<CrlRow> List::held() {
+  // Who makes one just now has looked for it before.
+  if (const std::unique_lock lock(making_, std::try_to_lock); lock && !current()) HANAPER_CHECK(adopt());
+  const auto served = current();
+  if (!served) return not_found("the CRL has not been made yet");
+  return served->row();
+}
+
+// While nothing is served.
+Error List::lack(Error why) {
+  const std::lock_guard lock(mutex_);
+  health_ = unavailable("there is no CRL of authority " + issuer_.name() + " here: " + why.detail);
+  return why;
+}
+
 Status List::tend(Call& call) {
   const std::lock_guard lock(making_);
-  if (!current())
-    if (Status adopted = adopt(); !adopted && adopted.error().code == Code::unavailable) return adopted;
   const Time now = host_.clock().now();
+  // Not before the others have been adopted, too: that takes longer than a client wants to wait.
+  if (current() && !read_back_) {
+    if (options_.on_revoke && is_told()) {
+      HANAPER_TRY(const bool lacking, may_lack_some());
+      if (lacking) touch();
+    }
+    read_back_ = true;
+  }
+  if (!current() || now < looked_ || now - looked_ >= between_looks) {
+    looked_ = now;
+    Status adopted = adopt();
+    if (!adopted && !current() && adopted.error().code == Code::unavailable)
+      return lack(std::move(adopted).error());
+  }
   if (!is_due(now) || now < not_before_) return {};
   auto made = make_locked(call);
   if (made) return {};
   if (made.error().code == Code::conflict) {  // another node is at it, or was
     not_before_ = now + after_conflict;
-    static_cast<void>(adopt());
+    if (Status adopted = adopt(); !adopted && !current()) static_cast<void>(lack(std::move(adopted).error()));
     return {};
   }
   not_before_ = now + after_failure;
@@ -143,32 +213,39 @@ Status List::plan(Order& order) const {
   const Time now = host_.clock().now();
   order.shard = shard_;
   order.this_update = now;
-  order.next_update = now + (delta_ ? 2 * options_.delta : options_.every + options_.overlap);
+  order.next_update = now + (is_delta() ? 2 * options_.delta : options_.every + options_.overlap);
   order.distribution_point = place_.distribution_point;
   order.freshest = place_.freshest;
   order.issuer_url = place_.issuer_url;
-  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, 1000));
-  const auto complete =
-      std::ranges::find_if(rows, [](const CrlRow& row) { return row.hash && row.base == 0; });
+  if (is_delta()) {
+    // What this node serves, which need not be the newest that the ledger knows.
+    const auto base = complete_->current();
+    if (!base) return unavailable("there is no complete CRL yet that a delta could add to");
+    order.base = base->row().number;
+    order.changed_from = base->row().this_update - commit_slack;
+    if (!options_.keep_expired) order.expired_before = base->row().this_update;
+    return {};
+  }
+  if (options_.keep_expired) return {};
   // RFC 5280 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL
   // issued beyond the revoked certificate's validity period."
-  if (!options_.keep_expired) order.expired_before = complete == rows.end() ? Time{} : complete->this_update;
-  if (!delta_) return {};
-  if (complete == rows.end()) return unavailable("there is no complete CRL yet that a delta could add to");
-  order.base = complete->number;
-  order.changed_from = complete->this_update - commit_slack;
+  const auto last = issuer_.newest_crl(shard_, false);
+  if (!last && last.error().code != Code::not_found) return last.error();
+  order.expired_before = last ? last->this_update : Time{};
   return {};
 }
 
 Result<CrlRow> List::make_locked(Call& call) {
-  touched_ = false;
+  const std::int64_t touched = touched_at_.exchange(0);
   Order order{.issuer = issuer_, .of = place_.of, .scope = place_.scope};
   auto made = [&]() -> Result<CrlRow> {
+    // Before anything is read: whoever was faster would have more on a CRL with a lower number.
+    HANAPER_TRY(order.number, issuer_.claim_crl(shard_));
     HANAPER_CHECK(plan(order));
     return generate(order, place_.path, call);
   }();
   if (made) {
-    if (auto opened = Published::open(place_.path, *made); !opened)
+    if (auto opened = Published::open(place_.path, *made, is_alone(*made)); !opened)
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);
@@ -176,6 +253,7 @@ Result<CrlRow> List::make_locked(Call& call) {
   }
   const std::lock_guard lock(mutex_);
   if (made) {
+    read_back_ = true;
     health_ = {};
     made_.add();
     entries_.set(static_cast<std::int64_t>(made->entries));
@@ -185,7 +263,9 @@ Result<CrlRow> List::make_locked(Call& call) {
                                   {"until", time_text(made->next_update)}});
     return made;
   }
-  touched_ = true;
+  // It is due however long ago that was, unless another came meanwhile.
+  std::int64_t nothing = 0;
+  touched_at_.compare_exchange_strong(nothing, std::max<std::int64_t>(touched, 1));
   if (made.error().code == Code::conflict) return made;
   failed_.add();
   const auto served = current();
@@ -196,8 +276,15 @@ Result<CrlRow> List::make_locked(Call& call) {
 }
 
 Status List::health() const {
-  const std::lock_guard lock(mutex_);
-  return health_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!health_) return health_;
+  }
+  // Whoever has not the right to make one, and cannot get those of whoever has.
+  const auto served = current();
+  if (!served || served->row().next_update > host_.clock().now()) return {};
+  return unavailable("the CRL of authority " + issuer_.name() + " was valid until " +
+                     time_text(served->row().next_update) + "; there is no newer one here");
 }
 
 }  // namespace hanaper::crl

@@ -35,28 +35,29 @@ class List {
     Scope scope = Scope::any;
     std::vector<StatusAuthority*> of = {};  // whose certificates are on it; empty: the issuer's
   };
-  List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, bool delta,
+  // `complete` is what the deltas of this one add to, and outlives it; null: this is a complete one.
+  List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, List* complete,
        Place place);
 
   // [io] What is to be served; null when there is none yet.
   std::shared_ptr<const Published> current() const { return current_.load(); }
 
   // [any] A revocation belongs into the next one.
-  void touch() {
-    touched_at_ = host_.clock().now().time_since_epoch().count();
-    touched_ = true;
-  }
+  void touch() { touched_at_ = host_.clock().now().time_since_epoch().count(); }
 
   // [worker] The same as octets. not_found when there is none yet; unsupported when it is larger than
   // `limit`; unavailable.
   Result<Bytes> der(ByteCount limit) const;
 
-  // [worker] Loads what is on disk, makes a new one if it is time.
+  // [worker] What this node serves, or will: not_found when there is nothing; unavailable.
+  Result<CrlRow> held();
+
+  // [worker] Loads what is on disk or on other nodes, makes a new one if it is time.
   Status tend(Call& call);
   // [worker] Makes one now.
   Result<CrlRow> make(Call& call);
 
-  // [any] Why the last one could not be made, if it was time for it.
+  // [any] Why there is no valid one, or the last could not be made though it was time for it.
   Status health() const;
 
   StatusAuthority& issuer() const { return issuer_; }
@@ -65,36 +66,44 @@ class List {
     return std::ranges::find(place_.of, &authority) != place_.of.end();
   }
   std::uint32_t shard() const { return shard_; }
-  bool is_delta() const { return delta_; }
+  bool is_delta() const { return complete_ != nullptr; }
   const std::string& path() const { return place_.path; }
+  // Whether revocations make it due: the deltas, where there are any.
+  bool is_told() const { return is_delta() == (options_.delta.count() > 0); }
 
  private:
+  Error lack(Error why);
   Result<CrlRow> make_locked(Call& call);
   // The newest that was completed, from disk or from the node that made it.
   Status adopt();
+  bool adds_to_served(const CrlRow& row) const;
+  bool is_alone(const CrlRow& row) const;
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
   bool is_due(Time now) const;
+  Result<bool> may_lack_some() const;
   Status plan(Order& order) const;
 
   const Options& options_;
   Host& host_;
   StatusAuthority& issuer_;
   const std::uint32_t shard_;
-  const bool delta_;
+  List* const complete_;
   Place place_;  // constant once constructed
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
-  Collection& parts_;  // what nodes give each other
-  std::atomic<bool> touched_{false};
-  std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970
+  Collection& parts_;                        // what nodes give each other
+  std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;
-  std::mutex making_;
-  Time not_before_{};  // guarded by making_: after a failure
+  std::mutex own_making_;
+  std::mutex& making_;      // one for a list and its deltas, whose numbers are one sequence
+  Time not_before_{};       // guarded by making_: after a failure
+  Time looked_{};           // guarded by making_: for what other nodes have made
+  bool read_back_ = false;  // guarded by making_: for revocations of before the start
   mutable std::mutex mutex_;
-  Status health_;  // guarded by mutex_
+  Status health_;  // guarded by mutex_: what was wrong when one was made last
 };
 
 }  // namespace hanaper::crl

@@ -44,8 +44,8 @@ class Crl final : public Protocol, public Operable {
  private:
   void add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of);
   void add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard);
-  void add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
-           const std::string& file);
+  List& add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
+            const std::string& file);
   Status tend(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
@@ -92,9 +92,7 @@ Status Crl::configure(const Settings& settings, Host& host) {
   for (StatusAuthority* authority : authorities_)
     authority->watch([this, authority](const RevocationRow& row) {
       for (List& list : lists_)
-        if (list.is_of(*authority) && list.shard() == row.shard &&
-            list.is_delta() == (options_.delta.count() > 0))
-          list.touch();
+        if (list.is_of(*authority) && list.shard() == row.shard && list.is_told()) list.touch();
     });
   return {};
 }
@@ -112,21 +110,22 @@ void Crl::add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>
                     .of = of};
   if (issuer_ != nullptr) place.issuer_url = host_->public_url() + "/" + issuer.name() + ".cer";
   if (split_ && shard != 0) place.scope = shard == authority_shard ? Scope::authorities : Scope::users;
-  add(issuer, shard, false, place, "/" + stem + ".crl");
+  List& complete = add(issuer, shard, nullptr, place, "/" + stem + ".crl");
   if (place.freshest.empty()) return;
   place.path = folder_ + "/" + stem + "-delta.crl";
   place.freshest.clear();
-  add(issuer, shard, true, place, "/" + stem + "-delta.crl");
+  add(issuer, shard, &complete, place, "/" + stem + "-delta.crl");
 }
 
-void Crl::add(StatusAuthority& issuer, std::uint32_t shard, bool delta, const List::Place& place,
-              const std::string& file) {
-  List& list = lists_.emplace_back(options_, *host_, issuer, shard, delta, place);
+List& Crl::add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
+               const std::string& file) {
+  List& list = lists_.emplace_back(options_, *host_, issuer, shard, complete, place);
   files_.emplace(file, &list);
   host_->health().check("crl" + file, [&list] { return list.health(); });
-  if (delta) return;
+  if (complete != nullptr) return list;
   for (StatusAuthority* authority : place.of)
     authority->offer_crl(shard, [&list](ByteCount limit) { return list.der(limit); });
+  return list;
 }
 
 Status Crl::start() {
@@ -188,7 +187,7 @@ Response Crl::handle(const Request& request, Call&) {
   if (!served) return plain(503, "the CRL has not been made yet\n").with("Retry-After", "2");
   served_->add();
   if (!pem) return served->answer(request, host_->clock().now());
-  auto made = served->pem();
+  auto made = served->answer_pem(request, host_->clock().now());
   if (made) return *std::move(made);
   host_->log().warning("no CRL as PEM", {{"error", made.error().detail}});
   return plain(503, "the CRL cannot be written as PEM now\n").with("Retry-After", "60");
@@ -228,15 +227,15 @@ Result<json::Value> Crl::generate(const std::vector<std::string>& words, Call& c
   return json::Value(std::move(made));
 }
 
-// The newest of each list that was completed.
+// What this node serves, and what its files hold therefore.
 Result<json::Value> Crl::show(const std::vector<std::string>& words) {
+  HANAPER_CHECK(files::create_folder(folder_));
   json::Array rows;
   for (List& list : lists_) {
     if (!is_meant(list, words)) continue;
-    HANAPER_TRY(const std::vector<CrlRow> known, list.issuer().crls(list.shard(), 1000));
-    const auto newest = std::ranges::find_if(
-        known, [&](const CrlRow& row) { return row.hash && (row.base != 0) == list.is_delta(); });
-    if (newest != known.end()) rows.emplace_back(describe(list, *newest));
+    const auto held = list.held();
+    if (held) rows.emplace_back(describe(list, *held));
+    if (!held && held.error().code != Code::not_found) return held.error();
   }
   return json::Value(std::move(rows));
 }

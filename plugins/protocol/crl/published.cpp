@@ -47,12 +47,13 @@ RangeKind parse_range(std::string_view text, std::uint64_t size, Range& range) {
   return RangeKind::satisfiable;
 }
 
-// RFC 9110 13.1.2: a list of entity tags, compared weakly, or "*".
-bool names_etag(std::string_view list, std::string_view etag) {
+// RFC 9110 13.1.1 and 13.1.2: "*" or a list of entity tags, of which If-None-Match takes weak ones, too.
+bool names_etag(std::string_view list, std::string_view etag, bool weak) {
   if (list == "*") return true;
   for (std::size_t at = list.find(etag); at != std::string_view::npos; at = list.find(etag, at + 1)) {
     const std::size_t end = at + etag.size();
-    const bool begins = at == 0 || std::string_view(" ,\t/").find(list[at - 1]) != std::string_view::npos;
+    const bool begins =
+        at == 0 || std::string_view(weak ? " ,\t/" : " ,\t").find(list[at - 1]) != std::string_view::npos;
     const bool ends =
         end == list.size() || std::string_view(" ,\t").find(list[end]) != std::string_view::npos;
     if (begins && ends) return true;
@@ -94,10 +95,11 @@ std::shared_ptr<const int> closing(int descriptor) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Published>> Published::open(const std::string& path, const CrlRow& row) {
+Result<std::shared_ptr<const Published>> Published::open(const std::string& path, const CrlRow& row,
+                                                         bool alone) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return not_found(path + ": cannot be read");
-  const std::shared_ptr<Published> published(new Published(row, path, closing(descriptor)));
+  const std::shared_ptr<Published> published(new Published(row, path, closing(descriptor), alone));
   struct stat facts {};
   crypto::Hasher hasher(crypto::Hash::sha256);
   const bool whole = ::fstat(descriptor, &facts) == 0 &&
@@ -112,11 +114,13 @@ Result<std::shared_ptr<const Published>> Published::open(const std::string& path
   return std::shared_ptr<const Published>(published);
 }
 
-Published::Published(CrlRow row, std::string path, std::shared_ptr<const int> file)
+Published::Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone)
     : row_(std::move(row)),
       path_(std::move(path)),
       file_(std::move(file)),
+      alone_(alone),
       etag_('"' + to_hex(ByteView(row_.hash.value_or(Fingerprint{})).first(16)) + '"'),
+      pem_etag_(etag_.substr(0, etag_.size() - 1) + "-pem\""),
       last_modified_(http_date(row_.this_update)),
       expires_(http_date(row_.next_update)) {}
 
@@ -158,14 +162,12 @@ Result<FileRange> Published::write_pem() const {
   return made;
 }
 
-Result<Response> Published::pem() const {
+Result<Response> Published::answer_pem(const Request& request, Time now) const {
   const std::lock_guard lock(mutex_);
   if (!pem_.descriptor) {
     HANAPER_TRY(pem_, write_pem());
   }
-  Response response{200, {{"Content-Type", "application/x-pem-file"}}, {}};
-  response.file = pem_;
-  return response;
+  return answer({"application/x-pem-file", pem_etag_, pem_}, request, now);
 }
 
 void Published::send(const Response& answer, FastReply& reply) const {
@@ -179,43 +181,62 @@ void Published::send(const Response& answer, FastReply& reply) const {
                                                static_cast<std::size_t>(answer.file->size)));
 }
 
-bool Published::not_modified(const Request& request) const {
-  // RFC 9110 13.2.2: If-Modified-Since counts only without If-None-Match.
-  if (const std::string_view tags = request.header("If-None-Match"); !tags.empty())
-    return names_etag(tags, etag_);
-  return request.header("If-Modified-Since") == last_modified_;
+// Dates count in seconds: one that another CRL has, too, says nothing about this one.
+bool Published::is_unmodified_since(std::string_view date, Time now) const {
+  const auto since = parse_http_date(date, now);
+  const Time modified = std::chrono::floor<std::chrono::seconds>(row_.this_update);
+  return since && (alone_ ? modified <= *since : modified < *since);
+}
+
+// RFC 9110 13.2.2: the preconditions in their order; 200 when all are met. Dates that cannot be read are as
+// good as none.
+int Published::evaluate(const Form& form, const Request& request, Time now) const {
+  const auto is_date = [&](std::string_view text) { return parse_http_date(text, now).has_value(); };
+  const std::string_view match = request.header("If-Match"), other = request.header("If-None-Match"),
+                         before = request.header("If-Unmodified-Since");
+  if (!match.empty()) {
+    if (!names_etag(match, form.etag, false)) return 412;
+  } else if (is_date(before) && !is_unmodified_since(before, now)) {
+    return 412;
+  }
+  if (!other.empty()) return names_etag(other, form.etag, true) ? 304 : 200;
+  return is_unmodified_since(request.header("If-Modified-Since"), now) ? 304 : 200;
 }
 
 Response Published::answer(const Request& request, Time now) const {
+  return answer({"application/pkix-crl", etag_, {file_, 0, row_.size}}, request, now);
+}
+
+Response Published::answer(const Form& form, const Request& request, Time now) const {
+  // What is true for one request only is not for a cache to give to others.
+  const auto refusal = [](int status) { return Response{status, {{"Cache-Control", "no-store"}}, {}}; };
+  const int status = evaluate(form, request, now);
+  if (status == 412) return refusal(412);
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(row_.next_update - now).count();
-  Response answer{200,
-                  {{"Content-Type", "application/pkix-crl"},
+  Response answer{status,
+                  {{"Content-Type", form.content_type},
                    {"Cache-Control", "public, max-age=" + std::to_string(std::max<std::int64_t>(left, 0))},
-                   {"ETag", etag_},
+                   {"ETag", form.etag},
                    {"Last-Modified", last_modified_},
                    {"Expires", expires_},
                    {"Accept-Ranges", "bytes"}},
                   {}};
-  if (not_modified(request)) {
-    answer.status = 304;
+  if (status == 304) {
     answer.headers.erase(answer.headers.begin());
     return answer;
   }
-  answer.file = FileRange{file_, 0, row_.size};
+  answer.file = form.file;
+  // RFC 9110 13.1.5: "If the HTTP-date validator provided is not a strong validator ..., the condition is
+  // false": none is here, only ETags are.
   const std::string_view condition = request.header("If-Range");
-  if (request.method != Method::get ||
-      (!condition.empty() && condition != etag_ && condition != last_modified_))
-    return answer;
+  if (request.method != Method::get || (!condition.empty() && condition != form.etag)) return answer;
   Range range;
-  const std::string size = std::to_string(row_.size);
-  switch (parse_range(request.header("Range"), row_.size, range)) {
+  const std::string size = std::to_string(form.file.size);
+  switch (parse_range(request.header("Range"), form.file.size, range)) {
     case RangeKind::none:
       return answer;
     case RangeKind::unsatisfiable:
-      answer.file.reset();
-      answer.status = 416;
-      answer.with("Content-Range", "bytes */" + size);
-      return answer;
+      return refusal(416).with("Content-Range", "bytes */" + size);
     case RangeKind::satisfiable:
       answer.file->offset = range.first;
       answer.file->size = range.last - range.first + 1;

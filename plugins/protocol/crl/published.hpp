@@ -12,8 +12,10 @@ namespace hanaper::crl {
 // of its name.
 class Published {
  public:
-  // not_found when the file does not hold what the ledger says.
-  static Result<std::shared_ptr<const Published>> open(const std::string& path, const CrlRow& row);
+  // not_found when the file does not hold what the ledger says. `alone` when no client can have another CRL
+  // of the same second.
+  static Result<std::shared_ptr<const Published>> open(const std::string& path, const CrlRow& row,
+                                                       bool alone);
 
   const CrlRow& row() const noexcept { return row_; }
 
@@ -25,12 +27,21 @@ class Published {
   // [io] Sends such an answer: from memory when the CRL is there.
   void send(const Response& answer, FastReply& reply) const;
 
-  // [worker] The same CRL as PEM, made when first asked for. unavailable.
-  Result<Response> pem() const;
+  // [worker] The same for the CRL as PEM, which is made when first asked for. unavailable.
+  Result<Response> answer_pem(const Request& request, Time now) const;
 
  private:
-  Published(CrlRow row, std::string path, std::shared_ptr<const int> file);
-  bool not_modified(const Request& request) const;
+  // DER or PEM.
+  struct Form {
+    const char* content_type;
+    const std::string& etag;
+    FileRange file;
+  };
+
+  Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone);
+  Response answer(const Form& form, const Request& request, Time now) const;
+  bool is_unmodified_since(std::string_view date, Time now) const;
+  int evaluate(const Form& form, const Request& request, Time now) const;
   Result<FileRange> write_pem() const;
 
   // Smaller ones are kept in memory: a copy costs less than asking the kernel for a file's octets.
@@ -40,7 +51,8 @@ class Published {
   const std::string path_;
   const std::shared_ptr<const int> file_;
   Bytes memory_;  // constant once opened; empty: too large
-  const std::string etag_;
+  const bool alone_;
+  const std::string etag_, pem_etag_;
   const std::string last_modified_;
   const std::string expires_;
   mutable std::mutex mutex_;

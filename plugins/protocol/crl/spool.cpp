@@ -1,6 +1,7 @@
 #include "spool.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,7 +29,9 @@ Status write_at(int fd, const std::string& path, ByteView octets, std::uint64_t 
 }  // namespace
 
 Result<Spool> Spool::create(std::string path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  // One of a process that died, or of one that still maps it: a file that got shorter would end that one.
+  ::unlink(path.c_str());
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return failed(path, "cannot be created");
   return Spool(std::move(path), fd);
 }
@@ -99,14 +102,15 @@ Result<Fingerprint> Spool::sha256() {
   return hash;
 }
 
-Result<Bytes> Spool::read_all() {
-  Bytes all;
-  all.reserve(size_);
-  HANAPER_CHECK(each(0, [&](ByteView piece) -> Status {
-    all.insert(all.end(), piece.begin(), piece.end());
-    return {};
-  }));
-  return all;
+void Spool::Unmap::operator()(const std::uint8_t* octets) const noexcept {
+  ::munmap(const_cast<std::uint8_t*>(octets), static_cast<std::size_t>(size));
+}
+
+Result<Spool::Mapped> Spool::map_all() {
+  HANAPER_CHECK(flush());
+  void* octets = ::mmap(nullptr, static_cast<std::size_t>(size_), PROT_READ, MAP_PRIVATE, fd_, 0);
+  if (octets == MAP_FAILED) return failed(path_, "cannot be mapped");
+  return Mapped(static_cast<const std::uint8_t*>(octets), Unmap{size_});
 }
 
 Status Spool::publish(const std::string& path) {

@@ -3,11 +3,12 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 
+#include <memory>
 #include <string>
 
 namespace hanaper::crl {
 
-// A new file, removed again unless it was published. Belongs to one thread.
+// A new file that nobody else writes to, removed again unless it was published. Belongs to one thread.
 class Spool {
  public:
   static Result<Spool> create(std::string path);
@@ -28,15 +29,27 @@ class Spool {
 
   // SHA-256 of the whole file.
   Result<Fingerprint> sha256();
-  // The whole file; for what must be in memory at once.
-  Result<Bytes> read_all();
+  // Calls `use` with the whole file from `offset` on, for what must be in memory at once: the kernel reads it
+  // in and drops it again as it likes.
+  template <class Use>
+  auto map(std::uint64_t offset, Use&& use) -> decltype(use(ByteView{})) {
+    HANAPER_TRY(const Mapped mapped, map_all());
+    return use(ByteView(mapped.get(), static_cast<std::size_t>(size_)).subspan(offset));
+  }
 
   // Synced to disk under its final name.
   Status publish(const std::string& path);
 
  private:
   Spool(std::string path, int fd) : path_(std::move(path)), fd_(fd) { buffer_.reserve(buffer_size); }
+  struct Unmap {
+    std::uint64_t size = 0;
+    void operator()(const std::uint8_t* octets) const noexcept;
+  };
+  using Mapped = std::unique_ptr<const std::uint8_t, Unmap>;
+
   Status flush();
+  Result<Mapped> map_all();
   // Calls `take` with every piece of the file from `offset` on in turn.
   template <class Take>
   Status each(std::uint64_t offset, Take&& take);

@@ -269,18 +269,14 @@ Result<Single> Service::look_up(StatusAuthority& authority, const CertId& id) co
 // it is younger than the revocation.
 Result<std::optional<CrlReference>> Service::crl_of(StatusAuthority& authority,
                                                     const CertificateRow& row) const {
-  constexpr std::uint32_t enough = 100;
   constexpr auto commit = std::chrono::milliseconds{250};  // from a revocation's time until it can be read
-  HANAPER_TRY(const std::vector<CrlRow> rows, authority.crls(row.shard, enough));
-  for (const CrlRow& crl : rows) {
-    if (!crl.hash || crl.base != 0) continue;
-    // One that has run out is of a time when the authority made its CRLs itself, or of a very old one.
-    if (crl.this_update <= *row.revoked_at + commit || crl.next_update <= host_.clock().now())
-      return std::optional<CrlReference>();
-    const std::vector<std::string> urls = authority.crl_urls(row.shard);
-    return std::optional(CrlReference{urls.empty() ? "" : urls.front(), crl.number, crl.this_update});
-  }
-  return std::optional<CrlReference>();
+  const auto crl = authority.newest_crl(row.shard, false);
+  if (!crl && crl.error().code != Code::not_found) return crl.error();
+  // One that has run out is of a time when the authority made its CRLs itself, or of a very old one.
+  if (!crl || crl->this_update <= *row.revoked_at + commit || crl->next_update <= host_.clock().now())
+    return std::optional<CrlReference>();
+  const std::vector<std::string> urls = authority.crl_urls(row.shard);
+  return std::optional(CrlReference{urls.empty() ? "" : urls.front(), crl->number, crl->this_update});
 }
 
 Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspRequest& request, Call& call) {

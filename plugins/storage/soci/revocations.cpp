@@ -69,6 +69,35 @@ std::vector<RevocationRow> select(Connection& connection, std::string_view rest,
   return rows;
 }
 
+// The newest first, of those that `rest` wants too.
+std::vector<CrlRow> select_crls(soci::session& session, AuthorityId authority, std::uint32_t shard,
+                                const char* rest, std::uint32_t limit) {
+  long long number = 0, base = 0, this_update = 0, next_update = 0, entries = 0, octets = 0;
+  std::string hash;
+  soci::statement statement =
+      (session.prepare << "SELECT number, base, this_update, next_update, entries, octets, hash FROM crl "
+                          "WHERE authority = "
+                       << authority << " AND shard = " << shard << rest << " ORDER BY number DESC LIMIT "
+                       << limit,
+       soci::into(number), soci::into(base), soci::into(this_update), soci::into(next_update),
+       soci::into(entries), soci::into(octets), soci::into(hash));
+  statement.execute();
+  std::vector<CrlRow> rows;
+  while (statement.fetch()) {
+    CrlRow& row = rows.emplace_back();
+    row.authority = authority;
+    row.shard = shard;
+    row.number = static_cast<std::uint64_t>(number);
+    row.base = static_cast<std::uint64_t>(base);
+    row.this_update = from_milliseconds(this_update);
+    row.next_update = from_milliseconds(next_update);
+    row.entries = static_cast<std::uint64_t>(entries);
+    row.size = static_cast<std::uint64_t>(octets);
+    if (!hash.empty()) row.hash = fingerprint(hash);
+  }
+  return rows;
+}
+
 }  // namespace
 
 Result<std::vector<RevocationRow>> SqlStorage::revocations(AuthorityId authority, std::uint32_t shard,
@@ -117,31 +146,17 @@ Result<std::string> SqlStorage::revocation_cursor() {
 Result<std::vector<CrlRow>> SqlStorage::crls(AuthorityId authority, std::uint32_t shard,
                                              std::uint32_t limit) {
   return read([&](soci::session& session) {
-    long long number = 0, base = 0, this_update = 0, next_update = 0, entries = 0, octets = 0;
-    std::string hash;
-    soci::statement statement =
-        (session.prepare << "SELECT number, base, this_update, next_update, entries, octets, hash FROM crl "
-                            "WHERE authority = "
-                         << authority << " AND shard = " << shard << " ORDER BY number DESC LIMIT "
-                         << std::min<std::uint32_t>(limit, 1000),
-         soci::into(number), soci::into(base), soci::into(this_update), soci::into(next_update),
-         soci::into(entries), soci::into(octets), soci::into(hash));
-    statement.execute();
-    std::vector<CrlRow> rows;
-    while (statement.fetch()) {
-      CrlRow& row = rows.emplace_back();
-      row.authority = authority;
-      row.shard = shard;
-      row.number = static_cast<std::uint64_t>(number);
-      row.base = static_cast<std::uint64_t>(base);
-      row.this_update = from_milliseconds(this_update);
-      row.next_update = from_milliseconds(next_update);
-      row.entries = static_cast<std::uint64_t>(entries);
-      row.size = static_cast<std::uint64_t>(octets);
-      if (!hash.empty()) row.hash = fingerprint(hash);
-    }
-    return rows;
+    return select_crls(session, authority, shard, "", std::min<std::uint32_t>(limit, 1000));
   });
+}
+
+Result<CrlRow> SqlStorage::newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) {
+  HANAPER_TRY(const std::vector<CrlRow> rows, read([&](soci::session& session) {
+                const char* kind = delta ? " AND base <> 0 AND hash <> ''" : " AND base = 0 AND hash <> ''";
+                return select_crls(session, authority, shard, kind, 1);
+              }));
+  if (rows.empty()) return not_found("no such CRL has been made yet");
+  return rows.front();
 }
 
 }  // namespace hanaper::sql

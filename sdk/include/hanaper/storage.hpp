@@ -270,6 +270,8 @@ class Ledger {
   // CRLs of one shard, the newest first, those without a hash too; at most `limit`.
   virtual Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard,
                                            std::uint32_t limit) = 0;
+  // The newest of them that has a hash: of the deltas, or of the complete ones. not_found when there is none.
+  virtual Result<CrlRow> newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) = 0;
 
   // Key hashes blocked by revocations, in order, after `after`, at most `limit`.
   virtual Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) = 0;

@@ -33,7 +33,7 @@ class Responder {
 
 // A number that was given out, and with it the right to sign one CRL and store it.
 struct CrlTicket {
-  CrlRow row;  // with its number
+  CrlRow row;
   Fence fence;
 };
 
@@ -62,6 +62,7 @@ class StatusAuthority {
   virtual Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                          std::uint32_t limit) = 0;
   virtual Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) = 0;
+  virtual Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) = 0;
 
   // [main] `watcher` is told of every revocation, hold and release: of this node's before its caller hears of
   // success, of other nodes' within a second. It may be told twice. [worker], quick.
@@ -74,8 +75,13 @@ class StatusAuthority {
   // How its CRLs are signed. [any]
   virtual SignatureScheme crl_scheme() const = 0;
 
-  // [worker] Spends the next number on the CRL that `row` describes; authority and number are filled in.
-  // conflict while another node has the right to make CRLs of that shard.
+  // [worker] Takes the right to make CRLs of that shard, before what is on the next one is read; the number
+  // that it will have. conflict while another node has that right.
+  virtual Result<std::uint64_t> claim_crl(std::uint32_t shard) = 0;
+
+  // [worker] Spends the number that was claimed on the CRL that `row` describes; the authority is filled in.
+  // conflict when another CRL of that shard was begun since, on which there may be more, or while another
+  // node has the right to make them.
   virtual Result<CrlTicket> begin_crl(CrlRow row, Call& call) = 0;
 
   // [worker] The signature of the TBSCertList with that digest; for Ed25519, which has no such form, the

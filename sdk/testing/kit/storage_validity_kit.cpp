@@ -179,6 +179,31 @@ TEST_F(StorageKitValidity, SpendsEachNumberOfACrlOnceAndCompletesItOnce) {
   EXPECT_TRUE(ledger().crls(1, 1, 10)->empty());
 }
 
+TEST_F(StorageKitValidity, FindsTheNewestOfEachKindOfCrlThatWasCompletedHoweverFarBehind) {
+  const auto newest = [&](bool delta) -> std::uint64_t {
+    const auto row = ledger().newest_crl(1, 0, delta);
+    if (row) return row->number;
+    EXPECT_EQ(row.error().code, Code::not_found);
+    return 0;
+  };
+  EXPECT_EQ(newest(false), 0u);
+  ASSERT_TRUE(write_crl(1));
+  EXPECT_EQ(newest(false), 0u) << "not completed";
+  ASSERT_TRUE(write_crl(1, Fingerprint{1}));
+  EXPECT_EQ(newest(false), 1u);
+  EXPECT_EQ(newest(true), 0u);
+  for (std::uint64_t number = 2; number <= 32; ++number) {
+    ASSERT_TRUE(write_crl(number, {}, 1));
+    if (number >= 30) continue;
+    ASSERT_TRUE(write_crl(number, Fingerprint{2}, 1));
+  }
+  EXPECT_EQ(newest(false), 1u);
+  EXPECT_EQ(newest(true), 29u);
+  EXPECT_EQ(ledger().newest_crl(1, 0, false)->hash, Fingerprint{1});
+  EXPECT_EQ(ledger().newest_crl(1, 0, true)->base, 1u);
+  EXPECT_FALSE(ledger().newest_crl(1, 1, false)) << "another shard";
+}
+
 TEST_F(StorageKitValidity, KeepsWhoLostTheRightFromStoringACrl) {
   const auto stale = storage().leases().acquire("crl:a:0", "a", std::chrono::seconds{30});
   ASSERT_TRUE(stale);

@@ -12,6 +12,10 @@ std::string time_text_ms(Time time);
 // RFC 9110 5.6.7: "Sat, 21 Nov 2026 18:50:00 GMT".
 std::string http_date(Time time);
 
+// The three forms of RFC 9110 5.6.7; the year of two digits is the last that is not more than 50 years after
+// `now`. malformed otherwise.
+Result<Time> parse_http_date(std::string_view text, Time now);
+
 // RFC 3339, any offset, fractions cut to milliseconds; years 1970 to 9999. malformed otherwise.
 Result<Time> parse_time_text(std::string_view text);
 

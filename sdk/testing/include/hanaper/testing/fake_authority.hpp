@@ -37,9 +37,11 @@ class FakeAuthority final : public StatusAuthority {
   Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
+  Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
   void watch(Watcher watcher) override { watchers_.push_back(std::move(watcher)); }
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
   SignatureScheme crl_scheme() const override;
+  Result<std::uint64_t> claim_crl(std::uint32_t shard) override;
   Result<CrlTicket> begin_crl(CrlRow row, Call& call) override;
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
@@ -54,12 +56,14 @@ class FakeAuthority final : public StatusAuthority {
   // What the fake does wrong on demand.
   bool ledger_is_away = false, key_is_away = false;
   std::string node = "test";        // who asks for the right to make CRLs
+  std::function<void()> read;       // called once whoever asks for revocations has got them
   std::vector<std::string> urls;    // of its CRL
   std::atomic<int> signatures = 0;  // of responders
 
  private:
   Bytes certify(ByteView subject, ByteView spki, std::uint16_t usage, std::vector<x509::Extension> extensions,
                 Time not_after, const Serial& serial);
+  Result<Fence> lease(std::uint32_t shard);
   void store(const Serial& serial, ByteView tbs, ByteView signature, std::uint32_t shard,
              std::chrono::days life);
 

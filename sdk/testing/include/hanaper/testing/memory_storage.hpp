@@ -32,6 +32,7 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) override;
   Result<std::string> revocation_cursor() override;
   Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard, std::uint32_t limit) override;
+  Result<CrlRow> newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) override;
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) override;
   Result<std::vector<ExpiryChange>> expiries() override;
   Result<WriterState> writer(std::string_view node) override;
