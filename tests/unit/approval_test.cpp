@@ -161,9 +161,13 @@ TEST_F(Approval, EndsWithTheCertificate) {
   const auto second = ask(csr_);
   ASSERT_TRUE(second) << second.error().detail;
   EXPECT_NE(second->serial, first->serial);
+}
+
+TEST_F(Approval, GivesNoCertificateAgainThatIsRevoked) {
   open_with(false);
   const auto once = ask(csr_, "scep:7");
   ASSERT_TRUE(once) << once.error().detail;
+  Call call{"call", soon()};
   ASSERT_TRUE(pipeline_.revoke({1, once->serial}, RevocationReason::superseded, "test", call));
   EXPECT_EQ(ask(csr_, "scep:7").error().detail,
             "the certificate of this request is revoked: make another request");
