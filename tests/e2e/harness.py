@@ -27,20 +27,8 @@ HANAPER = BUILD / "bin" / "hanaper"
 HANAPERD = BUILD / "bin" / "hanaperd"
 SKIPPED = 77
 
-
-given_ports = set()  # the kernel may offer the same one twice
-
-
-def free_port():
-    while True:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in given_ports:
-            given_ports.add(port)
-            return port
-
+sys.path.insert(0, str(ROOT / "tests" / "servers"))
+from servers import free_port  # noqa: E402
 
 BASE = """
 [node]

@@ -7,6 +7,7 @@ import glob
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -22,11 +23,20 @@ class Missing(Exception):
     """A program that is not installed."""
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One to listen on later: below those that the kernel gives to whoever connects meanwhile."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                if port not in given_ports:
+                    given_ports.add(port)
+                    return port
 
 
 def find(program, package, *folders):
