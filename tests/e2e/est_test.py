@@ -59,6 +59,7 @@ plugin = "est"
 listener = "public"
 path = "/.well-known/est/approved"
 pipeline = "approved"
+server_key = "ec-p256"
 line_breaks = true
 full_cmc = true
 
@@ -279,6 +280,18 @@ class Curl(Est):
         self.assertEqual(first, again)
         self.assertIn(b"unknown device", self.curl("simpleenroll", csr=denied[1], label="approved", status=403))
         self.assertEqual(self.ledger(), before + 1)
+
+    def test_a_key_made_here_waits_for_its_request_and_goes_out_once(self):
+        _, csr = self.csr("keyless.example.test")
+        waiting = lambda: [row["request"] for row in self.node.json("requests", "list")["requests"] if "keyless" in row["subject"]]
+        for _ in range(3):
+            self.curl("serverkeygen", csr=csr, label="approved", status=202)
+        request, = waiting()
+        self.node.out("requests", "approve", request)
+        before = self.ledger()
+        self.assertIn(b"application/pkcs8", self.curl("serverkeygen", csr=csr, label="approved"))
+        self.assertIn(b"not kept", self.curl("serverkeygen", csr=csr, label="approved", status=409))
+        self.assertEqual((self.ledger(), waiting()), (before + 1, []))
 
     def test_no_operation_is_404_and_a_wrong_method_405(self):
         for label, operation in (("", "nothing"), ("strict", "nothing"), ("unknown", "cacerts"), ("", "fullcmc"), ("strict", "serverkeygen")):
