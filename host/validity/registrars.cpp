@@ -92,41 +92,24 @@ Result<std::shared_ptr<Registrar>> Registrars::adopt(ByteView certificate) const
       std::make_shared<Certified>(to_bytes(certificate), view.not_after, authority_->registrar_key()));
 }
 
-std::shared_ptr<Registrar> Registrars::current() const {
-  const std::lock_guard lock(mutex_);
-  return current_;
-}
-
-std::shared_ptr<Registrar> Registrars::keep(std::shared_ptr<Registrar> registrar) {
-  const std::lock_guard lock(mutex_);
-  current_ = std::move(registrar);
-  return current_;
-}
-
-// One makes the next; the others go on with the one they have, or wait for as long as they may.
 Result<std::shared_ptr<Registrar>> Registrars::find(Call& call) {
   if (own_) return own_;
-  const auto known = current();
-  if (known && is_fresh(*known)) return known;
-  const bool usable = known && known->not_after() > means_.clock.now();
-  std::unique_lock making(making_, std::defer_lock);
-  if (usable ? making.try_lock() : making.try_lock_until(call.deadline)) return make(call);
-  if (usable) return known;
-  return unavailable("the registrar's certificate is being made");
+  return renewed_.find(
+      means_.clock, call, [this](const Registrar& known) { return is_fresh(known); },
+      [&] { return make(call); });
 }
 
-Result<std::shared_ptr<Registrar>> Registrars::make(Call& call) {
-  auto known = current();
-  if (known && is_fresh(*known)) return known;
+// Another node may have made it; what it made before is good enough while nobody can make the next.
+Result<std::shared_ptr<Registrar>> Registrars::make(Call& call) const {
   HANAPER_TRY(const Remembered before, remembered());
+  std::shared_ptr<Registrar> adopted;
   if (!before.certificate.empty()) {
-    HANAPER_TRY(auto adopted, adopt(before.certificate));
-    known = keep(std::move(adopted));
-    if (is_fresh(*known)) return known;
+    HANAPER_TRY(adopted, adopt(before.certificate));
+    if (is_fresh(*adopted)) return adopted;
   }
   auto made = renew(before, call);
-  if (made) return keep(*std::move(made));
-  if (known && known->not_after() > means_.clock.now()) return known;
+  if (made) return made;
+  if (adopted && adopted->not_after() > means_.clock.now()) return adopted;
   means_.log.warning("no certificate for the registrar",
                      {{"authority", authority_->config().name}, {"error", made.error().detail}});
   return made;

@@ -3,10 +3,9 @@
 #pragma once
 
 #include "certify.hpp"
+#include "renewed.hpp"
 
 #include <hanaper/registrar.hpp>
-
-#include <mutex>
 
 namespace hanaper::validity {
 
@@ -25,18 +24,14 @@ class Registrars {
   Result<Remembered> remembered() const;
   bool is_fresh(const Registrar& registrar) const;
   Result<std::shared_ptr<Registrar>> adopt(ByteView certificate) const;
-  std::shared_ptr<Registrar> current() const;
-  std::shared_ptr<Registrar> keep(std::shared_ptr<Registrar> registrar);
-  Result<std::shared_ptr<Registrar>> make(Call& call);
+  Result<std::shared_ptr<Registrar>> make(Call& call) const;
   Result<std::shared_ptr<Registrar>> renew(const Remembered& before, Call& call) const;
 
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;
   const std::string record_;        // its key
   std::shared_ptr<Registrar> own_;  // the authority itself, where it has no other; constant
-  std::timed_mutex making_;         // held while the next certificate is made; before mutex_
-  mutable std::mutex mutex_;
-  std::shared_ptr<Registrar> current_;  // guarded by mutex_
+  Renewed<Registrar> renewed_;
 };
 
 }  // namespace hanaper::validity

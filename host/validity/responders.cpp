@@ -81,12 +81,6 @@ Responders::Responders(Means means, std::shared_ptr<const issuance::Authority> a
       authority_(std::move(authority)),
       itself_(std::make_shared<Itself>(authority_)) {}
 
-std::shared_ptr<Responder> Responders::known(KeyType type) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = known_.find(type);
-  return found == known_.end() ? nullptr : found->second;
-}
-
 bool Responders::is_fresh(const Responder& responder) const {
   const Time now = means_.clock.now();
   if (responder.not_after() - now > responder_lifetime / 2) return true;
@@ -94,36 +88,26 @@ bool Responders::is_fresh(const Responder& responder) const {
   return responder.not_after() == authority_->not_after() && responder.not_after() > now;
 }
 
-Result<std::shared_ptr<Responder>> Responders::itself() {
+Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> delegate, Call& call) {
+  if (delegate)
+    return of_kind(*delegate).find(
+        means_.clock, call, [this](const Responder& known) { return is_fresh(known); },
+        [&] { return make(*delegate, call); });
   if (authority_->not_after() <= means_.clock.now())
     return unavailable("authority " + authority_->config().name + " has expired");
   return itself_;
 }
 
-// One makes the next; the others go on with the one they have, or wait for as long as they may.
-Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> delegate, Call& call) {
-  if (!delegate) return itself();
-  const auto before = known(*delegate);
-  if (before && is_fresh(*before)) return before;
-  const bool usable = before && before->not_after() > means_.clock.now();
-  std::unique_lock making(making_, std::defer_lock);
-  if (usable ? making.try_lock() : making.try_lock_until(call.deadline)) return make(*delegate, call);
-  if (usable) return before;
-  return unavailable("the OCSP responder's certificate is being made");
+Renewed<Responder>& Responders::of_kind(KeyType type) {
+  const std::lock_guard lock(mutex_);
+  return delegates_[type];
 }
 
-Result<std::shared_ptr<Responder>> Responders::make(KeyType type, Call& call) {
-  const auto before = known(type);
-  if (before && is_fresh(*before)) return before;
+Result<std::shared_ptr<Responder>> Responders::make(KeyType type, Call& call) const {
   auto made = certify(type, call);
-  if (made) {
-    const std::lock_guard lock(mutex_);
-    known_[type] = *made;
-    return made;
-  }
-  means_.log.warning("no certificate for the OCSP responder",
-                     {{"authority", authority_->config().name}, {"error", made.error().detail}});
-  if (before && before->not_after() > means_.clock.now()) return before;
+  if (!made)
+    means_.log.warning("no certificate for the OCSP responder",
+                       {{"authority", authority_->config().name}, {"error", made.error().detail}});
   return made;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "certify.hpp"
+#include "renewed.hpp"
 
 #include <hanaper/validity.hpp>
 
@@ -22,18 +23,16 @@ class Responders {
   Result<std::shared_ptr<Responder>> find(std::optional<KeyType> delegate, Call& call);
 
  private:
-  Result<std::shared_ptr<Responder>> itself();
   bool is_fresh(const Responder& responder) const;
-  std::shared_ptr<Responder> known(KeyType type) const;
-  Result<std::shared_ptr<Responder>> make(KeyType type, Call& call);
+  Renewed<Responder>& of_kind(KeyType type);
+  Result<std::shared_ptr<Responder>> make(KeyType type, Call& call) const;
   Result<std::shared_ptr<Responder>> certify(KeyType type, Call& call) const;
 
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;
   const std::shared_ptr<Responder> itself_;  // the authority, where there is no delegate
-  std::timed_mutex making_;                  // held while the next is made; before mutex_
-  mutable std::mutex mutex_;
-  std::map<KeyType, std::shared_ptr<Responder>> known_;  // guarded by mutex_
+  std::mutex mutex_;
+  std::map<KeyType, Renewed<Responder>> delegates_;  // guarded by mutex_, but not what is in it
 };
 
 }  // namespace hanaper::validity
