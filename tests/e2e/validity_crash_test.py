@@ -8,7 +8,7 @@ import time
 import unittest
 
 from harness import Control, Failed, Node, main, make_csr, openssl
-from validity_test import VALIDITY, until
+from validity import VALIDITY, until
 
 ROUNDS = 20
 EACH = 40
