@@ -196,7 +196,9 @@ Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView&
   HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(work.signer->certificate));
   if (x509::has_extended_key_usage(own, oid::cmc_ra)) return std::string();
   if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
-    return forbidden("the request's subject and names are not those of the signer's certificate");
+    return forbidden(
+        "the request's subject and names are not those of the signer's certificate; only a registration "
+        "authority asks for others");
   return renewed_profile(issuer_, work.signer->row);
 }
 

@@ -199,7 +199,9 @@ Result<std::string> Service::check_holder(const Request& request, const Identity
   const ByteView shown = request.tls->chain.front();
   HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(shown));
   if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
-    return forbidden("the request's subject and names are not those of the client certificate");
+    return forbidden(
+        "the request's subject and names are not those of the client certificate; only a registration "
+        "authority asks for others");
   const auto status = issuer_.identify(shown);
   if (!status && status.error().code == Code::not_found) return std::string();
   if (!status) return status.error();
