@@ -34,7 +34,8 @@ constexpr SettingKey outbound_keys[] = {
      "file with DNSSEC trust anchors, such as /usr/share/dns/root.key; without, the DNS servers are "
      "believed"},
     {"permit", texts, "[]", nullptr,
-     "address ranges to reach although they are denied by default (loopback, link-local, multicast)"},
+     "address ranges to reach although they are denied by default (loopback, link-local, multicast, "
+     "100.64.0.0/10, 168.63.129.16, 64:ff9b:1::/48)"},
     {"deny", texts, "[]", nullptr, "address ranges never to reach"},
     {"timeout", duration, "10s", "100ms..1m", "how long one outbound request may take"},
 };

@@ -46,7 +46,8 @@ RememberedRequest first_seen(const IssueRequest& request, const Fingerprint& csr
 
 Result<Issued> Pipeline::run_once(const IssueRequest& request, bool approval, Call& call) {
   HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.asked.empty() ? request.csr : request.asked));
-  const Fingerprint digest = digest_of(csr);
+  // What has a name of its own says by the name that it is asked again.
+  const Fingerprint digest = is_named(request) ? crypto::sha256(csr.info) : digest_of(csr);
   // Somebody else may have moved the request first; then another look tells what became of it. When it was
   // one of the caller's own records that had moved, all looks end alike.
   for (int attempt = 1;; ++attempt) {

@@ -30,19 +30,25 @@ Status BlockedKeys::check(const std::string& file) {
   return {};
 }
 
-Status BlockedKeys::load(const std::string& file, Ledger& ledger) {
+Status BlockedKeys::load_file(const std::string& file) {
   HANAPER_TRY(Hashes hashes, read(file));
+  const std::unique_lock lock(mutex_);
+  listed_ = std::move(hashes);
+  return {};
+}
+
+Status BlockedKeys::load_ledger(Ledger& ledger) {
   constexpr std::uint32_t page = 1000;
   Fingerprint after{};
   for (;;) {
     HANAPER_TRY(const std::vector<Fingerprint> blocked, ledger.blocked_keys(after, page));
-    hashes.insert(blocked.begin(), blocked.end());
-    if (blocked.size() < page) break;
+    {
+      const std::unique_lock lock(mutex_);
+      compromised_.insert(blocked.begin(), blocked.end());
+    }
+    if (blocked.size() < page) return {};
     after = blocked.back();
   }
-  const std::unique_lock lock(mutex_);
-  hashes_ = std::move(hashes);
-  return {};
 }
 
 }  // namespace hanaper::issuance

@@ -12,19 +12,21 @@ namespace hanaper::issuance {
 // SHA-256 hashes of SubjectPublicKeyInfo, in memory. Thread-safe.
 class BlockedKeys {
  public:
-  // [main] The operator's file (one hash in hex each line, '#' comments; "" for none) and the ledger's own.
-  Status load(const std::string& file, Ledger& ledger);
+  // [main] The operator's file as it is now: one hash in hex each line, '#' comments; "" for none.
+  Status load_file(const std::string& file);
+  // [worker] The ledger's own, which only become more.
+  Status load_ledger(Ledger& ledger);
 
-  // [main] What load would say of the file alone.
+  // [main] What load_file would say.
   static Status check(const std::string& file);
 
   bool contains(const Fingerprint& hash) const {
     const std::shared_lock lock(mutex_);
-    return hashes_.contains(hash);
+    return listed_.contains(hash) || compromised_.contains(hash);
   }
   void add(const Fingerprint& hash) {
     const std::unique_lock lock(mutex_);
-    hashes_.insert(hash);
+    compromised_.insert(hash);
   }
 
  private:
@@ -41,7 +43,7 @@ class BlockedKeys {
   static Result<Hashes> read(const std::string& file);
 
   mutable std::shared_mutex mutex_;
-  Hashes hashes_;  // guarded by mutex_
+  Hashes listed_, compromised_;  // guarded by mutex_
 };
 
 }  // namespace hanaper::issuance

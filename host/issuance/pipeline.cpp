@@ -10,6 +10,9 @@ namespace {
 
 bool is_refusal(Code code) { return code != Code::internal && code != Code::unavailable; }
 
+// Who may ask for himself alone may be somebody to others, too.
+bool needs_more(const Identity& known) { return known.by_certificate && known.roles.empty(); }
+
 void add(Identity& known, Identity more) {
   std::ranges::move(more.roles, std::back_inserter(known.roles));
   known.by_certificate = known.by_certificate && more.by_certificate;
@@ -40,13 +43,13 @@ Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
   for (const auto& [name, authenticator] : wiring->authenticators) {
     auto found = authenticator->authenticate(request, call);
     if (!found && found.error().code != Code::unauthenticated) return std::move(found).error();
-    if (found && !wiring->authenticate_all) return found;
+    if (found && !wiring->authenticate_all && !needs_more(*found)) return found;
     if (!found && wiring->authenticate_all) return std::move(found).error();
     if (!found)
       refusals += (refusals.empty() ? "" : "; ") + found.error().detail;
     else if (!known)
       known = *std::move(found);
-    else
+    else if (wiring->authenticate_all)
       add(*known, *std::move(found));
   }
   if (known) return *std::move(known);

@@ -123,7 +123,8 @@ Status Node::start() {
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   // The feed first: what is blocked while this reads, by another node, comes with it.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
-  HANAPER_CHECK(blocked_.load(model_.node.blocked_keys, shared_.storage->ledger()));
+  HANAPER_CHECK(blocked_.load_file(model_.node.blocked_keys));
+  HANAPER_CHECK(blocked_.load_ledger(shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
   HANAPER_CHECK(successions_.load(shared_.storage->records()));
   for (auto& [name, authority] : status_authorities_) authority.attach(means(), authorities_.find(name));
@@ -309,13 +310,13 @@ void Node::block_key(const RevocationRow& row) {
   if (tbs)
     blocked_.add(crypto::sha256(tbs->spki));
   else
-    blocked_again_ = true;
+    key_is_missing_ = true;
 }
 
-Status Node::load_blocked_keys_again() {
-  if (!blocked_again_.exchange(false)) return {};
-  Status loaded = blocked_.load(model_.node.blocked_keys, shared_.storage->ledger());
-  if (!loaded) blocked_again_ = true;
+Status Node::load_missing_keys() {
+  if (!key_is_missing_.exchange(false)) return {};
+  Status loaded = blocked_.load_ledger(shared_.storage->ledger());
+  if (!loaded) key_is_missing_ = true;
   return loaded;
 }
 
@@ -323,7 +324,7 @@ void Node::schedule_housekeeping() {
   // Half of the second in which every node's answers have to follow a revocation on any of them.
   shared_.timetable->every("host", "revocations", std::chrono::milliseconds{500}, [this](Call&) -> Status {
     HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
-    return load_blocked_keys_again();
+    return load_missing_keys();
   });
   shared_.timetable->every("host", "names", std::chrono::seconds{5},
                            [this](Call& call) { return names_->catch_up(call); });

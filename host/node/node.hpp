@@ -76,7 +76,7 @@ class Node {
   void add_metrics();
   void add_checks();
   void block_key(const RevocationRow& row);
-  Status load_blocked_keys_again();
+  Status load_missing_keys();
   void schedule_housekeeping();
   Status open_listeners();
 
@@ -90,7 +90,7 @@ class Node {
   std::unique_ptr<issuance::Signers> signers_;
   std::unique_ptr<issuance::Requests> requests_;
   issuance::BlockedKeys blocked_;
-  std::atomic<bool> blocked_again_{false};  // a key may be missing: everything is to be read once more
+  std::atomic<bool> key_is_missing_{false};  // in blocked_: all of the ledger's are to be read once more
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;

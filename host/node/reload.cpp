@@ -83,8 +83,7 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
     if (Status rehearsed = pipelines_.at(name)->rehearse(); !rehearsed)
       outcome.push_back("pipeline." + name +
                         ": refuses what is asked of it now: " + rehearsed.error().detail);
-  blocked_again_ = true;  // the operator's file may be another
-  if (Status loaded = load_blocked_keys_again(); !loaded)
+  if (Status loaded = blocked_.load_file(model_.node.blocked_keys); !loaded)
     outcome.push_back("node.blocked_keys: " + loaded.error().detail);
   Call call{"reload", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
   if (Status renewed = certificates_.renew(call); !renewed) outcome.push_back(renewed.error().detail);

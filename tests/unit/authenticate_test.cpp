@@ -62,6 +62,13 @@ TEST_F(Authentication, TakesTheFirstOfAnyThatKnows) {
   EXPECT_EQ(device_.asked, 0);
 }
 
+TEST_F(Authentication, TakesMoreThanACertificateOfOursWhereThereIsMore) {
+  DirectedAuthenticator own(Identity{"mtls:cd", {}, true});
+  EXPECT_EQ(ask({&own, &person_}, false)->name, "password:office");
+  EXPECT_EQ(ask({&own, &stranger_}, false)->name, "mtls:cd");
+  EXPECT_EQ(ask({&device_, &person_}, false)->name, "mtls:ab") << "a registration authority";
+}
+
 TEST_F(Authentication, TellsWhyNobodyOfAnyKnows) {
   EXPECT_EQ(ask({&nobody_, &stranger_}, false).error().detail,
             "no client certificate; no password and no token");

@@ -22,7 +22,7 @@ class BlockedKeysOf : public ::testing::Test {
 TEST_F(BlockedKeysOf, AFileAreItsHashes) {
   const std::string file =
       folder_.write("blocked", "# a remark\n\n" + to_hex(hash_of("one")) + "\r\n" + to_hex(hash_of("two")));
-  ASSERT_TRUE(keys_.load(file, ledger_).has_value());
+  ASSERT_TRUE(keys_.load_file(file).has_value());
   EXPECT_TRUE(keys_.contains(hash_of("one")));
   EXPECT_TRUE(keys_.contains(hash_of("two")));
   EXPECT_FALSE(keys_.contains(hash_of("three")));
@@ -42,21 +42,23 @@ TEST_F(BlockedKeysOf, NoFileAreTheLedgersOwn) {
     ASSERT_TRUE(fakes::commit_one(host_.memory_storage, write).has_value());
     if (i == 20) i = 2478;  // few at first, so that a page that ends early shows
   }
-  ASSERT_TRUE(keys_.load("", ledger_).has_value());
+  ASSERT_TRUE(keys_.load_ledger(ledger_).has_value());
   for (int i : {0, 20, 2479, 2499}) EXPECT_TRUE(keys_.contains(hash_of(std::to_string(i)))) << i;
   EXPECT_FALSE(keys_.contains(hash_of("21")));
 }
 
 TEST_F(BlockedKeysOf, AReloadReplaceThoseBefore) {
-  ASSERT_TRUE(keys_.load(folder_.write("a", to_hex(hash_of("one")) + "\n"), ledger_).has_value());
-  ASSERT_TRUE(keys_.load(folder_.write("b", to_hex(hash_of("two")) + "\n"), ledger_).has_value());
+  ASSERT_TRUE(keys_.load_file(folder_.write("a", to_hex(hash_of("one")) + "\n")).has_value());
+  keys_.add(hash_of("three"));
+  ASSERT_TRUE(keys_.load_file(folder_.write("b", to_hex(hash_of("two")) + "\n")).has_value());
   EXPECT_FALSE(keys_.contains(hash_of("one")));
   EXPECT_TRUE(keys_.contains(hash_of("two")));
+  EXPECT_TRUE(keys_.contains(hash_of("three"))) << "what was compromised stays so";
 }
 
 TEST_F(BlockedKeysOf, AFileThatCannotBeReadStayAsTheyWere) {
-  ASSERT_TRUE(keys_.load(folder_.write("a", to_hex(hash_of("one")) + "\n"), ledger_).has_value());
-  EXPECT_EQ(keys_.load(folder_ / "nothing", ledger_).error().code, Code::unavailable);
+  ASSERT_TRUE(keys_.load_file(folder_.write("a", to_hex(hash_of("one")) + "\n")).has_value());
+  EXPECT_EQ(keys_.load_file(folder_ / "nothing").error().code, Code::unavailable);
   EXPECT_TRUE(keys_.contains(hash_of("one")));
 }
 
@@ -76,7 +78,7 @@ TEST_F(BlockedKeysOf, AWrongFileAreRefusedWithTheirPlace) {
     const Status checked = BlockedKeys::check(file);
     ASSERT_FALSE(checked.has_value()) << row.name;
     EXPECT_EQ(checked.error().detail.rfind(file + row.line, 0), 0u) << checked.error().detail;
-    EXPECT_EQ(keys_.load(file, ledger_).error().detail, checked.error().detail);
+    EXPECT_EQ(keys_.load_file(file).error().detail, checked.error().detail);
   }
   EXPECT_FALSE(BlockedKeys::check(folder_ / ".").has_value()) << "a folder";
 }

@@ -303,7 +303,7 @@ TEST_F(Journey, RevokedForCompromiseBlocksItsKey) {
   EXPECT_NE(audit_text().find("\"revoked\""), std::string::npos);
 
   issuance::BlockedKeys after_a_restart;
-  ASSERT_TRUE(after_a_restart.load("", storage_.memory).has_value());
+  ASSERT_TRUE(after_a_restart.load_ledger(storage_.memory).has_value());
   EXPECT_TRUE(after_a_restart.contains(storage_.memory.blocked_keys({}, 10)->front()));
 }
 

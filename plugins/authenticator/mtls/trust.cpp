@@ -54,8 +54,10 @@ Status each_block(const std::string& path, std::string_view label, Add&& add) {
 int needs_no_crl(int good, X509_STORE_CTX* context) {
   const int top = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
   const int depth = X509_STORE_CTX_get_error_depth(context);
-  if (X509_STORE_CTX_get_error(context) != X509_V_ERR_UNABLE_TO_GET_CRL || depth == 0 || depth != top)
-    return good;
+  const int error = X509_STORE_CTX_get_error(context);
+  const bool no_crl = error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
+                      error == X509_V_ERR_CRL_SIGNATURE_FAILURE || error == X509_V_ERR_DIFFERENT_CRL_SCOPE;
+  if (!no_crl || depth == 0 || depth != top) return good;
   X509_STORE_CTX_set_error(context, X509_V_OK);
   return 1;
 }

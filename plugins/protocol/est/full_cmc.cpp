@@ -40,6 +40,13 @@ FailInfo fail_info_of(Code code) {
   }
 }
 
+// Of who asks, and for whom, and whether he is linked to the connection.
+FailInfo proof_info_of(Code code) {
+  if (code == Code::forbidden) return FailInfo::bad_identity;
+  if (code == Code::bad_csr) return FailInfo::pop_failed;
+  return fail_info_of(code);
+}
+
 cmc::Outcome failure(std::vector<cmc::BodyPartId> of, FailInfo info, std::string text) {
   cmc::Outcome outcome;
   outcome.status = CmcStatus::failed;
@@ -199,7 +206,7 @@ Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView&
     return forbidden(
         "the request's subject and names are not those of the signer's certificate; only a registration "
         "authority asks for others");
-  return renewed_profile(issuer_, work.signer->row);
+  return renewed_profile(issuer_, work.signer->row).value_or(std::string());
 }
 
 void FullCmc::process(Work& work, Call& call) {
@@ -240,11 +247,9 @@ void FullCmc::issue(const Wanted& wanted, Work& work, Call& call) {
     return refuse(possessed.error().code == Code::bad_key ? FailInfo::bad_algorithm : FailInfo::pop_failed,
                   possessed.error());
   const auto by_signer = check_holder(work, *csr);
-  if (!by_signer) return refuse(FailInfo::bad_identity, by_signer.error());
+  if (!by_signer) return refuse(proof_info_of(by_signer.error().code), by_signer.error());
   const auto by_peer = work.check(*csr, wanted.waits);
-  if (!by_peer)
-    return refuse(by_peer.error().code == Code::forbidden ? FailInfo::bad_identity : FailInfo::pop_failed,
-                  by_peer.error());
+  if (!by_peer) return refuse(proof_info_of(by_peer.error().code), by_peer.error());
   IssueRequest order;
   order.profile = by_peer->empty() ? *by_signer : *by_peer;
   order.requester = work.who.name;

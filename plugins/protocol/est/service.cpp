@@ -192,7 +192,7 @@ Status Service::check_channel_binding(const Request& request, const Identity& id
 }
 
 // RFC 7030 3.7: who is known by a certificate of ours alone asks for himself; only an "ra" asks for others.
-// The profile then, where this pipeline's authority has issued that certificate; else empty.
+// The profile then is that certificate's, where it is one of this pipeline's; else empty.
 Result<std::string> Service::check_holder(const Request& request, const Identity& identity,
                                           const x509::CsrView& csr) const {
   if (!identity.by_certificate || is_registration_authority(identity)) return std::string();
@@ -205,7 +205,7 @@ Result<std::string> Service::check_holder(const Request& request, const Identity
   const auto status = issuer_.identify(shown);
   if (!status && status.error().code == Code::not_found) return std::string();
   if (!status) return status.error();
-  return renewed_profile(issuer_, status->row);
+  return renewed_profile(issuer_, status->row).value_or(std::string());
 }
 
 Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
