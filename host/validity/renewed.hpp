@@ -3,6 +3,7 @@
 
 #include <hanaper/host.hpp>
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -19,30 +20,47 @@ class Renewed {
   // matter while the old one is good. unavailable when somebody is making it until the deadline.
   template <class IsFresh, class Make>
   Result<Pointer> find(const Clock& clock, const Call& call, IsFresh&& is_fresh, Make&& make) {
-    Pointer known = current();
-    if (known && is_fresh(*known)) return known;
-    const bool usable = known && known->not_after() > clock.now();
-    std::unique_lock making(making_, std::defer_lock);
-    const bool mine = usable ? making.try_lock() : making.try_lock_until(call.deadline);
-    if (!mine && usable) return known;
-    if (!mine) return unavailable("a certificate is being made that this needs");
-    known = current();
-    if (known && is_fresh(*known)) return known;
+    std::unique_lock lock(mutex_);
+    const auto is_usable = [&] { return current_ && current_->not_after() > clock.now(); };
+    for (;;) {
+      if (current_ && is_fresh(*current_)) return current_;
+      if (!making_) break;
+      if (is_usable()) return current_;
+      if (made_.wait_until(lock, call.deadline) == std::cv_status::timeout)
+        return unavailable("a certificate is being made that this needs");
+    }
+    const Making making(*this, lock);
     Result<Pointer> made = make();
-    if (!made) return usable ? Result<Pointer>(known) : made;
-    const std::lock_guard lock(mutex_);
-    return current_ = *std::move(made);
+    lock.lock();
+    if (made) return current_ = *std::move(made);
+    return is_usable() ? Result<Pointer>(current_) : made;
   }
 
  private:
-  Pointer current() const {
-    const std::lock_guard lock(mutex_);
-    return current_;
-  }
+  // While it lives others do not make one, and may look.
+  class Making {
+   public:
+    Making(Renewed& all, std::unique_lock<std::mutex>& lock) : all_(all), lock_(lock) {
+      all_.making_ = true;
+      lock_.unlock();
+    }
+    Making(const Making&) = delete;
+    Making& operator=(const Making&) = delete;
+    ~Making() {
+      if (!lock_) lock_.lock();
+      all_.making_ = false;
+      all_.made_.notify_all();
+    }
 
-  std::timed_mutex making_;  // before mutex_
-  mutable std::mutex mutex_;
-  Pointer current_;  // guarded by mutex_
+   private:
+    Renewed& all_;
+    std::unique_lock<std::mutex>& lock_;
+  };
+
+  std::mutex mutex_;
+  std::condition_variable made_;
+  Pointer current_;      // guarded by mutex_, as what follows
+  bool making_ = false;  // somebody makes the next
 };
 
 }  // namespace hanaper::validity
