@@ -57,7 +57,8 @@ class List {
   // [worker] Makes one now.
   Result<CrlRow> make(Call& call);
 
-  // [any] Why there is no valid one, or the last could not be made though it was time for it.
+  // [any] Why there is no valid one, or the one that is served will not be for long and the next cannot be
+  // made. Neither another node's right to make it nor a failure long before its end is a reason.
   Status health() const;
 
   StatusAuthority& issuer() const { return issuer_; }
@@ -82,6 +83,7 @@ class List {
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
   bool is_due(Time now) const;
+  bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
   Status plan(Order& order) const;
 
@@ -103,7 +105,7 @@ class List {
   Time looked_{};           // guarded by making_: for what other nodes have made
   bool read_back_ = false;  // guarded by making_: for revocations of before the start
   mutable std::mutex mutex_;
-  Status health_;  // guarded by mutex_: what was wrong when one was made last
+  Status failure_;  // guarded by mutex_: why the last one could not be made; nothing once one was
 };
 
 }  // namespace hanaper::crl

@@ -135,6 +135,11 @@ Status Crl::start() {
     if (authority->certificate().empty())
       return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
   HANAPER_CHECK(files::create_folder(folder_));
+  // What there is already is served from the first request on; what there is not, the first tick makes.
+  for (List& list : lists_)
+    if (const auto held = list.held(); !held && held.error().code != Code::not_found)
+      host_->log().warning("a CRL could not be loaded",
+                           {{"path", list.path()}, {"error", held.error().detail}});
   host_->scheduler().every("crls", tick, [this](Call& call) { return tend(call); });
   return {};
 }
