@@ -55,7 +55,8 @@ Service::Service(Options options, Host& host, std::vector<StatusAuthority*> auth
       unauthorized_(counter(host, "unauthorized")),
       failed_(counter(host, "failed")) {
   for (StatusAuthority* authority : authorities_)
-    authority->watch([this](const RevocationRow& row) { cache_.forget(row.authority, row.serial.octets()); });
+    host_.watch(*authority,
+                [this](const RevocationRow& row) { cache_.forget(row.authority, row.serial.octets()); });
 }
 
 Status Service::start() {

@@ -38,7 +38,7 @@ class FakeAuthority final : public StatusAuthority {
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
   Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
-  void watch(Watcher watcher) override { watchers_.push_back(std::move(watcher)); }
+  void watch(Watcher watcher) { watchers_.push_back(std::move(watcher)); }
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
   SignatureScheme crl_scheme() const override;
   Result<std::uint64_t> claim_crl(std::uint32_t shard) override;
@@ -46,7 +46,7 @@ class FakeAuthority final : public StatusAuthority {
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
-  void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
+  void offer_crl(std::uint32_t shard, CrlSource source) { crls_[shard] = std::move(source); }
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override {
     const auto found = crls_.find(shard);
     if (found == crls_.end()) return not_found("no CRL of authority " + name_ + " is published");
