@@ -1,9 +1,8 @@
 // Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/validity.hpp>
-
-#include <mutex>
 
 namespace hanaper::validity {
 
@@ -26,12 +25,12 @@ class ChangeFeed {
   static constexpr std::uint32_t page = 1000;
 
   std::vector<StatusAuthority::Watcher> watchers_;  // constant once published to
-  std::mutex mutex_;
-  std::optional<std::string> cursor_;  // guarded by mutex_
+  Mutex mutex_;
+  std::optional<std::string> cursor_ HANAPER_GUARDED_BY(mutex_);
 };
 
 inline Status ChangeFeed::poll(Ledger& ledger) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!cursor_) {
     HANAPER_TRY(cursor_, ledger.revocation_cursor());
     return {};
