@@ -1,11 +1,11 @@
 // Whose validation is next on this node.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/values.hpp>
 
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,14 +43,14 @@ class Turns {
     std::size_t running = 0;
     bool in_turn = false;  // listed in turns_
   };
-  void line_up(const std::string& name, Account& account);
+  void line_up(const std::string& name, Account& account) HANAPER_REQUIRES(mutex_);
 
   const std::size_t at_once_, of_one_account_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Account> accounts_;  // guarded by mutex_, as all below; those with anything to do
-  std::deque<std::string> turns_;            // accounts that could begin one more, each once
-  std::set<std::string> known_;              // authorizations that wait or run
-  std::size_t running_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, Account> accounts_ HANAPER_GUARDED_BY(mutex_);  // those with anything to do
+  std::deque<std::string> turns_ HANAPER_GUARDED_BY(mutex_);  // accounts that could begin one more, each once
+  std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);    // authorizations that wait or run
+  std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace hanaper::acme
