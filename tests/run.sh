@@ -110,6 +110,7 @@ fi
 part build build release || { printf '\n%s\n' "${summary[@]}"; exit 1; }
 part test run_tests release
 if [ -z "$quick" ]; then
+  part static tests/static/run.sh
   part asan sanitized asan -L sanitized
   part tsan sanitized tsan -L concurrent
   part fuzz tests/fuzz/run.sh --seconds "$([ -n "$long" ] && echo 120 || echo 10)"
