@@ -51,6 +51,7 @@ done <<'LIST'
 -rw-r--r-- /usr/share/man/man8/hanaperd.8
 -rw-r--r-- /usr/share/bash-completion/completions/hanaper
 -rw-r--r-- /usr/share/hanaper/embedded.toml
+-rw-r--r-- /usr/share/hanaper/hanaper.spdx.json
 -rw-r--r-- /usr/share/doc/hanaper/copyright
 LIST
 for path in /usr/bin/hanaper-kit /usr/include/hanaper/plugin.hpp /usr/share/doc/hanaper-dev/copyright; do
