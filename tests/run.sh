@@ -4,7 +4,7 @@
 #   --unit         the first green test on a fresh machine, in three minutes: no servers, no clients, only unit tests
 #   --quick        the inner loop: no static checks, no sanitizers, no fuzzing, no benches, no quickstart
 #   --long         also what takes too long for every change: exports HANAPER_LONG=1, which tests ask for
-#   --only NAME    run one part: build, test, static, asan, tsan, fuzz, bench, quickstart
+#   --only NAME    run one part: build, test, static, asan, coverage, tsan, fuzz, bench, quickstart
 #   --require LIST names with commas between: where one of them is missing, a skip is a failure
 #
 # Ends with 0 when nothing failed. What was skipped is listed with the name of what is missing, and counted.
@@ -74,7 +74,9 @@ said_skips() {
        /^Test Skipped\.$/ && !said { print "SKIP unknown: " test " does not say what it misses" }' "$1"
 }
 sanitized() {
-  build "$1" && run_tests "$@"
+  build "$1" || return 1
+  find build/"$1" -name '*.gcda' -delete  # what the last run counted
+  run_tests "$@"
 }
 
 # Last, because they say nothing about right and wrong: where time is short, they give way.
@@ -112,6 +114,7 @@ part test run_tests release
 if [ -z "$quick" ]; then
   part static tests/static/run.sh
   part asan sanitized asan -L sanitized
+  part coverage tests/coverage.py build/asan
   part tsan sanitized tsan -L concurrent
   part fuzz tests/fuzz/run.sh --seconds "$([ -n "$long" ] && echo 120 || echo 10)"
   part quickstart env HANAPER_CMAKE_ARGUMENTS= examples/quickstart/run.sh --once --state "$results/quickstart" \
