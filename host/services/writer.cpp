@@ -121,7 +121,7 @@ bool Writer::withdraw(Submission& submission) {
 
 namespace {
 
-// Somebody who waits on his own stack.
+// A caller that waits, on its own stack.
 class Waiting final : public Submission {
  public:
   void committed(Status status) noexcept override {

@@ -95,8 +95,8 @@ class AccountsFile final : public Authenticator {
     return identity;
   }
 
-  // Who waits for his turn holds one of the threads that serve everybody: only few may, so that guessing
-  // stops nobody but those who have a password to show.
+  // A request that waits here holds one of the threads that serve everybody. Only few may wait, so that
+  // guessing passwords stops no request but those with passwords.
   template <class Hash>
   Result<Identity> in_turn(const Call& call, Hash&& hash) {
     const Error busy = unavailable("too many passwords are being checked", std::chrono::seconds{1});

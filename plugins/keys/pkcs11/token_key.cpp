@@ -47,7 +47,8 @@ Bytes ecdsa_der(ByteView sides) {
 
 constexpr std::size_t max_signature = 1024;  // RSA-8192
 
-// Of the answers that mean a lost token those that no ciphertext brings about.
+// Whether the token is lost. Token::lost has more answers; a bad ciphertext can cause those, and these it
+// cannot.
 bool is_away(CK_RV code) {
   return code == CKR_SESSION_HANDLE_INVALID || code == CKR_SESSION_CLOSED || code == CKR_DEVICE_REMOVED ||
          code == CKR_TOKEN_NOT_PRESENT || code == CKR_CRYPTOKI_NOT_INITIALIZED ||

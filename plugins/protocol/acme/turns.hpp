@@ -12,16 +12,16 @@
 
 namespace hanaper::acme {
 
-// A validation waits for strangers' servers, and holds a thread as long. Accounts have their turns one after
-// another and a few at once each, so that one whose servers never answer, or who has thousands of names,
-// keeps no other from being validated. Thread-safe.
+// A validation waits for servers that we do not know, and holds a thread meanwhile. Accounts are served in
+// turn, a few validations of each at once: an account whose servers never answer, or which has thousands of
+// names, does not keep others waiting. Thread-safe.
 class Turns {
  public:
   struct Validation {
     std::string account, authorization;
-    std::optional<Time>
-        claimed;             // until when the attempt is ours, as it is stored; none: whoever comes first
-    bool abandoned = false;  // its time has not come, but whoever claimed it is gone
+    // Until when this node has claimed the attempt, as stored; none: the first node to ask may have it.
+    std::optional<Time> claimed;
+    bool abandoned = false;  // claimed until later, but by a node that is gone
   };
 
   Turns(std::size_t at_once, std::size_t of_one_account)
