@@ -1,11 +1,11 @@
 // Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/validity.hpp>
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 
 namespace hanaper::validity {
 
@@ -31,8 +31,8 @@ class ChangeFeed {
 
   std::atomic<std::shared_ptr<const Watchers>> watchers_{
       std::make_shared<const Watchers>()};  // written by [main]
-  std::mutex mutex_;
-  std::optional<std::string> cursor_;  // guarded by mutex_
+  Mutex mutex_;
+  std::optional<std::string> cursor_ HANAPER_GUARDED_BY(mutex_);
 };
 
 inline std::function<void()> ChangeFeed::subscribe(StatusAuthority::Watcher watcher) {
@@ -48,7 +48,7 @@ inline std::function<void()> ChangeFeed::subscribe(StatusAuthority::Watcher watc
 }
 
 inline Status ChangeFeed::poll(Ledger& ledger) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!cursor_) {
     HANAPER_TRY(cursor_, ledger.revocation_cursor());
     return {};

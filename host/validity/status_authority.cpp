@@ -134,10 +134,10 @@ Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& has
 }
 
 std::function<void()> NodeAuthority::offer_crl(std::uint32_t shard, CrlSource source) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   crls_[shard] = std::move(source);
   return [this, shard] {
-    const std::lock_guard held(mutex_);
+    const Lock held(mutex_);
     crls_.erase(shard);
   };
 }
@@ -145,7 +145,7 @@ std::function<void()> NodeAuthority::offer_crl(std::uint32_t shard, CrlSource so
 Result<Bytes> NodeAuthority::crl(std::uint32_t shard, ByteCount limit) {
   CrlSource source;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (const auto found = crls_.find(shard); found != crls_.end()) source = found->second;
   }
   if (!source) return not_found("no CRL of authority " + name_ + " is published");

@@ -54,8 +54,8 @@ class NodeAuthority final : public StatusAuthority {
   std::optional<Means> means_;                            // constant once attached, as all below
   std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
   std::unique_ptr<Responders> responders_;
-  std::mutex mutex_;
-  std::map<std::uint32_t, CrlSource> crls_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<std::uint32_t, CrlSource> crls_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::validity

@@ -85,7 +85,7 @@ Status List::adopt() {
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
     touched_at_.compare_exchange_strong(touched, 0);
   entries_.set(static_cast<std::int64_t>(row.entries));
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   failure_ = {};
   return {};
 }
@@ -162,7 +162,10 @@ Result<bool> List::may_lack_some() const {
 
 Result<CrlRow> List::held() {
   // Who makes one just now has looked for it before.
-  if (const std::unique_lock lock(making_, std::try_to_lock); lock && !current()) HANAPER_CHECK(adopt());
+  if (making_.try_lock()) {
+    const Lock lock(making_, std::adopt_lock);
+    if (!current()) HANAPER_CHECK(adopt());
+  }
   const auto served = current();
   if (!served) return not_found("the CRL has not been made yet");
   return served->row();
@@ -170,13 +173,13 @@ Result<CrlRow> List::held() {
 
 // While nothing is served.
 Error List::lack(Error why) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   failure_ = unavailable("there is no CRL of authority " + issuer_.name() + " here: " + why.detail);
   return why;
 }
 
 Status List::tend(Call& call) {
-  const std::lock_guard lock(making_);
+  const Lock lock(making_);
   const Time now = host_.clock().now();
   // Not before the others have been adopted, too: that takes longer than a client wants to wait.
   if (current() && !read_back_) {
@@ -205,7 +208,7 @@ Status List::tend(Call& call) {
 }
 
 Result<CrlRow> List::make(Call& call) {
-  const std::lock_guard lock(making_);
+  const Lock lock(making_);
   return make_locked(call);
 }
 
@@ -251,7 +254,7 @@ Result<CrlRow> List::make_locked(Call& call) {
       current_ = *std::move(opened);
     if (made) share(*current(), call);
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (made) {
     read_back_ = true;
     failure_ = {};
@@ -289,7 +292,7 @@ Status List::health() const {
   const auto served = current();
   const Time now = host_.clock().now();
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!failure_ && (!served || ends_soon(now))) return failure_;
   }
   if (!served) return unavailable("the CRL of authority " + issuer_.name() + " has not been made yet");

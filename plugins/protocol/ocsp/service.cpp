@@ -20,10 +20,10 @@ Counter& counter(Host& host, const char* result) {
                                 {{"result", result}});
 }
 
-// RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
-// 1970" and certificateHold (4.4.8).
 // How long an answer about a number that nobody has issued may be relied on: it may be issued any moment.
 constexpr std::chrono::seconds unissued_lifetime{60};
+// RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
+// 1970" and certificateHold (4.4.8).
 constexpr Revoked never_issued{Time{}, RevocationReason::certificate_hold, std::nullopt};
 
 }  // namespace

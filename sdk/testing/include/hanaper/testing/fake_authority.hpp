@@ -5,6 +5,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/testing/memory_storage.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 namespace hanaper::fakes {
@@ -76,8 +77,8 @@ class FakeAuthority final : public StatusAuthority {
   Bytes certificate_;
   std::vector<Watcher> watchers_;
   std::map<std::uint32_t, CrlSource> crls_;
-  std::mutex mutex_;
-  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::fakes

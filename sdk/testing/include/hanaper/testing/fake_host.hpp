@@ -3,6 +3,7 @@
 
 #include <hanaper/testing/fake_authority.hpp>
 #include <hanaper/testing/memory_storage.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 #include <list>
@@ -31,8 +32,8 @@ class RecordingLog final : public Log {
   std::vector<std::string> lines() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ HANAPER_GUARDED_BY(mutex_);
 };
 
 class FakeMetrics final : public Metrics {
