@@ -1,7 +1,8 @@
 // hanaperd: the daemon. Reads the configuration, runs a node, ends it on SIGTERM, reads again on SIGHUP.
-#include "cli/node_commands.hpp"
-#include "cli/options.hpp"
 #include "node/node.hpp"
+#include "operations/command_line.hpp"
+#include "operations/control.hpp"
+#include "operations/reloads.hpp"
 #include "services/memory.hpp"
 #include "services/notify_socket.hpp"
 
@@ -35,20 +36,25 @@ config::Model read_model(const CommandLine& line, loader::Catalog& catalog, conf
       messages);
 }
 
-void reload(const CommandLine& line, loader::Catalog& catalog, Node& node, services::Logger& logger) {
-  services::notify_manager("RELOADING=1");
+Result<std::vector<std::string>> reload(const CommandLine& line, loader::Catalog& catalog, Node& node) {
   config::Messages messages;
   config::Model model = read_model(line, catalog, messages);
-  for (const std::string& text : messages.lines())
-    logger.error("configuration not taken over", {{"error", text}});
-  if (messages.empty()) {
-    const auto outcome = node.reload(std::move(model));
-    if (!outcome) logger.error("configuration not taken over", {{"error", outcome.error().detail}});
-    if (outcome && outcome->empty()) logger.info("configuration read again, nothing changed");
-    if (outcome)
-      for (const std::string& text : *outcome) logger.info("configuration read again", {{"change", text}});
-  }
+  if (messages.empty()) return node.reload(std::move(model));
+  std::string all;
+  for (const std::string& text : messages.lines()) all += (all.empty() ? "" : "; ") + text;
+  return malformed(all);
+}
+
+Result<std::vector<std::string>> logged_reload(const CommandLine& line, loader::Catalog& catalog, Node& node,
+                                               services::Logger& logger) {
+  services::notify_manager("RELOADING=1");
+  auto outcome = reload(line, catalog, node);
+  if (!outcome) logger.error("configuration not taken over", {{"error", outcome.error().detail}});
+  if (outcome && outcome->empty()) logger.info("configuration read again, nothing changed");
+  if (outcome)
+    for (const std::string& text : *outcome) logger.info("configuration read again", {{"change", text}});
   services::notify_manager("READY=1");
+  return outcome;
 }
 
 int run(const CommandLine& line) {
@@ -67,17 +73,20 @@ int run(const CommandLine& line) {
   if (Status applied = logger.apply(model.log); !applied)
     return complain({applied.error().detail}, misconfigured);
 
+  operations::Reloads reloads;
   Node node(std::move(model), catalog, logger);
   if (const std::vector<std::string> failures = node.configure(); !failures.empty())
     return complain(failures, misconfigured);
+  node.on_reload = [&reloads](Call& call) { return reloads.ask(call); };
   Status running = node.start();
-  if (running) running = node.serve(std::make_shared<cli::ControlEndpoint>(node));
+  if (running) running = node.serve(std::make_shared<operations::ControlEndpoint>(node));
   if (!running) return complain({running.error().detail}, failed);
   logger.info("ready", {{"version", HANAPER_VERSION}, {"node", node.model().node.name}});
   services::notify_manager("READY=1");
 
   for (int signal = 0; sigwait(&signals, &signal) == 0 && signal == SIGHUP;)
-    reload(line, catalog, node, logger);
+    reloads.answer([&] { return logged_reload(line, catalog, node, logger); });
+  reloads.end();
   services::notify_manager("STOPPING=1");
   logger.info("stopping");
   const bool clean = node.stop();
@@ -90,9 +99,10 @@ int run(const CommandLine& line) {
 int main(int count, char** words) {
   ::umask(0077);
   services::tune_allocator();
-  const auto arguments = cli::parse(cli::daemon(), std::vector<std::string>(words + 1, words + count));
+  const auto arguments =
+      operations::parse(operations::daemon(), std::vector<std::string>(words + 1, words + count));
   if (!arguments) return complain({arguments.error().detail}, misconfigured);
-  if (arguments->has("--help")) return std::cout << cli::help(cli::daemon()), done;
+  if (arguments->has("--help")) return std::cout << operations::help(operations::daemon()), done;
   if (arguments->has("--version")) return std::cout << "hanaperd " HANAPER_VERSION "\n", done;
   try {
     return run({arguments->text("--config", "/etc/hanaper/hanaper.toml"),

@@ -42,9 +42,9 @@ ControlClient::~ControlClient() {
 }
 
 // The daemon answers with Content-Length and keeps the connection: that much HTTP is enough.
-Result<json::Value> ControlClient::run(std::string_view command, const json::Value& arguments) {
+Result<json::Value> ControlClient::run(std::string_view operation, const json::Value& arguments) {
   const std::string body =
-      json::write(json::Value(json::Object{{"command", command}, {"arguments", arguments}}));
+      json::write(json::Value(json::Object{{"operation", operation}, {"arguments", arguments}}));
   const std::string request =
       "POST / HTTP/1.1\r\nHost: control\r\nContent-Type: application/json\r\nContent-Length: " +
       std::to_string(body.size()) + "\r\n\r\n" + body;

@@ -16,8 +16,8 @@ class ControlClient {
   ControlClient& operator=(ControlClient&&) = delete;
   ~ControlClient();
 
-  // The command's result or its error.
-  Result<json::Value> run(std::string_view command, const json::Value& arguments);
+  // What the operation answers, or its error.
+  Result<json::Value> run(std::string_view operation, const json::Value& arguments);
 
  private:
   explicit ControlClient(int socket) : socket_(socket) {}

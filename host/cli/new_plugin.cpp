@@ -1,5 +1,5 @@
 // new-plugin: a folder with a plugin that builds, passes its kit, and does next to nothing.
-#include "session.hpp"
+#include "print.hpp"
 #include "skeleton.hpp"
 
 #include "../config/model.hpp"
@@ -121,10 +121,10 @@ Result<std::vector<NewFile>> skeleton(std::string_view kind, std::string_view na
 }
 
 int run_new_plugin(Session& session) {
-  const std::string kind = session.arguments().positional[0], name = session.arguments().positional[1];
+  const std::string kind = session.line().positional[0], name = session.line().positional[1];
   const auto files = skeleton(kind, name);
   if (!files) misuse(files.error().detail);
-  const fs::path folder = session.arguments().text("--folder", kind + "-" + name);
+  const fs::path folder = session.line().text("--folder", kind + "-" + name);
   std::error_code error;
   if (fs::exists(fs::symlink_status(folder, error)))
     fail(conflict(folder.string() + ": exists already; name another folder with --folder"));

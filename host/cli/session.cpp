@@ -10,20 +10,23 @@
 
 namespace hanaper::cli {
 
-void fail(const Error& error) { throw Failure{1, {error.detail}}; }
+void fail(const Error& error) { throw Failure{1, {error.detail}, error.code}; }
 void misuse(std::string line) { throw Failure{2, {std::move(line)}}; }
 
-Session::Session(Arguments arguments)
-    : arguments_(std::move(arguments)),
-      catalog_(arguments_.text("--plugins", loader::default_plugin_folder())) {
+Session::Session(const Command& command, CommandLine line, loader::Catalog& catalog)
+    : command_(command), line_(std::move(line)), catalog_(catalog) {
   // A command tells its user what matters; the log is the daemon's.
   static_cast<void>(logger_.apply({"error", "text", "", {}}));
+}
+
+void Session::misuse(const std::string& what) const {
+  cli::misuse(what + "; see " + command_.spec.help_words());
 }
 
 config::Model Session::model(bool read_secrets, const std::string& file) {
   config::Messages messages;
   const config::Table root =
-      config::read(file.empty() ? config_file() : file, arguments_.texts("--set"), messages);
+      config::read(file.empty() ? config_file() : file, line_.texts("--set"), messages);
   if (!messages.empty()) throw Failure{2, messages.lines()};
   config::Model model = config::make_model(
       root, [&](std::string_view kind, std::string_view plugin) { return catalog_.find(kind, plugin); },
@@ -39,27 +42,24 @@ std::unique_ptr<Node> Session::configured_node(const std::string& file) {
   return node;
 }
 
-json::Value Session::run(std::string_view command, json::Value arguments) {
+json::Value Session::run(std::string_view operation, const json::Value& arguments) {
   if (!node_ && !daemon_) {
     const std::string socket = model(false).node.socket;
     auto connected = ControlClient::connect(socket);
     if (!connected) fail(connected.error());
     if (*connected) {
       daemon_.emplace(**std::move(connected));
+    } else if (operation == "reload") {
+      fail(unavailable("no daemon answers at " + socket + "; it reads the configuration when it starts"));
     } else {
       node_ = configured_node();
       if (Status started = node_->start(); !started) fail(started.error());
     }
   }
-  const auto ask = [&]() -> Result<json::Value> {
-    if (daemon_) return daemon_->run(command, arguments);
-    arguments.object()->emplace_back("user", "uid:" + std::to_string(::geteuid()));
-    Call call{crypto::random_name(9), std::chrono::steady_clock::now() + std::chrono::minutes{10}};
-    return find_node_command(command)(*node_, arguments, call);
-  };
-  auto result = ask();
-  if (!result) fail(result.error());
-  return *std::move(result);
+  if (daemon_) return need(daemon_->run(operation, arguments));
+  Call call{crypto::random_name(9), std::chrono::steady_clock::now() + std::chrono::minutes{10}};
+  return need(operations::run(*node_, operations::own_caller(), operation, arguments,
+                              operations::Door::command_line, call));
 }
 
 std::string read_input(const std::string& path) {

@@ -3,16 +3,18 @@
 
 #include "../loader/catalog.hpp"
 #include "../node/node.hpp"
+#include "commands.hpp"
 #include "control_client.hpp"
-#include "node_commands.hpp"
-#include "options.hpp"
 
 namespace hanaper::cli {
+
+inline constexpr std::string_view default_config = "/etc/hanaper/hanaper.toml";
 
 // Why a command ended without success.
 struct Failure {
   int status;  // 1 failed, 2 wrong use or configuration
   std::vector<std::string> lines;
+  Code code = Code::malformed;
 };
 
 // Thrown to end the command; caught in main.
@@ -28,10 +30,11 @@ T need(Result<T> result) {
 
 class Session {
  public:
-  explicit Session(Arguments arguments);
+  Session(const Command& command, CommandLine line, loader::Catalog& catalog);
 
-  const Arguments& arguments() const noexcept { return arguments_; }
-  std::string config_file() const { return arguments_.text("--config", "/etc/hanaper/hanaper.toml"); }
+  const Command& command() const noexcept { return command_; }
+  const CommandLine& line() const noexcept { return line_; }
+  std::string config_file() const { return line_.text("--config", std::string(default_config)); }
   loader::Catalog& catalog() noexcept { return catalog_; }
 
   // The configuration, or that of another file; ends the command with status 2 when it is wrong.
@@ -40,12 +43,16 @@ class Session {
   // A node with every plugin configured; status 2 when one of them objects.
   std::unique_ptr<Node> configured_node(const std::string& file = "");
 
-  // Runs a node command: by the daemon when it runs, else here.
-  json::Value run(std::string_view command, json::Value arguments);
+  // Runs an operation: by the daemon when it runs, else here.
+  json::Value run(std::string_view operation, const json::Value& arguments);
+
+  // Ends the command with status 2 and how to get help.
+  [[noreturn]] void misuse(const std::string& what) const;
 
  private:
-  const Arguments arguments_;
-  loader::Catalog catalog_;
+  const Command& command_;
+  const CommandLine line_;
+  loader::Catalog& catalog_;
   services::Logger logger_;
   std::optional<ControlClient> daemon_;
   std::unique_ptr<Node> node_;
@@ -55,10 +62,18 @@ class Session {
 // cannot.
 std::string read_input(const std::string& path);
 
-// A certificate by its file when there is one of that name, else by serial number.
-json::Object certificate_argument(const std::string& word);
+// A certificate as arguments name it: that of the file when there is one of that name, else a serial number.
+std::string certificate_argument(const std::string& word);
 
-// Every command of the table, by name; each prints and returns the exit status.
+// The arguments of the command's operation as the line gives them: files are read. Ends the command with
+// status 2 where the operation would not take them.
+json::Object arguments_of(const Session& session);
+void check_arguments(const Session& session, const json::Object& arguments);
+
+// Asks for the command's operation with those, page by page, and prints what it answers.
+int run_operation(Session& session);
+
+// What the command line does itself; each prints and returns the exit status.
 int run_init(Session& session);
 int run_check(Session& session);
 int run_plan(Session& session);
@@ -67,18 +82,12 @@ int run_sample(Session& session);
 int run_new_plugin(Session& session);
 int run_issue(Session& session);
 int run_revoke(Session& session);
-int run_crl(Session& session);
-int run_requests(Session& session);
-int run_scep(Session& session);
-int run_ocsp(Session& session);
-int run_acme(Session& session);
 int run_show(Session& session);
-int run_list(Session& session);
-int run_serials(Session& session);
-int run_audit(Session& session);
-int run_keys(Session& session);
+int run_delete_key(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
-int run_storage(Session& session);
+int run_storage_migrate(Session& session);
+int run_storage_check(Session& session);
+int run_storage_copy(Session& session);
 
 }  // namespace hanaper::cli

@@ -1,5 +1,5 @@
 // init, check, plan, plugins, sample, restore: what happens before and beside a running node.
-#include "session.hpp"
+#include "print.hpp"
 #include "terminal.hpp"
 
 #include "../config/plan.hpp"
@@ -42,8 +42,9 @@ void create_missing_secrets(Session& session, const config::Table& root, const s
         if (fs::exists(path) || !inside) continue;
         if (Status made = files::create(path, crypto::random_name(24) + "\n", 0600); !made)
           fail(made.error());
-        std::cout << group.key << "." << instance.key << "." << setting.key << ": created " << path.string()
-                  << "; keep a copy of it apart from backups\n";
+        (session.line().has("--json") ? std::cerr : std::cout)
+            << group.key << "." << instance.key << "." << setting.key << ": created " << path.string()
+            << "; keep a copy of it apart from backups\n";
       }
     }
   }
@@ -58,8 +59,8 @@ std::unique_ptr<Node> started_node(Session& session) {
   const std::string state = session.model(false).node.state;
   create_state_folder(state);
   config::Messages messages;
-  create_missing_secrets(
-      session, config::read(session.config_file(), session.arguments().texts("--set"), messages), state);
+  create_missing_secrets(session,
+                         config::read(session.config_file(), session.line().texts("--set"), messages), state);
   auto node = session.configured_node();
   if (Status started = node->start(); !started) {
     if (started.error().code == Code::conflict)
@@ -72,28 +73,27 @@ std::unique_ptr<Node> started_node(Session& session) {
 }  // namespace
 
 int run_init(Session& session) {
-  const Arguments& arguments = session.arguments();
-  const bool importing = arguments.has("--import");
-  if (importing != arguments.has("--key") || importing != arguments.has("--certificate"))
-    misuse("--import, --key and --certificate go together; see hanaper help init");
+  const CommandLine& line = session.line();
+  const bool importing = line.has("--import");
+  if (importing != line.has("--key") || importing != line.has("--certificate"))
+    session.misuse("--import, --key and --certificate go together");
   const auto node = started_node(session);
   const Progress progress("creating authorities");
   std::vector<Authorities::Outcome> outcomes;
   if (importing) {
     Secret pin;
-    if (arguments.has("--key-pin")) {
-      std::string text = read_input(arguments.text("--key-pin"));
+    if (line.has("--key-pin")) {
+      std::string text = read_input(line.text("--key-pin"));
       while (text.ends_with('\n')) text.pop_back();
       pin = Secret(std::move(text));
     }
-    auto outcome =
-        node->authorities().import(arguments.text("--import"), Secret(read_input(arguments.text("--key"))),
-                                   pin, read_input(arguments.text("--certificate")));
+    auto outcome = node->authorities().import(line.text("--import"), Secret(read_input(line.text("--key"))),
+                                              pin, read_input(line.text("--certificate")));
     if (!outcome) fail(outcome.error());
     outcomes.push_back(*std::move(outcome));
   }
-  if (arguments.has("--install")) {
-    auto outcome = node->authorities().install(read_input(arguments.text("--install")));
+  if (line.has("--install")) {
+    auto outcome = node->authorities().install(read_input(line.text("--install")));
     if (!outcome) fail(outcome.error());
     outcomes.push_back(*std::move(outcome));
   }
@@ -103,27 +103,64 @@ int run_init(Session& session) {
   for (Authorities::Outcome& outcome : *rest)
     if (std::ranges::none_of(told, [&](const auto& done) { return done.authority == outcome.authority; }))
       outcomes.push_back(std::move(outcome));
+  if (line.has("--json")) {
+    json::Array rows;
+    for (const auto& [authority, text] : outcomes)
+      rows.emplace_back(json::Object{{"authority", authority}, {"outcome", text}});
+    print_items(std::move(rows));
+    return 0;
+  }
   for (const auto& [authority, text] : outcomes)
     std::cout << "authority " << authority << ": " << text << "\n";
   return 0;
 }
 
+namespace {
+
+// What a start would do, as far as nothing changes by it; what was found on the way. Ends the command with status 1 when a
+// start would fail.
+std::vector<std::string> look_deep(Session& session, Node& node) {
+  std::vector<std::string> notes;
+  const std::string& socket = node.model().node.socket;
+  const auto daemon = ControlClient::connect(socket);
+  if (!daemon || daemon->has_value())
+    notes.push_back("a daemon runs here; its state folder is looked at beside it, and it keeps what it holds");
+  Node::Checked checked = node.check_start();
+  if (!checked.failures.empty()) throw Failure{1, std::move(checked.failures), Code::unavailable};
+  notes.insert(notes.end(), checked.notes.begin(), checked.notes.end());
+  if (!session.line().has("--json"))
+    for (const std::string& note : notes) std::cout << note << "\n";
+  return notes;
+}
+
+}  // namespace
+
 int run_check(Session& session) {
   const auto node = session.configured_node();
   if (std::vector<std::string> failures = node->check_files(); !failures.empty())
     throw Failure{2, std::move(failures)};
-  std::cout << session.config_file() << ": ok, " << node->model().pipelines.size() << " pipelines, "
-            << node->model().authorities.size() << " authorities, " << node->model().listeners.size()
-            << " listeners\n";
+  std::vector<std::string> notes;
+  if (session.line().has("--deep")) notes = look_deep(session, *node);
+  const config::Model& model = node->model();
+  if (session.line().has("--json")) {
+    print_json(json::Object{{"file", session.config_file()},
+                            {"pipelines", model.pipelines.size()},
+                            {"authorities", model.authorities.size()},
+                            {"listeners", model.listeners.size()},
+                            {"notes", json::Array(notes.begin(), notes.end())}});
+    return 0;
+  }
+  std::cout << session.config_file() << ": ok, " << model.pipelines.size() << " pipelines, "
+            << model.authorities.size() << " authorities, " << model.listeners.size() << " listeners\n";
   return 0;
 }
 
 int run_plan(Session& session) {
   const std::vector<std::string> lines = config::plan(session.model(false));
-  if (session.arguments().has("--json")) {
+  if (session.line().has("--json")) {
     json::Array texts;
     for (const std::string& line : lines) texts.emplace_back(line);
-    std::cout << json::write_pretty(json::Value(std::move(texts))) << "\n";
+    print_items(std::move(texts));
     return 0;
   }
   for (const std::string& line : lines) std::cout << line << "\n";
@@ -132,7 +169,7 @@ int run_plan(Session& session) {
 
 int run_plugins(Session& session) {
   const std::vector<loader::Found> found = session.catalog().list();
-  if (session.arguments().has("--json")) {
+  if (session.line().has("--json")) {
     json::Array list;
     for (const loader::Found& plugin : found) {
       json::Object object{{"file", plugin.file}};
@@ -149,7 +186,7 @@ int run_plugins(Session& session) {
       }
       list.emplace_back(std::move(object));
     }
-    std::cout << json::write_pretty(json::Value(std::move(list))) << "\n";
+    print_items(std::move(list));
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
@@ -169,43 +206,91 @@ int run_plugins(Session& session) {
   return refused ? 1 : 0;
 }
 
-int run_sample(Session& session) {
+namespace {
+
+constexpr std::string_view single_tables[] = {"node", "log", "outbound"};
+
+std::vector<std::string> sample_names(Session& session) {
+  std::vector<std::string> names;
+  for (const std::string& name : config::host_tables())
+    names.push_back(name +
+                    (std::ranges::find(single_tables, name) != std::end(single_tables) ? "" : ".NAME"));
+  for (const auto& [kind, name] : operations::plugins_of(session.catalog()))
+    names.push_back(kind + "." + name);
+  return names;
+}
+
+// A table's keys, and what its plugin is for; empty for the host's own.
+struct Sample {
+  std::vector<SettingKey> keys;
+  std::string summary = {};
+};
+
+Sample sample_of(Session& session, const std::string& wanted) {
   const std::vector<std::string> tables = config::host_tables();
-  if (session.arguments().positional.empty()) {
-    for (const std::string& name : tables)
-      std::cout << name << (name == "node" || name == "log" || name == "outbound" ? "" : ".NAME") << "\n";
-    for (const loader::Found& plugin : session.catalog().list())
-      if (plugin.manifest != nullptr)
-        std::cout << plugin.manifest->kind << "." << plugin.manifest->name << "\n";
-    return 0;
-  }
-  const std::string wanted = session.arguments().positional.front();
   const std::size_t dot = wanted.find('.');
   const std::string kind = wanted.substr(0, dot),
                     name = dot == std::string::npos ? "" : wanted.substr(dot + 1);
   if (std::ranges::find(tables, kind) != tables.end()) {
-    std::cout << config::sample(wanted, config::host_keys(kind));
-    return 0;
+    const auto own = config::host_keys(kind);
+    return {{own.begin(), own.end()}};
   }
   const auto manifest = session.catalog().find(kind, name);
   if (!manifest) misuse(manifest.error().detail);
-  std::vector<SettingKey> keys;
   const auto own = config::host_keys(kind == "protocol" ? "protocol" : "instance");
-  keys.assign(own.begin(), own.end());
-  keys.insert(keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
-  std::cout << "# " << (*manifest)->summary << "\n" << config::sample(wanted, keys);
+  Sample sample{{own.begin(), own.end()}, (*manifest)->summary};
+  sample.keys.insert(sample.keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
+  return sample;
+}
+
+json::Value key_value(const SettingKey& key) {
+  constexpr std::string_view types[] = {"text", "texts", "integer", "boolean",   "duration",
+                                        "size", "path",  "secret",  "reference", "references"};
+  json::Object value{{"key", key.name},
+                     {"type", types[static_cast<std::size_t>(key.type)]},
+                     {"required", key.fallback == nullptr},
+                     {"doc", key.doc}};
+  if (key.fallback != nullptr && *key.fallback != '\0') value.emplace_back("default", key.fallback);
+  if (key.bounds != nullptr) value.emplace_back("bounds", key.bounds);
+  return value;
+}
+
+}  // namespace
+
+int run_sample(Session& session) {
+  const bool json = session.line().has("--json");
+  if (session.line().positional.empty()) {
+    const std::vector<std::string> names = sample_names(session);
+    if (json) print_items(json::Array(names.begin(), names.end()));
+    if (!json)
+      for (const std::string& name : names) std::cout << name << "\n";
+    return 0;
+  }
+  const std::string& wanted = session.line().positional.front();
+  const Sample sample = sample_of(session, wanted);
+  if (json) {
+    json::Array rows;
+    for (const SettingKey& key : sample.keys) rows.push_back(key_value(key));
+    print_items(std::move(rows));
+    return 0;
+  }
+  if (!sample.summary.empty()) std::cout << "# " << sample.summary << "\n";
+  std::cout << config::sample(wanted, sample.keys);
   return 0;
 }
 
 int run_restore(Session& session) {
-  const std::string file = session.arguments().positional.front();
+  const std::string file = session.line().positional.front();
   const std::string state = session.model(false).node.state;
   create_state_folder(state);
   const auto node = session.configured_node();
   const Progress progress("restoring");
-  const auto restored = restore(*node, file);
-  if (!restored) fail(restored.error());
-  std::cout << "restored the backup of " << restored->text_at("time") << " into " << state << "\n";
+  const json::Value restored = need(operations::restore(*node, file));
+  if (session.line().has("--json")) {
+    print_json(restored);
+    return 0;
+  }
+  std::cout << "restored the backup of " << restored.text_at("time") << " into " << state << "\n";
   return 0;
 }
 

@@ -1,5 +1,5 @@
 // storage migrate, check and copy: what works on a storage while no daemon does.
-#include "session.hpp"
+#include "print.hpp"
 #include "terminal.hpp"
 
 #include "../node/state_lock.hpp"
@@ -97,35 +97,15 @@ json::Object sum_value(const std::string& table, const Sum& sum) {
 }
 
 int print_sums(Session& session, json::Array sums) {
-  if (session.arguments().has("--json")) {
-    std::cout << json::write_pretty(json::Value(json::Object{{"tables", std::move(sums)}})) << "\n";
+  if (session.line().has("--json")) {
+    print_items(std::move(sums));
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"TABLE", "ROWS", "DIGEST"}};
   for (const json::Value& sum : sums)
-    rows.push_back({std::string(sum.text_at("table")), std::to_string(*sum.find("rows")->integer()),
-                    std::string(sum.text_at("digest").substr(0, 16))});
+    rows.push_back({cell(sum, "table"), cell(sum, "rows"), std::string(sum.text_at("digest").substr(0, 16))});
   std::cout << table(rows);
   return 0;
-}
-
-int migrate(Session& session) {
-  const OpenStorage storage(session.configured_node());
-  std::cout << storage.name() << ": schema is up to date\n";
-  return 0;
-}
-
-int check(Session& session) {
-  const OpenStorage storage(session.configured_node());
-  if (Status health = storage.health(); !health) fail(health.error());
-  json::Array sums;
-  std::atomic<std::uint64_t> done{0};
-  {
-    const Progress progress("reading", [&] { return std::to_string(done) + " rows"; });
-    for (const Transferable::Table& table : storage.rows().tables())
-      sums.emplace_back(sum_value(table.name, sum_of(storage.rows(), table, done)));
-  }
-  return print_sums(session, std::move(sums));
 }
 
 // Begins where a copy that was broken off has ended: rows come in the order of their keys.
@@ -155,11 +135,33 @@ json::Array copy_all(const OpenStorage& from, const OpenStorage& to, std::atomic
   return sums;
 }
 
-int copy(Session& session) {
-  if (session.arguments().positional.size() != 2)
-    misuse("storage copy needs the new configuration; see hanaper help storage");
+}  // namespace
+
+int run_storage_migrate(Session& session) {
+  const OpenStorage storage(session.configured_node());
+  if (session.line().has("--json"))
+    print_json(json::Object{{"storage", storage.name()}, {"schema", "up to date"}});
+  else
+    std::cout << storage.name() << ": schema is up to date\n";
+  return 0;
+}
+
+int run_storage_check(Session& session) {
+  const OpenStorage storage(session.configured_node());
+  if (Status health = storage.health(); !health) fail(health.error());
+  json::Array sums;
+  std::atomic<std::uint64_t> done{0};
+  {
+    const Progress progress("reading", [&] { return std::to_string(done) + " rows"; });
+    for (const Transferable::Table& table : storage.rows().tables())
+      sums.emplace_back(sum_value(table.name, sum_of(storage.rows(), table, done)));
+  }
+  return print_sums(session, std::move(sums));
+}
+
+int run_storage_copy(Session& session) {
   const OpenStorage from(session.configured_node());
-  const OpenStorage to(session.configured_node(session.arguments().positional[1]), from.state());
+  const OpenStorage to(session.configured_node(session.line().positional.front()), from.state());
   json::Array sums;
   std::atomic<std::uint64_t> done{0};
   {
@@ -167,16 +169,6 @@ int copy(Session& session) {
     sums = copy_all(from, to, done);
   }
   return print_sums(session, std::move(sums));
-}
-
-}  // namespace
-
-int run_storage(Session& session) {
-  const std::string& what = session.arguments().positional.front();
-  if (what == "migrate") return migrate(session);
-  if (what == "check") return check(session);
-  if (what == "copy") return copy(session);
-  misuse("storage migrate, storage check or storage copy; see hanaper help storage");
 }
 
 }  // namespace hanaper::cli

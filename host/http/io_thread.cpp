@@ -2,6 +2,7 @@
 
 #include "../services/clock.hpp"
 #include "../services/thread_tag.hpp"
+#include "peer.hpp"
 #include "session.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
@@ -141,15 +142,6 @@ std::string address_text(const sockaddr_storage& address) {
   return {};
 }
 
-// Root and the user of this process may use the control socket.
-bool may_control(int socket, std::string& who) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  who = "uid:" + std::to_string(peer.uid);
-  return peer.uid == 0 || peer.uid == ::geteuid();
-}
-
 }  // namespace
 
 void IoThread::accept(Listening& listening) {
@@ -177,15 +169,16 @@ void IoThread::accept(Listening& listening) {
   });
 }
 
-void IoThread::take(int socket, const std::shared_ptr<DoorState>& door, std::string address) {
+void IoThread::take(int socket, const std::shared_ptr<DoorState>& door, const std::string& address) {
   const bool full = door->connections >= door->door.config.max_connections;
-  if (full || (door->control && !may_control(socket, address))) {
+  const std::optional<std::string> peer = door->control ? control_peer(socket) : address;
+  if (full || !peer) {
     (full ? door->shed : door->refused).add();
     ::close(socket);
     return;
   }
   door->accepted.add();
-  std::make_shared<Session>(*this, door, socket, std::move(address))->start();
+  std::make_shared<Session>(*this, door, socket, *peer)->start();
 }
 
 }  // namespace hanaper::http

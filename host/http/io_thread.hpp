@@ -77,7 +77,7 @@ class IoThread {
  private:
   struct Listening;
   void accept(Listening& listening);
-  void take(int socket, const std::shared_ptr<DoorState>& door, std::string address);
+  void take(int socket, const std::shared_ptr<DoorState>& door, const std::string& address);
   void turn();
   void run();
 

@@ -101,8 +101,13 @@ Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::s
 }
 
 Status Pipeline::revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call) {
+  const auto all = signers();
+  const auto issuer =
+      std::ranges::find_if(all, [&](const auto& signer) { return signer->id() == row.authority; });
+  if (issuer == all.end())
+    return not_found("the certificate was not issued by an authority of pipeline " + name_);
   const Revoker revoker{spine_.writer, spine_.blocked, spine_.clock, spine_.revoked};
-  HANAPER_CHECK(revoker.revoke(signer()->config().name, row, order, call));
+  HANAPER_CHECK(revoker.revoke((*issuer)->config().name, row, order, call));
   if (order.reason != RevocationReason::remove_from_crl) revoked_.add();
   return {};
 }
@@ -133,6 +138,15 @@ Result<CertificateId> Pipeline::find(ByteView authority_key, const Serial& seria
     if (row && !row->signature.empty()) return CertificateId{signer->id(), serial};
   }
   return not_found("no such certificate was issued here");
+}
+
+bool Pipeline::acts_for(const CertificateRow& row, bool by_profile) const {
+  const auto wiring = wiring_.load();
+  if (by_profile && std::ranges::none_of(wiring->profiles, [&](const auto& profile) {
+        return profile->config().name == row.profile;
+      }))
+    return false;
+  return std::ranges::any_of(signers(), [&](const auto& signer) { return signer->id() == row.authority; });
 }
 
 std::vector<std::shared_ptr<const Authority>> Pipeline::signers() const {

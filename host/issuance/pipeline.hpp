@@ -63,6 +63,8 @@ class Pipeline final : public Issuer {
                 Call& call) override;
   // [worker] The same for whoever knows more about it, release from hold included.
   Status revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call);
+  // [any] Counts one that was made without asking the pipeline.
+  void count_revocation() { revoked_.add(); }
   Result<CertificateStatus> status(const CertificateId& id) override;
   Result<CertificateStatus> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
@@ -82,6 +84,8 @@ class Pipeline final : public Issuer {
 
   const std::string& name() const noexcept { return name_; }
   std::shared_ptr<const Authority> signer() const { return wiring_.load()->authority; }
+  // [any] Whether its authority, or one that it has taken over from, issued that; and by one of its profiles.
+  bool acts_for(const CertificateRow& row, bool by_profile) const;
 
  private:
   // The authority, and those it has taken over from.

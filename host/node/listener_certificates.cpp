@@ -43,6 +43,25 @@ Status ListenerCertificates::check(const config::ListenerConfig& listener) {
   return http::TlsContext(listener).install(identity);
 }
 
+Result<bool> ListenerCertificates::look(const config::ListenerConfig& listener) const {
+  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
+  if (!listener.certificate_file.empty()) {
+    HANAPER_TRY(http::TlsIdentity identity, identity_in_files(listener));
+    HANAPER_TRY(identity.provided, provided_key(held, false));
+    HANAPER_CHECK(held.context->install(identity));
+    return true;
+  }
+  const auto stored = files::read(stored_file(held), max_file);
+  if (!stored) return false;
+  const auto blocks = pem::decode(*stored);
+  const auto leaf = blocks ? leaf_of(*blocks) : Result<x509::CertificateView>(blocks.error());
+  if (!leaf || !still_good(held, leaf->der)) return false;
+  auto provided = provided_key(held, false);
+  if (!provided && provided.error().code == Code::not_found) return false;
+  if (!provided) return std::move(provided).error();
+  return held.context->install({*stored, Secret(*stored), *std::move(provided)}).has_value();
+}
+
 Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const config::ListenerConfig& listener) {
   Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
   Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};

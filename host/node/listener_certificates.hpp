@@ -22,6 +22,10 @@ class ListenerCertificates {
   // or whose key a provider keeps.
   static Status check(const config::ListenerConfig& listener);
 
+  // [main] Whether there is a certificate that open would take without having one issued; why files and keys
+  // that the listener names cannot be served with.
+  Result<bool> look(const config::ListenerConfig& listener) const;
+
   // [main] A context with a certificate in it: the stored one while it is good, else a new one.
   Result<std::shared_ptr<http::TlsContext>> open(const config::ListenerConfig& listener);
 

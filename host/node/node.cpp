@@ -125,6 +125,10 @@ Status Node::start() {
   HANAPER_CHECK(start_kind("storage"));
   HANAPER_CHECK(shared_.writer->start());
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
+  return read_ledger();
+}
+
+Status Node::read_ledger() {
   // The feed first: what is blocked while this reads, by another node, comes with it.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(blocked_.load_file(model_.node.blocked_keys));
@@ -216,10 +220,12 @@ Result<issuance::Pipeline*> Node::pipeline(std::string_view name) const {
   return found->second.get();
 }
 
-Result<issuance::Pipeline*> Node::pipeline_of(AuthorityId authority) const {
-  for (const std::string& name : wired_)
-    if (pipelines_.at(name)->authority() == authority) return pipelines_.at(name).get();
-  return not_found("no pipeline of this configuration belongs to the certificate's authority");
+issuance::Pipeline* Node::pipeline_of(const CertificateRow& row) const {
+  for (const bool by_profile : {true, false})
+    for (const std::string& name : wired_)
+      if (issuance::Pipeline* pipeline = pipelines_.at(name).get(); pipeline->acts_for(row, by_profile))
+        return pipeline;
+  return nullptr;
 }
 
 Status Node::serve(std::shared_ptr<http::Endpoint> commands) {

@@ -32,6 +32,14 @@ class Node {
   // line.
   std::vector<std::string> check_files() const;
 
+  // Then, for `hanaper check --deep` and instead of start: all that start and serve would do and that changes
+  // nothing, with the state folder left to whoever has it. Protocols are not started, nothing listens.
+  struct Checked {
+    std::vector<std::string> failures;  // why a start would fail
+    std::vector<std::string> notes;     // what it would make or change first, and what could not be looked at
+  };
+  Checked check_start();
+
   // Takes the state folder, opens storage and keys, starts the writer, finds the authorities. conflict when
   // another process has the state folder.
   Status start();
@@ -71,8 +79,13 @@ class Node {
   // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
   // certificate.
   Result<issuance::Pipeline*> pipeline(std::string_view name) const;
-  // [any] A pipeline of the authority whose certificate this is.
-  Result<issuance::Pipeline*> pipeline_of(AuthorityId authority) const;
+  // [any] A pipeline that acts for the authority which issued that, with the same profile if there is one;
+  // null without.
+  issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
+
+  // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
+  // empty where nobody serves. Set before serve.
+  std::function<Result<std::vector<std::string>>(Call&)> on_reload;
 
  private:
   // A configuration that is tried, and what was made for it (reload.cpp).
@@ -80,6 +93,10 @@ class Node {
 
   validity::Means means();
   Status start_kind(std::string_view kind);
+  Status read_ledger();
+  bool look_before_start(Checked& checked);
+  void look_at_pipelines(Checked& checked);
+  void look_at_certificates(Checked& checked);
   using Profiles = std::map<std::string, config::ProfileConfig>;
   Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config,
                                                          const Profiles& profiles,

@@ -99,6 +99,14 @@ Result<std::shared_ptr<Registrar>> Registrars::find(Call& call) {
       [&] { return make(call); });
 }
 
+Result<bool> Registrars::look() const {
+  if (own_) return true;
+  HANAPER_TRY(const Remembered known, remembered());
+  if (known.certificate.empty()) return false;
+  HANAPER_TRY(const std::shared_ptr<Registrar> adopted, adopt(known.certificate));
+  return is_fresh(*adopted);
+}
+
 // Another node may have made it; what it made before is good enough while nobody can make the next.
 Result<std::shared_ptr<Registrar>> Registrars::make(Call& call) const {
   HANAPER_TRY(const Remembered before, remembered());

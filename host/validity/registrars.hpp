@@ -17,6 +17,8 @@ class Registrars {
 
   // [worker] unavailable when a certificate is needed and cannot be made now.
   Result<std::shared_ptr<Registrar>> find(Call& call);
+  // [worker] Whether there is one that find would give without making one.
+  Result<bool> look() const;
 
  private:
   struct Remembered;

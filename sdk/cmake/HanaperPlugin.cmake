@@ -15,6 +15,7 @@ function(hanaper_add_plugin kind name)
     LINK_DEPENDS ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.version)
   if(DEFINED HANAPER_PLUGIN_DIRECTORY)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${HANAPER_PLUGIN_DIRECTORY})
+    set_property(GLOBAL APPEND PROPERTY HANAPER_PLUGIN_TARGETS ${target})
   endif()
   target_link_libraries(${target} PRIVATE HanaperSDK::toolkit ${PLUGIN_LIBRARIES})
   target_link_options(${target} PRIVATE

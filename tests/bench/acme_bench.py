@@ -98,7 +98,7 @@ def main():
             ours.append(cost)
             polls.append(extra * CLIENTS / count)
         report("acme-order", ours, reference, 0.55, "us")
-        made = len(node.json("acme", "orders"))
+        made = len(node.items("acme", "orders"))
         print(f"bench acme-polls    {statistics.median(polls):.2f} per order beyond the six requests")
         print(f"bench acme-rows     documents={(len(node.rows('record', 'item')) - len(base)) / made:.2f} per order, "
               f"memory={(memory(node.process.pid) - resident) / 1024 / made:.2f}KiB per order kept", flush=True)

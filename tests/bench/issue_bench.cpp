@@ -2,7 +2,7 @@
 // with another storage, against the same over SQLite.
 #include "measure.hpp"
 
-#include "../../host/cli/session.hpp"
+#include "../../host/node/node.hpp"
 #include "../../host/services/memory.hpp"
 
 #include <hanaper/toolkit/csr_builder.hpp>

@@ -126,7 +126,7 @@ class Clients(unittest.TestCase):
         return self.node.json("show", f"{leaf.serial_number:x}")
 
     def eab(self, owner):
-        made = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", owner)[0]
+        made = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", owner)
         return made["kid"], made["hmac"], self.node.directory().replace("/acme/", "/bound/")
 
     # certbot

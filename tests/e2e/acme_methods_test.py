@@ -384,7 +384,7 @@ class Methods(unittest.TestCase):
         challenge = self.client.challenge(url)
         self.responder.answers[challenge["token"]] = "nonsense"
         self.client.respond(url)
-        told = self.node.json("acme", "explain", order.headers["Location"])[0]
+        told = self.node.json("acme", "explain", order.headers["Location"])
         self.assertEqual(told["status"], "invalid")
         text = "\n".join(event["what"] for event in told["events"])
         self.assertIn("order made from 127.0.0.1", text)

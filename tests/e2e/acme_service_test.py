@@ -154,7 +154,7 @@ class Service(unittest.TestCase):
         self.assertTrue(bound.directory["meta"]["externalAccountRequired"])
         self.assertProblem(bound.register(), 403, "externalAccountRequired")
         self.assertIn("--instance", self.node.error("acme", "eab", "create", "--owner", "nobody"))
-        made = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", "team red", "--name", "red.localhost", "--profile", "web", "--quota", "2")[0]
+        made = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", "team red", "--name", "red.localhost", "--profile", "web", "--quota", "2")
         kid, key = made["kid"], made["hmac"]
         stranger = AccountKey()
         wrong = [
@@ -183,11 +183,11 @@ class Service(unittest.TestCase):
         self.assertEqual(bound.order("x.red.localhost").status, 201)
         self.assertEqual(bound.order("red.localhost").status, 201)
         self.assertProblem(bound.order("red.localhost"), 429, "rateLimited")
-        row = next(r for r in self.node.json("acme", "eab", "list") if r["kid"] == kid)
+        row = next(r for r in self.node.items("acme", "eab", "list") if r["kid"] == kid)
         self.assertEqual((row["owner"], row["state"], row["orders_left"]), ("team red", "used", 0))
         self.assertNotIn(key, self.node.out("acme", "eab", "list"))
         self.assertIn("team red", self.node.out("acme", "accounts"))
-        second = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", "two")[0]
+        second = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", "two")
         self.node.out("acme", "eab", "revoke", second["kid"])
         late = self.new_client(path="/bound")
         self.assertProblem(late.register(externalAccountBinding=late.binding(second["kid"], second["hmac"])), 401, "unauthorized")

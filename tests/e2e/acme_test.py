@@ -243,7 +243,7 @@ class Acme(unittest.TestCase):
             ("protected no JSON", dict(protected=b64(b"{")), 400, "malformed"),
             ("protected an array", dict(protected=encoded([])), 400, "malformed"),
         ]
-        before = len(self.node.json("list"))
+        before = len(self.node.items("list"))
         for name, options, status, type in cases:
             with self.subTest(name):
                 if "header_" in options:
@@ -261,7 +261,7 @@ class Acme(unittest.TestCase):
         for body in ("", "{}", "[]", "nonsense", json.dumps({"payload": "", "signatures": []}), '{"protected":"e30","protected":"e30","payload":"","signature":""}'):
             answer = self.client.request("POST", self.client.path(url), body, {"Content-Type": "application/jose+json"})
             self.assertProblem(answer, 400, "malformed")
-        self.assertEqual(len(self.node.json("list")), before)
+        self.assertEqual(len(self.node.items("list")), before)
 
     def test_item_12_a_nonce_is_good_once_and_every_answer_has_another(self):
         self.client.register()
@@ -337,7 +337,7 @@ class Acme(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(errors, [])
-        rows = self.node.json("list", "--name", "many.localhost")
+        rows = self.node.items("list", "--name", "many.localhost")
         self.assertEqual(len(rows), 200)
         self.assertEqual(len({row["serial"] for row in rows}), 200)
 

@@ -58,7 +58,7 @@ class Approval(unittest.TestCase):
                 again = client.post(ready.json["finalize"], {"csr": b64(csr)})
                 self.assertEqual((again.status, again.type), (403, "orderNotReady"))
                 orders.append(order.headers["Location"])
-            waiting = node.json("requests", "list")["requests"]
+            waiting = node.items("requests", "list")
             self.assertEqual(len(waiting), 2)
             told = [node.out("acme", "explain", url.rsplit("/", 1)[1]) for url in orders]
             first, second = (next(r["request"] for r in waiting if r["request"] in text) for text in told)
@@ -103,7 +103,7 @@ class Sample(unittest.TestCase):
             self.assertEqual(public.directory["meta"]["termsOfService"], "https://pki.example.test/terms/1")
             self.assertEqual(public.register().status, 201)
             self.assertEqual(inside.register().type, "externalAccountRequired")
-            made = node.json("acme", "eab", "create", "--instance", "inside", "--owner", "team red", "--name", "localhost")[0]
+            made = node.json("acme", "eab", "create", "--instance", "inside", "--owner", "team red", "--name", "localhost")
             self.assertEqual(inside.register(externalAccountBinding=inside.binding(made["kid"], made["hmac"])).status, 201)
             for client in (public, inside):
                 _, done = client.certificate("sample.localhost", responder=responder, csr=csr)
@@ -111,7 +111,7 @@ class Sample(unittest.TestCase):
             devices = Client(node, path="/devices")
             self.addCleanup(devices.close)
             self.assertEqual(devices.register().type, "externalAccountRequired")
-            made = node.json("acme", "eab", "create", "--instance", "devices", "--owner", "the fleet")[0]
+            made = node.json("acme", "eab", "create", "--instance", "devices", "--owner", "the fleet")
             self.assertEqual(devices.register(externalAccountBinding=devices.binding(made["kid"], made["hmac"])).status, 201)
             order = lambda serial: devices.post(devices.directory["newOrder"], {"identifiers": [{"type": "permanent-identifier", "value": serial}]})
             self.assertEqual(order("X-1").type, "rejectedIdentifier")
@@ -122,8 +122,8 @@ class Sample(unittest.TestCase):
             self.assertEqual(answer.json["status"], "valid", answer.body)
             csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
             self.assertEqual(devices.post(ordered.json["finalize"], {"csr": b64(csr)}).json["status"], "valid")
-            self.assertEqual(len(node.json("acme", "accounts")), 3)
-            self.assertEqual({order["status"] for order in node.json("acme", "orders")}, {"valid"})
+            self.assertEqual(len(node.items("acme", "accounts")), 3)
+            self.assertEqual({order["status"] for order in node.items("acme", "orders")}, {"valid"})
 
 
 if __name__ == "__main__":

@@ -91,9 +91,9 @@ class WithoutDaemon(unittest.TestCase):
         self.node.init()
         for name in ("a", "b"):
             self.node.out("issue", "--name", f"{name}.example.test", "--key-out", self.node.folder / f"{name}.key", "--out", self.node.folder / f"{name}.pem")
-        rows = self.node.json("list", "--name", ".example.test")
+        rows = self.node.items("list", "--name", ".example.test")
         self.assertEqual(sorted(r["names"][0] for r in rows), ["a.example.test", "b.example.test"])
-        serial = self.node.json("list", "--name", "a.example.test")[0]["serial"]
+        serial = self.node.items("list", "--name", "a.example.test")[0]["serial"]
         self.assertEqual(self.node.json("show", serial)["state"], "issued")
         self.assertIn("revoked " + serial + ", keyCompromise", self.node.out("revoke", "--reason", "keyCompromise", serial))
         self.assertEqual(self.node.json("show", self.node.folder / "a.pem")["reason"], "keyCompromise")
@@ -101,10 +101,10 @@ class WithoutDaemon(unittest.TestCase):
         for again in ([], ["--reason", "keyCompromise"]):
             self.assertEqual(self.node.out("revoke", *again, serial), f"{serial} is revoked already, keyCompromise\n")
         self.assertIn("revoked already, keyCompromise", self.node.error("revoke", "--reason", "superseded", serial))
-        self.assertEqual([r["serial"] for r in self.node.json("list", "--state", "revoked")], [serial])
-        self.assertEqual(self.node.json("list", "--expires-within", "30d"), [])
-        self.assertEqual(len(self.node.json("list", "--expires-within", "91d")), 1 + 1)
-        self.assertEqual(len(self.node.json("list", "--limit", "1")), 1)
+        self.assertEqual([r["serial"] for r in self.node.items("list", "--state", "revoked")], [serial])
+        self.assertEqual(self.node.items("list", "--expires-within", "30d"), [])
+        self.assertEqual(len(self.node.items("list", "--expires-within", "91d")), 1 + 1)
+        self.assertEqual(len(self.node.items("list", "--limit", "1")), 1)
         # The key is blocked from now on, in every request.
         key = self.node.folder / "a.key"
         openssl("req", "-new", "-key", key, "-subj", "/", "-addext", "subjectAltName=DNS:c.example.test", "-out", self.node.folder / "c.csr")
@@ -156,14 +156,14 @@ class WithoutDaemon(unittest.TestCase):
         self.node.out("backup", backup)
         self.assertIn("exists already", self.node.error("backup", backup))
         self.assertIn("exists", self.node.error("restore", backup))
-        before = self.node.json("list")
+        before = self.node.items("list")
         pin = (self.node.state / "pin").read_bytes()
         shutil.rmtree(self.node.state)
         self.node.state.mkdir(mode=0o700)
         (self.node.state / "pin").write_bytes(pin)
         (self.node.state / "pin").chmod(0o600)
         self.assertIn("restored the backup of", self.node.out("restore", backup))
-        self.assertEqual(self.node.json("list"), before)
+        self.assertEqual(self.node.items("list"), before)
         self.assertIn("unbroken", self.node.out("audit", "verify"))
         self.node.out("issue", "--name", "b.example.test", "--key-out", self.node.folder / "b.key")
 
@@ -264,7 +264,7 @@ class WithDaemon(unittest.TestCase):
         self.node.out("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key", "--out", out)
         self.node.out("revoke", out)
         self.assertEqual(self.node.json("show", out)["state"], "revoked")
-        self.assertEqual(len(self.node.json("list", "--name", "a.example.test")), 1)
+        self.assertEqual(len(self.node.items("list", "--name", "a.example.test")), 1)
         self.assertIn("random", self.node.out("serials"))
         self.assertIn("unbroken", self.node.out("audit", "verify"))
         self.assertGreater(self.node.metric('hanaper_http_requests_total{listener="control",way="worker"}'), 5)
@@ -299,7 +299,7 @@ class WithDaemon(unittest.TestCase):
         shutil.copy(self.node.state / "pin", restored.state / "pin")
         restored.out("restore", self.node.folder / "2.tar")
         self.assertIn("unbroken", restored.out("audit", "verify"))
-        self.assertGreater(len(restored.json("list")), 3)
+        self.assertGreater(len(restored.items("list")), 3)
 
     def test_sighup_applies_what_it_can_and_names_what_it_cannot(self):
         changed = BASE.replace('lifetime = "90d"', 'lifetime = "10d"').replace("[validator.lint]", "[validator.lint]\nstrict = true")
@@ -311,7 +311,7 @@ class WithDaemon(unittest.TestCase):
         for line in ("profile.web: applied", "validator.lint: applied"):
             self.assertIn(line, log)
         self.node.out("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key")
-        self.assertEqual(len(self.node.json("list", "--expires-within", "11d")), 1)
+        self.assertEqual(len(self.node.items("list", "--expires-within", "11d")), 1)
 
     def test_sighup_tells_of_a_profile_that_cannot_work(self):
         self.node.write_config(BASE.replace('lifetime = "90d"', 'lifetime = "90d"\nkey_usages = ["key-agreement"]'))
@@ -425,23 +425,23 @@ name_constraints.permit = ["example.test"]""")
         with Node(config).init() as node:
             for i in range(20):
                 node.out("issue", "--name", f"n{i}.example.test", "--key-out", node.folder / f"{i}.key")
-            rows = node.json("list", "--authority", "issuing")
+            rows = node.items("list", "--authority", "issuing")
             serials = [int(r["serial"], 16) for r in rows]
             self.assertEqual(len(set(serials)), 20)
             self.assertTrue(all(s >= 0x1000 for s in serials))
             node.start()
             for i in range(16):
                 node.out("issue", "--name", "x.example.test", "--key-out", node.folder / f"x{i}.key")
-                shown = node.json("serials")["authorities"][0]
-                if "following" in shown:
+                shown = node.items("serials")[0]
+                if "following_begin" in shown:
                     break
             self.assertEqual(shown["kind"], "range")
-            self.assertIn("current", shown)
-            self.assertIn("following", shown)
-            self.assertLess(int(shown["current"]["end"], 16), int(shown["following"]["begin"], 16))
+            self.assertIn("current_begin", shown)
+            self.assertIn("following_end", shown)
+            self.assertLess(int(shown["current_end"], 16), int(shown["following_begin"], 16))
             node.out("backup", node.folder / "b.tar")
             node.out("issue", "--name", "y.example.test", "--key-out", node.folder / "y.key")
-            lost = max(int(r["serial"], 16) for r in node.json("list", "--authority", "issuing"))
+            lost = max(int(r["serial"], 16) for r in node.items("list", "--authority", "issuing"))
             node.stop()
             pin = (node.state / "pin").read_bytes()
             shutil.rmtree(node.state)
@@ -450,7 +450,7 @@ name_constraints.permit = ["example.test"]""")
             (node.state / "pin").chmod(0o600)
             node.out("restore", node.folder / "b.tar")
             node.out("issue", "--name", "z.example.test", "--key-out", node.folder / "z.key")
-            fresh = int(node.json("list", "--name", "z.example.test")[0]["serial"], 16)
+            fresh = int(node.items("list", "--name", "z.example.test")[0]["serial"], 16)
             self.assertGreater(fresh, lost, "a number that the restored ledger has forgotten must not come again")
 
 

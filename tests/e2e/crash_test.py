@@ -35,7 +35,7 @@ class Crash(unittest.TestCase):
                             self.assertNotIn(result["serial"], received)
                             received[result["serial"]] = result["certificate"]
                         if random.random() < 0.2:
-                            control.run("revoke", serial=result["serial"], reason="superseded")
+                            control.run("revoke", certificate=result["serial"], reason="superseded")
                             with lock:
                                 revoked.add(result["serial"])
                 except (OSError, Failed, ValueError):

@@ -184,7 +184,7 @@ authorities = ["root"]
         self.assertRegex(text, r"X509v3 Certificate Issuer: critical\s+DirName: ?/?CN ?= ?Test Issuing CA")
         self.assertIn(f"CA Issuers - URI:{self.url}/crl/signer.cer", text)
         self.assertEqual(self.http("/crl/signer.cer")[0], 200)
-        self.assertEqual([row["authority"] for row in self.node.json("crl", "list", "issuing")], ["signer"])
+        self.assertEqual([row["authority"] for row in self.node.items("crl", "list", "issuing")], ["signer"])
         if shutil.which("certtool") is None:
             self.skipTest("gnutls-bin: certtool is not installed")
         pem = self.folder("signer.crl.pem")
@@ -241,7 +241,7 @@ class TwoNodesWithDeltas(Validity):
             self.crl_ready(name)
             self.assertTrue(until(lambda: second.get("/crl/" + name + ".pem")[0] == 200, 30))
         certificate = self.issue("a.example.test")
-        number = self.node.json("crl", "generate", "issuing")[0]["number"]
+        number = self.node.items("crl", "generate", "issuing")[0]["number"]
         self.node.out("revoke", "--reason", "superseded", certificate)
         self.assertTrue(until(lambda: self.listed(self.serial(certificate), "issuing-delta.crl"), 30))
         self.assertTrue(both())

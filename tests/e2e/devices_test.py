@@ -67,19 +67,19 @@ class Devices(unittest.TestCase):
         return der
 
     def issued(self):
-        return [row for row in self.node.json("list") if row["profile"] == "device" and row["state"] == "issued"]
+        return [row for row in self.node.items("list") if row["profile"] == "device" and row["state"] == "issued"]
 
     def test_the_sample_serves_both_protocols(self):
         self.assertEqual(self.est("", self.csr("est"))[0], 200)
         self.assertEqual(self.est("strict/", self.csr("strict"))[0], 400)
         self.assertEqual(self.est("approved/", self.csr("approved"))[0], 202)
-        challenge = self.node.json("scep", "challenge", "--subject", "CN=scep.example.test")[0]["challenge"]
+        challenge = self.node.json("scep", "challenge", "--subject", "CN=scep.example.test")["challenge"]
         self.assertEqual(Client(self, "scep.example.test", challenge).ask()[0], "0")
 
     def test_kill_9_while_requests_are_asked_and_approved(self):
         """Whatever the moment: nothing that was promised is lost, and no transaction has two certificates."""
         devices = {name: self.csr(name) for name in ("one", "two", "three", "four")}
-        scep = [Client(self, f"scep{i}.example.test", self.node.json("scep", "challenge")[0]["challenge"]) for i in range(3)]
+        scep = [Client(self, f"scep{i}.example.test", self.node.json("scep", "challenge")["challenge"]) for i in range(3)]
         self.registrar()
         promised = set()
         for turn in range(6):
@@ -89,22 +89,22 @@ class Devices(unittest.TestCase):
                 for name, csr in devices.items():
                     if self.est("approved/", csr)[0] in (200, 202):
                         promised.add(name)
-                    for row in self.node.json("requests", "list")["requests"]:
+                    for row in self.node.items("requests", "list"):
                         self.node.run("requests", "approve", row["request"], status=None)
                 for client in scep:
                     client.ask()
             killer.join()
             self.node.start()
-            waiting = sum(len(self.node.json("requests", "list", "--state", state)["requests"]) for state in ("pending", "approved", "issuing", "issued"))
+            waiting = sum(len(self.node.items("requests", "list", "--state", state)) for state in ("pending", "approved", "issuing", "issued"))
             self.assertGreaterEqual(waiting, len(promised))
-        for row in self.node.json("requests", "list")["requests"]:
+        for row in self.node.items("requests", "list"):
             self.node.out("requests", "approve", row["request"])
         answered = []
         serials = lambda: sorted(row["serial"] for row in self.issued())
         for name, csr in devices.items():
             status, body = self.est("approved/", csr)
             if status == 202:  # it was never heard of before
-                self.node.out("requests", "approve", self.node.json("requests", "list")["requests"][0]["request"])
+                self.node.out("requests", "approve", self.node.items("requests", "list")[0]["request"])
                 status, body = self.est("approved/", csr)
             # A node that ended between intent and signature lets others go on after two minutes.
             self.assertIn(status, (200, 503), body)

@@ -44,7 +44,7 @@ class DiskFull(unittest.TestCase):
         self.assertIn("no space left", body)
         self.assertIn("writing has failed; issuance stops until it works again", node.log_text())
         # Reading goes on.
-        self.assertEqual(len(node.json("list", "--limit", "3")), 3)
+        self.assertEqual(len(node.items("list", "--limit", "3")), 3)
         self.assertEqual(node.get("/health/live")[0], 200)
         # Space returns, service returns, and nothing of before is lost.
         subprocess.run(["mount", "-o", "remount,size=64m", node.state], check=True)
@@ -52,7 +52,7 @@ class DiskFull(unittest.TestCase):
         self.assertEqual(node.get("/health/ready")[0], 200)
         control.close()
         self.assertIn("unbroken", node.out("audit", "verify"))
-        listed = {row["serial"] for row in node.json("list", "--authority", "issuing", "--state", "issued")}
+        listed = {row["serial"] for row in node.items("list", "--authority", "issuing", "--state", "issued")}
         self.assertEqual(issued - listed, set())
         self.assertEqual(node.stop(), 0)
         node.start()

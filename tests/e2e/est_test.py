@@ -160,7 +160,7 @@ class Est(unittest.TestCase):
         return path
 
     def ledger(self):
-        return len(self.node.json("list"))
+        return len(self.node.items("list"))
 
 
 class Curl(Est):
@@ -272,7 +272,7 @@ class Curl(Est):
         for _, csr in (approved, denied, approved):
             self.curl("simpleenroll", csr=csr, label="approved", status=202)
             self.assertRegex(self.head, r"Retry-After: \d+")
-        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.json("requests", "list")["requests"]}
+        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.items("requests", "list")}
         self.node.out("requests", "approve", waiting["wait.example.test"])
         self.node.out("requests", "deny", waiting["no.example.test"], "--reason", "unknown device")
         first = self.certificates(self.curl("simpleenroll", csr=approved[1], label="approved"))
@@ -283,7 +283,7 @@ class Curl(Est):
 
     def test_a_key_made_here_waits_for_its_request_and_goes_out_once(self):
         _, csr = self.csr("keyless.example.test")
-        waiting = lambda: [row["request"] for row in self.node.json("requests", "list")["requests"] if "keyless" in row["subject"]]
+        waiting = lambda: [row["request"] for row in self.node.items("requests", "list") if "keyless" in row["subject"]]
         for _ in range(3):
             self.curl("serverkeygen", csr=csr, label="approved", status=202)
         request, = waiting()
@@ -419,7 +419,7 @@ class FullCmc(Est):
         self.assertEqual(self.ask(query, label="approved", status=202)[0], [(3, [1], token)])
         self.node.kill()
         self.node.start()
-        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.json("requests", "list")["requests"]}
+        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.items("requests", "list")}
         self.node.out("requests", "approve", waiting["cmc-wait.example.test"])
         statuses, _, certificates = self.ask(query, label="approved")
         self.assertEqual(statuses, [(0, [1], None)])

@@ -248,6 +248,10 @@ class Node:
     def json(self, *words):
         return json.loads(self.out(*words, "--json"))
 
+    def items(self, *words):
+        """The rows of what answers a list."""
+        return self.json(*words)["items"]
+
     def init(self):
         self.out("init")
         return self
@@ -341,8 +345,8 @@ class Control:
         self.file.close()
         self.socket.close()
 
-    def run(self, command, **arguments):
-        body = json.dumps({"command": command, "arguments": arguments}).encode()
+    def run(self, operation, **arguments):
+        body = json.dumps({"operation": operation, "arguments": arguments}).encode()
         self.socket.sendall(b"POST / HTTP/1.1\r\nHost: control\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         status = self.file.readline()
         if not status:

@@ -162,7 +162,7 @@ class RollOver(unittest.TestCase):
         self.assertIn("authority root: root-2 takes over from it; each has certified the other now\n", self.first_init)
         self.assertIn("authority root: root-2 takes over from it; each has certified the other\n", self.second_init)
         self.assertIn("authority issuing: issuing-2 takes over from it\n", self.first_init)
-        self.assertEqual(sum(row["profile"] == "authority" for row in self.node.json("list")), 6)
+        self.assertEqual(sum(row["profile"] == "authority" for row in self.node.items("list")), 6)
         self.assertIn("sign(issuing @ soft, then issuing-2)", self.node.out("plan"))
 
     def test_2_cacerts_lead_from_either_root_to_either_authority(self):

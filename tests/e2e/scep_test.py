@@ -252,7 +252,7 @@ class Scep(unittest.TestCase):
         return path
 
     def ledger(self):
-        return len([row for row in self.node.json("list") if row["profile"] == "device"])
+        return len([row for row in self.node.items("list") if row["profile"] == "device"])
 
 
 class Messages(Scep):
@@ -301,7 +301,7 @@ class Messages(Scep):
         self.assertEqual(self.ledger(), before)
 
     def test_challenges_that_are_good_once(self):
-        make = lambda *words: self.node.json("scep", "challenge", *words)[0]["challenge"]
+        make = lambda *words: self.node.json("scep", "challenge", *words)["challenge"]
         client = Client(self, "once.example.test", make())
         first = client.ask()
         self.assertEqual(first[0], "0")
@@ -349,7 +349,7 @@ class Messages(Scep):
         self.node.kill()
         self.node.start()
         self.assertEqual(ask(client, 20)[0], "3")
-        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.json("requests", "list")["requests"]}
+        waiting = {row["subject"].split()[-1]: row["request"] for row in self.node.items("requests", "list")}
         self.node.out("requests", "approve", waiting["wait.example.test"])
         self.node.out("requests", "deny", waiting["no.example.test"])
         status, _, first = ask(client, 20)

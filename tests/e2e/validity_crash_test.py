@@ -31,7 +31,7 @@ class Crash(unittest.TestCase):
                     try:
                         control = Control(node)
                         for serial in some:
-                            control.run("revoke", serial=serial, reason="superseded")
+                            control.run("revoke", certificate=serial, reason="superseded")
                             with lock:
                                 revoked.add(serial)
                             acknowledged.set()
@@ -42,7 +42,7 @@ class Crash(unittest.TestCase):
                     try:
                         control = Control(node)
                         while True:
-                            control.run("operate", service="crl", command="generate", words=["issuing"])
+                            control.run("crl.generate", authority="issuing")
                     except (OSError, Failed, ValueError):
                         pass
 
@@ -56,7 +56,7 @@ class Crash(unittest.TestCase):
                     thread.join()
                 # The next CRL is made from what the crash has left: by the command line, or by the daemon of its own accord.
                 if round_number % 2:
-                    node.json("crl", "generate", "issuing")
+                    node.items("crl", "generate", "issuing")
                 node.start()
                 self.assertTrue(until(lambda: self.all_listed(node, issuing, revoked), 60), f"round {round_number}: acknowledged and not listed")
                 number = node.json("crl", "show", "issuing")["number"]

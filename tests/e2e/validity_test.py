@@ -85,11 +85,11 @@ class Both(Validity):
     def test_commands_make_list_show_and_download_crls(self):
         self.crl_ready()
         before = self.crl_number()
-        made = self.node.json("crl", "generate", "issuing")
+        made = self.node.items("crl", "generate", "issuing")
         self.assertEqual([(row["authority"], row["number"]) for row in made], [("issuing", before + 1)])
         self.assertEqual(self.crl_number(), before + 1)
         self.assertIn("AUTHORITY", self.node.out("crl", "list"))
-        self.assertEqual({row["authority"] for row in self.node.json("crl", "list")}, {"root", "issuing"})
+        self.assertEqual({row["authority"] for row in self.node.items("crl", "list")}, {"root", "issuing"})
         shown = json.loads(self.node.out("crl", "show", "issuing"))
         out = self.folder("downloaded.crl")
         self.node.out("crl", "download", "issuing", "--out", out)
@@ -101,7 +101,7 @@ class Both(Validity):
         pathlib.Path(shown["path"]).write_bytes(kept)
         self.assertIn("no CRL of an authority", self.node.error("crl", "list", "nobody"))
         self.node.stop()
-        self.assertEqual(self.node.json("crl", "generate", "issuing")[0]["number"], before + 2)
+        self.assertEqual(self.node.items("crl", "generate", "issuing")[0]["number"], before + 2)
         self.assertIn(f'"number":"{before + 2}"', self.node.out("audit", "tail", "--lines", "5").replace(" ", ""))
 
     def test_files_of_responses_are_what_the_service_answers(self):
@@ -263,7 +263,7 @@ class Told(Validity):
 
         def refers():
             # One that was made in the very moment of the revocation is not yet trusted to have it.
-            number = self.node.json("crl", "generate", "issuing")[0]["number"]
+            number = self.node.items("crl", "generate", "issuing")[0]["number"]
             return re.search(rf"OCSP CRL ID:\s+crlUrl: {self.url}/crl/issuing.crl\s+crlNum: (0x)?0*{number:X}\s+crlTime: ", ask())
         self.assertTrue(until(refers), ask())
 

@@ -1,5 +1,5 @@
 // A backup from somewhere: names stay inside, sizes stay within the file.
-#include "cli/tar.hpp"
+#include "operations/tar.hpp"
 
 #include "fuzz.hpp"
 
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const int file = ::memfd_create("backup", 0);
   static const std::string path = "/proc/self/fd/" + std::to_string(file);
   fuzz::require(::ftruncate(file, 0) == 0 && ::pwrite(file, data, size, 0) == static_cast<ssize_t>(size));
-  const auto archive = cli::TarReader::open(path);
+  const auto archive = operations::TarReader::open(path);
   if (!archive) return 0;
   for (const std::string& name : (*archive)->names()) {
     fuzz::require(!name.empty() && name.front() != '/' && name.find("..") == std::string::npos);

@@ -57,9 +57,14 @@ class AcmeIssuance : public testing::Test {
     ASSERT_TRUE(host_.commit({host_.collection(collection).bind(std::move(write))}, call));
   }
 
-  Result<json::Value> operate(std::string_view command, const std::vector<std::string>& words) {
+  using Given =
+      std::vector<std::pair<std::string, std::variant<std::string, std::vector<std::string>, std::int64_t>>>;
+  Result<json::Value> operate(std::string_view words, const Given& given = {}) {
     Call call = fakes::test_call();
-    return service_->operate(command, words, call);
+    Arguments arguments = fakes::arguments_for(operations(), words);
+    for (const auto& [name, value] : given)
+      std::visit([&](const auto& of) { arguments.set(name, of); }, value);
+    return service_->operate(words, arguments, call);
   }
   // The order as it is stored.
   Order stored(const TestClient::Answer& order) {
@@ -129,7 +134,7 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
   run("validate");
   run("issue");
   EXPECT_EQ(client_->post_url(authorization).status(), "valid");
-  const auto rows = operate("orders", {});
+  const auto rows = operate("orders");
   ASSERT_TRUE(rows) << rows.error().detail;
   ASSERT_EQ(rows->array()->size(), 2u);
   EXPECT_EQ(rows->array()->front().text_at("order"), "0");
@@ -403,16 +408,19 @@ class AcmeBound : public AcmeStar {
  protected:
   void SetUp() override {
     AcmeStar::SetUp();
-    const auto made = operate("eab", {"create", "owner=red", "name=a.example.test", "quota=3"});
-    kid_ = made->array()->front().text_at("kid");
+    const auto made = operate("eab create", {{"owner", "red"},
+                                             {"name", std::vector<std::string>{"a.example.test"}},
+                                             {"quota", std::int64_t{3}},
+                                             {"accounts", std::int64_t{1}}});
+    kid_ = made->text_at("kid");
     const std::string id = client_->kid.substr(client_->kid.rfind('/') + 1);
     Account account = *read_account(*host_.collection("account").get(id));
     account.external_key = kid_;
     put("account", record_of(account));
   }
-  void revoke() { ASSERT_TRUE(operate("eab", {"revoke", "kid=" + kid_})); }
+  void revoke() { ASSERT_TRUE(operate("eab revoke", {{"kid", kid_}})); }
   std::string left() {
-    const auto rows = operate("eab", {"list"});
+    const auto rows = operate("eab list");
     return std::to_string(*rows->array()->front().find("orders_left")->integer());
   }
   TestClient::Answer authorize(const std::string& name) {

@@ -3,6 +3,7 @@
 
 #include "service.hpp"
 
+#include <hanaper/testing/arguments.hpp>
 #include <hanaper/testing/fake_host.hpp>
 #include <hanaper/testing/jws.hpp>
 #include <hanaper/toolkit/base64.hpp>

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The example plugins in running nodes; HANAPER_BUILD is the prefix they are installed in."""
 import http.client
+import json
 import os
 import pathlib
 import subprocess
@@ -78,6 +79,25 @@ class HelloAndQuota(unittest.TestCase):
         self.assertEqual(self.node.metric('hanaper_quota_refused_total{instance="policy.quota"}'), 1)
         self.node.out("issue", "--name", "d.example.test", "--key-out", self.node.folder / "d.key")
 
+    def test_its_operation_is_a_command_with_help_completion_manual_and_description(self):
+        self.assertEqual(self.post(self.request("guest"))[0], 200)
+        self.assertEqual(self.node.items("hello", "guests"), [{"address": "127.0.0.1", "visits": 1}])
+        self.assertEqual(self.node.items("hello", "guests", "--from", "192."), [])
+        self.assertRegex(self.node.out("hello", "guests", "--order", "visits"), r"^ADDRESS +VISITS\n127\.0\.0\.1 +1\n$")
+        self.assertIn('--order: there is no "age"; there are address, visits', self.node.error("hello", "guests", "--order", "age", status=2))
+        self.assertIn("  hello guests ", self.node.out("help"))
+        self.assertIn("usage: hanaper hello guests [OPTION...]", self.node.out("help", "hello", "guests"))
+        self.assertIn("how they are listed; default address: address, visits", self.node.out("help", "hello", "guests"))
+        self.assertIn('"hello guests --order") COMPREPLY=($(compgen -W "address visits"', self.node.out("completion"))
+        self.assertIn('.SS "hanaper hello guests [OPTION...]"', self.node.out("manual"))
+        told = json.loads(self.node.out("openapi"))["paths"]["/hello/guests"]["get"]
+        self.assertEqual((told["operationId"], told["x-permission"]), ("hello.guests", "system:read"))
+        self.assertEqual([p["name"] for p in told["parameters"]], ["from", "order", "instance"])
+
+    def test_commands_are_those_of_the_plugins_that_the_configuration_names(self):
+        self.assertNotIn("  crl list", self.node.out("help"))
+        self.assertIn('no command "crl"', self.node.error("crl", "list", status=2))
+
     def test_what_is_no_request_is_refused(self):
         self.assertEqual(self.post(b"nothing")[0], 400)
         self.assertEqual(self.post(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")[0], 400)
@@ -122,7 +142,7 @@ class RemoteKeysAndStorageInMemory(unittest.TestCase):
             self.issue(f"n{i}")
         self.node.kill()
         self.node.start()
-        self.assertEqual(len(self.node.json("list", "--name", ".example.test")), 5)
+        self.assertEqual(len(self.node.items("list", "--name", ".example.test")), 5)
         self.issue("after")
         self.assertIn("ok", self.node.out("audit", "verify"))
         self.node.out("backup", self.node.folder / "backup")

@@ -1,5 +1,5 @@
 // tests/data/config/broken: one mistake each, and beside it exactly what `hanaper check` says.
-#include "cli/session.hpp"
+#include "node/node.hpp"
 #include "scratch.hpp"
 
 #include <gtest/gtest.h>

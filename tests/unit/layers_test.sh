@@ -63,6 +63,9 @@ stays_inside() {
   esac
   path=$(realpath -m --relative-to=/ "/$folder/$name")
   case $path in
+    host/cli/*) case $file in host/cli/*) ;; *) complain "the command line is the top floor: nothing below knows it" ;; esac ;;
+    host/operations/*)
+      case $file in host/operations/* | host/cli/* | host/main.cpp) ;; *) complain "operations are above what they operate" ;; esac ;;
     "$room"/*) ;;
     plugins/storage/soci/*) case $file in plugins/storage/*) ;; *) complain "only dialects share storage/soci" ;; esac ;;
     *) complain "\"...\" does not leave $room" ;;
@@ -111,6 +114,11 @@ plant host/node/node.cpp '<spdlog/spdlog.h>'
 plant host/node/node.cpp '<dlfcn.h>'
 plant host/config/read.cpp '<soci/soci.h>'
 plant host/issuance/journey.cpp '<openssl/evp.h>'
+plant host/main.cpp '"cli/commands.hpp"'
+plant host/operations/control.cpp '"../cli/session.hpp"'
+plant host/node/node.cpp '"../cli/terminal.hpp"'
+plant host/node/node.cpp '"../operations/table.hpp"'
+plant host/http/session.cpp '"../operations/caller.hpp"'
 plant sdk/src/der_reader.cpp '<boost/json/parse.hpp>'
 plant sdk/src/der_reader.cpp '"../../host/config/value.hpp"'
 plant sdk/testing/fake_host.cpp '"../../plugins/storage/soci/pool.hpp"'
@@ -121,7 +129,10 @@ plant sdk/include/hanaper/host.hpp '<unistd.h>'
 plant sdk/include/hanaper/toolkit/der.hpp '<openssl/evp.h>'
 
 # And that it leaves alone what is right.
-mkdir -p "$work/tree/plugins/storage/mariadb" "$work/tree/host/node"
+mkdir -p "$work/tree/plugins/storage/mariadb" "$work/tree/host/node" "$work/tree/host/cli" "$work/tree/host/operations"
+printf '#include "../operations/table.hpp"\n#include "session.hpp"\n' > "$work/tree/host/cli/print.cpp"
+printf '#include "../node/node.hpp"\n' > "$work/tree/host/operations/table.cpp"
+printf '#include "operations/control.hpp"\n' > "$work/tree/host/main.cpp"
 printf '#include "../soci/dialect.hpp"\n#include <mysql/mysql.h>\n' > "$work/tree/plugins/storage/mariadb/plugin.cpp"
 printf '#include "../http/router.hpp"\n#include "node.hpp"\n#include <hanaper/host.hpp>\n' > "$work/tree/host/node/node.cpp"
 if [ -n "$(violations "$work/tree")" ]; then

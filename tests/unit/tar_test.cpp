@@ -1,11 +1,11 @@
-#include "cli/tar.hpp"
+#include "operations/tar.hpp"
 #include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
 
-namespace hanaper::cli {
+namespace hanaper::operations {
 namespace {
 
 class TarFiles : public ::testing::Test {
@@ -185,4 +185,4 @@ TEST_F(TarFiles, OfOneInstanceShowItItsOwnPartOnly) {
 }
 
 }  // namespace
-}  // namespace hanaper::cli
+}  // namespace hanaper::operations

@@ -1,8 +1,14 @@
 // The door of protocol/hello: the smallest protocol that shows everything a protocol has.
 #include <hanaper/host.hpp>
+#include <hanaper/operable.hpp>
 #include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
 
 namespace {
 
@@ -23,7 +29,22 @@ Response text(int status, std::string body) {
   return Response{status, {}, std::move(body)}.with("Content-Type", "text/plain; charset=utf-8");
 }
 
-class Hello final : public hanaper::Protocol {
+// `hanaper hello guests`: what an operator can ask.
+constexpr hanaper::Parameter guests_parameters[] = {
+    {"from", hanaper::ParameterType::text, 0, {}, "1..64", "only those whose address begins so"},
+    {"order", hanaper::ParameterType::choice, 0, "address", "address|visits",
+     "how they are listed; default address"},
+};
+constexpr hanaper::Column guests_columns[] = {
+    {"address"},
+    {"visits", hanaper::ColumnType::integer, true, {}, "certificates that it was given since the start"},
+};
+constexpr hanaper::Operation operation_table[] = {
+    {"guests", "GET /guests", "list who was given certificates", hanaper::Permission::system_read,
+     hanaper::AnswerForm::list, guests_parameters, guests_columns},
+};
+
+class Hello final : public hanaper::Protocol, public hanaper::Operable {
  public:
   // Reads settings and takes what the host offers; opens nothing yet, because `hanaper check` comes here too.
   Status configure(const hanaper::Settings& settings, hanaper::Host& host) override {
@@ -50,6 +71,32 @@ class Hello final : public hanaper::Protocol {
       return closed_ ? hanaper::unavailable(closed_file_ + " exists; remove it to be ready") : Status{};
     });
     return {};
+  }
+
+  // Optional interfaces are handed out by their id.
+  void* ability(std::string_view id) override {
+    return id == hanaper::Operable::ability_id ? static_cast<hanaper::Operable*>(this) : nullptr;
+  }
+
+  std::span<const hanaper::Operation> operations() const noexcept override { return operation_table; }
+
+  // Arguments are as the table says when they come here; the answer is JSON as its columns say.
+  hanaper::Result<std::string> operate(std::string_view words, const hanaper::Arguments& arguments,
+                                       std::string_view /*caller*/, hanaper::Call& /*call*/) override {
+    if (words != "guests")
+      return hanaper::unsupported("there is no operation \"" + std::string(words) + "\"");
+    std::vector<std::pair<std::string, std::int64_t>> rows;
+    {
+      const std::lock_guard lock(guests_mutex_);
+      for (const auto& [address, visits] : guests_)
+        if (address.starts_with(arguments.text("from"))) rows.emplace_back(address, visits);
+    }
+    if (arguments.text("order") == "visits")
+      std::ranges::stable_sort(rows, std::ranges::greater(), &std::pair<std::string, std::int64_t>::second);
+    hanaper::json::Array answer;
+    for (const auto& [address, visits] : rows)
+      answer.emplace_back(hanaper::json::Object{{"address", address}, {"visits", visits}});
+    return hanaper::json::write(hanaper::json::Value(std::move(answer)));
   }
 
   // On a network thread: from memory, or not at all.
@@ -82,6 +129,7 @@ class Hello final : public hanaper::Protocol {
     const auto issued = issuer_->issue(wish, call);
     if (!issued) return failure(issued.error(), call);
     certificates_->add();
+    remember(request.address);
     host_->log().info("issued", {{"requester", wish.requester}, {"serial", issued->serial.hex()}});
     std::string pem = hanaper::pem::encode("CERTIFICATE", issued->certificate);
     for (const hanaper::Bytes& above : issued->chain) pem += hanaper::pem::encode("CERTIFICATE", above);
@@ -106,6 +154,14 @@ class Hello final : public hanaper::Protocol {
     Response response = text(status_of(error.code), error.detail + "\n");
     if (error.retry_after) response.with("Retry-After", std::to_string(error.retry_after->count()));
     return response;
+  }
+
+  // The first thousand: whatever strangers can make grow has a bound.
+  void remember(std::string_view address) {
+    const std::lock_guard lock(guests_mutex_);
+    const auto known = guests_.find(address);
+    if (known != guests_.end()) ++known->second;
+    if (known == guests_.end() && guests_.size() < 1000) guests_.emplace(address, 1);
   }
 
   static int status_of(Code code) {
@@ -139,6 +195,8 @@ class Hello final : public hanaper::Protocol {
   hanaper::Counter* certificates_ = nullptr;
 
   std::atomic<bool> closed_{false};  // synchronised by itself
+  std::mutex guests_mutex_;
+  std::map<std::string, std::int64_t, std::less<>> guests_;  // guarded by guests_mutex_
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The door of keys/softtoken: a folder of encrypted keys.
 #include <hanaper/host.hpp>
+#include <hanaper/inspectable.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
@@ -20,7 +21,7 @@ constexpr SettingKey setting_keys[] = {
 
 constexpr std::string_view suffix = ".pem";
 
-class SoftToken final : public Keys, public Archivable {
+class SoftToken final : public Keys, public Archivable, public Inspectable {
  public:
   Status configure(const Settings& settings, Host&) override {
     folder_ = settings.text("folder");
@@ -35,6 +36,11 @@ class SoftToken final : public Keys, public Archivable {
     HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
     if (!labels.empty()) HANAPER_CHECK(find(labels.front()));
     return {};
+  }
+
+  Result<std::string> inspect() override {
+    if (!fs::exists(folder_)) return folder_.string() + " does not exist and would be made";
+    return std::string();
   }
 
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
@@ -91,6 +97,7 @@ class SoftToken final : public Keys, public Archivable {
   }
 
   void* ability(std::string_view id) override {
+    if (id == Inspectable::ability_id) return static_cast<Inspectable*>(this);
     return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
   }
 

@@ -1,4 +1,4 @@
-// What the operator asks: `hanaper acme ...`.
+// What an operator can have done: `hanaper acme ...`.
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
@@ -7,7 +7,6 @@
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 namespace hanaper::acme {
@@ -15,34 +14,129 @@ namespace {
 
 constexpr std::uint32_t sweep_page = 500;
 constexpr std::size_t most_rows = 10'000;
-constexpr auto default_spread = std::chrono::days{1};
 
-// Words of the form "key=value".
-class Words {
- public:
-  explicit Words(const std::vector<std::string>& words) : words_(words) {}
-  std::string text(std::string_view key) const {
-    const auto all = texts(key);
-    return all.empty() ? "" : all.back();
-  }
-  std::vector<std::string> texts(std::string_view key) const {
-    std::vector<std::string> found;
-    for (const std::string& word : words_)
-      if (word.starts_with(std::string(key) + "=")) found.push_back(word.substr(key.size() + 1));
-    return found;
-  }
-  Result<std::optional<std::int64_t>> number(std::string_view key) const {
-    const std::string value = text(key);
-    if (value.empty()) return std::optional<std::int64_t>{};
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < 1)
-      return malformed(std::string(key) + ": \"" + value + "\" is no positive number");
-    return std::optional(number);
-  }
+constexpr Parameter create_parameters[] = {
+    {"owner", ParameterType::text, Parameter::required, {}, {}, "who the key is for"},
+    {"profile",
+     ParameterType::text,
+     Parameter::repeats,
+     {},
+     {},
+     "one of the pipeline's profiles; default all"},
+    {"name",
+     ParameterType::text,
+     Parameter::repeats,
+     {},
+     {},
+     "a domain, with all below, or an address range it is limited to"},
+    {"quota",
+     ParameterType::integer,
+     0,
+     {},
+     "1..1000000000",
+     "how many orders it is good for; default any number"},
+    {"accounts", ParameterType::integer, 0, "1", "1..1000000000",
+     "how many accounts may be bound to it; default 1"},
+    {"within", ParameterType::duration, 0, {}, {}, "how long it may be used; default for ever"},
+};
+constexpr Parameter revoke_parameters[] = {
+    {"kid", ParameterType::text, Parameter::required | Parameter::word, {}, {}, "as eab list shows it"},
+};
+constexpr Parameter orders_parameters[] = {
+    {"account", ParameterType::text, 0, {}, {}, "only those of that account"},
+};
+constexpr Parameter explain_parameters[] = {
+    {"order", ParameterType::text, Parameter::required | Parameter::word, {}, {}, "by its name or URL"},
+};
+constexpr Parameter renew_parameters[] = {
+    {"profile", ParameterType::text, Parameter::required, {}, {}, "one of the pipeline's profiles"},
+    {"within", ParameterType::duration, 0, "1d", {}, "over how long to spread; default 1d"},
+};
 
- private:
-  const std::vector<std::string>& words_;
+constexpr Column external_columns[] = {
+    {"kid"},
+    {"owner"},
+    {"state", ColumnType::text, true, {}, "open, used or revoked"},
+    {"names", ColumnType::texts},
+    {"profiles", ColumnType::texts},
+    {"accounts_left", ColumnType::integer},
+    {"orders_left", ColumnType::integer, true, {}, "absent: any number"},
+    {"expires", ColumnType::time},
+    {"created", ColumnType::time, false},
+};
+constexpr Column created_columns[] = {
+    {"directory"},
+    {"kid"},
+    {"hmac", ColumnType::text, true, {}, "the key in base64url; it is shown this once"},
+    {"owner", ColumnType::text, false},
+    {"state", ColumnType::text, false},
+    {"names", ColumnType::texts, false},
+    {"profiles", ColumnType::texts, false},
+    {"accounts_left", ColumnType::integer, false},
+    {"orders_left", ColumnType::integer, false, {}, "absent: any number"},
+    {"expires", ColumnType::time, false},
+    {"created", ColumnType::time, false},
+};
+constexpr Column account_columns[] = {
+    {"account"},
+    {"status"},
+    {"created", ColumnType::time},
+    {"owner", ColumnType::text, true, {}, "of the external key"},
+    {"contact", ColumnType::texts},
+    {"kid", ColumnType::text, false, {}, "of the external key"},
+    {"thumbprint", ColumnType::text, false, {}, "of its key (RFC 7638)"},
+};
+constexpr Column order_columns[] = {
+    {"order"},  {"status"}, {"account"}, {"expires", ColumnType::time}, {"names", ColumnType::texts},
+    {"serial"},
+};
+constexpr Column authorization_columns[] = {
+    {"name"},
+    {"status"},
+    {"expires", ColumnType::time},
+    {"authorization", ColumnType::text, false},
+};
+constexpr Column event_columns[] = {
+    {"at", ColumnType::time},
+    {"about", ColumnType::text, true, {}, "order, or a name"},
+    {"what"},
+};
+constexpr Column explain_columns[] = {
+    {"order"},
+    {"account"},
+    {"status"},
+    {"expires", ColumnType::time},
+    {"authorizations", ColumnType::rows, true, authorization_columns},
+    {"events", ColumnType::rows, true, event_columns},
+};
+constexpr Column renew_columns[] = {{"profile"}, {"from", ColumnType::time}, {"to", ColumnType::time}};
+
+constexpr Operation operation_table[] = {
+    {"eab create", "POST /external-keys", "make a key that an account can be bound to",
+     Permission::system_operate, AnswerForm::one, create_parameters, created_columns, true},
+    {"eab list",
+     "GET /external-keys",
+     "list the keys that accounts can be bound to",
+     Permission::system_read,
+     AnswerForm::list,
+     {},
+     external_columns},
+    {"eab revoke", "DELETE /external-keys/{kid}",
+     "have a key bind no more accounts, and its accounts get nothing", Permission::system_operate,
+     AnswerForm::one, revoke_parameters, external_columns},
+    {"accounts",
+     "GET /accounts",
+     "list accounts",
+     Permission::system_read,
+     AnswerForm::list,
+     {},
+     account_columns},
+    {"orders", "GET /orders", "list orders", Permission::system_read, AnswerForm::list, orders_parameters,
+     order_columns},
+    {"explain", "GET /orders/{order}", "tell what happened to an order, attempt by attempt",
+     Permission::system_read, AnswerForm::one, explain_parameters, explain_columns},
+    {"renew-early", "POST /early-renewals", "have the certificates of a profile renewed from now on",
+     Permission::system_operate, AnswerForm::list, renew_parameters, renew_columns},
 };
 
 json::Array texts(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
@@ -87,54 +181,52 @@ Result<json::Value> list(Collection& collection, std::string_view field, std::st
 
 }  // namespace
 
-Result<json::Value> Service::operate(std::string_view command, const std::vector<std::string>& words,
-                                     Call& call) {
-  if (command == "eab") return operate_external(words, call);
-  if (command == "accounts") return list_accounts();
-  if (command == "orders") return list_orders(words);
-  if (command == "explain") return explain(words.empty() ? "" : words.front());
-  if (command == "renew-early") return renew_early(words, call);
-  return unsupported("there is no command \"" + std::string(command) + "\"");
+std::span<const Operation> operations() { return operation_table; }
+
+Result<json::Value> Service::operate(std::string_view words, const Arguments& arguments, Call& call) {
+  if (words == "eab create") return create_external(arguments, call);
+  if (words == "eab list") return list_external();
+  if (words == "eab revoke") return revoke_external(arguments, call);
+  if (words == "accounts") return list_accounts();
+  if (words == "orders") return list_orders(arguments);
+  if (words == "explain") return explain(arguments.text("order"));
+  if (words == "renew-early") return renew_early(arguments, call);
+  return unsupported("there is no operation \"" + std::string(words) + "\"");
 }
 
-Result<json::Value> Service::operate_external(const std::vector<std::string>& words, Call& call) {
-  const Words given(words);
-  const std::string verb = words.empty() ? "" : words.front();
-  if (verb == "list")
-    return list(store_.external_keys, "", "", "kid", "state",
-                [&](const Record& record) -> Result<json::Value> {
-                  HANAPER_TRY(const ExternalKey key, read_external_key(record));
-                  return external_row(key);
-                });
-  if (verb == "revoke") {
-    auto key = store_.external_key(given.text("kid"));
-    if (!key && key.error().code == Code::not_found) return json::Value(json::Array{});  // another instance's
-    if (!key) return key.error();
-    key->revoked = true;
-    HANAPER_CHECK(store_.commit({store_.write(*key)}, call));
-    return json::Value(json::Array{external_row(*key)});
-  }
-  if (verb != "create") return unsupported("there is no command \"eab " + verb + "\"");
+Result<json::Value> Service::list_external() {
+  return list(store_.external_keys, "", "", "kid", "state", [&](const Record& record) -> Result<json::Value> {
+    HANAPER_TRY(const ExternalKey key, read_external_key(record));
+    return external_row(key);
+  });
+}
+
+Result<json::Value> Service::revoke_external(const Arguments& arguments, Call& call) {
+  const std::string& kid = arguments.text("kid");
+  auto key = store_.external_key(kid);
+  if (!key && key.error().code == Code::not_found) return not_found("no external key \"" + kid + "\"");
+  if (!key) return key.error();
+  key->revoked = true;
+  HANAPER_CHECK(store_.commit({store_.write(*key)}, call));
+  return external_row(*key);
+}
+
+Result<json::Value> Service::create_external(const Arguments& arguments, Call& call) {
   ExternalKey key;
-  key.owner = given.text("owner");
-  if (key.owner.empty()) return malformed("owner: who the key is for is needed");
-  key.profiles = given.texts("profile");
+  key.owner = arguments.text("owner");
+  key.profiles = arguments.texts("profile");
   const std::vector<std::string> known = issuer_.profiles();
   for (const std::string& profile : key.profiles)
     if (std::ranges::find(known, profile) == known.end())
       return malformed("profile: the pipeline has no profile \"" + profile + "\"");
-  key.names = given.texts("name");
+  key.names = arguments.texts("name");
   for (const std::string& name : key.names)
     if (const auto range = x509::parse_subtree(name); !range)
       return malformed("name: " + range.error().detail);
-  HANAPER_TRY(key.orders_left, given.number("quota"));
-  HANAPER_TRY(const std::optional<std::int64_t> accounts, given.number("accounts"));
-  key.accounts_left = accounts.value_or(1);
+  if (arguments.has("quota")) key.orders_left = arguments.integer("quota");
+  key.accounts_left = arguments.integer("accounts");
   key.created = host_.clock().now();
-  if (const std::string within = given.text("within"); !within.empty()) {
-    HANAPER_TRY(const std::chrono::milliseconds time, parse_duration(within));
-    key.expires = key.created + time;
-  }
+  if (arguments.has("within")) key.expires = key.created + arguments.duration("within");
   key.id = crypto::random_name(12);
   // Both are words of clients' command lines.
   HANAPER_TRY(key.secret, base64::decode_url(crypto::random_name(32)));
@@ -142,7 +234,7 @@ Result<json::Value> Service::operate_external(const std::vector<std::string>& wo
   json::Value row = external_row(key);
   row.object()->emplace_back("hmac", base64::encode_url(key.secret));
   row.object()->emplace_back("directory", url("/directory"));
-  return json::Value(json::Array{std::move(row)});
+  return row;
 }
 
 Result<json::Value> Service::list_accounts() {
@@ -161,8 +253,8 @@ Result<json::Value> Service::list_accounts() {
   });
 }
 
-Result<json::Value> Service::list_orders(const std::vector<std::string>& words) {
-  const std::string account = Words(words).text("account");
+Result<json::Value> Service::list_orders(const Arguments& arguments) {
+  const std::string& account = arguments.text("account");
   return list(store_.orders, account.empty() ? "" : "account", account, "order", "status",
               [&](const Record& record) -> Result<json::Value> {
                 HANAPER_TRY(Order order, read_order(record));
@@ -183,7 +275,7 @@ Result<json::Value> Service::list_orders(const std::vector<std::string>& words) 
 // Everything that happened to an order and its authorizations, in its order.
 Result<json::Value> Service::explain(const std::string& id) {
   auto order = store_.order(id.substr(id.rfind('/') + 1));
-  if (!order && order.error().code == Code::not_found) return json::Value(json::Array{});
+  if (!order && order.error().code == Code::not_found) return not_found("no order \"" + id + "\"");
   if (!order) return order.error();
   HANAPER_TRY(const auto authorizations, store_.authorizations_of(*order));
   order->settle(host_.clock().now(), authorizations);
@@ -205,24 +297,21 @@ Result<json::Value> Service::explain(const std::string& id) {
                                      {"name", (one.wildcard ? "*." : "") + one.identifier.value},
                                      {"status", one.status},
                                      {"expires", time_text(one.expires)}});
-  return json::Value(json::Array{json::Object{{"order", order->id},
-                                              {"account", order->account},
-                                              {"status", order->status},
-                                              {"expires", time_text(order->expires)},
-                                              {"authorizations", std::move(states)},
-                                              {"events", std::move(events)}}});
+  return json::Value(json::Object{{"order", order->id},
+                                  {"account", order->account},
+                                  {"status", order->status},
+                                  {"expires", time_text(order->expires)},
+                                  {"authorizations", std::move(states)},
+                                  {"events", std::move(events)}});
 }
 
 // All certificates of a profile that exist now are to be renewed from now on, spread over some time.
-Result<json::Value> Service::renew_early(const std::vector<std::string>& words, Call& call) {
-  const Words given(words);
-  const std::string profile = given.text("profile");
+Result<json::Value> Service::renew_early(const Arguments& arguments, Call& call) {
+  const std::string& profile = arguments.text("profile");
   const std::vector<std::string> known = issuer_.profiles();
-  if (std::ranges::find(known, profile) == known.end()) return json::Value(json::Array{});
-  std::chrono::milliseconds within = default_spread;
-  if (const std::string text = given.text("within"); !text.empty()) {
-    HANAPER_TRY(within, parse_duration(text));
-  }
+  if (std::ranges::find(known, profile) == known.end())
+    return not_found("no ACME service issues by the profile \"" + profile + "\"");
+  const std::chrono::milliseconds within = arguments.duration("within");
   const Time from = host_.clock().now(), to = from + within;
   RecordWrite write;
   write.key = "renew-early";

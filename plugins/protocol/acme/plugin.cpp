@@ -78,9 +78,10 @@ class Acme final : public Protocol, public Operable {
   bool answer_fast(const Request& request, FastReply& reply) override {
     return service_->answer_fast(request, reply);
   }
-  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+  std::span<const Operation> operations() const noexcept override { return acme::operations(); }
+  Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
                               Call& call) override {
-    HANAPER_TRY(const json::Value result, service_->operate(command, words, call));
+    HANAPER_TRY(const json::Value result, service_->operate(words, arguments, call));
     return json::write(result);
   }
 

@@ -7,6 +7,7 @@
 #include "store.hpp"
 #include "turns.hpp"
 
+#include <hanaper/operable.hpp>
 #include <hanaper/toolkit/jose.hpp>
 
 #include <atomic>
@@ -65,6 +66,9 @@ struct DirectoryPage {
   std::string head, body;
 };
 
+// `hanaper acme ...` (operate.cpp)
+std::span<const Operation> operations();
+
 // Thread-safe once started.
 class Service {
  public:
@@ -75,8 +79,8 @@ class Service {
 
   Response handle(const Request& request, Call& call);
   bool answer_fast(const Request& request, FastReply& reply);
-  // `hanaper acme ...` (operate.cpp)
-  Result<json::Value> operate(std::string_view command, const std::vector<std::string>& words, Call& call);
+  // One of operations(): an object or rows. (operate.cpp)
+  Result<json::Value> operate(std::string_view words, const Arguments& arguments, Call& call);
 
  private:
   // request.cpp: from HTTP to a verified payload
@@ -199,11 +203,13 @@ class Service {
   std::vector<EarlyRenewal> early_renewals(Call& call);
 
   // operate.cpp
-  Result<json::Value> operate_external(const std::vector<std::string>& words, Call& call);
+  Result<json::Value> create_external(const Arguments& arguments, Call& call);
+  Result<json::Value> list_external();
+  Result<json::Value> revoke_external(const Arguments& arguments, Call& call);
   Result<json::Value> list_accounts();
-  Result<json::Value> list_orders(const std::vector<std::string>& words);
+  Result<json::Value> list_orders(const Arguments& arguments);
   Result<json::Value> explain(const std::string& order);
-  Result<json::Value> renew_early(const std::vector<std::string>& words, Call& call);
+  Result<json::Value> renew_early(const Arguments& arguments, Call& call);
 
   const Options options_;
   Host& host_;

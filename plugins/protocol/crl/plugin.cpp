@@ -1,12 +1,8 @@
 // The door of protocol/crl: which lists there are, when they are tended, and what is served where.
-#include "list.hpp"
+#include "operate.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
-#include <hanaper/toolkit/json.hpp>
-#include <hanaper/toolkit/time_text.hpp>
-
-#include <list>
 
 namespace hanaper::crl {
 namespace {
@@ -38,8 +34,13 @@ class Crl final : public Protocol, public Operable {
   ByteCount body_limit() const override { return ByteCount{1024}; }
   Response handle(const Request& request, Call& call) override;
   bool answer_fast(const Request& request, FastReply& reply) override;
-  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
-                              Call& call) override;
+  std::span<const Operation> operations() const noexcept override { return crl::operations(); }
+  Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
+                              Call& call) override {
+    HANAPER_CHECK(files::create_folder(folder_));  // the instance may only be configured
+    HANAPER_TRY(const json::Value result, crl::operate(lists_, authorities_, words, arguments, call));
+    return json::write(result);
+  }
 
  private:
   void add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of);
@@ -49,9 +50,6 @@ class Crl final : public Protocol, public Operable {
   Status tend(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
-  bool is_meant(const List& list, const std::vector<std::string>& words) const;
-  Result<json::Value> generate(const std::vector<std::string>& words, Call& call);
-  Result<json::Value> show(const std::vector<std::string>& words);
 
   Host* host_ = nullptr;
   Options options_;
@@ -197,66 +195,6 @@ Response Crl::handle(const Request& request, Call&) {
   if (made) return *std::move(made);
   host_->log().warning("no CRL as PEM", {{"error", made.error().detail}});
   return plain(503, "the CRL cannot be written as PEM now\n").with("Retry-After", "60");
-}
-
-json::Object describe(const List& list, const CrlRow& row) {
-  json::Object object{{"authority", list.issuer().name()},
-                      {"shard", shard_name(row.shard)},
-                      {"kind", row.base == 0 ? "complete" : "delta"},
-                      {"number", static_cast<std::int64_t>(row.number)},
-                      {"entries", static_cast<std::int64_t>(row.entries)},
-                      {"size", static_cast<std::int64_t>(row.size)},
-                      {"this_update", time_text(row.this_update)},
-                      {"next_update", time_text(row.next_update)},
-                      {"path", list.path()}};
-  if (row.base != 0) object.emplace_back("base", static_cast<std::int64_t>(row.base));
-  if (row.hash) object.emplace_back("sha256", to_hex(*row.hash));
-  return object;
-}
-
-// The first word names an authority: who signs the CRL, or whose certificates are on it.
-bool Crl::is_meant(const List& list, const std::vector<std::string>& words) const {
-  if (words.empty() || words.front() == list.issuer().name()) return true;
-  return std::ranges::any_of(authorities_, [&](const StatusAuthority* authority) {
-    return authority->name() == words.front() && list.is_of(*authority);
-  });
-}
-
-Result<json::Value> Crl::generate(const std::vector<std::string>& words, Call& call) {
-  HANAPER_CHECK(files::create_folder(folder_));
-  json::Array made;
-  for (List& list : lists_) {
-    if (!is_meant(list, words)) continue;
-    HANAPER_TRY(const CrlRow row, list.make(call));
-    made.emplace_back(describe(list, row));
-  }
-  return json::Value(std::move(made));
-}
-
-// What this node serves, and what its files hold therefore.
-Result<json::Value> Crl::show(const std::vector<std::string>& words) {
-  HANAPER_CHECK(files::create_folder(folder_));
-  json::Array rows;
-  for (List& list : lists_) {
-    if (!is_meant(list, words)) continue;
-    const auto held = list.held();
-    if (held) rows.emplace_back(describe(list, *held));
-    if (!held && held.error().code != Code::not_found) return held.error();
-  }
-  return json::Value(std::move(rows));
-}
-
-Result<std::string> Crl::operate(std::string_view command, const std::vector<std::string>& words,
-                                 Call& call) {
-  if (command == "generate") {
-    HANAPER_TRY(const json::Value made, generate(words, call));
-    return json::write(made);
-  }
-  if (command == "list") {
-    HANAPER_TRY(const json::Value rows, show(words));
-    return json::write(rows);
-  }
-  return unsupported("there is no command \"" + std::string(command) + "\"");
 }
 
 }  // namespace

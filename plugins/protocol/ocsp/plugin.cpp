@@ -1,6 +1,7 @@
 // The door of protocol/ocsp.
 #include "service.hpp"
 
+#include <hanaper/operable.hpp>
 #include <hanaper/toolkit/json.hpp>
 
 namespace hanaper::ocsp {
@@ -20,6 +21,15 @@ constexpr SettingKey keys[] = {
      "sign responses before anybody asks, each node a part of them"},
     {"tell", SettingType::texts, "[]", "archive-cutoff|crl",
      "what else responses say: since when nothing is forgotten, on which CRL a certificate is"},
+};
+
+constexpr Parameter export_parameters[] = {
+    {"folder", ParameterType::place, Parameter::required | Parameter::word, {}, {}, "where the files go"},
+};
+constexpr Column export_columns[] = {{"authority"}, {"responses", ColumnType::integer}};
+constexpr Operation operation_table[] = {
+    {"export", "", "write all OCSP responses as files for a web server", Permission::system_operate,
+     AnswerForm::list, export_parameters, export_columns},
 };
 
 class Ocsp final : public Protocol, public Operable {
@@ -58,12 +68,13 @@ class Ocsp final : public Protocol, public Operable {
     return service_->answer_fast(request, reply);
   }
 
-  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+  std::span<const Operation> operations() const noexcept override { return operation_table; }
+  Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
                               Call& call) override {
-    if (command != "export" || words.size() != 1)
-      return unsupported("there is no command \"" + std::string(command) + "\"");
+    if (words != "export") return unsupported("there is no operation \"" + std::string(words) + "\"");
     HANAPER_CHECK(service_->start());  // the instance may only be configured
-    HANAPER_TRY(const std::vector<Service::Exported> exported, service_->export_to(words.front(), call));
+    HANAPER_TRY(const std::vector<Service::Exported> exported,
+                service_->export_to(arguments.text("folder"), call));
     json::Array rows;
     for (const Service::Exported& one : exported)
       rows.emplace_back(json::Object{{"authority", one.authority},

@@ -1,6 +1,7 @@
 // The door of protocol/scep.
 #include "service.hpp"
 
+#include <hanaper/operable.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/json.hpp>
@@ -30,6 +31,26 @@ constexpr SettingKey keys[] = {
     {"ca_certificates", SettingType::text, "auto", "auto|one|list",
      "what GetCACert answers: one certificate as it is and several as SignedData, the registrar's alone, or "
      "always SignedData"},
+};
+
+constexpr Parameter challenge_parameters[] = {
+    {"subject", ParameterType::text, 0, {}, {}, "distinguished name that it is good for: \"CN=router-7\""},
+    {"name",
+     ParameterType::text,
+     Parameter::repeats,
+     {},
+     {},
+     "with a subject: a DNS name or address that may stand beside it"},
+    {"profile", ParameterType::text, 0, {}, {}, "what is issued; default the pipeline's first"},
+};
+constexpr Column challenge_columns[] = {
+    {"challenge", ColumnType::text, true, {}, "the challengePassword; it is shown this once"},
+    {"url"},
+    {"expires", ColumnType::time},
+};
+constexpr Operation operation_table[] = {
+    {"challenge", "POST /challenges", "make a challengePassword that is good once",
+     Permission::system_operate, AnswerForm::one, challenge_parameters, challenge_columns, true},
 };
 
 class Scep final : public Protocol, public Operable {
@@ -67,23 +88,22 @@ class Scep final : public Protocol, public Operable {
   ByteCount body_limit() const override { return ByteCount{scep::body_limit}; }
   Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
 
-  // challenge PROFILE SUBJECT [NAME...]; profile and subject may be empty.
-  Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
+  std::span<const Operation> operations() const noexcept override { return operation_table; }
+  Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
                               Call& call) override {
-    if (command != "challenge" || words.size() < 2)
-      return unsupported("there is no command \"" + std::string(command) + "\"");
-    Challenge wanted{.profile = words[0], .subject = {}};
-    if (!words[1].empty()) {
-      HANAPER_TRY(wanted.subject, x509::parse_name_text(words[1]));
+    if (words != "challenge") return unsupported("there is no operation \"" + std::string(words) + "\"");
+    Challenge wanted{.profile = arguments.text("profile"), .subject = {}};
+    if (arguments.has("subject")) {
+      HANAPER_TRY(wanted.subject, x509::parse_name_text(arguments.text("subject")));
     }
-    for (std::size_t i = 2; i < words.size(); ++i) {
-      HANAPER_TRY(Identifier name, x509::guess_identifier(words[i]));
+    for (const std::string& text : arguments.texts("name")) {
+      HANAPER_TRY(Identifier name, x509::guess_identifier(text));
       wanted.names.push_back(std::move(name));
     }
     HANAPER_TRY(const Challenges::Made made, service_->make_challenge(wanted, lifetime_, call));
-    return json::write(json::Value(json::Array{json::Object{{"url", url_},
-                                                            {"challenge", std::string(made.text.reveal())},
-                                                            {"expires", time_text(made.expires)}}}));
+    return json::write(json::Value(json::Object{{"challenge", std::string(made.text.reveal())},
+                                                {"url", url_},
+                                                {"expires", time_text(made.expires)}}));
   }
 
  private:

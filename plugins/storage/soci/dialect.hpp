@@ -112,6 +112,8 @@ class Dialect {
 
   // Whether a server has to be asked now and then if it still takes writes. Throws Failure.
   virtual bool has_server() const = 0;
+  // Whether there is a database to connect to, as far as that shows before; connecting may make it otherwise.
+  virtual bool is_there() const { return true; }
   virtual void probe(soci::session& session) const = 0;
 
   // How messages name the database: "hanaper.db".

@@ -1,5 +1,7 @@
 #include "schema.hpp"
 
+#include <optional>
+
 namespace hanaper::sql {
 namespace {
 
@@ -87,10 +89,9 @@ std::string spell(const Dialect& dialect, const Step& step) {
   return sql;
 }
 
-// 0 for an empty database.
-long long stored_schema(Dialect& dialect, soci::session& session) {
+// None in an empty database.
+std::optional<long long> known_schema(Dialect& dialect, soci::session& session) {
   long long number = 0;
-  // Asked before it is created: whoever may only read and write rows can still start.
   try {
     session << "SELECT number FROM schema_version WHERE id = 1", soci::into(number);
     if (session.got_data()) return number;
@@ -98,19 +99,30 @@ long long stored_schema(Dialect& dialect, soci::session& session) {
     const Failure failure = dialect.classify();
     if (failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry) throw failure;
   }
+  return {};
+}
+
+// 0 for an empty database.
+long long stored_schema(Dialect& dialect, soci::session& session) {
+  // Asked before it is created: whoever may only read and write rows can still start.
+  if (const auto known = known_schema(dialect, session)) return *known;
   session << "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)" +
                  dialect.table_suffix(false);
   session << "INSERT INTO schema_version (id, number) VALUES (1, 0)";
   return 0;
 }
 
+Status check_known(const Dialect& dialect, long long number) {
+  if (number <= newest_schema()) return {};
+  return unsupported(dialect.place() + " has schema " + std::to_string(number) +
+                     "; this program knows up to " + std::to_string(newest_schema()) +
+                     ": install the newer program again, or restore an older backup");
+}
+
 Status migrate_locked(Dialect& dialect, Log& log) {
   const auto connection = dialect.connect(true);
   long long number = stored_schema(dialect, connection->session());
-  if (number > newest_schema())
-    return unsupported(dialect.place() + " has schema " + std::to_string(number) +
-                       "; this program knows up to " + std::to_string(newest_schema()) +
-                       ": install the newer program again, or restore an older backup");
+  HANAPER_CHECK(check_known(dialect, number));
   for (; number < newest_schema(); ++number) {
     connection->begin();
     for (const Step& step : migrations()[static_cast<std::size_t>(number)])
@@ -142,6 +154,26 @@ Status migrate(Dialect& dialect, Log& log) {
     const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
     if (!again || attempt == attempts) return unavailable(dialect.place() + ": " + failure.what);
   }
+}
+
+Result<std::string> look_at_schema(Dialect& dialect) {
+  if (!dialect.is_there()) return dialect.place() + " does not exist and would be made";
+  std::optional<long long> number;
+  Failure failure;
+  try {
+    const auto connection = dialect.connect(false);
+    number = known_schema(dialect, connection->session());
+    if (!number) return dialect.place() + " is empty and would get its tables";
+    HANAPER_CHECK(check_known(dialect, *number));
+    if (*number == newest_schema()) return std::string();
+    return dialect.place() + ": the schema would go from " + std::to_string(*number) + " to " +
+           std::to_string(newest_schema());
+  } catch (const Failure& thrown) {
+    failure = thrown;
+  } catch (const soci::soci_error&) {
+    failure = dialect.classify();
+  }
+  return unavailable(dialect.place() + ": " + failure.what);
 }
 
 }  // namespace hanaper::sql

@@ -14,4 +14,7 @@ int newest_schema() noexcept;
 // dialect's migration lock. Refuses a database newer than this program.
 Status migrate(Dialect& dialect, Log& log);
 
+// What migrate would do, without doing it: empty when the schema is the newest. Fails as migrate does.
+Result<std::string> look_at_schema(Dialect& dialect);
+
 }  // namespace hanaper::sql

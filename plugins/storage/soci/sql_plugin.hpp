@@ -3,9 +3,11 @@
 
 #include "sql_storage.hpp"
 
+#include <hanaper/inspectable.hpp>
+
 namespace hanaper::sql {
 
-class SqlPlugin : public Storage {
+class SqlPlugin : public Storage, public Inspectable {
  public:
   Status configure(const Settings& settings, Host& host) final {
     HANAPER_TRY(std::unique_ptr<Dialect> dialect, make_dialect(settings, host));
@@ -22,7 +24,10 @@ class SqlPlugin : public Storage {
   Status commit(Batch& batch) final { return sql_->commit(batch); }
   Status health() final { return sql_->health(); }
 
+  Result<std::string> inspect() final { return sql_->inspect(); }
+
   void* ability(std::string_view id) override {
+    if (id == Inspectable::ability_id) return static_cast<Inspectable*>(this);
     return id == Transferable::ability_id ? static_cast<Transferable*>(sql_.get()) : nullptr;
   }
 

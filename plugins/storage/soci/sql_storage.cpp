@@ -15,6 +15,8 @@ constexpr auto stall_grace = std::chrono::milliseconds{2200};
 SqlStorage::SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers)
     : dialect_(std::move(dialect)), host_(host), pool_(*dialect_, readers) {}
 
+Result<std::string> SqlStorage::inspect() { return look_at_schema(*dialect_); }
+
 Status SqlStorage::open() {
   HANAPER_CHECK(migrate(*dialect_, host_.log()));
   try {

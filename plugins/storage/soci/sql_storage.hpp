@@ -17,6 +17,8 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
  public:
   SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers);
 
+  // Instead of open: what it would change. Closed afterwards as before.
+  Result<std::string> inspect();
   Status open();  // migrates, connects
   void close();
 

@@ -3,6 +3,8 @@
 
 #include "../soci/dialect.hpp"
 
+#include <filesystem>
+
 // SOCI wraps SQLite's header in a namespace of its own; it must be the first to include it.
 #include <soci/sqlite3/soci-sqlite3.h>
 
@@ -20,6 +22,7 @@ class SqliteDialect final : public Dialect {
   Failure classify() const override;
   std::shared_ptr<void> migration_lock() override;
   bool has_server() const override { return false; }
+  bool is_there() const override { return std::filesystem::exists(path_); }
   void probe(soci::session&) const override {}
   std::string place() const override { return path_; }
 

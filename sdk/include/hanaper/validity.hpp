@@ -99,18 +99,4 @@ class StatusAuthority {
   ~StatusAuthority() = default;
 };
 
-// Optional: what an operator can have an instance do, as in `hanaper crl generate`.
-class Operable {
- public:
-  static constexpr std::string_view ability_id = "hanaper.operable/1";
-
-  // [worker] Runs a command and answers a JSON text. The instance is configured; it may not be started.
-  // unsupported for a command it does not know.
-  virtual Result<std::string> operate(std::string_view command, const std::vector<std::string>& words,
-                                      Call& call) = 0;
-
- protected:
-  ~Operable() = default;
-};
-
 }  // namespace hanaper

@@ -1,5 +1,5 @@
 // backup and restore.
-#include "node_commands.hpp"
+#include "table.hpp"
 #include "tar.hpp"
 
 #include <hanaper/toolkit/files.hpp>
@@ -8,7 +8,7 @@
 #include <charconv>
 #include <filesystem>
 
-namespace hanaper::cli {
+namespace hanaper::operations {
 namespace {
 
 namespace fs = std::filesystem;
@@ -50,8 +50,8 @@ Status fill(Node& node, TarWriter& tar) {
 
 // Writes a file of the given plain name into the state folder: the daemon writes nowhere else. Whoever asked
 // takes it away.
-Result<json::Value> backup(Node& node, const json::Value& arguments, Call&) {
-  const std::string name(arguments.text_at("name"));
+Result<json::Value> backup(Node& node, const Caller&, const Arguments& arguments, Call&) {
+  const std::string& name = arguments.text("name");
   if (!name.starts_with("backup-") || name.find('/') != std::string::npos)
     return malformed("a backup's temporary name begins with backup-");
   const std::string path = node.model().node.state + "/" + name;
@@ -101,4 +101,4 @@ Result<json::Value> restore(Node& node, const std::string& file) {
   return json::Value(json::Object{{"time", manifest.text_at("time")}, {"instances", std::move(restored)}});
 }
 
-}  // namespace hanaper::cli
+}  // namespace hanaper::operations

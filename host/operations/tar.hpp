@@ -5,7 +5,7 @@
 
 #include <map>
 
-namespace hanaper::cli {
+namespace hanaper::operations {
 
 // Writes entries one after the other into a new file, mode 0600. Not thread-safe.
 class TarWriter {
@@ -90,4 +90,4 @@ class ArchiveSourcePart final : public ArchiveSource {
   const std::string prefix_;
 };
 
-}  // namespace hanaper::cli
+}  // namespace hanaper::operations

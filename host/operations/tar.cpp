@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace hanaper::cli {
+namespace hanaper::operations {
 namespace {
 
 constexpr std::size_t block_size = 512;
@@ -203,4 +203,4 @@ Status TarReader::extract(const std::string& name, const std::string& path) cons
   return {};
 }
 
-}  // namespace hanaper::cli
+}  // namespace hanaper::operations

@@ -1,0 +1,297 @@
+#include "commands.hpp"
+
+#include "session.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
+namespace hanaper::cli {
+namespace {
+
+using operations::Described;
+
+struct LocalOption {
+  std::string_view name, value, doc;
+  bool repeats = false, file = false;
+  std::string_view choices = {};
+};
+
+constexpr LocalOption common[] = {
+    {"--config", "FILE", "configuration; default /etc/hanaper/hanaper.toml (short: -c)", false, true},
+    {"--set", "KEY=VALUE", "lay a value over the configuration, as in listener.public.bind=127.0.0.1:8443",
+     true},
+    {"--plugins", "DIR", "where plugins are", false, true},
+    {"--json", "", "print data as JSON, errors too"},
+    {"--help", "", "explain the command"},
+};
+
+constexpr LocalOption init_options[] = {
+    {"--install", "FILE", "take an outside issuer's answer: PEM, the authority's certificate first", false,
+     true},
+    {"--import", "NAME", "take over an existing authority, with --key and --certificate"},
+    {"--key", "FILE", "private key to import, PEM", false, true},
+    {"--key-pin", "FILE", "file with the pin of that key, when it is encrypted", false, true},
+    {"--certificate", "FILE", "certificate to import, PEM, with those above it", false, true},
+};
+constexpr LocalOption check_options[] = {
+    {"--deep", "",
+     "do all that a start would do, and change nothing: open storage and keys, look authorities up"},
+};
+constexpr LocalOption new_plugin_options[] = {
+    {"--folder", "DIR", "where it goes; default KIND-NAME", false, true},
+};
+constexpr LocalOption issue_options[] = {
+    {"--name", "NAME", "DNS name or address, when a key is made here", true},
+    {"--key-type", "TYPE", "of that key; default ec-p256", false, false,
+     "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--key-out", "FILE", "where that key goes; never overwritten", false, true},
+    {"--out", "FILE", "where certificate and chain go; default standard output", false, true},
+};
+constexpr LocalOption revoke_options[] = {
+    {"--from", "FILE", "those whose serial numbers are in the file, one on a line", false, true},
+};
+constexpr LocalOption show_options[] = {
+    {"--authority", "NAME", "show an authority's certificate"},
+    {"--pem", "", "print the certificate as PEM"},
+    {"--chain", "", "print the certificate and those above it as PEM"},
+};
+constexpr LocalOption delete_options[] = {
+    {"--yes", "", "do not ask"},
+};
+
+// What the command line does itself, beside and around operations.
+struct Local {
+  std::string_view words, arguments, summary;
+  std::span<const LocalOption> options = {};
+  std::size_t least = 0, most = 0;
+  int (*run)(Session&) = nullptr;
+};
+
+constexpr Local before[] = {
+    {"init", "", "create state folder, pin, keys and authorities; changes nothing that exists", init_options,
+     0, 0, run_init},
+    {"check", "", "check the configuration and every file it names", check_options, 0, 0, run_check},
+    {"plan", "", "show how requests travel", {}, 0, 0, run_plan},
+    {"plugins", "", "list the plugins found and why others were refused", {}, 0, 0, run_plugins},
+    {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1, run_sample},
+    {"new-plugin", "KIND NAME", "make a folder with the source of a new plugin, which builds and has a test",
+     new_plugin_options, 2, 2, run_new_plugin},
+};
+constexpr Local behind[] = {
+    {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1, run_restore},
+    {"storage migrate", "", "bring the schema up to date", {}, 0, 0, run_storage_migrate},
+    {"storage check", "", "count and digest what is stored", {}, 0, 0, run_storage_check},
+    {"storage copy",
+     "NEW_CONFIG",
+     "move what is stored into the storage of another configuration",
+     {},
+     1,
+     1,
+     run_storage_copy},
+    {"openapi", "", "print what can be asked for by HTTP, as OpenAPI 3.1"},
+    {"completion", "", "print the completion for bash"},
+    {"manual", "[hanaperd]", "print the manual page, or the daemon's", {}, 0, 1},
+    {"help", "[COMMAND...]", "explain a command", {}, 0, 4},
+};
+// Where the command of an operation does more than ask for it: options of its own, other arguments (unless
+// empty).
+constexpr Local around[] = {
+    {"issue", "", "", issue_options, 0, 0, run_issue},
+    {"revoke", "FILE_OR_SERIAL...", "", revoke_options, 0, 10'000, run_revoke},
+    {"show", "[FILE_OR_SERIAL]", "", show_options, 0, 1, run_show},
+    {"backup", "FILE", "", {}, 1, 1, run_backup},
+    {"keys delete", "", "", delete_options, 1, 1, run_delete_key},
+};
+
+Option option_of(const LocalOption& local) {
+  Option option{.name = std::string(local.name),
+                .value = std::string(local.value),
+                .doc = std::string(local.doc),
+                .repeats = local.repeats,
+                .file = local.file};
+  std::istringstream choices{std::string(local.choices)};
+  for (std::string choice; std::getline(choices, choice, '|');) option.choices.push_back(choice);
+  return option;
+}
+
+void add_common(CommandSpec& spec) {
+  for (const LocalOption& local : common) {
+    spec.options.push_back(option_of(local));
+    spec.options.back().common = true;
+  }
+}
+
+Option option_of(const Parameter& parameter) {
+  Option option{.name = operations::written(parameter, operations::Door::command_line),
+                .value = {},
+                .doc = std::string(parameter.doc),
+                .repeats = parameter.is(Parameter::repeats)};
+  for (std::string_view choice : operations::choices_of(parameter)) option.choices.emplace_back(choice);
+  switch (parameter.type) {
+    case ParameterType::boolean:
+      return option;
+    case ParameterType::content:
+    case ParameterType::secret:
+      option.value = "FILE";
+      option.file = true;
+      return option;
+    case ParameterType::place:
+      option.value = "PATH";
+      option.file = true;
+      return option;
+    case ParameterType::integer:
+      option.value = "NUMBER";
+      return option;
+    case ParameterType::duration:
+      option.value = "DURATION";
+      return option;
+    case ParameterType::time:
+      option.value = "TIME";
+      return option;
+    case ParameterType::certificate:
+      option.value = "FILE_OR_SERIAL";
+      option.file = true;
+      return option;
+    default:
+      option.value = option.name.substr(2);
+      for (char& c : option.value) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+      return option;
+  }
+}
+
+void add_word(CommandSpec& spec, const Parameter& parameter) {
+  const std::string name = operations::written(parameter, operations::Door::command_line);
+  const bool required = parameter.is(Parameter::required), repeats = parameter.is(Parameter::repeats);
+  spec.arguments +=
+      (spec.arguments.empty() ? "" : " ") + (required ? name : "[" + name + "]") + (repeats ? "..." : "");
+  spec.least += required ? 1 : 0;
+  spec.most += repeats ? 10'000 : 1;
+}
+
+bool writes_content(const Operation& operation) {
+  return std::ranges::find(operation.columns, ColumnType::content, &Column::type) != operation.columns.end();
+}
+
+Command local_command(const Local& local) {
+  Command command;
+  command.spec = {"hanaper",
+                  std::string(local.words),
+                  std::string(local.arguments),
+                  std::string(local.summary),
+                  {},
+                  local.least,
+                  local.most};
+  for (const LocalOption& option : local.options) command.spec.options.push_back(option_of(option));
+  add_common(command.spec);
+  command.run = local.run;
+  if (local.words == "new-plugin") command.words.assign(std::begin(config::kinds), std::end(config::kinds));
+  if (local.words == "manual") command.words = {"hanaperd"};
+  return command;
+}
+
+}  // namespace
+
+Command command_of(const Described& operation) {
+  Command command;
+  CommandSpec& spec = command.spec;
+  spec.program = "hanaper";
+  spec.words = operation.words;
+  spec.summary = std::string(operation.what->summary);
+  const auto more = std::ranges::find(around, operation.words, &Local::words);
+  const bool other_words = more != std::end(around) && !more->arguments.empty();
+  for (const Parameter& parameter : operation.parameters) {
+    if (parameter.is(Parameter::word)) {
+      if (!other_words) add_word(spec, parameter);
+      if (command.words.empty())
+        for (std::string_view choice : operations::choices_of(parameter)) command.words.emplace_back(choice);
+    } else if (!(operation.id == "backup")) {
+      spec.options.push_back(option_of(parameter));
+    }
+  }
+  if (more != std::end(around)) {
+    for (const LocalOption& option : more->options) spec.options.push_back(option_of(option));
+    if (other_words) {
+      spec.arguments = std::string(more->arguments);
+      spec.least = more->least;
+      spec.most = more->most;
+    }
+    command.run = more->run;
+  }
+  if (writes_content(*operation.what))
+    spec.options.push_back(
+        {.name = "--out", .value = "FILE", .doc = "where it goes; default standard output", .file = true});
+  add_common(spec);
+  command.operation = operation;
+  return command;
+}
+
+std::vector<Command> own_commands() {
+  std::vector<Command> commands;
+  for (const Local& local : before) commands.push_back(local_command(local));
+  for (const Described& operation : operations::describe_host())
+    if (!operation.words.empty()) commands.push_back(command_of(operation));
+  for (const Local& local : behind) commands.push_back(local_command(local));
+  return commands;
+}
+
+namespace {
+
+// Kind and name of the plugins of a configuration's instances; none when it cannot be read.
+std::vector<std::pair<std::string, std::string>> named_plugins(const std::string& file,
+                                                               const std::vector<std::string>& settings) {
+  std::vector<std::pair<std::string, std::string>> plugins;
+  config::Messages messages;
+  const config::Table root = config::read(file, settings, messages);
+  if (!messages.empty()) return plugins;
+  for (const std::string_view kind : config::kinds) {
+    const config::Entry* group = root.find(kind);
+    const config::Table* instances = group != nullptr ? group->value.table() : nullptr;
+    if (instances == nullptr) continue;
+    for (const config::Entry& instance : *instances) {
+      const config::Table* keys = instance.value.table();
+      const config::Entry* plugin = keys != nullptr ? keys->find("plugin") : nullptr;
+      const std::string* name = plugin != nullptr ? plugin->value.text() : nullptr;
+      const std::pair<std::string, std::string> found{kind, name != nullptr ? *name : instance.key};
+      if (std::ranges::find(plugins, found) == plugins.end()) plugins.push_back(found);
+    }
+  }
+  return plugins;
+}
+
+}  // namespace
+
+std::vector<Command> all_commands(loader::Catalog& catalog, const std::string& config,
+                                  const std::vector<std::string>& settings) {
+  std::vector<Command> commands = own_commands();
+  auto plugins = named_plugins(config, settings);
+  if (plugins.empty()) plugins = operations::plugins_of(catalog);
+  std::vector<Command> brought;
+  for (const Described& operation : operations::describe_all(catalog, plugins))
+    if (!operation.plugin.empty()) brought.push_back(command_of(operation));
+  // Behind the host's operations, ahead of what is about the program itself.
+  commands.insert(commands.end() - std::ssize(behind), std::make_move_iterator(brought.begin()),
+                  std::make_move_iterator(brought.end()));
+  return commands;
+}
+
+std::vector<std::string> split(const std::string& words) {
+  std::istringstream in(words);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+const Command* find_command(const std::vector<Command>& commands, std::span<const std::string> words) {
+  const Command* best = nullptr;
+  std::size_t most = 0;
+  for (const Command& command : commands) {
+    const std::vector<std::string> own = split(command.spec.words);
+    if (own.size() > most && own.size() <= words.size() &&
+        std::equal(own.begin(), own.end(), words.begin())) {
+      best = &command;
+      most = own.size();
+    }
+  }
+  return best;
+}
+
+}  // namespace hanaper::cli

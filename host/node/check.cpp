@@ -1,0 +1,102 @@
+// check --deep: a start that changes nothing.
+#include "node.hpp"
+
+#include <hanaper/inspectable.hpp>
+
+#include <filesystem>
+
+namespace hanaper {
+namespace {
+
+// What a start opens without telling anybody outside of it.
+constexpr std::string_view quiet_kinds[] = {"keys", "authenticator", "policy", "validator"};
+
+}  // namespace
+
+// Whether the rest can be looked at: whatever start would have to make first is not made.
+bool Node::look_before_start(Checked& checked) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(shared_.state_folder, ec)) {
+    checked.failures.push_back("the state folder " + shared_.state_folder +
+                               " does not exist; run hanaper init");
+    return false;
+  }
+  if (Status own = check_state_owner(shared_.state_folder); !own)
+    checked.failures.push_back(own.error().detail);
+  bool goes_on = checked.failures.empty();
+  for (const auto& instance : instances()) {
+    const std::string& kind = instance->config().kind;
+    if (kind != "storage" && kind != "keys") continue;
+    auto* inspectable = instance->guard().run_or<Inspectable*>(
+        nullptr, "ability", [&] { return ability_of<Inspectable>(instance->plugin()); });
+    if (inspectable == nullptr && kind == "keys") continue;
+    if (inspectable == nullptr) {
+      checked.notes.push_back(instance->name() +
+                              ": its plugin cannot look without changing; it and what is in it are left out");
+      goes_on = false;
+      continue;
+    }
+    const auto found = instance->guard().run("inspect", "", [&] { return inspectable->inspect(); });
+    if (!found) checked.failures.push_back(instance->name() + ": " + found.error().detail);
+    if (found && !found->empty()) checked.notes.push_back(instance->name() + ": " + *found);
+    goes_on = goes_on && found && found->empty();
+  }
+  return goes_on;
+}
+
+Node::Checked Node::check_start() {
+  Checked checked;
+  if (!look_before_start(checked)) return checked;
+  const auto succeeds = [&](const Status& status) {
+    if (!status) checked.failures.push_back(status.error().detail);
+    return status.has_value();
+  };
+  started_ = true;
+  if (!succeeds(start_kind("storage")) || !succeeds(shared_.writer->start())) return checked;
+  bool all = true;
+  for (const auto& instance : instances())
+    if (std::ranges::find(quiet_kinds, instance->config().kind) != std::end(quiet_kinds))
+      all = succeeds(instance->start()) && all;
+  if (!all || !succeeds(read_ledger())) return checked;
+  look_at_pipelines(checked);
+  look_at_certificates(checked);
+  return checked;
+}
+
+void Node::look_at_pipelines(Checked& checked) {
+  for (const auto& [name, config] : model_.pipelines) {
+    const auto ready = pipeline(name);
+    if (!ready) {
+      checked.failures.push_back(ready.error().detail);
+      continue;
+    }
+    // A rehearsal draws serial numbers, and those of a range are gone then.
+    if (model_.authorities.at(config.authority).serial.range)
+      checked.notes.push_back("pipeline." + name +
+                              ": not rehearsed, for that takes serial numbers of a range");
+    else if (Status rehearsed = (*ready)->rehearse(); !rehearsed)
+      checked.failures.push_back("pipeline." + name + ": " + rehearsed.error().detail);
+  }
+}
+
+void Node::look_at_certificates(Checked& checked) {
+  for (const auto& [name, registrars] : registrars_) {
+    const auto known = registrars->look();
+    if (!known)
+      checked.failures.push_back("authority." + name + ".registrar: " + known.error().detail);
+    else if (!*known)
+      checked.notes.push_back("authority." + name +
+                              ".registrar: has no certificate that is good; one would be made");
+  }
+  for (const auto& [name, listener] : model_.listeners) {
+    if (!listener.tls) continue;
+    const auto good = certificates_.look(listener);
+    if (!good)
+      checked.failures.push_back("listener." + name + ".certificate: " + good.error().detail);
+    else if (!*good)
+      checked.notes.push_back("listener." + name +
+                              ".certificate: there is none that is good; one would be issued");
+  }
+}
+
+}  // namespace hanaper
