@@ -190,7 +190,7 @@ int run_sample(Session& session) {
   const auto manifest = session.catalog().find(kind, name);
   if (!manifest) misuse(manifest.error().detail);
   std::vector<SettingKey> keys;
-  const auto own = config::host_keys(kind == "protocol" ? "protocol" : "instance");
+  const auto own = config::host_keys(kind);
   keys.assign(own.begin(), own.end());
   keys.insert(keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
   std::cout << "# " << (*manifest)->summary << "\n" << config::sample(wanted, keys);

@@ -106,7 +106,8 @@ Status Journey::reserve() {
                                   .not_before = of.draft.not_before,
                                   .not_after = of.draft.not_after,
                                   .shard = of.shard,
-                                  .tbs = of.tbs};
+                                  .tbs = of.tbs,
+                                  .pipeline = of.draft.pipeline};
   write.audit = services::audit_line(means_.clock.now(), "sign.intent",
                                      {{"authority", authority.config().name},
                                       {"serial", of.serial.hex()},

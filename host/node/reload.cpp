@@ -75,6 +75,8 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
         found != model.pipelines.end() && authorities_.find(found->second.authority))
       pipeline = found->second;
   HANAPER_CHECK(wire_pipelines());
+  listen_for_events();
+  if (dispatcher_) subscribe();
   for (const std::string& table : applied) {
     model_.written[table] = model.written.contains(table) ? model.written[table] : "";
     outcome.push_back(table + ": applied");

@@ -33,7 +33,7 @@ class ChangeFeed {
 inline Status ChangeFeed::poll(Ledger& ledger) {
   const std::lock_guard lock(mutex_);
   if (!cursor_) {
-    HANAPER_TRY(cursor_, ledger.revocation_cursor());
+    HANAPER_TRY(cursor_, ledger.feed_cursor());
     return {};
   }
   for (;;) {

@@ -42,6 +42,12 @@ class NodeAuthority final : public StatusAuthority {
                     Call& call) override;
   void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override;
+  // [any] The shards of which this node publishes CRLs, once it serves.
+  std::vector<std::uint32_t> published_shards() const {
+    std::vector<std::uint32_t> shards;
+    for (const auto& [shard, unused] : crls_) shards.push_back(shard);
+    return shards;
+  }
 
  private:
   Status attached() const;
