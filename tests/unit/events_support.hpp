@@ -79,8 +79,8 @@ class EventsFixture : public IssuanceFixture {
   }
   std::vector<events::DeadLetter> dead() {
     std::vector<events::DeadLetter> letters;
-    for (const Record& record : *storage_.memory.find(events::dead_collection, "", "", "", 1000))
-      letters.push_back(*events::DeadLetter::read(record));
+    const auto records = storage_.memory.find(events::dead_collection, "", "", "", 1000);
+    for (const Record& record : *records) letters.push_back(*events::DeadLetter::read(record));
     return letters;
   }
 

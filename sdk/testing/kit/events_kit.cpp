@@ -70,6 +70,7 @@ class EventsKit : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+    events = events_of(subject);
     subject.host().fake_outbound.answer_post = [](const OutboundMessage&) -> Result<OutboundAnswer> {
       return OutboundAnswer{204, "", "kit", {}};
     };
@@ -86,7 +87,7 @@ class EventsKit : public ::testing::Test {
   }
 
   void takes_every_event_twice() {
-    for (const Event& event : events_of(subject)) {
+    for (const Event& event : events) {
       const Status first = tell(event), second = tell(event);
       EXPECT_EQ(first.has_value(), second.has_value())
           << event.type << ": an event may come again (events.hpp), and then the same must come of it: "
@@ -94,16 +95,16 @@ class EventsKit : public ::testing::Test {
     }
   }
   void takes_what_it_does_not_know() {
-    const Event event = events_of(subject).back();
+    const Event& event = events.back();
     const Status told = tell(event);
     const bool away = !told && (told.error().code == unavailable || told.error().code == rate_limited);
-    const Status known = tell(events_of(subject).front());
+    const Status known = tell(events.front());
     const bool all_away = !known && known.error().code == unavailable;
     EXPECT_TRUE(!away || all_away) << "an event of an unknown type is never tried again for three days: "
                                    << told.error().detail;
   }
   void bears_json_that_is_none() {
-    Event event = events_of(subject).front();
+    Event event = events.front();
     for (const char* text : {"", "{", "[]", "null", "{\"data\":1}", "\xff"}) {
       event.json = text;
       static_cast<void>(tell(event));
@@ -111,12 +112,11 @@ class EventsKit : public ::testing::Test {
   }
   void keeps_the_deadline() {
     const auto begun = std::chrono::steady_clock::now();
-    static_cast<void>(tell(events_of(subject).front(), std::chrono::milliseconds{1}));
+    static_cast<void>(tell(events.front(), std::chrono::milliseconds{1}));
     EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds{30})
         << "a call ends by its deadline, or soon after";
   }
   void is_told_by_many_threads() {
-    const std::vector<Event> events = events_of(subject);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&] {
@@ -126,6 +126,7 @@ class EventsKit : public ::testing::Test {
   }
 
   Subject subject;
+  std::vector<Event> events;
 };
 
 class PublisherKit : public EventsKit {};
@@ -146,7 +147,7 @@ TEST_F(NotifierKit, IsToldByManyThreads) { is_told_by_many_threads(); }
 TEST_F(PublisherKit, WritesNowhereElse) {
   const auto outside = subject.folder().parent_path() / "x";
   const bool was_there = std::filesystem::exists(outside);
-  for (const Event& event : events_of(subject)) static_cast<void>(tell(event));
+  for (const Event& event : events) static_cast<void>(tell(event));
   EXPECT_EQ(std::filesystem::exists(outside), was_there) << "a name with slashes led out of the folder";
 }
 

@@ -213,8 +213,7 @@ class ValidatorKit : public ::testing::Test {
     Drafted drafted(subject, names);
     fakes::FakeAuthority authority(subject.host().memory_storage, subject.host().manual_clock, ++authorities_,
                                    "kit");
-    const Bytes certificate = authority.issue(
-        7, drafted.spki, {{to_bytes(oid::subject_alt_name), false, x509::general_names(names)}});
+    const Bytes certificate = authority.issue(7, drafted.spki);
     drafted.tbs = to_bytes(x509::parse_certificate(certificate)->whole);
     drafted.draft.tbs = drafted.tbs;
     return drafted;
