@@ -21,13 +21,13 @@ def make_certificates(folder, name="localhost"):
     run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",
         "-subj", "/CN=Peers Test CA")
     run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={name}",
-        "-addext", f"subjectAltName=DNS:{name}")
+        "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1")
     run("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-copy_extensions", "copy",
         "-out", "server.pem")
 
 
 class Directory:
-    """slapd with one database; whoever binds needs TLS."""
+    """slapd with one database; whoever binds needs TLS. By its address: libldap takes localhost for the machine's own name."""
 
     def __init__(self):
         self.slapd, self.search_program, self.add_program = find("slapd", "slapd"), find("ldapsearch", "ldap-utils"), find("ldapadd", "ldap-utils")
@@ -55,8 +55,10 @@ directory {self.folder}/data
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen([self.slapd, "-f", self.config, "-d", "0", "-h", f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"],
-                                        stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "ab"))
+        log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen([self.slapd, "-f", self.config, "-d", "0", "-h", f"ldap://127.0.0.1:{self.port} ldap://127.0.0.2:{self.port} ldaps://127.0.0.1:{self.tls_port}"],
+                                        stdout=subprocess.DEVNULL, stderr=log)
+        log.close()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             if self.search("", scope="base") is not None:
@@ -71,7 +73,7 @@ directory {self.folder}/data
             self.process = None
 
     def words(self):
-        return ["-x", "-ZZ", "-H", f"ldap://localhost:{self.port}", "-D", ROOT_DN, "-w", PASSWORD]
+        return ["-x", "-ZZ", "-H", f"ldap://127.0.0.1:{self.port}", "-D", ROOT_DN, "-w", PASSWORD]
 
     def environment(self):
         return {**os.environ, "LDAPTLS_CACERT": str(self.ca)}

@@ -2,8 +2,10 @@
 
 #include <ldap.h>
 
+#include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
 #include <list>
 
 namespace hanaper::directory {
@@ -75,11 +77,44 @@ bool may_pass(int code) {
   }
 }
 
+// libldap waits for ever in a handshake: it takes a socket that timed out for one that is to be asked again.
+// So this stands between it and the socket, and gives the time-out its name.
+ber_slen_t timed(ber_slen_t octets) {
+  if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) errno = ETIMEDOUT;
+  return octets;
+}
+int add_layer(Sockbuf_IO_Desc*, void*) { return 0; }
+int remove_layer(Sockbuf_IO_Desc*) { return 0; }
+int control_layer(Sockbuf_IO_Desc* layer, int option, void* argument) {
+  return LBER_SBIOD_CTRL_NEXT(layer, option, argument);
+}
+ber_slen_t read_layer(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
+  return timed(LBER_SBIOD_READ_NEXT(layer, octets, size));
+}
+ber_slen_t write_layer(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
+  return timed(LBER_SBIOD_WRITE_NEXT(layer, octets, size));
+}
+int close_layer(Sockbuf_IO_Desc*) { return 0; }
+Sockbuf_IO time_limit{add_layer, remove_layer, control_layer, read_layer, write_layer, close_layer};
+
+int limit_waits(LDAP*, Sockbuf* buffer, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
+  ber_socket_t socket = -1;
+  if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) != 1) return -1;
+  const auto* time = static_cast<const timeval*>(self->lc_arg);
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
+    if (setsockopt(socket, SOL_SOCKET, option, time, sizeof *time) != 0) return -1;
+  return ber_sockbuf_add_io(buffer, &time_limit, LBER_SBIOD_LEVEL_PROVIDER + 5, nullptr);
+}
+
+void forget_connection(LDAP*, Sockbuf*, ldap_conncb*) {}
+
 }  // namespace
 
 struct Connection::Handle {
   LDAP* ldap = nullptr;
   std::string url;
+  timeval time{};
+  ldap_conncb connected{};
   ~Handle() {
     if (ldap != nullptr) ldap_unbind_ext_s(ldap, nullptr, nullptr);
   }
@@ -100,13 +135,15 @@ Result<std::unique_ptr<Connection>> Connection::open(const Place& place) {
   LDAP* const ldap = handle->ldap;
   const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, hard = LDAP_OPT_X_TLS_HARD, fresh = 0,
             least = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
-  const timeval time{place.timeout.count() / 1000, place.timeout.count() % 1000 * 1000};
+  handle->time = {place.timeout.count() / 1000, place.timeout.count() % 1000 * 1000};
+  handle->connected = {limit_waits, forget_connection, &handle->time};
   const char* const ca = place.ca.empty() ? "/etc/ssl/certs/ca-certificates.crt" : place.ca.c_str();
   ldap_set_option(ldap, LDAP_OPT_PROTOCOL_VERSION, &version);
   ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
   ldap_set_option(ldap, LDAP_OPT_RESTART, LDAP_OPT_ON);
-  ldap_set_option(ldap, LDAP_OPT_NETWORK_TIMEOUT, &time);
-  ldap_set_option(ldap, LDAP_OPT_TIMEOUT, &time);
+  ldap_set_option(ldap, LDAP_OPT_NETWORK_TIMEOUT, &handle->time);
+  ldap_set_option(ldap, LDAP_OPT_TIMEOUT, &handle->time);
+  ldap_set_option(ldap, LDAP_OPT_CONNECT_CB, &handle->connected);
   const bool tls = place.url.starts_with("ldaps://");
   if (tls || place.start_tls) {
     const bool set = ldap_set_option(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_SUCCESS &&
