@@ -3,6 +3,9 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -85,3 +88,64 @@ class Receiver:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class Process:
+    """A receiver of its own that can be killed: it writes each event into a file and syncs it, then answers."""
+
+    def __init__(self, port, file):
+        self.port, self.file = port, file
+        self.file.touch()
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, __file__, str(self.port), str(self.file)])
+        return self
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def events(self):
+        """All that came, in its order; what a kill has cut off was never answered."""
+        found = []
+        for line in self.file.read_bytes().split(b"\n"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def first_arrivals(self, kind="certificate.issued"):
+        return list(dict.fromkeys(event["subject"] for event in self.events() if event["type"] == kind))
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+def main():
+    port, file = int(sys.argv[1]), sys.argv[2]
+    out = open(file, "ab", buffering=0)
+    lock = threading.Lock()
+
+    def keep(event):
+        with lock:
+            out.write(b"\n" + json.dumps(event).encode() + b"\n")
+            os.fsync(out.fileno())
+        return 204
+
+    receiver = Receiver(port, keep).start()
+    while True:
+        time.sleep(1)
+        if receiver.faults:
+            print(receiver.faults, file=sys.stderr)
+            return
+
+
+if __name__ == "__main__":
+    main()
