@@ -171,9 +171,9 @@ Result<json::Value> operate(Node& node, const json::Value& arguments, Call& call
     if (only_one && asked)
       return conflict("several instances serve " + service + "; name one with --instance");
     asked = true;
-    HANAPER_TRY(const std::string text, guarded<std::string>(node.shared().logger, instance->name(), [&] {
-                  return operable->operate(arguments.text_at("command"), words, call);
-                }));
+    HANAPER_TRY(const std::string text, instance->guard().run("operate", call.id, [&] {
+      return operable->operate(arguments.text_at("command"), words, call);
+    }));
     HANAPER_TRY(json::Value value, json::parse(text, {16 * 1024 * 1024, 8, 100'000}));
     if (value.array())
       for (json::Value& row : *value.array()) results.push_back(std::move(row));

@@ -34,14 +34,14 @@ void Dispatcher::start(std::function<void()> edges, std::function<void()> checks
 }
 
 std::optional<Fence> Dispatcher::fence() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (epoch_ == 0 || quit_ || steady_clock::now() >= held_until_) return std::nullopt;
   return Fence{std::string(role), epoch_};
 }
 
 void Dispatcher::complain(std::string_view what, const Error& error) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (steady_clock::now() < complained_) return;
     complained_ = steady_clock::now() + complain_every;
   }
@@ -51,7 +51,7 @@ void Dispatcher::complain(std::string_view what, const Error& error) {
 void Dispatcher::renew() {
   const Deadline begun = steady_clock::now();
   const auto epoch = means_.storage.leases().acquire(role, node_, lease_time);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (epoch) {
     epoch_ = *epoch;
     held_until_ = begun + believed_time;
@@ -82,28 +82,33 @@ void Dispatcher::tick() {
         edges_();
         searched = now;
       }
-      auto ordered = means_.outbox.order(*held, now + believed_time);
-      if (!ordered) complain("ordering", ordered.error());
+      for (int pages = 0; pages < 10; ++pages) {
+        const auto ordered = means_.outbox.order(*held, now + believed_time);
+        if (!ordered) complain("ordering", ordered.error());
+        if (!ordered || !*ordered) break;
+      }
     }
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     ++wakes_;
     changed_.notify_all();
-    if (changed_.wait_for(lock, tick_every, [&] { return quit_; })) return;
+    if (changed_.wait_until(lock, now + tick_every, [&]() HANAPER_REQUIRES(mutex_) { return quit_; })) return;
   }
 }
 
 void Dispatcher::tell(Teller& teller) {
   services::thread_is(services::ThreadKind::worker);
   const auto quits = [&] {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return quit_ || teller.quit;
   };
   std::uint64_t seen = 0, epoch = 0;
   bool more = false;
   for (;;) {
     {
-      std::unique_lock lock(mutex_);
-      if (!more) changed_.wait(lock, [&] { return quit_ || teller.quit || wakes_ != seen; });
+      Lock lock(mutex_);
+      if (!more)
+        changed_.wait(lock,
+                      [&]() HANAPER_REQUIRES(mutex_) { return quit_ || teller.quit || wakes_ != seen; });
       seen = wakes_;
       if (quit_ || teller.quit) break;
     }
@@ -117,13 +122,13 @@ void Dispatcher::tell(Teller& teller) {
     if (!told) complain(teller.subscription.subscriber().name(), told.error());
     more = told && *told;
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   teller.finished = true;
   changed_.notify_all();
 }
 
 bool Dispatcher::end(std::vector<std::shared_ptr<Teller>> tellers, Deadline deadline) {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (const auto& teller : tellers) teller->quit = true;
   changed_.notify_all();
   const auto all_finished = [&] {
@@ -142,7 +147,7 @@ bool Dispatcher::end(std::vector<std::shared_ptr<Teller>> tellers, Deadline dead
 void Dispatcher::subscribe(std::vector<Subscriber> subscribers) {
   std::vector<std::shared_ptr<Teller>> gone, next;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     gone = tellers_;
   }
   std::vector<Subscriber> fresh;
@@ -162,14 +167,14 @@ void Dispatcher::subscribe(std::vector<Subscriber> subscribers) {
     teller->thread = std::thread([this, &teller = *teller] { tell(teller); });
     next.push_back(std::move(teller));
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   tellers_ = std::move(next);
 }
 
 bool Dispatcher::stop(Deadline deadline) {
   std::vector<std::shared_ptr<Teller>> all;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
     all = std::exchange(tellers_, {});
   }
@@ -178,7 +183,7 @@ bool Dispatcher::stop(Deadline deadline) {
   const bool clean = end(std::move(all), deadline);
   std::uint64_t epoch = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     epoch = std::exchange(epoch_, 0);
   }
   if (epoch != 0)
@@ -190,7 +195,7 @@ bool Dispatcher::stop(Deadline deadline) {
 Result<std::vector<Standing>> Dispatcher::list() const {
   std::vector<Standing> all;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& teller : tellers_) {
       const Subscriber& of = teller->subscription.subscriber();
       Standing& standing = all.emplace_back();
@@ -238,7 +243,7 @@ Status Dispatcher::resend(const std::string& id, const std::string& by, const Ca
   const std::string name = letter.pipeline + "/" + letter.instance;
   std::shared_ptr<Teller> teller;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& one : tellers_)
       if (one->subscription.subscriber().name() == name) teller = one;
   }

@@ -6,7 +6,6 @@
 
 #include "subscription.hpp"
 
-#include <condition_variable>
 #include <thread>
 
 namespace hanaper::events {
@@ -55,7 +54,7 @@ class Dispatcher {
   struct Teller {
     explicit Teller(Subscriber subscriber, const Means& means) : subscription(std::move(subscriber), means) {}
     Subscription subscription;
-    bool quit = false;      // guarded by mutex_
+    bool quit = false;      // guarded by the dispatcher's mutex
     bool finished = false;  // likewise
     std::thread thread;
   };
@@ -71,14 +70,14 @@ class Dispatcher {
   const std::string node_;
   std::function<void()> edges_, checks_;  // constant after start
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::shared_ptr<Teller>> tellers_;  // guarded by mutex_, as all below
-  std::uint64_t epoch_ = 0;                       // 0: another node has the role
-  Deadline held_until_{};
-  std::uint64_t wakes_ = 0;  // counts what is new
-  Deadline complained_{};
-  bool quit_ = false;
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::vector<std::shared_ptr<Teller>> tellers_ HANAPER_GUARDED_BY(mutex_);
+  std::uint64_t epoch_ HANAPER_GUARDED_BY(mutex_) = 0;  // 0: another node has the role
+  Deadline held_until_ HANAPER_GUARDED_BY(mutex_){};
+  std::uint64_t wakes_ HANAPER_GUARDED_BY(mutex_) = 0;  // counts what is new
+  Deadline complained_ HANAPER_GUARDED_BY(mutex_){};
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::thread ticker_;
 };
 

@@ -69,9 +69,9 @@ Edge HealthWatch::edge(std::string_view type, const std::string& check, const Fa
   return edge;
 }
 
-std::vector<Edge> HealthWatch::look(const std::vector<services::Readiness::Outcome>& outcomes, Time now) {
+std::vector<Edge> HealthWatch::look(const services::Readiness::Report& report, Time now) {
   std::vector<Edge> edges;
-  for (const auto& [name, status] : outcomes) {
+  for (const auto& [name, unused, status] : report) {
     auto known = failing_.find(name);
     if (status) {
       if (known == failing_.end()) continue;

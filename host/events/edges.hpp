@@ -24,7 +24,7 @@ class HealthWatch {
 
   explicit HealthWatch(std::string node) : node_(std::move(node)) {}
   // What is to be raised now.
-  std::vector<Edge> look(const std::vector<services::Readiness::Outcome>& outcomes, Time now);
+  std::vector<Edge> look(const services::Readiness::Report& report, Time now);
 
  private:
   struct Failing {

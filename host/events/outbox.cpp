@@ -36,17 +36,17 @@ RecordWrite write_of(std::string_view collection, std::string key, std::string d
 }  // namespace
 
 void Outbox::listen(std::set<std::string> pipelines) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   pipelines_ = std::move(pipelines);
 }
 
 bool Outbox::hears(const std::string& pipeline) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return pipelines_.contains(pipeline);
 }
 
 bool Outbox::hears() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return !pipelines_.empty();
 }
 
@@ -56,7 +56,7 @@ std::string Outbox::new_key() {
       std::chrono::duration_cast<std::chrono::microseconds>(clock_.now().time_since_epoch()).count();
   std::int64_t at = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     at = last_at_ = std::max(last_at_ + 1, now);
   }
   return digits(static_cast<std::uint64_t>(at)) + "-" + to_hex(crypto::sha256(as_bytes(node_))).substr(0, 16);
@@ -75,7 +75,7 @@ void Outbox::raise(Edge edge) {
   happening.id = happening.type + "/" + key;
   bool lost = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (pipelines_.empty() || known_.contains(key)) return;
     if (known_.size() >= known_edges) known_.clear();  // the database remembers them
     known_.insert(key);
@@ -93,7 +93,7 @@ Status Outbox::flush(Deadline deadline) {
   for (;;) {
     Raised next;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (raised_.empty()) return {};
       next = raised_.front();
     }
@@ -104,7 +104,7 @@ Status Outbox::flush(Deadline deadline) {
     const Status stored = writer_.commit(write, deadline);
     // conflict: it is stored already.
     if (!stored && stored.error().code != Code::conflict) return stored;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!raised_.empty() && raised_.front().key == next.key) raised_.pop_front();
   }
 }

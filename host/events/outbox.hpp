@@ -8,6 +8,8 @@
 #include "../services/writer.hpp"
 #include "event.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <deque>
 #include <set>
 
@@ -75,11 +77,12 @@ class Outbox {
   Log& log_;
   const std::string node_;
 
-  mutable std::mutex mutex_;
-  std::set<std::string> pipelines_;  // guarded by mutex_, as all below
-  std::deque<Raised> raised_;
-  std::set<std::string> known_;  // keys of edges that are stored or wait
-  std::int64_t last_at_ = 0;     // of the last document's key, in microseconds
+  mutable Mutex mutex_;
+  std::set<std::string> pipelines_ HANAPER_GUARDED_BY(mutex_);
+  std::deque<Raised> raised_ HANAPER_GUARDED_BY(mutex_);
+  std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);  // keys of edges that are stored or wait
+  // Of the last document's key, in microseconds.
+  std::int64_t last_at_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace hanaper::events

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 namespace hanaper {
+
 void Node::listen_for_events() {
   std::set<std::string> heard;
   for (const auto& [name, pipeline] : model_.pipelines)
@@ -11,19 +12,19 @@ void Node::listen_for_events() {
   outbox_->listen(std::move(heard));
 }
 
-events::Subscriber Node::subscriber(const config::PipelineConfig& pipeline, const Instance& instance) {
+events::Subscriber Node::subscriber(const config::PipelineConfig& pipeline,
+                                    const std::shared_ptr<Instance>& instance) {
   events::Subscriber subscriber;
   subscriber.pipeline = pipeline.name;
-  subscriber.instance = instance.name();
-  subscriber.plugin = &instance;
-  subscriber.publishes = instance.config().kind == "publisher";
-  subscriber.from_beginning = instance.config().from_beginning;
-  subscriber.types = instance.config().events;
-  subscriber.deliver = [&log = shared_.logger, &instance, publisher = instance.as<Publisher>(),
-                        notifier = instance.as<Notifier>()](const Event& event, Call& call) -> Status {
-    return guarded<void>(log, instance.name(), [&] {
-      return publisher ? publisher->publish(event, call) : notifier->notify(event, call);
-    });
+  subscriber.instance = instance->name();
+  subscriber.plugin = instance.get();
+  subscriber.publishes = instance->config().kind == "publisher";
+  subscriber.from_beginning = instance->config().from_beginning;
+  subscriber.types = instance->config().events;
+  // Keeps the instance for as long as it is told.
+  subscriber.deliver = [instance, publisher = instance->as<Publisher>(), notifier = instance->as<Notifier>()](
+                           const Event& event, Call& call) {
+    return publisher ? publisher->publish(event, call) : notifier->notify(event, call);
   };
   const auto add = [&](const std::string& name, bool issues) {
     validity::NodeAuthority& authority = status_authorities_.find(name)->second;
@@ -42,13 +43,14 @@ events::Subscriber Node::subscriber(const config::PipelineConfig& pipeline, cons
 void Node::subscribe() {
   std::vector<events::Subscriber> subscribers;
   std::set<std::string> seen;
+  const Instances serving = instances();
   for (const std::string& name : wired_) {
     const config::PipelineConfig& pipeline = model_.pipelines.at(name);
     const auto add = [&](std::string_view kind, const std::vector<std::string>& instances) {
       for (const std::string& wanted : instances) {
-        const Instance* found = instance(kind, wanted);  // one that is new is there after the next start
-        if (found == nullptr || (!found->as<Publisher>() && !found->as<Notifier>())) continue;
-        events::Subscriber& made = subscribers.emplace_back(subscriber(pipeline, *found));
+        const auto found = find_instance(serving, kind, wanted);
+        if (!found || (!found->as<Publisher>() && !found->as<Notifier>())) continue;
+        events::Subscriber& made = subscribers.emplace_back(subscriber(pipeline, found));
         made.first = seen.insert(found->name()).second;
         for (events::ToldAuthority& told : made.authorities)
           told.first = seen.insert(found->name() + " " + told.authority->name()).second;
@@ -94,7 +96,7 @@ void Node::raise_edges() {
 
 void Node::raise_health() {
   if (!serving_) return;
-  for (events::Edge& edge : health_watch_->look(shared_.readiness.run(), shared_.clock.now()))
+  for (events::Edge& edge : health_watch_->look(shared_.readiness.report(), shared_.clock.now()))
     outbox_->raise(std::move(edge));
 }
 

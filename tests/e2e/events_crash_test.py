@@ -118,7 +118,7 @@ class Crash(unittest.TestCase):
             everything, events = self.check(node, receiver, issued, revoked)
             print(f"{ROUNDS} rounds: {len(issued)} certificates acknowledged, {everything} in the ledger, {events} events came")
 
-    @unittest.skipIf(STORAGE == "sqlite", "two nodes need a server")
+    @unittest.skipIf(STORAGE == "sqlite", "setup: two nodes need a server")
     def test_two_nodes_take_over_from_each_other(self):
         random.seed(20261129)
         port = free_port()

@@ -76,7 +76,7 @@ class Events(unittest.TestCase):
         try:
             complaints = event_catalogue.validators()
         except ImportError:
-            self.skipTest("python3-jsonschema is not installed")
+            self.skipTest("jsonschema: python3-jsonschema is not installed")
         with Receiver(free_port()) as hook, node_with({"hook": hook}) as node:
             node.init().start()
             self.assertTrue(until(lambda: len(hook.of("crl.made")) >= 2), "the CRLs that are there")

@@ -111,7 +111,7 @@ class Ldap(unittest.TestCase):
         try:
             return Directory()
         except Missing as missing:
-            self.skipTest(str(missing))
+            self.skipTest(f"slapd: {missing}")
 
     def config(self, directory, url=None, more="", ca=None):
         return LDAP.format(url=url or f"ldap://127.0.0.1:{directory.port}", ca=ca or directory.ca, bind=ROOT_DN, more=more)
@@ -194,7 +194,7 @@ class Mail(unittest.TestCase):
         try:
             return MailServer(**options)
         except Missing as missing:
-            self.skipTest(str(missing))
+            self.skipTest(f"smtp: {missing}")
 
     def mails(self, server):
         return [email.message_from_bytes(mail, policy=email.policy.default) for mail in server.mails]

@@ -86,7 +86,7 @@ def main():
     try:
         complaints = validators()
     except ImportError:
-        print("SKIP: python3-jsonschema is not installed")
+        print("SKIP jsonschema: python3-jsonschema is not installed")
         return 77
     # First: that it sees what is wrong.
     good = {"specversion": "1.0", "id": "x", "source": "/nodes/main", "type": "node.started", "subject": "main", "time": "2026-11-21T00:00:00.000Z",

@@ -168,8 +168,9 @@ TEST_F(OutboxOf, ACheckThatFailsForTenSecondsIsToldAndSoIsItsEnd) {
   events::HealthWatch watch("main");
   const auto look = [&](bool good) {
     Lines lines;
-    std::vector<services::Readiness::Outcome> outcomes{
-        {"keys.soft", good ? Status{} : unavailable("the token is away")}, {"writer", Status{}}};
+    services::Readiness::Report outcomes{
+        {"keys.soft", Purpose::issue, good ? Status{} : unavailable("the token is away")},
+        {"writer", Purpose::issue, Status{}}};
     for (const events::Edge& edge : watch.look(outcomes, clock_.now())) lines.push_back(edge.happening.type);
     clock_.advance(seconds{5});
     return lines;
@@ -216,7 +217,7 @@ TEST_F(OutboxOf, EventsOfEveryTypeAreWrittenForTheCatalogue) {
   events::HealthWatch watch("main");
   for (const bool good : {false, false, true}) {
     for (events::Edge& edge :
-         watch.look({{"keys.soft", good ? Status{} : unavailable("away")}}, clock_.now()))
+         watch.look({{"keys.soft", Purpose::node, good ? Status{} : unavailable("away")}}, clock_.now()))
       outbox_.raise(std::move(edge));
     clock_.advance(minutes{1});
   }

@@ -2,8 +2,7 @@
 #include "directory.hpp"
 
 #include <hanaper/toolkit/event_text.hpp>
-
-#include <mutex>
+#include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::directory {
 namespace {
@@ -98,7 +97,7 @@ class Ldap final : public Publisher {
   }
 
   void stop(Deadline) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     idle_.clear();
   }
 
@@ -162,12 +161,12 @@ class Ldap final : public Publisher {
   }
 
   bool has_idle() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return !idle_.empty();
   }
   Result<std::unique_ptr<Connection>> take() {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (!idle_.empty()) {
         std::unique_ptr<Connection> one = std::move(idle_.back());
         idle_.pop_back();
@@ -177,7 +176,7 @@ class Ldap final : public Publisher {
     return Connection::open(place_);
   }
   void keep(std::unique_ptr<Connection> connection) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (idle_.size() < 2) idle_.push_back(std::move(connection));
   }
 
@@ -186,8 +185,8 @@ class Ldap final : public Publisher {
   std::string certificates_, authorities_, crls_, object_class_;
   bool create_ = true, remove_ = true;
 
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::unique_ptr<Connection>> idle_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace
