@@ -444,6 +444,8 @@ InstanceConfig InstanceConfig::without_secrets() const {
           .plugin = plugin,
           .listener = listener,
           .path = path,
+          .events = events,
+          .from_beginning = from_beginning,
           .settings = settings.without_secrets(),
           .authorities = authorities,
           .pipelines = pipelines,

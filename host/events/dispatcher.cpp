@@ -192,46 +192,6 @@ bool Dispatcher::stop(Deadline deadline) {
   return clean;
 }
 
-Result<std::vector<Standing>> Dispatcher::list() const {
-  std::vector<Standing> all;
-  {
-    const Lock lock(mutex_);
-    for (const auto& teller : tellers_) {
-      const Subscriber& of = teller->subscription.subscriber();
-      Standing& standing = all.emplace_back();
-      standing.pipeline = of.pipeline;
-      standing.instance = of.instance;
-    }
-  }
-  for (Standing& standing : all) {
-    const auto record =
-        means_.storage.records().get(position_collection, standing.pipeline + "/" + standing.instance);
-    if (!record && record.error().code == Code::not_found) continue;
-    if (!record) return record.error();
-    HANAPER_TRY(const Position position, Position::read(*record));
-    standing.begun = true;
-    standing.waiting = position.waiting;
-    standing.failing_since = position.failing_since;
-    standing.again_at = position.again_at;
-    standing.tries = position.tries;
-    standing.error = position.error;
-  }
-  std::ranges::sort(all, {}, [](const Standing& of) { return std::pair(of.pipeline, of.instance); });
-  return all;
-}
-
-Result<std::vector<DeadLetter>> Dispatcher::dead(const std::string& of, const std::string& after,
-                                                 std::uint32_t limit) const {
-  HANAPER_TRY(const std::vector<Record> records,
-              means_.storage.records().find(dead_collection, of.empty() ? "" : "of", of, after, limit));
-  std::vector<DeadLetter> letters;
-  for (const Record& record : records) {
-    HANAPER_TRY(DeadLetter letter, DeadLetter::read(record));
-    letters.push_back(std::move(letter));
-  }
-  return letters;
-}
-
 Status Dispatcher::resend(const std::string& id, const std::string& by, const Call& call) {
   auto record = means_.storage.records().get(dead_collection, id);
   if (!record && record.error().code == Code::not_found) return not_found("no dead letter " + id);

@@ -10,17 +10,6 @@
 
 namespace hanaper::events {
 
-// Where one subscription stands.
-struct Standing {
-  std::string pipeline, instance;
-  bool begun = false;           // its position is stored
-  std::optional<Time> waiting;  // when the oldest happened that waits
-  std::optional<Time> failing_since;
-  Time again_at;  // while it fails
-  std::uint32_t tries = 0;
-  std::string error;
-};
-
 // Thread-safe.
 class Dispatcher {
  public:
@@ -39,12 +28,6 @@ class Dispatcher {
   // calls the others any more.
   void subscribe(std::vector<Subscriber> subscribers);
 
-  // [worker] Subscriptions, in the order of their names.
-  Result<std::vector<Standing>> list() const;
-  // [worker] Dead letters behind `after`, of one subscription ("web/notifier.ops") or, when that is empty, of
-  // all; at most `limit`.
-  Result<std::vector<DeadLetter>> dead(const std::string& of, const std::string& after,
-                                       std::uint32_t limit) const;
   // [worker] Sends a dead letter at once, from this node; when it arrives it is a dead letter no more.
   // not_found; unsupported when its object was too large to be kept; unavailable while this node does not
   // tell; and what the instance says.

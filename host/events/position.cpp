@@ -97,4 +97,32 @@ Result<DeadLetter> DeadLetter::read(const Record& record) {
   return letter;
 }
 
+Result<std::vector<Standing>> standings(Records& records) {
+  constexpr std::uint32_t page_of_positions = 100;
+  std::vector<Standing> all;
+  for (std::string after;;) {
+    HANAPER_TRY(const std::vector<Record> found,
+                records.find(position_collection, "", "", after, page_of_positions));
+    for (const Record& record : found) {
+      const std::size_t slash = record.key.find('/');
+      HANAPER_TRY(Position position, Position::read(record));
+      all.push_back({record.key.substr(0, slash), record.key.substr(slash + 1), std::move(position)});
+    }
+    if (found.size() < page_of_positions) return all;
+    after = found.back().key;
+  }
+}
+
+Result<std::vector<DeadLetter>> dead_letters(Records& records, const std::string& of,
+                                             const std::string& after, std::uint32_t limit) {
+  HANAPER_TRY(const std::vector<Record> found,
+              records.find(dead_collection, of.empty() ? "" : "of", of, after, limit));
+  std::vector<DeadLetter> letters;
+  for (const Record& record : found) {
+    HANAPER_TRY(DeadLetter letter, DeadLetter::read(record));
+    letters.push_back(std::move(letter));
+  }
+  return letters;
+}
+
 }  // namespace hanaper::events

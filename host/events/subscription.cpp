@@ -8,7 +8,7 @@ namespace hanaper::events {
 namespace {
 
 constexpr std::uint32_t page_size = 100;
-constexpr ByteCount largest_crl{64 * 1024 * 1024};
+constexpr ByteCount largest_crl{16 * 1024 * 1024};
 constexpr auto objects_every = std::chrono::seconds{5};
 // What is done is written down at least so often, so that little comes twice after a crash.
 constexpr auto store_every = std::chrono::seconds{2};
@@ -22,11 +22,30 @@ struct Subscription::Page {
     std::string object_key = {};  // of Position::objects
     std::string digest = {};
   };
-  std::vector<Entry> entries;
+  using Entries = std::vector<Entry>;
+
+  // Puts others among the entries: each behind the last that is not younger, and behind its predecessor.
+  void weave(Entries others);
+
+  Entries entries;
   std::string issued, revoked, ordered;
   bool full = false;     // there is more
   bool backlog = false;  // of certificates: nothing else was looked at
 };
+
+void Subscription::Page::weave(Entries others) {
+  Entries woven;
+  std::size_t taken = 0;
+  for (Entry& other : others) {
+    std::size_t end = taken;
+    for (std::size_t i = taken; i < entries.size(); ++i)
+      if (entries[i].event.at <= other.event.at) end = i + 1;
+    for (; taken < end; ++taken) woven.push_back(std::move(entries[taken]));
+    woven.push_back(std::move(other));
+  }
+  for (; taken < entries.size(); ++taken) woven.push_back(std::move(entries[taken]));
+  entries = std::move(woven);
+}
 
 Subscription::Subscription(Subscriber subscriber, Means means)
     : subscriber_(std::move(subscriber)),
@@ -79,91 +98,89 @@ Status Subscription::find_position(const Fence& fence) {
   return stored;
 }
 
-// The authorities' certificates and CRLs as they are now, where they differ from what was told last.
-Status Subscription::add_objects(Page& page) {
-  const auto differs = [&](const std::string& key, const std::string& digest) {
-    const auto told = position_->objects.find(key);
-    return told == position_->objects.end() || told->second != digest;
-  };
+bool Subscription::differs(const std::string& key, const std::string& digest) const {
+  const auto told = position_->objects.find(key);
+  return told == position_->objects.end() || told->second != digest;
+}
+
+// The authorities' certificates and CRLs as they are now, where they differ from what was told last. False
+// when there are more than memory should hold at once.
+Result<bool> Subscription::add_objects(Page& page) {
+  std::size_t octets = 0;
   for (const ToldAuthority& told : subscriber_.authorities) {
     StatusAuthority& authority = *told.authority;
     if (!told.first || authority.certificate().empty()) continue;
     const std::string key = "authority/" + authority.name();
-    std::string digest = to_hex(crypto::sha256(authority.certificate()));
+    const std::string digest = to_hex(crypto::sha256(authority.certificate()));
     if (differs(key, digest))
       page.entries.push_back({authority_certified(authority.name(), authority.certificate()), key, digest});
     for (const std::uint32_t shard : told.shards) {
-      const std::string list = "crl/" + authority.name() + "/" + std::to_string(shard);
-      const auto row = authority.newest_crl(shard, false);
-      if (!row && row.error().code != Code::not_found) return row.error();
-      if (!row || !row->hash || !differs(list, to_hex(*row->hash))) continue;
-      auto crl = authority.crl(shard, largest_crl);
-      // This node may not have the newest yet; then it is told as soon as it has.
-      if (!crl || crypto::sha256(*crl) != *row->hash) continue;
-      page.entries.push_back({crl_made(authority.name(), *row, *std::move(crl)), list, to_hex(*row->hash)});
+      HANAPER_CHECK(add_crl(page, authority, shard));
+      if (!page.entries.empty()) octets += page.entries.back().event.object.size();
+      if (octets > largest_crl.value) return false;
     }
   }
+  return true;
+}
+
+Status Subscription::add_crl(Page& page, StatusAuthority& authority, std::uint32_t shard) {
+  const auto row = authority.newest_crl(shard, false);
+  if (!row && row.error().code != Code::not_found) return row.error();
+  const std::string key = "crl/" + authority.name() + "/" + std::to_string(shard);
+  if (!row || !row->hash || !differs(key, to_hex(*row->hash))) return {};
+  auto crl = authority.crl(shard, largest_crl);
+  if (!crl && crl.error().code == Code::unsupported && std::exchange(too_large_, key) != key)
+    means_.log.warning("a CRL is too large to be told of",
+                       {{"authority", authority.name()}, {"error", crl.error().detail}});
+  // This node may not have the newest yet; then it is told as soon as it has.
+  if (!crl || crypto::sha256(*crl) != *row->hash) return {};
+  page.entries.push_back({crl_made(authority.name(), *row, *std::move(crl)), key, to_hex(*row->hash)});
   return {};
 }
 
-// What was issued and what was revoked. What was revoked is read first and told behind what was issued
-// before it: no revocation is told before its certificate.
+// What was issued, and what happened beside it. The latter is read first and told behind what was issued
+// before it: no revocation is told before its certificate. A backlog of certificates comes alone.
 Status Subscription::add_ledger(Page& page) {
   Ledger& ledger = means_.storage.ledger();
   HANAPER_TRY(const std::vector<RevocationRow> changes, ledger.revoked_since(page.revoked, page_size));
   HANAPER_TRY(std::vector<Outbox::Ordered> ordered, means_.outbox.since(page.ordered, page_size));
   HANAPER_TRY(const std::vector<CertificateRow> rows, ledger.issued_since(page.issued, page_size));
-  std::vector<Page::Entry> entries;
-  for (const CertificateRow& row : rows)
-    if (const ToldAuthority* told = issuing(row.authority); told && row.pipeline == subscriber_.pipeline)
-      entries.push_back({certificate_issued(told->authority->name(), row)});
   page.full = rows.size() == page_size || changes.size() == page_size || ordered.size() == page_size;
   page.backlog = rows.size() == page_size;
+  Page happened;
+  for (const CertificateRow& row : rows)
+    if (const ToldAuthority* told = issuing(row.authority); told && row.pipeline == subscriber_.pipeline)
+      happened.entries.push_back({certificate_issued(told->authority->name(), row)});
   if (page.backlog) {
     page.revoked = position_->revoked;
     page.ordered = position_->ordered;
-    std::ranges::move(entries, std::back_inserter(page.entries));
-    return {};
-  }
-  // Each of the others goes behind the last certificate that is not younger, and behind its predecessor.
-  const auto merge = [&](std::vector<Page::Entry> others) {
-    std::vector<Page::Entry> merged;
-    std::size_t taken = 0;
-    for (Page::Entry& other : others) {
-      std::size_t end = taken;
-      for (std::size_t i = taken; i < entries.size(); ++i)
-        if (entries[i].event.at <= other.event.at) end = i + 1;
-      for (; taken < end; ++taken) merged.push_back(std::move(entries[taken]));
-      merged.push_back(std::move(other));
+  } else {
+    Page::Entries revocations, documents;
+    for (const RevocationRow& change : changes) {
+      const ToldAuthority* told = issuing(change.authority);
+      if (told == nullptr) continue;
+      const auto row = ledger.certificate(change.authority, change.serial);
+      if (!row && row.error().code != Code::not_found) return row.error();
+      if (row && row->pipeline == subscriber_.pipeline)
+        revocations.push_back({certificate_revoked(told->authority->name(), *row, change)});
     }
-    for (; taken < entries.size(); ++taken) merged.push_back(std::move(entries[taken]));
-    entries = std::move(merged);
-  };
-  std::vector<Page::Entry> revocations, documents;
-  for (const RevocationRow& change : changes) {
-    const ToldAuthority* told = issuing(change.authority);
-    if (told == nullptr) continue;
-    const auto row = ledger.certificate(change.authority, change.serial);
-    if (!row && row.error().code != Code::not_found) return row.error();
-    if (row && row->pipeline == subscriber_.pipeline)
-      revocations.push_back({certificate_revoked(told->authority->name(), *row, change)});
+    for (Outbox::Ordered& document : ordered) {
+      page.ordered = document.number;
+      if (concerns(document)) documents.push_back({std::move(document.event)});
+    }
+    happened.weave(std::move(revocations));
+    happened.weave(std::move(documents));
   }
-  for (Outbox::Ordered& document : ordered) {
-    page.ordered = document.number;
-    const bool mine =
-        !document.pipeline.empty() ? document.pipeline == subscriber_.pipeline
-        : !document.authority.empty()
-            ? std::ranges::any_of(subscriber_.authorities,
-                                  [&](const ToldAuthority& told) {
-                                    return told.first && told.authority->name() == document.authority;
-                                  })
-            : subscriber_.first;
-    if (mine) documents.push_back({std::move(document.event)});
-  }
-  merge(std::move(revocations));
-  merge(std::move(documents));
-  std::ranges::move(entries, std::back_inserter(page.entries));
+  std::ranges::move(happened.entries, std::back_inserter(page.entries));
   return {};
+}
+
+bool Subscription::concerns(const Outbox::Ordered& document) const {
+  if (!document.pipeline.empty()) return document.pipeline == subscriber_.pipeline;
+  if (document.authority.empty()) return subscriber_.first;
+  return std::ranges::any_of(subscriber_.authorities, [&](const ToldAuthority& told) {
+    return told.first && told.authority->name() == document.authority;
+  });
 }
 
 Result<Subscription::Page> Subscription::page() {
@@ -172,8 +189,8 @@ Result<Subscription::Page> Subscription::page() {
   page.revoked = position_->revoked;
   page.ordered = position_->ordered;
   if (const Time now = means_.clock.now(); now >= objects_at_ || now + objects_every < objects_at_) {
-    HANAPER_CHECK(add_objects(page));
-    objects_at_ = now + objects_every;
+    HANAPER_TRY(const bool all, add_objects(page));
+    objects_at_ = all ? now + objects_every : Time{};
   }
   HANAPER_CHECK(add_ledger(page));
   return page;
@@ -221,56 +238,63 @@ bool Subscription::tell(const Event& event, std::vector<RecordWrite>& dead) {
   return true;
 }
 
+void Subscription::show_lag() {
+  const auto lag = position_->waiting ? means_.clock.now() - *position_->waiting : Time::duration{0};
+  lag_.set(std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(lag).count()));
+}
+
+// Writes down what is done; what could not be written comes again.
+Status Subscription::remember(const Fence& fence, const Event* waiting, std::vector<RecordWrite>& dead) {
+  position_->waiting = waiting ? std::optional(waiting->at) : std::nullopt;
+  show_lag();
+  Status stored = store(fence, dead);
+  if (!stored) position_.reset();
+  return stored;
+}
+
 Result<bool> Subscription::step(const Fence& fence, const std::function<bool()>& may_go_on) {
   HANAPER_CHECK(find_position(fence));
   const Time now = means_.clock.now();
   // A clock that went back must not make a pause of it.
   if (now < position_->again_at && position_->again_at <= now + longest_asked_pause) {
-    if (position_->waiting)
-      lag_.set(std::chrono::duration_cast<std::chrono::seconds>(now - *position_->waiting).count());
+    show_lag();
     return false;
   }
   HANAPER_TRY(Page all, page());
   std::vector<RecordWrite> dead;
   auto stored_at = std::chrono::steady_clock::now();
   bool changed = false;
-  const auto remember = [&](const Event* waiting) -> Status {
-    position_->waiting = waiting ? std::optional(waiting->at) : std::nullopt;
-    lag_.set(
-        waiting
-            ? std::max<std::int64_t>(
-                  0,
-                  std::chrono::duration_cast<std::chrono::seconds>(means_.clock.now() - waiting->at).count())
-            : 0);
-    Status stored = store(fence, dead);
-    if (!stored) position_.reset();  // whatever was not stored comes again
-    return stored;
-  };
   for (Page::Entry& entry : all.entries) {
     if (!is_wanted(entry.event)) continue;
     const bool goes_on = may_go_on();
     if (!goes_on && !changed) return false;
     if (!goes_on || !tell(entry.event, dead)) {
       if (!entry.object_key.empty()) objects_at_ = {};
-      HANAPER_CHECK(remember(&entry.event));
+      HANAPER_CHECK(remember(fence, &entry.event, dead));
       return false;
     }
     changed = true;
     position_->done.insert(entry.event.id);
     if (!entry.object_key.empty()) position_->objects[entry.object_key] = entry.digest;
     if (std::chrono::steady_clock::now() < stored_at + store_every) continue;
-    HANAPER_CHECK(remember(&entry.event));
+    HANAPER_CHECK(remember(fence, &entry.event, dead));
     stored_at = std::chrono::steady_clock::now();
   }
-  for (const Page::Entry& entry : all.entries)  // what is not wanted is done as well
-    if (!entry.object_key.empty()) {
-      changed = changed || position_->objects[entry.object_key] != entry.digest;
-      position_->objects[entry.object_key] = entry.digest;
-    }
+  return finish(fence, std::move(all), changed, dead);
+}
+
+// All of the page is done: told, or not wanted.
+Result<bool> Subscription::finish(const Fence& fence, Page all, bool changed,
+                                  std::vector<RecordWrite>& dead) {
+  for (Page::Entry& entry : all.entries) {
+    if (entry.object_key.empty() || !differs(entry.object_key, entry.digest)) continue;
+    position_->objects[entry.object_key] = std::move(entry.digest);
+    changed = true;
+  }
   changed = changed || all.issued != position_->issued || all.revoked != position_->revoked ||
             all.ordered != position_->ordered || position_->waiting.has_value();
   if (!changed) {
-    lag_.set(0);
+    show_lag();
     return false;
   }
   position_->issued = std::move(all.issued);
@@ -279,7 +303,7 @@ Result<bool> Subscription::step(const Fence& fence, const std::function<bool()>&
   // A backlog leaves the other cursors where they were: what is done behind them has to stay known.
   for (const Page::Entry& entry : all.entries) position_->done.erase(entry.event.id);
   if (!all.backlog) position_->done.clear();
-  HANAPER_CHECK(remember(nullptr));
+  HANAPER_CHECK(remember(fence, nullptr, dead));
   return all.full;
 }
 

@@ -64,6 +64,19 @@ struct DeadLetter {
   static Result<DeadLetter> read(const Record& record);
 };
 
+// Where one subscription stands, for people.
+struct Standing {
+  std::string pipeline, instance;
+  Position position;
+};
+
+// [worker] Every subscription that has begun, in the order of their names; some may be configured no more.
+Result<std::vector<Standing>> standings(Records& records);
+// [worker] Dead letters behind the one with the id `after`, of one subscription ("web/notifier.ops") or, when
+// `of` is empty, of all, the oldest first; at most `limit`.
+Result<std::vector<DeadLetter>> dead_letters(Records& records, const std::string& of,
+                                             const std::string& after, std::uint32_t limit);
+
 // All outlive it.
 struct Means {
   Storage& storage;
@@ -105,13 +118,19 @@ class Subscription {
   struct Page;
   Status find_position(const Fence& fence);
   Result<Page> page();
-  Status add_objects(Page& page);
+  Result<bool> add_objects(Page& page);
+  Status add_crl(Page& page, StatusAuthority& authority, std::uint32_t shard);
   Status add_ledger(Page& page);
+  bool differs(const std::string& key, const std::string& digest) const;
+  bool concerns(const Outbox::Ordered& document) const;
   bool is_wanted(const Event& event) const;
   // False when it has to be tried again.
   bool tell(const Event& event, std::vector<RecordWrite>& dead);
   void put_off(const Error& error, Time now);
   RecordWrite dead_letter(const Event& event, const Error& error) const;
+  void show_lag();
+  Status remember(const Fence& fence, const Event* waiting, std::vector<RecordWrite>& dead);
+  Result<bool> finish(const Fence& fence, Page all, bool changed, std::vector<RecordWrite>& dead);
   Status store(const Fence& fence, std::vector<RecordWrite>& with);
   const ToldAuthority* issuing(AuthorityId id) const;
 
@@ -122,7 +141,8 @@ class Subscription {
   Counter& dead_;
   Gauge& lag_;
   std::optional<Position> position_;
-  Time objects_at_;  // when they are looked at again
+  Time objects_at_;        // when they are looked at again
+  std::string too_large_;  // the last of them that could not be told
 };
 
 }  // namespace hanaper::events

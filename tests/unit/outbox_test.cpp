@@ -311,11 +311,11 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
   ASSERT_TRUE(second.wait_for(1) && kept.wait_for(2));
   EXPECT_EQ(first.certificates.size(), 1u) << "it was replaced";
   EXPECT_EQ(second.certificates.size(), 1u) << "it went on where the other was";
-  const auto standings = dispatcher.list();
+  const auto standings = events::standings(storage_.memory);
   ASSERT_TRUE(standings.has_value());
   ASSERT_EQ(standings->size(), 2u);
   EXPECT_EQ((*standings)[0].instance, "notifier.a");
-  EXPECT_TRUE((*standings)[0].begun);
+  EXPECT_FALSE((*standings)[0].position.failing_since);
 }
 
 TEST_F(DispatcherOf, ADeadLetterIsListedAndSentAgain) {
@@ -335,18 +335,18 @@ TEST_F(DispatcherOf, ADeadLetterIsListedAndSentAgain) {
   std::vector<events::DeadLetter> letters;
   for (const Deadline end = soon(); letters.empty() && std::chrono::steady_clock::now() < end;
        std::this_thread::yield())
-    letters = *dispatcher.dead("web/notifier.a", "", 10);
+    letters = *events::dead_letters(storage_.memory, "web/notifier.a", "", 10);
   ASSERT_EQ(letters.size(), 1u);
   EXPECT_EQ(letters[0].event.subject, serial);
-  EXPECT_TRUE(dispatcher.dead("web/notifier.other", "", 10)->empty());
+  EXPECT_TRUE(events::dead_letters(storage_.memory, "web/notifier.other", "", 10)->empty());
   const Call call{"call-1", soon()};
   EXPECT_EQ(dispatcher.resend("none", "test", call).error().code, Code::not_found);
   EXPECT_EQ(dispatcher.resend(letters[0].id, "test", call).error().code, Code::rejected);
-  EXPECT_EQ(dispatcher.dead("", "", 10)->size(), 1u) << "it stays";
+  EXPECT_EQ(events::dead_letters(storage_.memory, "", "", 10)->size(), 1u) << "it stays";
   refuses = false;
   ASSERT_TRUE(dispatcher.resend(letters[0].id, "test", call).has_value());
   EXPECT_TRUE(received.wait_for(1));
-  EXPECT_TRUE(dispatcher.dead("", "", 10)->empty());
+  EXPECT_TRUE(events::dead_letters(storage_.memory, "", "", 10)->empty());
   EXPECT_NE(audit_text().find("event.resent"), std::string::npos);
 }
 
