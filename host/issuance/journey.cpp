@@ -105,6 +105,7 @@ Signing Journey::signing() {
           .not_after = of.draft.not_after,
           .shard = of.shard,
           .tbs = of.tbs,
+          .pipeline = of.draft.pipeline,
           .call = call_.id};
 }
 

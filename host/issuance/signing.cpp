@@ -16,7 +16,8 @@ Write intent_of(const Signing& signing, Time now) {
                                   .not_before = signing.not_before,
                                   .not_after = signing.not_after,
                                   .shard = signing.shard,
-                                  .tbs = signing.tbs};
+                                  .tbs = signing.tbs,
+                                  .pipeline = signing.pipeline};
   std::vector<LogField> fields{{"authority", std::string(signing.authority_name)},
                                {"serial", signing.serial.hex()}};
   if (signing.subject.empty()) {

@@ -17,8 +17,9 @@ struct Signing {
   Time not_before, not_after;
   std::uint32_t shard = 0;  // of the CRL that will list it
   ByteView tbs;
-  std::string_view subject = {};  // whom the host makes it out to, for the audit; empty: whoever asks
-  std::string_view call = {};     // id of the work, for the audit; empty: none
+  std::string_view pipeline = {};  // through which it was asked for; empty: the host makes it out to itself
+  std::string_view subject = {};   // whom the host makes it out to, for the audit; empty: whoever asks
+  std::string_view call = {};      // id of the work, for the audit; empty: none
 };
 
 // The intent, to be committed before the key is asked.

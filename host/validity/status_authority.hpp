@@ -43,6 +43,12 @@ class NodeAuthority final : public StatusAuthority {
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override;
+  // [any] The shards of which this node publishes CRLs, once it serves.
+  std::vector<std::uint32_t> published_shards() const {
+    std::vector<std::uint32_t> shards;
+    for (const auto& [shard, unused] : crls_) shards.push_back(shard);
+    return shards;
+  }
 
  private:
   Status attached() const;
