@@ -12,7 +12,10 @@ check() {  # SENTENCE COMMAND...
   failed=$((failed + 1))
   return 1
 }
-skip() { echo "SKIP $*"; skipped=1; }
+skip() {  # NAME SENTENCE: what is missing (see CONTRIBUTING.md), and what was left out
+  echo "SKIP $1: ${*:2}"
+  skipped=1
+}
 says() {  # TEXT COMMAND...: succeeds and says it
   local text=$1
   shift

@@ -17,9 +17,13 @@ quickstart_packages() {
   echo certbot curl
 }
 
+unit_packages() {
+  echo libgtest-dev libgmock-dev
+}
+
 test_packages() {
-  echo libgtest-dev libgmock-dev python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
-    clang-19 libclang-rt-19-dev nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
+  echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
+    clang-19 libclang-rt-19-dev clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
     dpkg-dev systemd strace strongswan-pki libstrongswan-extra-plugins libcharon-extra-plugins certmonger
 }
 

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, runs everything, prints a summary.
+# Installs what the tests need, builds, runs them, prints a summary.
 #
-#   --quick     the inner loop: no sanitizers, no fuzzing, no benches, no quickstart
-#   --only NAME run one part: build, test, asan, tsan, fuzz, bench, quickstart
+#   --unit         the first green test on a fresh machine, in three minutes: no servers, no clients, only unit tests
+#   --quick        the inner loop: no static checks, no sanitizers, no fuzzing, no benches, no quickstart
+#   --long         also what takes too long for every change: exports HANAPER_LONG=1, which tests ask for
+#   --only NAME    run one part: build, test, static, asan, coverage, tsan, fuzz, bench, quickstart
+#   --require LIST names with commas between: where one of them is missing, a skip is a failure
 #
-# Ends with 0 when nothing failed. What was skipped for want of a program or a right is listed and counted.
+# Ends with 0 when nothing failed. What was skipped is listed with the name of what is missing, and counted.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-quick= only=
+unit= quick= only= required= long=
 while [ $# -gt 0 ]; do
   case $1 in
+    --unit) unit=1 ;;
     --quick) quick=1 ;;
+    --long) long=1; export HANAPER_LONG=1 ;;
     --only) only=${2:?--only needs a name}; shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --require) required=${2:?--require needs names}; shift ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unexpected \"$1\"; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -24,17 +30,22 @@ results=$root/build/results
 rm -rf "$results" && mkdir -p "$results"
 summary=() failed=0 skipped=0
 
+# A skip names what is missing: "SKIP mariadb: ...". What only does not apply here says "SKIP setup: ..." and is no lack.
+skip_line='^SKIP ([^s]|s[^e]|se[^t]|set[^u])'
+
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 
 # part NAME COMMAND...: runs it, keeps its output, notes how it ended and how long it took.
 part() {
-  local name=$1 start=$SECONDS status=0
+  local name=$1 start=$SECONDS status=0 name_of_missing skips
   shift
   wanted "$name" || return 0
   printf '\n== %s\n' "$name"
   "$@" 2>&1 | tee "$results/$name.log" || status=1
-  local skips
-  skips=$(grep -cE '^SKIP |\*\*\*Skipped|\[  SKIPPED \] [A-Z].*\(' "$results/$name.log")
+  for name_of_missing in ${required//,/ }; do
+    ! grep -q "^SKIP $name_of_missing:" "$results/$name.log" || { echo "FAILED: $name_of_missing is required and was missing"; status=1; }
+  done
+  skips=$(grep -cE "$skip_line" "$results/$name.log")
   skipped=$((skipped + skips))
   [ $status -eq 0 ] || failed=$((failed + 1))
   summary+=("$(printf '%-11s %-7s %4d s  %s' "$name" "$([ $status -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - start)) \
@@ -42,17 +53,30 @@ part() {
   return $status
 }
 
-build() {
-  cmake --preset "$1" -DHANAPER_TESTS=ON -DHANAPER_WERROR=ON >"$results/configure-$1.log" || { cat "$results/configure-$1.log"; return 1; }
-  cmake --build --preset "$1" | tail -n 25
-}
-run_tests() {  # PRESET [CTEST-ARGUMENT...]
+build() {  # PRESET [BUILD-ARGUMENT...]
   local preset=$1
   shift
-  ctest --preset "$preset" --no-tests=error -j2 "$@"
+  cmake --preset "$preset" -DHANAPER_TESTS=ON -DHANAPER_WERROR=ON >"$results/configure-$preset.log" ||
+    { cat "$results/configure-$preset.log"; return 1; }
+  cmake --build --preset "$preset" "$@" | tail -n 25
+}
+run_tests() {  # PRESET [CTEST-ARGUMENT...]
+  local preset=$1 status=0
+  shift
+  ctest --preset "$preset" --no-tests=error -j2 "$@" || status=1
+  said_skips build/"$preset"/Testing/Temporary/LastTest.log
+  return $status
+}
+# ctest shows the output of failures only: what tests skipped stands in its log.
+said_skips() {
+  awk '/^[0-9]+\/[0-9]+ Test: / { test = $3; said = 0 }
+       /^SKIP / { said = 1; print }
+       /^Test Skipped\.$/ && !said { print "SKIP unknown: " test " does not say what it misses" }' "$1"
 }
 sanitized() {
-  build "$1" && run_tests "$@"
+  build "$1" || return 1
+  find build/"$1" -name '*.gcda' -delete  # what the last run counted
+  run_tests "$@"
 }
 
 # Last, because they say nothing about right and wrong: where time is short, they give way.
@@ -64,23 +88,37 @@ benches() {
   echo "SKIP bench: no time left for the rest"
 }
 
+summarise() {
+  printf '\n== summary\n'
+  printf '%s\n' "${summary[@]}"
+  grep -hE "$skip_line" "$results"/*.log 2>/dev/null | sort | uniq -c
+  printf '%d parts failed, %d checks skipped, %d s\n' "$failed" "$skipped" "$SECONDS"
+  [ "$failed" -eq 0 ]
+}
+
 . tests/packages.sh
 printf '== packages\n'
-install_packages $(build_packages) $(test_packages) || { echo "run.sh: packages could not be installed" >&2; exit 1; }
+packages="$(build_packages) $(unit_packages)"
+[ -n "$unit" ] || packages+=" $(test_packages)"
+# shellcheck disable=SC2086  # words
+install_packages $packages || { echo "run.sh: packages could not be installed" >&2; exit 1; }
+
+if [ -n "$unit" ]; then
+  part build build unit --target unit_tests && part test run_tests unit -L '^unit$'
+  summarise
+  exit
+fi
 
 part build build release || { printf '\n%s\n' "${summary[@]}"; exit 1; }
 part test run_tests release
 if [ -z "$quick" ]; then
+  part static tests/static/run.sh
   part asan sanitized asan -L sanitized
+  part coverage tests/coverage.py build/asan
   part tsan sanitized tsan -L concurrent
-  part fuzz tests/fuzz/run.sh --seconds 10
+  part fuzz tests/fuzz/run.sh --seconds "$([ -n "$long" ] && echo 120 || echo 10)"
   part quickstart env HANAPER_CMAKE_ARGUMENTS= examples/quickstart/run.sh --once --state "$results/quickstart" \
     --https 18443 --http 18080 --challenge 15002
   part bench benches
 fi
-
-printf '\n== summary\n'
-printf '%s\n' "${summary[@]}"
-grep -hE '^SKIP |\*\*\*Skipped' "$results"/*.log 2>/dev/null | sort | uniq -c
-printf '%d parts failed, %d checks skipped, %d s\n' "$failed" "$skipped" "$SECONDS"
-[ "$failed" -eq 0 ]
+summarise

@@ -1,5 +1,7 @@
 #include "fields.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 
 #include <filesystem>
@@ -30,6 +32,24 @@ std::string rendering(const Value& value) {
     }
   };
   return std::visit(Visitor{}, value.content);
+}
+
+// Stands for what a setting names outside of the configuration; the same as long as that is the same.
+std::string content_of(const SettingKey& key, const Settings& settings) {
+  constexpr std::uintmax_t max_file = 16 * 1024 * 1024;
+  // Nobody may learn from a memory image whether a secret that he guesses is the right one.
+  static const std::string salt = crypto::random_name(32);
+  if (!settings.has(key.name)) return {};
+  const auto digest = [&](std::string_view content) {
+    return " " + std::string(key.name) + "#" + to_hex(crypto::sha256(as_bytes(salt + std::string(content))));
+  };
+  if (key.type == SettingType::secret) return digest(settings.secret(key.name).reveal());
+  if (key.type != SettingType::path) return {};
+  std::error_code ec;
+  const fs::path path = settings.text(key.name);
+  if (!fs::is_regular_file(path, ec) || fs::file_size(path, ec) > max_file) return {};
+  const auto content = files::read(path.string(), max_file);
+  return content ? digest(*content) : std::string();
 }
 
 class Builder {
@@ -194,6 +214,10 @@ class Builder {
       instance.settings = make_settings(full_name, table, item.entry->place, keys,
                                         {model_.node.state, read_secrets_, {}}, messages_);
       note_references(instance.settings, keys);
+      // A storage's files are its own: they change with every write.
+      for (const SettingKey& key : keys)
+        if (kind != "storage" || key.type == SettingType::secret)
+          model_.written[full_name] += content_of(key, instance.settings);
       for (const SettingKey& key : keys)
         for (const std::string& name : referred(instance.settings, key)) {
           if (key.name == std::string_view("authorities")) instance.authorities.push_back(name);
@@ -410,6 +434,18 @@ class Builder {
 };
 
 }  // namespace
+
+InstanceConfig InstanceConfig::without_secrets() const {
+  return {.kind = kind,
+          .name = name,
+          .plugin = plugin,
+          .listener = listener,
+          .path = path,
+          .settings = settings.without_secrets(),
+          .authorities = authorities,
+          .pipelines = pipelines,
+          .crl_issuer = crl_issuer};
+}
 
 const InstanceConfig* Model::instance(std::string_view kind, std::string_view name) const {
   for (const InstanceConfig& candidate : instances)

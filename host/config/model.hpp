@@ -131,6 +131,9 @@ struct InstanceConfig {
   Settings settings{"", ""};
   std::vector<std::string> authorities, pipelines;  // those its settings refer to
   std::string crl_issuer;  // who signs the CRLs of all those authorities; empty: each
+
+  // A copy whose settings lack the secrets: those belong to the plugin alone.
+  InstanceConfig without_secrets() const;
 };
 
 struct Model {
@@ -142,7 +145,8 @@ struct Model {
   std::map<std::string, ProfileConfig> profiles;
   std::map<std::string, PipelineConfig> pipelines;
   std::list<InstanceConfig> instances;  // at stable addresses: plugins in use refer to theirs
-  // A digest of each top-level table as written ("profile.web"), to tell what a reload changes.
+  // Each top-level table as written ("profile.web"), with digests of the secrets and files that it names, to
+  // tell what a reload changes.
   std::map<std::string, std::string> written;
 
   const InstanceConfig* instance(std::string_view kind, std::string_view name) const;

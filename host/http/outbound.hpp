@@ -7,6 +7,8 @@
 
 #include <hanaper/host.hpp>
 
+#include <atomic>
+#include <memory>
 #include <shared_mutex>
 
 namespace hanaper::http {
@@ -47,6 +49,36 @@ class OutboundClient final : public Outbound {
   const std::chrono::milliseconds timeout_;
   const EgressPolicy policy_;
   const std::unique_ptr<Resolver> resolver_;
+};
+
+// What plugins hold: the client of the configuration that is in force. Thread-safe.
+class SwappedOutbound final : public Outbound {
+ public:
+  // [any] Requests under way go on with the one before.
+  void swap(std::shared_ptr<Outbound> client) { client_ = std::move(client); }
+
+  Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override {
+    return run([&](Outbound& client) { return client.get(request, call); });
+  }
+  Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override {
+    return run([&](Outbound& client) { return client.handshake(request, call); });
+  }
+  Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override {
+    return run([&](Outbound& client) { return client.records(name, type, call); });
+  }
+  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override {
+    return run([&](Outbound& client) { return client.post(message, call); });
+  }
+
+ private:
+  template <class Function>
+  auto run(Function&& call) -> decltype(call(std::declval<Outbound&>())) {
+    const auto client = client_.load();
+    if (!client) return unavailable("the node does not serve yet");
+    return call(*client);
+  }
+
+  std::atomic<std::shared_ptr<Outbound>> client_;
 };
 
 }  // namespace hanaper::http

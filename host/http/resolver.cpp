@@ -2,6 +2,8 @@
 
 #include "../services/thread_tag.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -9,9 +11,7 @@
 #include <unbound.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <thread>
 
 namespace hanaper::http {
@@ -26,18 +26,18 @@ struct ContextDelete {
 // One question under way. Shared by the asking thread and the resolver's callback, because either may end
 // first.
 struct Question {
-  std::mutex mutex;
-  std::condition_variable answered;
-  bool done = false;
-  bool failed = false;
-  std::string failure;
-  std::vector<Bytes> records;
+  Mutex mutex;
+  Condition answered;
+  bool done HANAPER_GUARDED_BY(mutex) = false;
+  bool failed HANAPER_GUARDED_BY(mutex) = false;
+  std::string failure HANAPER_GUARDED_BY(mutex);
+  std::vector<Bytes> records HANAPER_GUARDED_BY(mutex);
 };
 
 void take_answer(void* data, int error, ub_result* result) {
   const std::unique_ptr<std::shared_ptr<Question>> holder(static_cast<std::shared_ptr<Question>*>(data));
   Question& question = **holder;
-  const std::lock_guard lock(question.mutex);
+  const Lock lock(question.mutex);
   question.done = true;
   if (error != 0 || result == nullptr) {
     question.failed = true;
@@ -94,8 +94,9 @@ struct Resolver::State {
       delete holder;
       return unavailable("dns: " + std::string(ub_strerror(error)));
     }
-    std::unique_lock lock(question->mutex);
-    if (!question->answered.wait_until(lock, deadline, [&] { return question->done; })) {
+    Lock lock(question->mutex);
+    if (!question->answered.wait_until(lock, deadline,
+                                       [&]() HANAPER_REQUIRES(question->mutex) { return question->done; })) {
       lock.unlock();
       // A cancelled question is never called back; one that just was has freed its holder itself.
       if (ub_cancel(context.get(), id) == 0) delete holder;

@@ -10,7 +10,7 @@ namespace hanaper::http {
 class Session final : public std::enable_shared_from_this<Session>, public Wheel::Waiter {
  public:
   Session(IoThread& thread, std::shared_ptr<DoorState> door, int socket, std::string address);
-  ~Session();
+  ~Session() override;
 
   void start();
   // Ends now when idle, else after the running request.

@@ -42,7 +42,7 @@ class TlsContext {
   std::atomic<std::shared_ptr<SSL_CTX>> context_;
 };
 
-// Who is at the other end of a finished handshake, and the channel binding with him (RFC 9266, RFC 5929).
+// The peer of a finished handshake, and the channel binding with it (RFC 9266, RFC 5929).
 struct TlsPeerData {
   std::vector<Bytes> chain;
   std::array<std::uint8_t, 64> binding{};

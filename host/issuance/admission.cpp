@@ -15,9 +15,56 @@ std::string list_of(const std::vector<Identifier>& names) {
   return text.size() > 300 ? text.substr(0, 300) + "..." : text;
 }
 
-// What a request asks to be certified: the alternative names and a common name that is a name.
-Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const x509::Name& subject,
-                                                const std::vector<Identifier>& wanted) {
+// Whether TLS clients may accept it for a server: by what the profile says, or may take from the request.
+bool is_for_servers(const config::ProfileConfig& profile) {
+  const auto holds = [](const std::vector<Bytes>& list, const der::Oid& id) {
+    return std::ranges::any_of(list, [&](const Bytes& one) { return id == ByteView(one); });
+  };
+  return profile.extended_usages.empty() || holds(profile.extended_usages, oid::server_auth) ||
+         holds(profile.extended_usages, oid::any_extended_key_usage) ||
+         holds(profile.honour, oid::extended_key_usage);
+}
+
+bool is_text_of_device(std::string_view text, const std::vector<Identifier>& names) {
+  return std::ranges::any_of(names, [&](const Identifier& name) {
+    return names_device(name.kind) && name.value.substr(0, name.value.find('/')) == text;
+  });
+}
+
+// What of a subject may name somebody else than a device that is known to be the client's. Where nothing but
+// common names can come to be certified the rest names nobody.
+x509::Name naming_part(x509::Name subject, const std::vector<Identifier>& wanted, bool common_names_only) {
+  std::erase_if(subject, [&](const NameAttribute& attribute) {
+    if (attribute.oid != x509::common_name_oid) return common_names_only;
+    return is_text_of_device(attribute.value, wanted);
+  });
+  return subject;
+}
+
+// A subject that is taken over as it came names nothing that is not among the names: no client may read a
+// host out of it that nobody has checked.
+Status check_subject(const x509::Name& subject, const x509::SubjectNames& own,
+                     const config::ProfileConfig& profile) {
+  if (!own.faults.empty()) return bad_csr("subject: " + own.faults.front());
+  std::size_t common_names = 0;
+  for (const NameAttribute& attribute : subject) {
+    if (attribute.oid != x509::common_name_oid) continue;
+    if (++common_names > 1) return bad_csr("subject: more than one common name");
+    // RFC 6125 6.4.4 has clients look at a common name when there is nothing else to look at.
+    if (is_for_servers(profile) && x509::subject_names({attribute}, true).names.empty())
+      return bad_csr("subject: the common name \"" + attribute.value +
+                     "\" is no host; that of a server is (profile " + profile.name + ")");
+  }
+  return {};
+}
+
+// What a request asks to be certified: everything that a client may act upon, in its alternative names and
+// in its subject.
+Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const x509::Name& whole_subject,
+                                                const std::optional<std::vector<Identifier>>& proven,
+                                                const config::ProfileConfig& profile) {
+  const std::vector<Identifier> wanted = proven.value_or(std::vector<Identifier>{});
+  const bool taken_over = profile.subject == config::ProfileConfig::Subject::request;
   std::vector<Identifier> names;
   // Devices leave their names out, or have them as common name; they are known to be theirs all the same
   // (draft-ietf-acme-device-attest 3.2).
@@ -31,13 +78,14 @@ Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const 
       return bad_csr("subjectAltName holds names other than dns, ip, email, uri and names of devices");
     std::ranges::move(parsed->names, std::back_inserter(names));
   }
-  if (const std::string_view common_name = x509::attribute(subject, x509::common_name_oid);
-      !common_name.empty() && std::ranges::none_of(wanted, [&](const Identifier& name) {
-        return names_device(name.kind) && name.value.substr(0, name.value.find('/')) == common_name;
-      }))
-    if (auto name = x509::guess_identifier(common_name);
-        name && std::ranges::find(names, *name) == names.end())
-      names.insert(names.begin(), *std::move(name));
+  const x509::Name subject = naming_part(whole_subject, wanted, proven || !taken_over);
+  x509::SubjectNames own = x509::subject_names(subject, is_for_servers(profile));
+  if (taken_over) {
+    HANAPER_CHECK(check_subject(subject, own, profile));
+  } else if (!own.faults.empty()) {
+    own = {};  // nothing of that subject is certified
+  }
+  names.insert(names.begin(), own.names.begin(), own.names.end());
   std::vector<Identifier> unique;
   for (Identifier& name : names)
     if (std::ranges::find(unique, name) == unique.end()) unique.push_back(std::move(name));
@@ -53,13 +101,24 @@ Status same_names(std::vector<Identifier> wanted, std::vector<Identifier> reques
                  " instead of " + list_of(wanted));
 }
 
+// Of a subject what the names have proven: nobody has asked whose organization that is.
+x509::Name proven_part(x509::Name subject, const std::vector<Identifier>& names) {
+  std::erase_if(subject, [&](const NameAttribute& attribute) {
+    if (attribute.oid == x509::common_name_oid && is_text_of_device(attribute.value, names)) return false;
+    const std::vector<Identifier> own = x509::subject_names({attribute}, true).names;
+    return own.empty() || std::ranges::find(names, own.front()) == names.end();
+  });
+  return subject;
+}
+
+// `proven`: the request was made under names that were proven, and nothing else is believed.
 x509::Name subject_for(const config::ProfileConfig& profile, const x509::Name& requested,
-                       const std::vector<Identifier>& names) {
+                       const std::vector<Identifier>& names, bool proven) {
   switch (profile.subject) {
     case config::ProfileConfig::Subject::none:
       return {};
     case config::ProfileConfig::Subject::request:
-      return requested;
+      return proven ? proven_part(requested, names) : requested;
     case config::ProfileConfig::Subject::common_name:
       break;
   }
@@ -113,7 +172,7 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
     if (auto checked = x509::check_attribute(attribute); !checked)
       return bad_csr("subject: " + checked.error().detail);
   HANAPER_TRY(std::vector<Identifier> names,
-              requested_names(work.csr, *subject, request.names.value_or(std::vector<Identifier>{})));
+              requested_names(work.csr, *subject, request.names, work.profile->config()));
   if (request.names) HANAPER_CHECK(same_names(*request.names, names));
   HANAPER_TRY(const ValidityPeriod validity,
               work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));
@@ -128,7 +187,7 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   draft.csr = request.csr;
   draft.spki = work.key.spki;
   draft.key = work.key.spec;
-  draft.subject = subject_for(work.profile->config(), *subject, names);
+  draft.subject = subject_for(work.profile->config(), *subject, names, request.names.has_value());
   draft.names = std::move(names);
   draft.not_before = validity.not_before;
   draft.not_after = validity.not_after;

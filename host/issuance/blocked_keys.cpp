@@ -32,7 +32,7 @@ Status BlockedKeys::check(const std::string& file) {
 
 Status BlockedKeys::load_file(const std::string& file) {
   HANAPER_TRY(Hashes hashes, read(file));
-  const std::unique_lock lock(mutex_);
+  const WriteLock lock(mutex_);
   listed_ = std::move(hashes);
   return {};
 }
@@ -43,7 +43,7 @@ Status BlockedKeys::load_ledger(Ledger& ledger) {
   for (;;) {
     HANAPER_TRY(const std::vector<Fingerprint> blocked, ledger.blocked_keys(after, page));
     {
-      const std::unique_lock lock(mutex_);
+      const WriteLock lock(mutex_);
       compromised_.insert(blocked.begin(), blocked.end());
     }
     if (blocked.size() < page) return {};

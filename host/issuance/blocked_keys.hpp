@@ -2,9 +2,8 @@
 #pragma once
 
 #include <hanaper/storage.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
-#include <mutex>
-#include <shared_mutex>
 #include <unordered_set>
 
 namespace hanaper::issuance {
@@ -21,11 +20,11 @@ class BlockedKeys {
   static Status check(const std::string& file);
 
   bool contains(const Fingerprint& hash) const {
-    const std::shared_lock lock(mutex_);
+    const ReadLock lock(mutex_);
     return listed_.contains(hash) || compromised_.contains(hash);
   }
   void add(const Fingerprint& hash) {
-    const std::unique_lock lock(mutex_);
+    const WriteLock lock(mutex_);
     compromised_.insert(hash);
   }
 
@@ -42,8 +41,9 @@ class BlockedKeys {
   using Hashes = std::unordered_set<Fingerprint, FirstOctets>;
   static Result<Hashes> read(const std::string& file);
 
-  mutable std::shared_mutex mutex_;
-  Hashes listed_, compromised_;  // guarded by mutex_
+  mutable SharedMutex mutex_;
+  Hashes listed_ HANAPER_GUARDED_BY(mutex_);
+  Hashes compromised_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::issuance

@@ -16,7 +16,7 @@ constexpr int serial_attempts = 3;
 
 Signers::Signers(std::size_t threads, std::chrono::milliseconds patience)
     : patience_(patience), most_(threads + 16), moved_(std::chrono::steady_clock::now()) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (std::size_t i = 0; i < threads; ++i) add_thread();
 }
 
@@ -27,7 +27,7 @@ void Signers::add_thread() {
 
 Signers::~Signers() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
   }
   work_.notify_all();
@@ -37,7 +37,7 @@ Signers::~Signers() {
 void Signers::sign_soon(Journey& journey) {
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     queue_.push_back(&journey);
     wake = sleeping_ != 0;
     const bool stuck = !wake && std::chrono::steady_clock::now() - moved_ >= patience_;
@@ -48,10 +48,10 @@ void Signers::sign_soon(Journey& journey) {
 
 void Signers::run() {
   services::thread_is(services::ThreadKind::worker);
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (;;) {
     ++sleeping_;
-    work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
+    work_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) { return quit_ || !queue_.empty(); });
     --sleeping_;
     if (queue_.empty()) return;
     while (!queue_.empty()) {

@@ -8,6 +8,8 @@
 #include "../services/writer.hpp"
 #include "steps.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <deque>
 #include <variant>
 
@@ -27,17 +29,18 @@ class Signers {
 
  private:
   void run();
-  void add_thread();
+  void add_thread() HANAPER_REQUIRES(mutex_);
 
   const std::chrono::milliseconds patience_;
   const std::size_t most_;
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::chrono::steady_clock::time_point moved_;  // when a signer last took or ended work; guarded by mutex_
-  std::deque<Journey*> queue_;                   // guarded by mutex_, as all below
-  std::size_t sleeping_ = 0;
-  bool quit_ = false;
-  std::vector<std::thread> threads_;
+  Mutex mutex_;
+  Condition work_;
+  std::chrono::steady_clock::time_point moved_
+      HANAPER_GUARDED_BY(mutex_);  // when a signer last took or ended work
+  std::deque<Journey*> queue_ HANAPER_GUARDED_BY(mutex_);
+  std::size_t sleeping_ HANAPER_GUARDED_BY(mutex_) = 0;
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_ HANAPER_GUARDED_BY(mutex_);
 };
 
 // One certificate's way. Belongs to the caller, who waits; in between to the writer and to a signer, never to

@@ -40,6 +40,7 @@ struct Wiring {
   bool approval = false;
   std::vector<std::pair<std::string, Policy*>> policies;
   std::vector<std::pair<std::string, Validator*>> validators;
+  std::vector<std::shared_ptr<const void>> keeps = {};  // whoever owns those
 };
 
 // Thread-safe; requests under way keep the wiring they began with.
@@ -51,7 +52,9 @@ class Pipeline final : public Issuer {
   void wire(std::shared_ptr<const Wiring> wiring) { wiring_ = std::move(wiring); }
   // Draws up one certificate of each profile, reads it back and runs the validators over it, so that a
   // profile that cannot work is found at start.
-  Status rehearse();
+  Status rehearse() { return rehearse(wiring_.load()); }
+  // The same with a wiring that is not its own yet.
+  Status rehearse(const std::shared_ptr<const Wiring>& wiring);
 
   Result<Identity> authenticate(const Request& request, Call& call) override;
   std::vector<std::string> challenges() const override;

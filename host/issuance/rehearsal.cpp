@@ -38,8 +38,7 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
 
 }  // namespace
 
-Status Pipeline::rehearse() {
-  const std::shared_ptr<const Wiring> wiring = wiring_.load();
+Status Pipeline::rehearse(const std::shared_ptr<const Wiring>& wiring) {
   for (const auto& profile : wiring->profiles) {
     for (KeySpec spec : profile->config().key_types) {
       Work work;

@@ -65,7 +65,7 @@ Error RangeSerials::used_up() const {
 }
 
 Result<Serial> RangeSerials::draw(Deadline deadline) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (current_.next == current_.end) {
     current_ = std::exchange(following_, {});
     if (current_.next == current_.end) {
@@ -129,7 +129,7 @@ Status RangeSerials::write_mark(std::uint64_t value) const {
 }
 
 SerialSource::State RangeSerials::state() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto range = [&](const Run& run) -> std::optional<SerialRange> {
     if (run.next == run.end) return std::nullopt;
     return SerialRange{*at(run.next), *at(run.end - 1)};  // take() has tried both

@@ -5,6 +5,7 @@
 #include "../services/writer.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::issuance {
 
@@ -71,8 +72,9 @@ class RangeSerials final : public SerialSource {
   Records& records_;
   services::Writer& writer_;
   Log& log_;
-  mutable std::mutex mutex_;
-  Run current_, following_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Run current_ HANAPER_GUARDED_BY(mutex_);
+  Run following_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::issuance

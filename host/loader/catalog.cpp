@@ -5,6 +5,9 @@
 #include <boost/dll/library_info.hpp>
 #include <boost/dll/shared_library.hpp>
 
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,6 +66,11 @@ Status check_tag(const fs::path& path) {
                      in_words(host_abi()) + "\"; build it with this host's SDK");
 }
 
+Result<Fingerprint> digest_of(const fs::path& path) {
+  HANAPER_TRY(const std::string content, files::read(path.string(), max_library));
+  return crypto::sha256(as_bytes(content));
+}
+
 // Of "…failed (dlerror system message: ./x.so: undefined symbol: f): Bad file descriptor" the middle.
 std::string loader_message(const std::exception& error) {
   std::string text = error.what();
@@ -81,6 +89,7 @@ std::string_view host_abi() { return HANAPER_TEXT(HANAPER_ABI_SYMBOL); }
 struct Catalog::Loaded {
   boost::dll::shared_library library;
   const Manifest* manifest = nullptr;
+  Fingerprint digest{};
 };
 
 Catalog::Catalog(std::string folder) : folder_(std::move(folder)) {}
@@ -131,8 +140,19 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
     return unsupported(path + ": is the " + manifest.kind + " plugin \"" + manifest.name +
                        "\"; its file must be called " + manifest.kind + "-" + manifest.name + ".so");
   const Manifest* result = loaded->manifest;
+  HANAPER_TRY(loaded->digest, digest_of(real));
   loaded_.emplace(fs::path(path).filename().string(), std::move(loaded));
   return result;
+}
+
+std::vector<std::string> Catalog::changed_files() {
+  std::vector<std::string> changed;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [file, loaded] : loaded_) {
+    const auto digest = digest_of(fs::path(folder_) / file);
+    if (!digest || *digest != loaded->digest) changed.push_back(file);
+  }
+  return changed;
 }
 
 Result<std::unique_ptr<Plugin>> Catalog::create(std::string_view kind, std::string_view name) {

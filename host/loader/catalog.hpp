@@ -43,6 +43,9 @@ class Catalog {
   // Every shared object of the folder, by file name.
   std::vector<Found> list();
 
+  // Names of files that were loaded and have another content by now.
+  std::vector<std::string> changed_files();
+
   const std::string& folder() const noexcept { return folder_; }
 
  private:

@@ -24,10 +24,11 @@ bool Node::look_before_start(Checked& checked) {
   if (Status own = check_state_owner(shared_.state_folder); !own)
     checked.failures.push_back(own.error().detail);
   bool goes_on = checked.failures.empty();
-  for (const auto& instance : instances_) {
+  for (const auto& instance : instances()) {
     const std::string& kind = instance->config().kind;
     if (kind != "storage" && kind != "keys") continue;
-    auto* inspectable = ability_of<Inspectable>(instance->plugin());
+    auto* inspectable = instance->guard().run_or<Inspectable*>(
+        nullptr, "ability", [&] { return ability_of<Inspectable>(instance->plugin()); });
     if (inspectable == nullptr && kind == "keys") continue;
     if (inspectable == nullptr) {
       checked.notes.push_back(instance->name() +
@@ -35,8 +36,7 @@ bool Node::look_before_start(Checked& checked) {
       goes_on = false;
       continue;
     }
-    const auto found =
-        guarded<std::string>(shared_.logger, instance->name(), [&] { return inspectable->inspect(); });
+    const auto found = instance->guard().run("inspect", "", [&] { return inspectable->inspect(); });
     if (!found) checked.failures.push_back(instance->name() + ": " + found.error().detail);
     if (found && !found->empty()) checked.notes.push_back(instance->name() + ": " + *found);
     goes_on = goes_on && found && found->empty();
@@ -54,7 +54,7 @@ Node::Checked Node::check_start() {
   started_ = true;
   if (!succeeds(start_kind("storage")) || !succeeds(shared_.writer->start())) return checked;
   bool all = true;
-  for (const auto& instance : instances_)
+  for (const auto& instance : instances())
     if (std::ranges::find(quiet_kinds, instance->config().kind) != std::end(quiet_kinds))
       all = succeeds(instance->start()) && all;
   if (!all || !succeeds(read_ledger())) return checked;

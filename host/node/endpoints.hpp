@@ -7,43 +7,45 @@
 
 namespace hanaper {
 
-// A protocol plugin behind the guard that no exception passes.
+// A protocol plugin behind its guard. Both outlive it.
 class ProtocolEndpoint final : public http::Endpoint {
  public:
-  ProtocolEndpoint(Protocol& protocol, std::string name, Log& log)
-      : protocol_(protocol), name_(std::move(name)), log_(log) {}
+  ProtocolEndpoint(Protocol& protocol, services::Guard& guard) : protocol_(protocol), guard_(guard) {}
 
-  ByteCount body_limit() const override { return protocol_.body_limit(); }
+  ByteCount body_limit() const override {
+    return guard_.run_or(ByteCount{0}, "body_limit", [&] { return protocol_.body_limit(); });
+  }
   Response handle(const Request& request, Call& call) override {
     HANAPER_ON(worker);
     auto response =
-        guarded<Response>(log_, name_, [&] { return Result<Response>(protocol_.handle(request, call)); });
+        guard_.run("handle", call.id, [&] { return Result<Response>(protocol_.handle(request, call)); });
     if (response) return *std::move(response);
     return {500, {{"Content-Type", "text/plain"}}, "internal error, call " + call.id + "\n"};
   }
   bool answer_fast(const Request& request, FastReply& reply) override {
     HANAPER_ON(io);
-    const auto answered =
-        guarded<bool>(log_, name_, [&] { return Result<bool>(protocol_.answer_fast(request, reply)); });
-    return answered && *answered;
+    return guard_.run_or(false, "answer_fast", [&] { return protocol_.answer_fast(request, reply); });
   }
 
  private:
   Protocol& protocol_;
-  const std::string name_;
-  Log& log_;
+  services::Guard& guard_;
 };
 
-// /health/live, /health/ready, /metrics.
+// /health/live, /health/ready, /health/status and /health/node, from memory on the network threads, whatever
+// the workers do; /metrics.
 class StatusEndpoint final : public http::Endpoint {
  public:
   StatusEndpoint(services::Readiness& readiness, services::Registry& metrics)
       : readiness_(readiness), metrics_(metrics) {}
   ByteCount body_limit() const override { return ByteCount{0}; }
+  bool answer_fast(const Request& request, FastReply& reply) override;
   Response handle(const Request& request, Call& call) override;
 
  private:
-  Response ready() const;
+  // Nothing when that is none of the addresses below /health.
+  std::optional<Response> health(std::string_view path) const;
+  Response report(std::optional<Purpose> purpose, std::string_view good, std::string_view bad) const;
 
   services::Readiness& readiness_;
   services::Registry& metrics_;

@@ -1,23 +1,27 @@
 #include "instance.hpp"
 
 #include "../services/thread_tag.hpp"
+#include "guarded_kinds.hpp"
 
 namespace hanaper {
 
-Instance::Instance(Shared& shared, config::InstanceConfig& config, std::string public_url)
+Instance::Instance(Shared& shared, config::InstanceConfig config, std::string public_url)
     : shared_(shared),
-      config_(config),
-      name_(config.kind + "." + config.name),
+      config_(std::move(config)),
+      name_(config_.kind + "." + config_.name),
       public_url_(std::move(public_url)),
       log_(shared.logger, name_),
       metrics_(shared.metrics, name_),
-      scheduler_(*shared.timetable, name_),
-      health_(shared.readiness, name_) {}
+      guard_(std::make_shared<services::Guard>(name_, shared.logger, shared.metrics)),
+      registrations_(guard_),
+      scheduler_(*shared.timetable, registrations_, name_),
+      health_(shared.readiness, registrations_, name_) {}
 
 Status Instance::configure(loader::Catalog& catalog) {
   HANAPER_ON(main);
-  Status configured = guarded<void>(log_, name_, [&]() -> Status {
+  Status configured = guard_->run("configure", "", [&]() -> Status {
     HANAPER_TRY(plugin_, catalog.create(config_.kind, config_.plugin));
+    guarded_ = guarded_kind(config_.kind, *plugin_, *guard_);
     return plugin_->configure(config_.settings, *this);
   });
   config_.settings.forget_secrets();
@@ -27,20 +31,40 @@ Status Instance::configure(loader::Catalog& catalog) {
 Status Instance::start() {
   HANAPER_ON(main);
   started_ = true;
-  Status status = guarded<void>(log_, name_, [&] { return plugin_->start(); });
+  Status status = guard_->run("start", "", [&] { return plugin_->start(); });
   if (!status) return std::move(status).error().within(name_);
   return {};
 }
 
-void Instance::stop(Deadline deadline) {
+void Instance::take() {
   HANAPER_ON(main);
-  if (!std::exchange(started_, false)) return;
-  shared_.timetable->end(name_, deadline);
-  const Status stopped = guarded<void>(log_, name_, [&]() -> Status {
+  registrations_.activate();
+}
+
+bool Instance::stop(Deadline deadline) {
+  HANAPER_ON(main);
+  const bool left = registrations_.withdraw(deadline);
+  if (!left)
+    log_.error("the plugin does not come back from a job, a check or a watcher", {{"plugin", name_}});
+  if (!std::exchange(started_, false)) return left;
+  static_cast<void>(guard_->run("stop", "", [&]() -> Status {
     plugin_->stop(deadline);
     return {};
-  });
-  static_cast<void>(stopped);
+  }));
+  return left;
+}
+
+void Instance::watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) {
+  auto& of = shared_.authority(authority.name());
+  registrations_.add(
+      [&of, safe = registrations_.wrap("watcher", std::move(watcher))] { return of.watch(safe); });
+}
+
+void Instance::offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) {
+  auto& of = shared_.authority(authority.name());
+  auto safe = registrations_.wrap<Result<Bytes>>("CRL source", std::move(source),
+                                                 not_found(name_ + " has been stopped"));
+  registrations_.add([&of, shard, safe = std::move(safe)] { return of.offer_crl(shard, safe); });
 }
 
 Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
@@ -86,7 +110,7 @@ Result<Share> Instance::share(std::string_view job, std::chrono::milliseconds tt
 }
 
 Collection& Instance::collection(std::string_view name) {
-  const std::string full = config_.name + "." + std::string(name);
+  const std::string full = name_ + "." + std::string(name);
   for (InstanceCollection& collection : collections_)
     if (collection.name() == full) return collection;
   return collections_.emplace_back(shared_, full);

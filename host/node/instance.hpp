@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../config/model.hpp"
+#include "../http/outbound.hpp"
 #include "../loader/catalog.hpp"
 #include "../services/audit.hpp"
 #include "../services/clock.hpp"
@@ -10,8 +11,7 @@
 #include "../services/readiness.hpp"
 #include "../services/scheduler.hpp"
 #include "../services/writer.hpp"
-
-#include <hanaper/host.hpp>
+#include "../validity/status_authority.hpp"
 
 #include <list>
 
@@ -30,11 +30,11 @@ struct Shared {
   std::string state_folder;
   std::string node;  // the name of this one
   std::unique_ptr<services::Timetable> timetable;
-  std::shared_ptr<Outbound> outbound;
+  http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
   std::function<Issuer&(std::string_view pipeline)> issuer;
-  std::function<StatusAuthority&(std::string_view name)> authority;
+  std::function<validity::NodeAuthority&(std::string_view name)> authority;
 };
 
 // One named set of documents of one instance.
@@ -58,24 +58,31 @@ class InstanceCollection final : public Collection {
   const std::string name_;
 };
 
-// A plugin instance with its facade. The plugin dies before the facade.
+// A plugin instance, the host as it sees it, and what it has registered there. What others hold of it they
+// hold by a shared pointer to this, so that a replaced one stays for those who still work with it.
 class Instance final : public Host {
  public:
-  Instance(Shared& shared, config::InstanceConfig& config, std::string public_url);
+  Instance(Shared& shared, config::InstanceConfig config, std::string public_url);
 
-  // [main] Creates the plugin and configures it.
+  // [main] Creates the plugin and configures it. Forgets the secrets of its settings.
   Status configure(loader::Catalog& catalog);
-  // [main]
+  // [main] A start that fails is followed by stop. What it registers does not count before `take`.
   Status start();
-  void stop(Deadline deadline);
+  // [main] From now on it is one of the node's.
+  void take();
+  // [main] Takes back what it registered, then stops it. False when somebody was still inside at the
+  // deadline: then the plugin must stay in memory.
+  bool stop(Deadline deadline);
 
   const config::InstanceConfig& config() const noexcept { return config_; }
   const std::string& name() const noexcept { return name_; }  // "storage.main"
+  services::Guard& guard() const noexcept { return *guard_; }
+  // Bare: for abilities, and always behind the guard.
   Plugin& plugin() const noexcept { return *plugin_; }
-  // The plugin as its kind; null when the shared object lied about its kind.
+  // The plugin as its kind, behind its guard; null when the shared object lied about its kind.
   template <class Kind>
   Kind* as() const noexcept {
-    return dynamic_cast<Kind*>(plugin_.get());
+    return dynamic_cast<Kind*>(guarded_ ? guarded_.get() : plugin_.get());
   }
 
   Log& log() override { return log_; }
@@ -83,43 +90,34 @@ class Instance final : public Host {
   Metrics& metrics() override { return metrics_; }
   Scheduler& scheduler() override { return scheduler_; }
   Health& health() override { return health_; }
-  Outbound& outbound() override { return *shared_.outbound; }
+  Outbound& outbound() override { return shared_.outbound; }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
   StatusAuthority& authority(std::string_view name) override { return shared_.authority(name); }
+  void watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) override;
+  void offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) override;
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }
-  void* service(std::string_view) override { return nullptr; }
   Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:
   Shared& shared_;
-  config::InstanceConfig& config_;
+  config::InstanceConfig config_;
   const std::string name_;
   const std::string public_url_;
   services::InstanceLog log_;
   services::InstanceMetrics metrics_;
+  const std::shared_ptr<services::Guard> guard_;
+  services::Registrations registrations_;
   services::InstanceScheduler scheduler_;
   services::InstanceHealth health_;
   std::list<InstanceCollection> collections_;
   services::AuditAllowance audit_allowance_;
-  std::unique_ptr<Plugin> plugin_;
+  std::unique_ptr<Plugin> plugin_;   // dies before all above
+  std::unique_ptr<Plugin> guarded_;  // what others see of it
   bool started_ = false;
 };
-
-// Runs `call` and turns an exception that a plugin let escape into an error of its own: one guard for all.
-template <class T, class Call>
-Result<T> guarded(Log& log, std::string_view plugin, Call&& call) {
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    log.error("exception left a plugin", {{"plugin", std::string(plugin)}, {"exception", error.what()}});
-  } catch (...) {
-    log.error("exception left a plugin", {{"plugin", std::string(plugin)}});
-  }
-  return internal(std::string(plugin) + " has failed; its exception is in the log");
-}
 
 }  // namespace hanaper

@@ -1,6 +1,5 @@
 #include "node.hpp"
 
-#include "../http/outbound.hpp"
 #include "../services/audit.hpp"
 #include "endpoints.hpp"
 
@@ -39,41 +38,44 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const std::string& name) { return keys(name); }) {
   shared_.timetable = std::make_unique<services::Timetable>(logger);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
-  changes_.subscribe([this](const RevocationRow& row) {
+  static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
-  });
-  shared_.authority = [this](std::string_view name) -> StatusAuthority& {
-    return status_authorities_.find(name)->second;
+  }));
+  shared_.authority = [this](std::string_view name) -> validity::NodeAuthority& {
+    return status_authorities_.at(std::string(name));
   };
   shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
 }
 
 Node::~Node() { stop(); }
 
-Instance* Node::instance(std::string_view kind, std::string_view name) const {
-  for (const auto& candidate : instances_)
-    if (candidate->config().kind == kind && candidate->config().name == name) return candidate.get();
+std::shared_ptr<Instance> find_instance(const Node::Instances& instances, std::string_view kind,
+                                        std::string_view name) {
+  for (const auto& candidate : instances)
+    if (candidate->config().kind == kind && candidate->config().name == name) return candidate;
   return nullptr;
 }
 
 Keys* Node::keys(std::string_view name) const {
-  const Instance* found = instance("keys", name);
+  const auto found = find_instance(instances(), "keys", name);
   return found ? found->as<Keys>() : nullptr;
 }
 
 std::vector<std::string> Node::configure() {
   std::vector<std::string> failures;
+  Instances made;
   const auto configure_one = [&](config::InstanceConfig& config) {
-    auto made = std::make_unique<Instance>(shared_, config,
-                                           config.kind == "protocol" ? model_.public_url(config) : "");
-    if (Status configured = made->configure(catalog_); !configured)
+    const std::string url = config.kind == "protocol" ? model_.public_url(config) : "";
+    auto instance = std::make_shared<Instance>(shared_, std::exchange(config, config.without_secrets()), url);
+    if (Status configured = instance->configure(catalog_); !configured)
       failures.push_back(configured.error().detail);
     else
-      instances_.push_back(std::move(made));
+      made.push_back(std::move(instance));
+    instances_ = std::make_shared<const Instances>(made);
   };
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind != "protocol") configure_one(config);
-  if (const Instance* storage = instance("storage", model_.storage().name))
+  if (const auto storage = find_instance(made, "storage", model_.storage().name))
     shared_.storage = storage->as<Storage>();
   if (shared_.storage == nullptr) {
     if (failures.empty())
@@ -107,8 +109,10 @@ std::vector<std::string> Node::check_files() const {
 }
 
 Status Node::start_kind(std::string_view kind) {
-  for (const auto& instance : instances_)
-    if (instance->config().kind == kind) HANAPER_CHECK(instance->start());
+  for (const auto& instance : instances()) {
+    if (instance->config().kind != kind) continue;
+    HANAPER_CHECK(instance->start());
+  }
   return {};
 }
 
@@ -150,7 +154,9 @@ Result<std::vector<Authorities::Outcome>> Node::init() {
   return outcomes;
 }
 
-Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config) {
+Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config,
+                                                             const Profiles& profiles,
+                                                             const Instances& instances) {
   auto wiring = std::make_shared<issuance::Wiring>();
   const auto authority = authorities_.find(config.authority);
   if (!authority)
@@ -167,25 +173,31 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
     wiring->registrar = [&registrars](Call& call) { return registrars.find(call); };
   }
   for (const std::string& name : config.profiles)
-    wiring->profiles.push_back(std::make_shared<issuance::Profile>(model_.profiles.at(name), authority));
-  for (const std::string& name : config.authenticate)
-    wiring->authenticators.emplace_back(name, instance("authenticator", name)->as<Authenticator>());
+    wiring->profiles.push_back(std::make_shared<issuance::Profile>(profiles.at(name), authority));
   wiring->authenticate_all = config.authenticate_all;
   wiring->approval = config.approval;
-  for (const std::string& name : config.policy)
-    wiring->policies.emplace_back(name, instance("policy", name)->as<Policy>());
-  for (const std::string& name : config.validate)
-    wiring->validators.emplace_back(name, instance("validator", name)->as<Validator>());
-  const auto null = [](const auto& entry) { return entry.second == nullptr; };
-  if (std::ranges::any_of(wiring->authenticators, null) || std::ranges::any_of(wiring->policies, null) ||
-      std::ranges::any_of(wiring->validators, null))
+  bool complete = true;
+  const auto add = [&]<class Kind>(std::vector<std::pair<std::string, Kind*>>& list, std::string_view kind,
+                                   const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      auto instance = find_instance(instances, kind, name);
+      Kind* stage = instance ? instance->as<Kind>() : nullptr;
+      complete = complete && stage != nullptr;
+      list.emplace_back(name, stage);
+      wiring->keeps.push_back(std::move(instance));
+    }
+  };
+  add(wiring->authenticators, "authenticator", config.authenticate);
+  add(wiring->policies, "policy", config.policy);
+  add(wiring->validators, "validator", config.validate);
+  if (!complete)
     return internal("pipeline." + config.name + ": a plugin is not of the kind its manifest says");
   return std::shared_ptr<const issuance::Wiring>(std::move(wiring));
 }
 
 Status Node::wire_pipelines() {
   for (const auto& [name, config] : model_.pipelines) {
-    auto made = wiring(config);
+    auto made = wiring(config, model_.profiles, instances());
     if (!made && made.error().code == Code::unavailable) continue;  // its authority is still to come
     if (!made) return std::move(made).error();
     pipelines_.at(name)->wire(*std::move(made));
@@ -222,8 +234,11 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
     if (Status rehearsed = ready->rehearse(); !rehearsed)
       return std::move(rehearsed).error().within("pipeline." + name);
   }
-  HANAPER_TRY(shared_.outbound, http::OutboundClient::open(model_.outbound));
+  HANAPER_TRY(auto outbound, http::OutboundClient::open(model_.outbound));
+  shared_.outbound.swap(std::move(outbound));
   shared_.timetable->start();
+  for (const auto& instance : instances())
+    if (instance->config().kind != "protocol") instance->take();
   workers_ = std::make_unique<services::WorkerPool>("hanaper-worker", model_.node.workers, model_.node.queue);
   server_ =
       std::make_unique<http::Server>(http::ServerOptions{model_.node.io_threads, model_.node.request_timeout},
@@ -231,6 +246,8 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   // Before anybody keeps an answer that a revocation could make wrong.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(start_kind("protocol"));
+  for (const auto& instance : instances())
+    if (instance->config().kind == "protocol") instance->take();
   HANAPER_CHECK(open_listeners());
   HANAPER_CHECK(server_->open_control(model_.node.socket, std::move(commands)));
   add_metrics();
@@ -240,6 +257,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   write.audit = services::audit_line(shared_.clock.now(), "started", {{"version", HANAPER_VERSION}});
   HANAPER_CHECK(shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{10}));
   serving_ = true;
+  shared_.readiness.start([this] { watch_plugins(); });
   server_->start();
   return {};
 }
@@ -251,12 +269,12 @@ Status Node::open_listeners() {
     if (listener.tls) {
       HANAPER_TRY(door.tls, certificates_.open(listener));
     }
-    for (const auto& instance : instances_) {
+    for (const auto& instance : instances()) {
       if (instance->config().kind != "protocol" || instance->config().listener != name) continue;
       auto* protocol = instance->as<Protocol>();
       if (protocol == nullptr) return internal(instance->name() + ": the plugin is no protocol");
-      door.router.add({instance->config().path,
-                       std::make_shared<ProtocolEndpoint>(*protocol, instance->name(), shared_.logger)});
+      door.router.add(
+          {instance->config().path, std::make_shared<ProtocolEndpoint>(*protocol, instance->guard())});
     }
     if (listener.status) {
       const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
@@ -281,26 +299,38 @@ void Node::add_metrics() {
         {{"expires", std::string(bucket.label)}});
   shared_.metrics.before_scrape([this, &waiting, &ready, buckets] {
     waiting.set(static_cast<std::int64_t>(workers_->waiting()));
-    ready.set(std::ranges::all_of(shared_.readiness.run(),
-                                  [](const auto& outcome) { return outcome.status.has_value(); }));
+    ready.set(shared_.readiness.status(Purpose::issue).has_value());
     for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
       buckets.at(std::string(bucket.label))->set(bucket.count);
   });
 }
 
 void Node::add_checks() {
-  shared_.readiness.check("serving", [this]() -> Status {
-    if (!serving_) return unavailable("shutting down");
-    return {};
-  });
-  shared_.readiness.check("writer", [this] { return shared_.writer->health(); });
-  shared_.readiness.check("listeners", [this] { return certificates_.health(); });
-  for (const auto& instance : instances_) {
+  services::Readiness& readiness = shared_.readiness;
+  for (const Purpose purpose : {Purpose::issue, Purpose::status})
+    readiness.add("serving", purpose, [this]() -> Status {
+      if (!serving_) return unavailable("shutting down");
+      return {};
+    });
+  readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
+  readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
+  readiness.add("plugins", Purpose::node, [] { return services::blocked_threads(); });
+  for (const auto& instance : instances()) {
     if (auto* storage = instance->as<Storage>())
-      shared_.readiness.check(instance->name(), [storage] { return storage->health(); });
+      readiness.add(instance->name(), Purpose::issue, [storage] { return storage->health(); });
     if (auto* keys = instance->as<Keys>())
-      shared_.readiness.check(instance->name(), [keys] { return keys->health(); });
+      readiness.add(instance->name(), Purpose::issue, [keys] { return keys->health(); });
   }
+}
+
+// Ten times a second: a plugin that does not come back is named while it blocks.
+void Node::watch_plugins() {
+  constexpr auto between = std::chrono::seconds{60};
+  const auto now = std::chrono::steady_clock::now();
+  const Status blocked = services::blocked_threads();
+  if (blocked || now < complained_ + between) return;
+  complained_ = now;
+  shared_.logger.error("a plugin does not come back", {{"error", blocked.error().detail}});
 }
 
 issuance::Revoker Node::revoker() {
@@ -367,12 +397,23 @@ bool Node::stop() {
         !stored)
       shared_.logger.warning("the stop could not be audited", {{"error", stored.error().detail}});
   }
+  shared_.readiness.stop();
   workers_.reset();
   server_.reset();
-  for (auto it = instances_.rbegin(); it != instances_.rend(); ++it)
-    if ((*it)->config().kind != "storage") (*it)->stop(deadline);
+  const auto end = [&](const std::shared_ptr<Instance>& instance) {
+    if (instance->stop(deadline)) return;
+    clean = false;
+    // Nothing is freed under a call: somebody is in it still.
+    static auto& kept = *new Instances;
+    kept.push_back(instance);
+  };
+  const Instances instances = this->instances();
+  std::ranges::for_each(retired_, end);
+  for (auto it = instances.rbegin(); it != instances.rend(); ++it)
+    if ((*it)->config().kind != "storage") end(*it);
   shared_.writer->stop();
-  for (const auto& instance : instances_) instance->stop(deadline);
+  for (const auto& instance : instances)
+    if (instance->config().kind == "storage") end(instance);
   return clean;
 }
 

@@ -14,6 +14,10 @@
 
 namespace hanaper {
 
+// Null when there is none.
+std::shared_ptr<Instance> find_instance(const std::vector<std::shared_ptr<Instance>>& instances,
+                                        std::string_view kind, std::string_view name);
+
 // One node of the service, or as much of it as a command needs. [main] only, but for what says otherwise.
 class Node {
  public:
@@ -47,7 +51,8 @@ class Node {
   // control socket.
   Status serve(std::shared_ptr<http::Endpoint> commands);
 
-  // Applies what can change while running; says what cannot, one line each.
+  // Takes over what can change while running, in one step, and says what waits for the next start, one line
+  // each. A failure changes nothing: whatever is new is made and tried beside what serves.
   Result<std::vector<std::string>> reload(config::Model model);
 
   // False when something had to be cut off.
@@ -67,7 +72,9 @@ class Node {
   issuance::Requests& requests() noexcept { return *requests_; }
   // [any] For revocations that no pipeline is asked for.
   issuance::Revoker revoker();
-  const std::vector<std::unique_ptr<Instance>>& instances() const noexcept { return instances_; }
+  using Instances = std::vector<std::shared_ptr<Instance>>;
+  // [any] Those that serve now; whoever holds one keeps it, also when a reload replaces it.
+  Instances instances() const { return *instances_.load(); }
 
   // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
   // certificate.
@@ -81,15 +88,22 @@ class Node {
   std::function<Result<std::vector<std::string>>(Call&)> on_reload;
 
  private:
+  // A configuration that is tried, and what was made for it (reload.cpp).
+  class Trial;
+
   validity::Means means();
-  Instance* instance(std::string_view kind, std::string_view name) const;
   Status start_kind(std::string_view kind);
   Status read_ledger();
   bool look_before_start(Checked& checked);
   void look_at_pipelines(Checked& checked);
   void look_at_certificates(Checked& checked);
-  Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config);
+  using Profiles = std::map<std::string, config::ProfileConfig>;
+  Result<std::shared_ptr<const issuance::Wiring>> wiring(const config::PipelineConfig& config,
+                                                         const Profiles& profiles,
+                                                         const Instances& instances);
   Status wire_pipelines();
+  void retire(Instances instances, Deadline deadline);
+  void watch_plugins();
   void add_metrics();
   void add_checks();
   void block_key(const RevocationRow& row);
@@ -101,9 +115,8 @@ class Node {
   loader::Catalog& catalog_;
   Shared shared_;
   StateLock lock_;
-  std::vector<std::unique_ptr<Instance>> instances_;
-  std::vector<std::unique_ptr<Instance>>
-      retired_;  // replaced by a reload; requests under way may still use them
+  std::atomic<std::shared_ptr<const Instances>> instances_{std::make_shared<const Instances>()};
+  Instances retired_;  // replaced by a reload, and not left yet by those who work with them
   std::unique_ptr<issuance::Signers> signers_;
   std::unique_ptr<issuance::Requests> requests_;
   issuance::BlockedKeys blocked_;
@@ -114,12 +127,13 @@ class Node {
   Successions successions_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
-  std::set<std::string, std::less<>> wired_;
+  std::set<std::string, std::less<>> wired_;  // constant once started
   std::unique_ptr<NameIndex> names_;
   ListenerCertificates certificates_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<services::WorkerPool> workers_;
   std::atomic<bool> serving_{false};
+  Deadline complained_{};  // of a plugin that does not come back; the watching thread's own
   bool started_ = false;
 };
 

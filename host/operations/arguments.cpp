@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t max_text = 4096, max_secret = 64 * 1024, max_items = 10'000;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t shown = 40;
   return "\"" + std::string(text.substr(0, shown)) + (text.size() > shown ? "..." : "") + "\"";
 }
@@ -33,7 +33,7 @@ Result<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size())
-    return malformed(quoted(text) + " is no whole number");
+    return malformed(in_quotes(text) + " is no whole number");
   return value;
 }
 
@@ -59,7 +59,7 @@ Result<std::string> read_choice(const Parameter& parameter, const std::string& t
     known += (known.empty() ? "" : ", ") + std::string(choice);
   }
   const std::string hint = config::suggestion(text, all);
-  return malformed("there is no " + quoted(text) + (hint.empty() ? "; there are " + known : hint));
+  return malformed("there is no " + in_quotes(text) + (hint.empty() ? "; there are " + known : hint));
 }
 
 Result<Arguments::Value> read_integer(const Parameter& parameter, std::int64_t value) {
@@ -89,7 +89,7 @@ Result<Arguments::Value> read_certificate(std::string_view text) {
   }
   auto serial = Serial::from_text(text);
   if (!serial)
-    return malformed(quoted(text) + " is neither a serial number in hexadecimal nor a certificate as PEM");
+    return malformed(in_quotes(text) + " is neither a serial number in hexadecimal nor a certificate as PEM");
   return Arguments::Value(NamedCertificate{*serial, {}});
 }
 
@@ -105,7 +105,7 @@ Result<Arguments::Value> read_place(const std::string& text, Door door) {
   if (door == Door::http)
     return forbidden("names a place on the node, which is only taken from its own command line");
   if (!text.starts_with('/') || text.size() > max_text || text.find('\0') != std::string::npos)
-    return malformed(quoted(text) + " is no absolute path");
+    return malformed(in_quotes(text) + " is no absolute path");
   return Arguments::Value(text);
 }
 
@@ -203,7 +203,7 @@ Result<Arguments> read_arguments(std::span<const Parameter> parameters, const js
     if (std::ranges::find(parameters, name, &Parameter::name) != parameters.end()) continue;
     std::vector<std::string> known;
     for (const Parameter& parameter : parameters) known.emplace_back(parameter.name);
-    return malformed("there is no argument " + quoted(name) + config::suggestion(name, known));
+    return malformed("there is no argument " + in_quotes(name) + config::suggestion(name, known));
   }
   Arguments arguments;
   for (const Parameter& parameter : parameters) {

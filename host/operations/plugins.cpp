@@ -35,12 +35,11 @@ const Operation* find(Plugin& plugin, std::string_view words) {
 }
 
 // One instance's answer, of the form that its operation has.
-Result<json::Value> ask(Node& node, Instance& instance, const Operation& operation,
-                        const Arguments& arguments, const Caller& caller, Call& call) {
-  auto* operable = ability_of<Operable>(instance.plugin());
-  HANAPER_TRY(const std::string text, guarded<std::string>(node.shared().logger, instance.name(), [&] {
-                return operable->operate(operation.words, arguments, caller.name, call);
-              }));
+Result<json::Value> ask(Instance& instance, const Operation& operation, const Arguments& arguments,
+                        const Caller& caller, Call& call) {
+  HANAPER_TRY(const std::string text, instance.guard().run("operate", call.id, [&] {
+    return ability_of<Operable>(instance.plugin())->operate(operation.words, arguments, caller.name, call);
+  }));
   auto answer = json::parse(text, answer_limits);
   const bool fits = answer && (operation.answer == AnswerForm::list ? answer->array() != nullptr
                                                                     : answer->object() != nullptr);
@@ -121,7 +120,7 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
   std::optional<Error> missing;
   bool answered = false;
   for (Instance* one : bringing) {
-    auto answer = ask(node, *one, *operation, arguments, caller, call);
+    auto answer = ask(*one, *operation, arguments, caller, call);
     if (!answer && answer.error().code != Code::not_found) return answer;
     if (!answer) {
       if (!missing) missing = answer.error();

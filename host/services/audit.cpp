@@ -18,7 +18,7 @@ std::array<std::uint8_t, 8> big_endian(std::uint64_t value) {
 }  // namespace
 
 std::optional<std::uint64_t> AuditAllowance::take(Time now) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const std::int64_t minute = std::chrono::floor<std::chrono::minutes>(now).time_since_epoch().count();
   if (minute != std::exchange(minute_, minute)) written_ = 0;
   if (written_ == lines_a_minute) {

@@ -6,8 +6,7 @@
 #pragma once
 
 #include <hanaper/host.hpp>
-
-#include <mutex>
+#include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::services {
 
@@ -26,10 +25,10 @@ class AuditAllowance {
   std::optional<std::uint64_t> take(Time now);
 
  private:
-  std::mutex mutex_;
-  std::int64_t minute_ = 0;  // guarded by mutex_, as all below
-  std::uint64_t written_ = 0;
-  std::uint64_t passed_over_ = 0;
+  Mutex mutex_;
+  std::int64_t minute_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::uint64_t written_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::uint64_t passed_over_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 
 // The page that follows `previous`.

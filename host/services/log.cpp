@@ -26,7 +26,7 @@ std::shared_ptr<spdlog::logger> logger_over(spdlog::sink_ptr sink) {
   return logger;
 }
 
-// Messages are constant text; whoever put something else in must not get a line of his own out of it.
+// Messages are constant text; text from outside must not be able to begin a line of its own.
 void append_text_message(std::string& line, std::string_view message) {
   const bool plain = std::ranges::none_of(
       message, [](char c) { return (static_cast<unsigned char>(c) < 0x20) || c == 0x7f; });

@@ -69,39 +69,39 @@ Registry::Family& Registry::family(std::string_view name, std::string_view help,
 }
 
 Counter& Registry::counter(std::string_view name, std::string_view help, std::vector<Label> labels) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto [found, fresh] =
       family(name, help, Type::counter).members.try_emplace(std::move(labels), counters_.size());
   return fresh ? counters_.emplace_back() : counters_[found->second];
 }
 
 Gauge& Registry::gauge(std::string_view name, std::string_view help, std::vector<Label> labels) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto [found, fresh] =
       family(name, help, Type::gauge).members.try_emplace(std::move(labels), gauges_.size());
   return fresh ? gauges_.emplace_back() : gauges_[found->second];
 }
 
 Histogram& Registry::histogram(std::string_view name, std::string_view help, std::vector<Label> labels) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto [found, fresh] =
       family(name, help, Type::histogram).members.try_emplace(std::move(labels), histograms_.size());
   return fresh ? histograms_.emplace_back() : histograms_[found->second];
 }
 
 void Registry::before_scrape(std::function<void()> update) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   updates_.push_back(std::move(update));
 }
 
 std::string Registry::text() {
   std::vector<std::function<void()>> updates;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     updates = updates_;
   }
   for (const auto& update : updates) update();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
     constexpr std::string_view types[] = {"counter", "gauge", "histogram"};

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 
 namespace hanaper::services {
 
@@ -29,14 +29,14 @@ class Registry final : public Metrics {
     std::string help;
     std::map<std::vector<Label>, std::size_t> members;  // index into the deque of its type
   };
-  Family& family(std::string_view name, std::string_view help, Type type);
+  Family& family(std::string_view name, std::string_view help, Type type) HANAPER_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  std::map<std::string, Family, std::less<>> families_;  // guarded by mutex_, as all below
-  std::deque<Counter> counters_;
-  std::deque<Gauge> gauges_;
-  std::deque<Histogram> histograms_;
-  std::vector<std::function<void()>> updates_;
+  Mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_ HANAPER_GUARDED_BY(mutex_);
+  std::deque<Counter> counters_ HANAPER_GUARDED_BY(mutex_);
+  std::deque<Gauge> gauges_ HANAPER_GUARDED_BY(mutex_);
+  std::deque<Histogram> histograms_ HANAPER_GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> updates_ HANAPER_GUARDED_BY(mutex_);
 };
 
 // The registry as one instance sees it: every metric carries its name.

@@ -1,53 +1,82 @@
-// The checks behind /health/ready.
+// What the node can do now: the checks behind /health.
+//
+// A check belongs to a plugin and may hang. So no request runs one: a thread of the host takes them all ten
+// times a second, and whoever asks reads what it saw.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include "registrations.hpp"
 
-#include <mutex>
+#include <thread>
 
 namespace hanaper::services {
 
-// Named checks and the phases of the process. Thread-safe.
-class Readiness final : public Health {
+// Named checks, each for a purpose. Thread-safe.
+class Readiness {
  public:
   struct Outcome {
     std::string name;
+    Purpose purpose = Purpose::issue;
     Status status;
   };
+  using Report = std::vector<Outcome>;
 
-  void check(std::string_view name, std::function<Status()> check) override {
-    const std::lock_guard lock(mutex_);
-    checks_.push_back({std::string(name), std::move(check)});
-  }
+  ~Readiness() { stop(); }
 
-  // Every check by name, in the order of registration.
-  std::vector<Outcome> run() const {
-    std::vector<Outcome> outcomes;
-    const std::lock_guard lock(mutex_);
-    for (const Check& check : checks_) outcomes.push_back({check.name, check.run()});
-    return outcomes;
-  }
+  // [any] `check` is quick and does not throw; `remove` takes what `add` returns.
+  std::uint64_t add(std::string name, Purpose purpose, std::function<Status()> check);
+  void remove(std::uint64_t id);
+
+  // [main] Takes the checks every 100 ms from now on, once before it returns. `each_time` runs with them.
+  void start(std::function<void()> each_time = {});
+  // [main]
+  void stop();
+
+  // [any] What the last look saw; from memory. A check that has not answered for 2.2 s does not hold, and
+  // the others are taken without it.
+  Report report() const;
+
+  // [any] The first check for that purpose that does not hold; success when all do.
+  Status status(Purpose purpose) const;
 
  private:
   struct Check {
+    std::uint64_t id = 0;
     std::string name;
+    Purpose purpose = Purpose::issue;
     std::function<Status()> run;
+    // Guarded by the state's mutex.
+    Status last;
+    bool seen = false, running = false, abandoned = false;
+    Deadline since{};  // of the run that goes on
   };
-  mutable std::mutex mutex_;
-  std::vector<Check> checks_;  // guarded by mutex_
+  // Outlives a thread that hangs in a check.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::vector<std::shared_ptr<Check>> checks;  // guarded by mutex, as all here
+    std::uint64_t last_id = 0;
+    std::uint64_t looker = 0;  // the thread that takes the checks; others have hung
+    bool looking = false;
+    bool quit = false;
+  };
+  static void look(State& state, std::uint64_t looker);
+  static void start_looker(const std::shared_ptr<State>& state);
+  void keep(const std::function<void()>& each_time);
+
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::thread keeper_;  // [main]
 };
 
 // A check's name in front: the instance that registered it.
 class InstanceHealth final : public Health {
  public:
-  InstanceHealth(Readiness& readiness, std::string instance)
-      : readiness_(readiness), instance_(std::move(instance)) {}
-  void check(std::string_view name, std::function<Status()> check) override {
-    readiness_.check(name.empty() ? instance_ : instance_ + "." + std::string(name), std::move(check));
-  }
+  InstanceHealth(Readiness& readiness, Registrations& registrations, std::string instance)
+      : readiness_(readiness), registrations_(registrations), instance_(std::move(instance)) {}
+  void check(std::string_view name, std::function<Status()> check, Purpose purpose) override;
 
  private:
   Readiness& readiness_;
+  Registrations& registrations_;
   const std::string instance_;
 };
 

@@ -29,22 +29,27 @@ Timetable::~Timetable() {
   pool_.reset();
 }
 
-void Timetable::every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval,
-                      Job job) {
+std::uint64_t Timetable::every(const std::string& owner, std::string_view name,
+                               std::chrono::milliseconds interval, Job job) {
   const std::lock_guard lock(mutex_);
+  const std::uint64_t id = ++last_id_;
   due_.emplace(std::chrono::steady_clock::now() + interval,
-               std::make_shared<Entry>(Entry{owner, std::string(name), interval, std::move(job)}));
+               std::make_shared<Entry>(Entry{id, owner, std::string(name), interval, std::move(job)}));
   changed_.notify_all();
+  return id;
 }
 
 Status Timetable::soon(const std::string& owner, std::string_view name, Job job) {
-  auto entry = std::make_shared<Entry>(Entry{owner, std::string(name), {}, std::move(job)});
+  auto entry = std::make_shared<Entry>(Entry{0, owner, std::string(name), {}, std::move(job)});
   const std::lock_guard lock(mutex_);
-  if (quit_ || !pool_ || ended_owners_.contains(owner)) return unavailable("background work is not running");
-  running_.insert(owner);
+  if (quit_ || !pool_) return unavailable("background work is not running");
   if (pool_->submit([this, entry] { run(entry); })) return {};
-  running_.erase(running_.find(owner));
   return unavailable("too many jobs are waiting");
+}
+
+void Timetable::cancel(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(due_, [&](const auto& due) { return due.second->id == id; });
 }
 
 void Timetable::keep() {
@@ -61,14 +66,9 @@ void Timetable::keep() {
     }
     const std::shared_ptr<Entry> entry = std::move(first->second);
     due_.erase(first);
-    if (ended_owners_.contains(entry->owner)) continue;
     due_.emplace(std::chrono::steady_clock::now() + entry->interval, entry);
     if (entry->running) continue;  // one run at a time: this turn is skipped
-    entry->running = true;
-    running_.insert(entry->owner);
-    if (recurring_->submit([this, entry] { run(entry); })) continue;
-    entry->running = false;
-    running_.erase(running_.find(entry->owner));
+    entry->running = recurring_->submit([this, entry] { run(entry); });
   }
 }
 
@@ -79,6 +79,8 @@ void Timetable::run(const std::shared_ptr<Entry>& entry) {
     status = entry->job(call);
   } catch (const std::exception& error) {
     status = internal(std::string("exception: ") + error.what());
+  } catch (...) {
+    status = internal("exception of no standard type");
   }
   if (!status)
     log_.warning(
@@ -86,14 +88,6 @@ void Timetable::run(const std::shared_ptr<Entry>& entry) {
         {{"owner", entry->owner}, {"job", entry->name}, {"error", status.error().detail}, {"call", call.id}});
   const std::lock_guard lock(mutex_);
   entry->running = false;
-  running_.erase(running_.find(entry->owner));
-  ended_.notify_all();
-}
-
-bool Timetable::end(const std::string& owner, Deadline deadline) {
-  std::unique_lock lock(mutex_);
-  ended_owners_.insert(owner);
-  return ended_.wait_until(lock, deadline, [&] { return !running_.contains(owner); });
 }
 
 bool Timetable::drain(Deadline deadline) {
@@ -105,6 +99,25 @@ bool Timetable::drain(Deadline deadline) {
   if (!pool_) return true;
   const bool recurring = recurring_->drain(deadline);
   return pool_->drain(deadline) && recurring;
+}
+
+void InstanceScheduler::every(std::string_view name, std::chrono::milliseconds interval, Job job) {
+  registrations_.add([this, name = std::string(name), interval,
+                      job = guarded(name, std::move(job))]() -> Registrations::Forget {
+    const std::uint64_t id = timetable_.every(instance_, name, interval, job);
+    return [this, id] { timetable_.cancel(id); };
+  });
+}
+
+Status InstanceScheduler::soon(std::string_view name, Job job) {
+  if (registrations_.withdrawn()) return unavailable(instance_ + " has been stopped");
+  Job safe = guarded(name, std::move(job));
+  if (registrations_.active()) return timetable_.soon(instance_, name, std::move(safe));
+  registrations_.add([this, name = std::string(name), safe = std::move(safe)]() -> Registrations::Forget {
+    static_cast<void>(timetable_.soon(instance_, name, safe));
+    return {};
+  });
+  return {};
 }
 
 }  // namespace hanaper::services

@@ -1,12 +1,11 @@
 // Work in the background: recurring jobs and jobs to be done soon.
 #pragma once
 
+#include "registrations.hpp"
 #include "worker_pool.hpp"
 
-#include <hanaper/host.hpp>
-
+#include <map>
 #include <memory>
-#include <set>
 
 namespace hanaper::services {
 
@@ -23,21 +22,22 @@ class Timetable {
   // [main] Nothing runs before.
   void start();
 
-  // [any] `owner` is the instance for whom the job runs.
-  void every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval, Job job);
+  // [any] `owner` is the instance for whom the job runs; cancel takes what `every` returns.
+  std::uint64_t every(const std::string& owner, std::string_view name, std::chrono::milliseconds interval,
+                      Job job);
   Status soon(const std::string& owner, std::string_view name, Job job);
 
-  // [main] Starts no more jobs of that owner and waits for the running ones; false when the deadline came
-  // first.
-  bool end(const std::string& owner, Deadline deadline);
+  // [any] The job does not run again; it may be running.
+  void cancel(std::uint64_t id);
 
-  // [main] The same for everybody.
+  // [main] Starts no more jobs and waits for the running ones; false when the deadline came first.
   bool drain(Deadline deadline);
 
  private:
   struct Entry {
+    std::uint64_t id = 0;  // 0: once
     std::string owner, name;
-    std::chrono::milliseconds interval{0};  // 0: once
+    std::chrono::milliseconds interval{0};
     Job job;
     bool running = false;
   };
@@ -46,28 +46,29 @@ class Timetable {
 
   Log& log_;
   std::mutex mutex_;
-  std::condition_variable changed_, ended_;
+  std::condition_variable changed_;
   std::multimap<Deadline, std::shared_ptr<Entry>> due_;  // guarded by mutex_, as all below
-  std::multiset<std::string> running_;                   // owners
-  std::set<std::string> ended_owners_;
+  std::uint64_t last_id_ = 0;
   bool quit_ = false;
   std::unique_ptr<WorkerPool> pool_, recurring_;  // constant after start
   std::thread keeper_;
 };
 
+// The timetable as one instance sees it: its jobs end with it.
 class InstanceScheduler final : public Scheduler {
  public:
-  InstanceScheduler(Timetable& timetable, std::string instance)
-      : timetable_(timetable), instance_(std::move(instance)) {}
-  void every(std::string_view name, std::chrono::milliseconds interval, Job job) override {
-    timetable_.every(instance_, name, interval, std::move(job));
-  }
-  Status soon(std::string_view name, Job job) override {
-    return timetable_.soon(instance_, name, std::move(job));
-  }
+  InstanceScheduler(Timetable& timetable, Registrations& registrations, std::string instance)
+      : timetable_(timetable), registrations_(registrations), instance_(std::move(instance)) {}
+  void every(std::string_view name, std::chrono::milliseconds interval, Job job) override;
+  Status soon(std::string_view name, Job job) override;
 
  private:
+  Job guarded(std::string_view name, Job job) {
+    return registrations_.wrap<Status, Call&>(std::string(name), std::move(job), Status{});
+  }
+
   Timetable& timetable_;
+  Registrations& registrations_;
   const std::string instance_;
 };
 

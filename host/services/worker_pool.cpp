@@ -16,7 +16,7 @@ WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t queue)
 
 WorkerPool::~WorkerPool() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
   }
   work_.notify_all();
@@ -25,7 +25,7 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::submit(Task task) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (draining_ || quit_ || queue_.size() >= capacity_) return false;
     queue_.push_back(std::move(task));
   }
@@ -34,21 +34,22 @@ bool WorkerPool::submit(Task task) {
 }
 
 bool WorkerPool::drain(Deadline deadline) {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   draining_ = true;
-  return idle_.wait_until(lock, deadline, [&] { return queue_.empty() && running_ == 0; });
+  return idle_.wait_until(lock, deadline,
+                          [&]() HANAPER_REQUIRES(mutex_) { return queue_.empty() && running_ == 0; });
 }
 
 std::size_t WorkerPool::waiting() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return queue_.size();
 }
 
 void WorkerPool::run() {
   thread_is(ThreadKind::worker);
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
+    work_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) { return quit_ || !queue_.empty(); });
     if (queue_.empty()) return;
     Task task = std::move(queue_.front());
     queue_.pop_front();

@@ -1,12 +1,11 @@
 // A bounded pool of threads that may block.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/values.hpp>
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 namespace hanaper::services {
@@ -33,12 +32,12 @@ class WorkerPool {
   void run();
 
   const std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::condition_variable work_, idle_;
-  std::deque<Task> queue_;  // guarded by mutex_, as all below
-  std::size_t running_ = 0;
-  bool draining_ = false;
-  bool quit_ = false;
+  mutable Mutex mutex_;
+  Condition work_, idle_;
+  std::deque<Task> queue_ HANAPER_GUARDED_BY(mutex_);
+  std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
+  bool draining_ HANAPER_GUARDED_BY(mutex_) = false;
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // constant after construction
 };
 

@@ -34,13 +34,13 @@ std::vector<ExpiryChange> sum_by_day(const std::vector<Submission*>& group) {
 }  // namespace
 
 void ExpiryCounts::load(const std::vector<ExpiryChange>& days) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   days_.clear();
   for (const ExpiryChange& day : days) days_[day.day] = day.change;
 }
 
 void ExpiryCounts::apply(const std::vector<ExpiryChange>& changes) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const ExpiryChange& change : changes) days_[change.day] += change.change;
 }
 
@@ -48,7 +48,7 @@ std::vector<ExpiryCounts::Bucket> ExpiryCounts::buckets(Time now) const {
   const std::int64_t today = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
   std::vector<Bucket> result = {{"expired"}, {"1d"}, {"7d"}, {"30d"}, {"90d"}, {"365d"}, {"later"}};
   constexpr std::int64_t limits[] = {0, 1, 7, 30, 90, 365};
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const auto& [day, count] : days_) {
     const auto* limit = std::ranges::upper_bound(limits, day - today);
     result[static_cast<std::size_t>(limit - std::begin(limits))].count += count;
@@ -85,7 +85,7 @@ Status Writer::start() {
 void Writer::stop() {
   HANAPER_ON(main);
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
   }
   work_.notify_all();
@@ -93,18 +93,18 @@ void Writer::stop() {
 }
 
 Status Writer::health() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return health_;
 }
 
 std::size_t Writer::waiting() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return queue_.size();
 }
 
 Status Writer::submit(Submission& submission) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (quit_) return unavailable("shutting down");
     if (queue_.size() >= max_waiting) return unavailable("too many writes are waiting");
     queue_.push_back(&submission);
@@ -115,13 +115,13 @@ Status Writer::submit(Submission& submission) {
 }
 
 bool Writer::withdraw(Submission& submission) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return std::erase(queue_, &submission) != 0;
 }
 
 namespace {
 
-// Somebody who waits on his own stack.
+// A caller that waits, on its own stack.
 class Waiting final : public Submission {
  public:
   void committed(Status status) noexcept override {
@@ -154,9 +154,9 @@ Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChang
 void Writer::run() {
   thread_is(ThreadKind::writer);
   Group group;
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [&] { return quit_ || !queue_.empty(); });
+    work_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) { return quit_ || !queue_.empty(); });
     if (queue_.empty()) return;
     const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), max_group));
     group.assign(queue_.begin(), queue_.begin() + count);
@@ -197,7 +197,7 @@ void Writer::commit_group(Group& group) {
     group.erase(refused.begin(), refused.end());
   }
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     health_ = {};
   }
   for (Submission* submission : group) submission->committed({});
@@ -256,7 +256,7 @@ void Writer::fail_all(const Group& group, const Error& error) {
   const Error seen = unavailable(error.detail);
   bool first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     first = health_.has_value();
     health_ = seen;
   }

@@ -8,10 +8,9 @@
 #include "completion.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <thread>
 
 namespace hanaper::services {
@@ -31,8 +30,8 @@ class ExpiryCounts {
   std::vector<Bucket> buckets(Time now) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::int64_t, std::int64_t> days_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::int64_t, std::int64_t> days_ HANAPER_GUARDED_BY(mutex_);
 };
 
 // Something to be written, and who wants to know how that went. Lives until `committed` is called or it has
@@ -104,11 +103,11 @@ class Writer {
   WriterState state_;
   bool state_known_ = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable work_;
-  Group queue_;  // guarded by mutex_, as all below
-  bool quit_ = false;
-  Status health_;
+  mutable Mutex mutex_;
+  Condition work_;
+  Group queue_ HANAPER_GUARDED_BY(mutex_);
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
+  Status health_ HANAPER_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

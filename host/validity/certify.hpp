@@ -8,7 +8,7 @@
 
 namespace hanaper::validity {
 
-// What whoever acts for an authority needs of the host. All outlive him.
+// The host's parts that code acting for an authority uses. They outlive that code.
 struct Means {
   Storage& storage;
   services::Writer& writer;

@@ -1,21 +1,24 @@
 // Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/validity.hpp>
 
-#include <mutex>
+#include <atomic>
+#include <memory>
 
 namespace hanaper::validity {
 
-// Thread-safe once everybody has subscribed.
+// Thread-safe.
 class ChangeFeed {
  public:
-  // [main] Before anything is published.
-  void subscribe(StatusAuthority::Watcher watcher) { watchers_.push_back(std::move(watcher)); }
+  // [main] `watcher` does not throw. Returns what ends that.
+  [[nodiscard]] std::function<void()> subscribe(StatusAuthority::Watcher watcher);
 
   // [worker]
   void publish(const RevocationRow& row) const {
-    for (const StatusAuthority::Watcher& watcher : watchers_) watcher(row);
+    const auto watchers = watchers_.load();
+    for (const auto& watcher : *watchers) (*watcher)(row);
   }
 
   // [worker] Publishes what the ledger has got since the last time. The first time, which must be before
@@ -24,14 +27,28 @@ class ChangeFeed {
 
  private:
   static constexpr std::uint32_t page = 1000;
+  using Watchers = std::vector<std::shared_ptr<const StatusAuthority::Watcher>>;
 
-  std::vector<StatusAuthority::Watcher> watchers_;  // constant once published to
-  std::mutex mutex_;
-  std::optional<std::string> cursor_;  // guarded by mutex_
+  std::atomic<std::shared_ptr<const Watchers>> watchers_{
+      std::make_shared<const Watchers>()};  // written by [main]
+  Mutex mutex_;
+  std::optional<std::string> cursor_ HANAPER_GUARDED_BY(mutex_);
 };
 
+inline std::function<void()> ChangeFeed::subscribe(StatusAuthority::Watcher watcher) {
+  const auto added = std::make_shared<const StatusAuthority::Watcher>(std::move(watcher));
+  Watchers more = *watchers_.load();
+  more.push_back(added);
+  watchers_ = std::make_shared<const Watchers>(std::move(more));
+  return [this, added] {
+    Watchers fewer = *watchers_.load();
+    std::erase(fewer, added);
+    watchers_ = std::make_shared<const Watchers>(std::move(fewer));
+  };
+}
+
 inline Status ChangeFeed::poll(Ledger& ledger) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!cursor_) {
     HANAPER_TRY(cursor_, ledger.revocation_cursor());
     return {};

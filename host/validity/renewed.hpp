@@ -2,10 +2,9 @@
 #pragma once
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
 namespace hanaper::validity {
 
@@ -20,47 +19,42 @@ class Renewed {
   // matter while the old one is good. unavailable when somebody is making it until the deadline.
   template <class IsFresh, class Make>
   Result<Pointer> find(const Clock& clock, const Call& call, IsFresh&& is_fresh, Make&& make) {
-    std::unique_lock lock(mutex_);
-    const auto is_usable = [&] { return current_ && current_->not_after() > clock.now(); };
-    for (;;) {
-      if (current_ && is_fresh(*current_)) return current_;
-      if (!making_) break;
-      if (is_usable()) return current_;
-      if (made_.wait_until(lock, call.deadline) == std::cv_status::timeout)
-        return unavailable("a certificate is being made that this needs");
+    const auto is_usable = [&]() HANAPER_REQUIRES(mutex_) {
+      return current_ && current_->not_after() > clock.now();
+    };
+    {
+      Lock lock(mutex_);
+      for (;;) {
+        if (current_ && is_fresh(*current_)) return current_;
+        if (!making_) break;
+        if (is_usable()) return current_;
+        if (made_.wait_until(lock, call.deadline) == std::cv_status::timeout)
+          return unavailable("a certificate is being made that this needs");
+      }
+      making_ = true;
     }
-    const Making making(*this, lock);
+    const Making making{*this};
     Result<Pointer> made = make();
-    lock.lock();
+    const Lock lock(mutex_);
     if (made) return current_ = *std::move(made);
     return is_usable() ? Result<Pointer>(current_) : made;
   }
 
  private:
-  // While it lives others do not make one, and may look.
-  class Making {
-   public:
-    Making(Renewed& all, std::unique_lock<std::mutex>& lock) : all_(all), lock_(lock) {
-      all_.making_ = true;
-      lock_.unlock();
-    }
-    Making(const Making&) = delete;
-    Making& operator=(const Making&) = delete;
+  // Ends when nobody makes one any more, also by an exception.
+  struct Making {
+    Renewed& all;
     ~Making() {
-      if (!lock_) lock_.lock();
-      all_.making_ = false;
-      all_.made_.notify_all();
+      const Lock lock(all.mutex_);
+      all.making_ = false;
+      all.made_.notify_all();
     }
-
-   private:
-    Renewed& all_;
-    std::unique_lock<std::mutex>& lock_;
   };
 
-  std::mutex mutex_;
-  std::condition_variable made_;
-  Pointer current_;      // guarded by mutex_, as what follows
-  bool making_ = false;  // somebody makes the next
+  Mutex mutex_;
+  Condition made_;
+  Pointer current_ HANAPER_GUARDED_BY(mutex_);
+  bool making_ HANAPER_GUARDED_BY(mutex_) = false;  // somebody makes the next
 };
 
 }  // namespace hanaper::validity

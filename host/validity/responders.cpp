@@ -99,7 +99,7 @@ Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> deleg
 }
 
 Renewed<Responder>& Responders::of_kind(KeyType type) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return delegates_[type];
 }
 

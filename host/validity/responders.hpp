@@ -7,10 +7,10 @@
 #include "certify.hpp"
 #include "renewed.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/validity.hpp>
 
 #include <map>
-#include <mutex>
 
 namespace hanaper::validity {
 
@@ -31,8 +31,9 @@ class Responders {
   const Means means_;
   const std::shared_ptr<const issuance::Authority> authority_;
   const std::shared_ptr<Responder> itself_;  // the authority, where there is no delegate
-  std::mutex mutex_;
-  std::map<KeyType, Renewed<Responder>> delegates_;  // guarded by mutex_, but not what is in it
+  Mutex mutex_;
+  std::map<KeyType, Renewed<Responder>> delegates_
+      HANAPER_GUARDED_BY(mutex_);  // the map; what is in it guards itself
 };
 
 }  // namespace hanaper::validity

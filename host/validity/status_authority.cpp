@@ -61,8 +61,8 @@ Result<CrlRow> NodeAuthority::newest_crl(std::uint32_t shard, bool delta) {
   return means_->storage.ledger().newest_crl(id(), shard, delta);
 }
 
-void NodeAuthority::watch(Watcher watcher) {
-  feed_.subscribe([this, watcher = std::move(watcher)](const RevocationRow& row) {
+std::function<void()> NodeAuthority::watch(Watcher watcher) {
+  return feed_.subscribe([this, watcher = std::move(watcher)](const RevocationRow& row) {
     if (row.authority == id()) watcher(row);
   });
 }
@@ -133,10 +133,23 @@ Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& has
   return means_->writer.commit(write, call.deadline);
 }
 
+std::function<void()> NodeAuthority::offer_crl(std::uint32_t shard, CrlSource source) {
+  const Lock lock(mutex_);
+  crls_[shard] = std::move(source);
+  return [this, shard] {
+    const Lock held(mutex_);
+    crls_.erase(shard);
+  };
+}
+
 Result<Bytes> NodeAuthority::crl(std::uint32_t shard, ByteCount limit) {
-  const auto found = crls_.find(shard);
-  if (found == crls_.end()) return not_found("no CRL of authority " + name_ + " is published");
-  return found->second(limit);
+  CrlSource source;
+  {
+    const Lock lock(mutex_);
+    if (const auto found = crls_.find(shard); found != crls_.end()) source = found->second;
+  }
+  if (!source) return not_found("no CRL of authority " + name_ + " is published");
+  return source(limit);
 }
 
 }  // namespace hanaper::validity

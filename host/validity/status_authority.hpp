@@ -31,7 +31,9 @@ class NodeAuthority final : public StatusAuthority {
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
   Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
-  void watch(Watcher watcher) override;
+  // [main] Host::watch and Host::offer_crl; what they return ends it. Neither throws.
+  [[nodiscard]] std::function<void()> watch(Watcher watcher);
+  [[nodiscard]] std::function<void()> offer_crl(std::uint32_t shard, CrlSource source);
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
 
   SignatureScheme crl_scheme() const override { return authority_->scheme(); }
@@ -40,7 +42,6 @@ class NodeAuthority final : public StatusAuthority {
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
-  void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override;
 
  private:
@@ -53,7 +54,8 @@ class NodeAuthority final : public StatusAuthority {
   std::optional<Means> means_;                            // constant once attached, as all below
   std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
   std::unique_ptr<Responders> responders_;
-  std::map<std::uint32_t, CrlSource> crls_;
+  Mutex mutex_;
+  std::map<std::uint32_t, CrlSource> crls_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::validity

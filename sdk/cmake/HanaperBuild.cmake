@@ -19,6 +19,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -DHANAPER_DEBUG")
+set(CMAKE_CXX_FLAGS_FAST "-O0 -DHANAPER_DEBUG")  # to compile, not to run
 
 option(HANAPER_WERROR "Treat warnings as errors" OFF)
 set(HANAPER_SANITIZER "" CACHE STRING "address (with undefined), thread, fuzz (address and undefined under libFuzzer), or empty")

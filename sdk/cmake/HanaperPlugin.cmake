@@ -19,7 +19,9 @@ function(hanaper_add_plugin kind name)
   endif()
   target_link_libraries(${target} PRIVATE HanaperSDK::toolkit ${PLUGIN_LIBRARIES})
   target_link_options(${target} PRIVATE
-    -Wl,--version-script=${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.version -Wl,-z,nodelete -Wl,-z,now -Wl,--exclude-libs,ALL)
+    -Wl,--version-script=${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.version -Wl,-z,nodelete -Wl,-z,now -Wl,--exclude-libs,ALL
+    -Wl,--gc-sections)
+  target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE -fno-gnu-unique)
     target_link_options(${target} PRIVATE -Wl,-z,defs)

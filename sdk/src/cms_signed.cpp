@@ -70,7 +70,7 @@ void write_certificates(der::Writer& writer, const std::vector<ByteView>& certif
   });
 }
 
-// Of RSA rsaEncryption and not one with a digest in its name: there are clients that read no other.
+// RSA signatures are named rsaEncryption, without a digest: some clients read no other name.
 void write_signature_algorithm(der::Writer& writer, SignatureScheme scheme) {
   if (scheme != SignatureScheme::rsa_pkcs1_sha256 && scheme != SignatureScheme::rsa_pkcs1_sha384 &&
       scheme != SignatureScheme::rsa_pkcs1_sha512)
@@ -233,7 +233,7 @@ Result<SignedView> parse_signed(ByteView input) {
 
   SignedView view;
   HANAPER_CHECK(reader.read_unsigned());
-  HANAPER_CHECK(reader.expect(der::set));  // digestAlgorithms: each signer names his own again
+  HANAPER_CHECK(reader.expect(der::set));  // digestAlgorithms: each signer names its own again
   HANAPER_TRY(der::Reader content, reader.enter(der::sequence));
   HANAPER_TRY(view.content_type, content.read_oid());
   if (!content.at_end()) {

@@ -90,7 +90,9 @@ std::string serialise_head(const Response& response) {
   }
   // RFC 9110 8.6: none in a 204; a 304 has the length of what it stands for, which we do not know here.
   if (response.status != 204 && response.status != 304)
-    head.append("Content-Length: ").append(std::to_string(response.file ? response.file->size : response.body.size())).append("\r\n");
+    head.append("Content-Length: ")
+        .append(std::to_string(response.file ? response.file->size : response.body.size()))
+        .append("\r\n");
   return head;
 }
 

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 namespace hanaper::x509 {
 namespace {
 
@@ -351,6 +353,53 @@ Bytes encode_general_names(std::span<const Identifier> names) {
     }
   });
   return writer.bytes();
+}
+
+namespace {
+
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// Whether some client could take the text for a host: blanks around it count for nothing, and whatever is
+// outside ASCII may be folded to a letter or a dot (RFC 3490 3.1 has three more of them).
+bool looks_like_host(std::string_view text, bool single_labels) {
+  text = without_blanks(text);
+  if (text.empty()) return false;
+  if (ip_octets(text)) return true;
+  bool dotted = single_labels;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+    const bool foreign = static_cast<unsigned char>(c) >= 0x80;
+    if (!letter && !foreign && std::string_view("-_*.").find(c) == std::string_view::npos) return false;
+    dotted = dotted || c == '.';
+  }
+  for (std::string_view dot : {"\xe3\x80\x82", "\xef\xbc\x8e", "\xef\xbd\xa1"})
+    dotted = dotted || text.find(dot) != std::string_view::npos;
+  return dotted;
+}
+
+}  // namespace
+
+SubjectNames subject_names(const Name& subject, bool single_labels) {
+  static const std::string email_oid = der::oid_to_text(oid::email_address);
+  SubjectNames result;
+  for (const NameAttribute& attribute : subject) {
+    const bool email = attribute.oid == email_oid;
+    if (!email && (attribute.oid != common_name_oid || !looks_like_host(attribute.value, single_labels)))
+      continue;
+    auto name = email ? normal_identifier(Identifier::Kind::email, attribute.value)
+                      : guess_identifier(attribute.value);
+    if (!name) {
+      result.faults.push_back(name.error().detail);
+      name = Identifier{email ? Identifier::Kind::email : Identifier::Kind::dns, attribute.value};
+    }
+    if (std::ranges::find(result.names, *name) == result.names.end())
+      result.names.push_back(*std::move(name));
+  }
+  return result;
 }
 
 }  // namespace hanaper::x509

@@ -18,9 +18,8 @@ std::optional<std::vector<Identifier>> names_of(const ExtensionView* extension, 
     names = std::move(parsed->names);
   }
   if (const auto name = parse_name(subject))
-    if (auto own = guess_identifier(attribute(*name, common_name_oid));
-        own && std::ranges::find(names, *own) == names.end())
-      names.push_back(*std::move(own));
+    for (Identifier& own : subject_names(*name, true).names)
+      if (std::ranges::find(names, own) == names.end()) names.push_back(std::move(own));
   std::ranges::sort(names);
   return names;
 }

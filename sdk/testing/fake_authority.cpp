@@ -176,7 +176,7 @@ Result<CrlRow> FakeAuthority::newest_crl(std::uint32_t shard, bool delta) {
 
 Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyType> delegate, Call&) {
   if (key_is_away) return unavailable("the key is away");
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::shared_ptr<Responder>& known = responders_[delegate];
   if (known && known->not_after() > clock_.now()) return known;
   if (!delegate) {

@@ -14,12 +14,12 @@ void RecordingLog::write(LogLevel level, std::string_view message, std::initiali
   constexpr std::string_view levels[] = {"debug", "info", "warning", "error"};
   std::string line = std::string(levels[static_cast<std::size_t>(level)]) + " " + std::string(message);
   for (const LogField& field : fields) line += " " + std::string(field.name) + "=" + field.value;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   lines_.push_back(std::move(line));
 }
 
 std::vector<std::string> RecordingLog::lines() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return lines_;
 }
 

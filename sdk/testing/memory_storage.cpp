@@ -6,13 +6,13 @@
 namespace hanaper::fakes {
 
 void MemoryStorage::fail_next(int count, Error error) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   failures_ = count;
   failure_ = std::move(error);
 }
 
 Status MemoryStorage::commit(Batch& batch) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (failures_ > 0) {
     --failures_;
     return failure_;
@@ -154,7 +154,7 @@ Status MemoryStorage::apply_crl(State& state, const CrlRow& crl) {
 
 Result<std::vector<RevocationRow>> MemoryStorage::revocations(AuthorityId authority, std::uint32_t shard,
                                                               const Serial& after, std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<RevocationRow> rows;
   for (auto at = state_.revocations.upper_bound({authority, after.hex()});
        at != state_.revocations.end() && at->first.first == authority && rows.size() < limit; ++at)
@@ -163,7 +163,7 @@ Result<std::vector<RevocationRow>> MemoryStorage::revocations(AuthorityId author
 }
 
 Result<std::vector<RevocationRow>> MemoryStorage::revoked_since(std::string& cursor, std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::size_t position = 0;
   std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
   std::vector<RevocationRow> rows;
@@ -174,13 +174,13 @@ Result<std::vector<RevocationRow>> MemoryStorage::revoked_since(std::string& cur
 }
 
 Result<std::string> MemoryStorage::revocation_cursor() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return std::to_string(state_.changes.size());
 }
 
 Result<std::vector<CrlRow>> MemoryStorage::crls(AuthorityId authority, std::uint32_t shard,
                                                 std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<CrlRow> rows;
   for (auto at = state_.crls.rbegin(); at != state_.crls.rend() && rows.size() < limit; ++at)
     if (std::get<0>(at->first) == authority && std::get<1>(at->first) == shard) rows.push_back(at->second);
@@ -188,7 +188,7 @@ Result<std::vector<CrlRow>> MemoryStorage::crls(AuthorityId authority, std::uint
 }
 
 Result<CrlRow> MemoryStorage::newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (auto at = state_.crls.rbegin(); at != state_.crls.rend(); ++at)
     if (std::get<0>(at->first) == authority && std::get<1>(at->first) == shard && at->second.hash &&
         (at->second.base != 0) == delta)
@@ -197,12 +197,12 @@ Result<CrlRow> MemoryStorage::newest_crl(AuthorityId authority, std::uint32_t sh
 }
 
 Result<std::vector<AuthorityRow>> MemoryStorage::authorities() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return state_.authorities;
 }
 
 Result<CertificateRow> MemoryStorage::certificate(AuthorityId authority, const Serial& serial) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = state_.certificates.find({authority, serial});
   if (found == state_.certificates.end())
     return not_found("no certificate with serial number " + serial.hex());
@@ -210,7 +210,7 @@ Result<CertificateRow> MemoryStorage::certificate(AuthorityId authority, const S
 }
 
 Result<std::vector<CertificateRow>> MemoryStorage::search(const CertificateQuery& query) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto order = [](const CertificateRow& row) {
     return std::tuple(row.not_after, row.authority, row.serial.hex());
   };
@@ -240,7 +240,7 @@ Result<std::vector<CertificateRow>> MemoryStorage::search(const CertificateQuery
 }
 
 Result<std::vector<CertificateRow>> MemoryStorage::issued_since(std::string& cursor, std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::size_t position = 0;
   std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
   std::vector<CertificateRow> rows;
@@ -251,7 +251,7 @@ Result<std::vector<CertificateRow>> MemoryStorage::issued_since(std::string& cur
 }
 
 Result<std::vector<Fingerprint>> MemoryStorage::blocked_keys(const Fingerprint& after, std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<Fingerprint> hashes;
   for (auto at = state_.blocked.upper_bound(after); at != state_.blocked.end() && hashes.size() < limit; ++at)
     hashes.push_back(at->first);
@@ -259,7 +259,7 @@ Result<std::vector<Fingerprint>> MemoryStorage::blocked_keys(const Fingerprint& 
 }
 
 Result<std::vector<ExpiryChange>> MemoryStorage::expiries() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::map<std::int64_t, std::int64_t> sums;
   for (const auto& [node, days] : state_.expiries)
     for (const auto& [day, count] : days) sums[day] += count;
@@ -269,7 +269,7 @@ Result<std::vector<ExpiryChange>> MemoryStorage::expiries() {
 }
 
 Result<WriterState> MemoryStorage::writer(std::string_view node) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   WriterState writer;
   writer.number = state_.writers[std::string(node)];
   const std::vector<AuditPage>& pages = state_.audit[std::string(node)];
@@ -282,7 +282,7 @@ Result<WriterState> MemoryStorage::writer(std::string_view node) {
 }
 
 Result<std::vector<std::string>> MemoryStorage::audit_nodes() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<std::string> nodes;
   for (const auto& [node, pages] : state_.audit)
     if (!pages.empty()) nodes.push_back(node);
@@ -291,7 +291,7 @@ Result<std::vector<std::string>> MemoryStorage::audit_nodes() {
 
 Result<std::vector<AuditPage>> MemoryStorage::audit(std::string_view node, std::uint64_t after,
                                                     std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<AuditPage> pages;
   for (const AuditPage& page : state_.audit[std::string(node)])
     if (page.sequence > after && pages.size() < limit) pages.push_back(page);
@@ -299,7 +299,7 @@ Result<std::vector<AuditPage>> MemoryStorage::audit(std::string_view node, std::
 }
 
 Result<Record> MemoryStorage::get(std::string_view collection, std::string_view key) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = state_.records.find({std::string(collection), std::string(key)});
   if (found == state_.records.end() || (found->second.expires && *found->second.expires <= clock_.now()))
     return not_found("no " + std::string(collection) + " \"" + std::string(key) + "\"");
@@ -309,7 +309,7 @@ Result<Record> MemoryStorage::get(std::string_view collection, std::string_view 
 Result<std::vector<Record>> MemoryStorage::find(std::string_view collection, std::string_view field,
                                                 std::string_view value, std::string_view after,
                                                 std::uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<Record> records;
   for (const auto& [key, record] : state_.records) {
     const RecordIndex wanted{std::string(field), std::string(value)};
@@ -324,7 +324,7 @@ Result<std::vector<Record>> MemoryStorage::find(std::string_view collection, std
 
 Result<std::uint64_t> MemoryStorage::acquire(std::string_view name, std::string_view holder,
                                              std::chrono::milliseconds ttl) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Lease& lease = state_.leases[std::string(name)];
   const Time now = clock_.now();
   if (lease.holder != holder && lease.expires > now)
@@ -336,7 +336,7 @@ Result<std::uint64_t> MemoryStorage::acquire(std::string_view name, std::string_
 }
 
 Status MemoryStorage::release(std::string_view name, std::string_view holder) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Lease& lease = state_.leases[std::string(name)];
   if (lease.holder == holder) lease.expires = Time{};
   return {};

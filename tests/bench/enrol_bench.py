@@ -168,7 +168,7 @@ def bench_scep(bench, seconds):
 def main():
     missing = [program for program in ("wrk", "openssl", "curl") if shutil.which(program) is None]
     if missing:
-        print(f"SKIP enrol_bench: {', '.join(missing)} not installed")
+        print(f"SKIP {missing[0]}: it is not installed, and enrol_bench needs it")
         return
     seconds = 1 if "--short" in sys.argv else 2
     with Node(CONFIG) as node:

@@ -200,7 +200,7 @@ def idle(pid, port, count):
 def main():
     missing = [program for program in ("nginx", "wrk", "taskset") if shutil.which(program) is None]
     if missing or (os.cpu_count() or 1) < 2:
-        print(f"SKIP serve_bench: {'two cores are needed' if not missing else ', '.join(missing) + ' not installed'}")
+        print(f"SKIP {missing[0]}: it is not installed, and serve_bench needs it" if missing else "SKIP cores: serve_bench needs two")
         return
     seconds = 1 if "--short" in sys.argv else 3
     with Node(CONFIG).init() as node:

@@ -51,7 +51,6 @@ class Authority final : public StatusAuthority {
   Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override {
     return fake_.newest_crl(shard, delta);
   }
-  void watch(Watcher) override {}
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override {
     return fake_.responder(delegate, call);
   }
@@ -64,9 +63,6 @@ class Authority final : public StatusAuthority {
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override {
     return fake_.finish_crl(ticket, hash, size, call);
-  }
-  void offer_crl(std::uint32_t shard, CrlSource source) override {
-    fake_.offer_crl(shard, std::move(source));
   }
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override { return fake_.crl(shard, limit); }
 

@@ -37,7 +37,7 @@ check "OpenSSL reads the certificate" says "localhost" openssl x509 -in "$work/c
 for page in man1/hanaper.1 man8/hanaperd.8; do
   check "$page is installed" test -s "$prefix/share/man/$page"
   if ! command -v man > /dev/null || ! command -v groff > /dev/null; then
-    skip "man or groff is missing: nobody looked at $page"
+    skip man "man or groff is not installed: nobody looked at $page"
     continue
   fi
   LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$prefix/share/man/$page" 2> "$work/warnings" > "$work/troff"

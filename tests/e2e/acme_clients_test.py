@@ -96,7 +96,7 @@ class Clients(unittest.TestCase):
         cls.bind, cls.node = None, None
         if shutil.which("named") is None or shutil.which("nsupdate") is None:
             cls.base.close()
-            raise unittest.SkipTest("bind9 is not installed")
+            raise unittest.SkipTest("bind9: it is not installed")
         cls.bind = Bind(cls.base.folder)
         cls.tls_port = free_port()
         cls.node = Node(CONFIG, dns=cls.bind.port, tls=cls.tls_port).init().start()
@@ -109,7 +109,7 @@ class Clients(unittest.TestCase):
 
     def need(self, program):
         if shutil.which(program) is None:
-            self.skipTest(f"{program} is not installed")
+            self.skipTest(f"{program}: it is not installed")
 
     def run_client(self, *words, status=0, **environment):
         done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120,

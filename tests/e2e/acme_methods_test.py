@@ -363,7 +363,7 @@ class Methods(unittest.TestCase):
         try:
             server = http.server.ThreadingHTTPServer(("127.0.0.3", 443), Handler)
         except OSError as error:
-            self.skipTest(f"127.0.0.3:443 cannot be had: {error}")
+            self.skipTest(f"port-443: 127.0.0.3:443 cannot be had: {error}")
         self.tls.prove("secure.example.test", "nothing")
         context = self.tls.contexts["secure.example.test"]
         context.set_alpn_protocols(["http/1.1"])

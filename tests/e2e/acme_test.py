@@ -400,7 +400,7 @@ class Restart(unittest.TestCase):
             client.close()
 
 
-@unittest.skipIf(STORAGE == "sqlite", "one node at a time writes to a SQLite file")
+@unittest.skipIf(STORAGE == "sqlite", "setup: one node at a time writes to a SQLite file")
 class TwoNodes(unittest.TestCase):
     # Both are one service to the world, as behind a load balancer.
     config = BASE.replace('[listener.public]\n', '[listener.public]\nurl = "https://pki.example.test"\n') + 'nonces = "shared"\n'

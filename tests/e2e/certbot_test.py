@@ -11,7 +11,7 @@ from harness import Node, main, openssl
 class Certbot(unittest.TestCase):
     def setUp(self):
         if shutil.which("certbot") is None:
-            self.skipTest("certbot is not installed")
+            self.skipTest("certbot: it is not installed")
         self.node = Node().init().start()
         self.addCleanup(self.node.close)
         self.folder = self.node.folder / "certbot"

@@ -33,7 +33,7 @@ class WithoutDaemon(unittest.TestCase):
         self.assertEqual({p.name: p.read_bytes() for p in (self.node.state / "keys").iterdir()}, before)
         self.assertEqual(self.node.out("show", "--authority", "issuing", "--pem"), shown)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, to give a folder to somebody else")
+    @unittest.skipUnless(os.geteuid() == 0, "root: needed to give a folder to somebody else")
     def test_nobody_but_the_owner_of_the_state_folder_leaves_files_there(self):
         self.node.state.mkdir()
         shutil.chown(self.node.state, "nobody")

@@ -35,7 +35,7 @@ class Crl(Validity):
         self.assertEqual(self.http("/crl/other.crl")[0], 404)
         self.assertEqual(self.http("/crl/issuing.crl", method="POST", body=b"x")[0], 405)
 
-    @unittest.skipUnless(shutil.which("certtool"), "certtool is not installed")
+    @unittest.skipUnless(shutil.which("certtool"), "gnutls-bin: certtool is not installed")
     def test_gnutls_verifies_it(self):
         self.crl_ready()
         pem = self.folder("issuing.crl.pem")
@@ -186,7 +186,7 @@ authorities = ["root"]
         self.assertEqual(self.http("/crl/signer.cer")[0], 200)
         self.assertEqual([row["authority"] for row in self.node.items("crl", "list", "issuing")], ["signer"])
         if shutil.which("certtool") is None:
-            self.skipTest("certtool is not installed")
+            self.skipTest("gnutls-bin: certtool is not installed")
         pem = self.folder("signer.crl.pem")
         pem.write_bytes(self.http("/crl/signer.crl.pem")[1])
         done = subprocess.run(["certtool", "--verify-crl", "--load-ca-certificate", signer, "--infile", pem], capture_output=True, text=True)
@@ -225,7 +225,7 @@ class Large(Validity):
         self.assertEqual(curl(url, url), whole + whole, "one connection for both")
 
 
-@unittest.skipIf(STORAGE == "sqlite", "one node at a time writes to a SQLite file")
+@unittest.skipIf(STORAGE == "sqlite", "setup: one node at a time writes to a SQLite file")
 class TwoNodesWithDeltas(Validity):
     crl = 'delta = "10m"'
 

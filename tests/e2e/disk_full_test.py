@@ -12,13 +12,13 @@ from harness import Control, Failed, Node, main, make_csr, openssl, only
 class DiskFull(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0:
-            self.skipTest("mounting a small tmpfs needs root")
+            self.skipTest("root: mounting a small tmpfs needs root")
         self.node = Node()
         self.addCleanup(self.node.close)
         self.node.state.mkdir(mode=0o700)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", self.node.state], capture_output=True, text=True)
         if done.returncode != 0:
-            self.skipTest(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+            self.skipTest(f"mounts: a tmpfs cannot be mounted here: {done.stderr.strip()}")
         self.addCleanup(lambda: subprocess.run(["umount", "-l", self.node.state], check=False))
 
     def tearDown(self):

@@ -492,7 +492,7 @@ class ChannelBinding(Est):
         self.assertEqual(self.s_client(lambda exported: ""), 400)
 
 
-@unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
+@unittest.skipUnless(shutil.which("pki"), "strongswan: strongswan-pki is not installed")
 class StrongSwan(Est):
     def pki(self, *words, status=0):
         done = subprocess.run(["pki", *map(str, words)], capture_output=True, timeout=60)

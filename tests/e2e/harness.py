@@ -90,7 +90,7 @@ TOKEN_PIN = "24681357"
 def only(storage=None, keys=None):
     """For tests of what one storage or key provider does, which the other set-ups leave out."""
     wanted = (storage in (None, STORAGE)) and (keys in (None, KEYS))
-    return unittest.skipUnless(wanted, f"is about {storage or keys}")
+    return unittest.skipUnless(wanted, f"setup: is about {storage or keys}")
 
 
 def storage_table():
@@ -160,7 +160,7 @@ class Node:
 
     def make_token(self):
         if MODULE is None or shutil.which("softhsm2-util") is None:
-            raise unittest.SkipTest("softhsm2 is not installed")
+            raise unittest.SkipTest("softhsm: softhsm2 is not installed")
         (self.folder / "tokens").mkdir()
         conf = self.folder / "softhsm2.conf"
         conf.write_text(f"directories.tokendir = {self.folder}/tokens\nlog.level = ERROR\n")
@@ -387,11 +387,12 @@ def b64(octets):
 
 
 def main():
-    """Runs the tests of the calling file; says loudly what was skipped, and ends with 77 when nothing else was run."""
+    """Runs the tests of the calling file; says loudly what was skipped and for what (reasons begin with the name of what is
+    missing, see CONTRIBUTING.md), and ends with 77 when nothing else was run."""
     program = unittest.main(exit=False, verbosity=2, module="__main__")
     result = program.result
     for test, reason in result.skipped:
-        print(f"SKIP {test}: {reason}")
+        print(f"SKIP {reason}: {test}")
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(SKIPPED if result.testsRun and len(result.skipped) == result.testsRun else 0)

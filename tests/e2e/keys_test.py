@@ -97,7 +97,7 @@ def public_key(node, place):
 
 
 @only(keys="softtoken")
-@unittest.skipUnless(MODULE and shutil.which("softhsm2-util"), "SKIP softhsm2 is not installed")
+@unittest.skipUnless(MODULE and shutil.which("softhsm2-util"), "softhsm: softhsm2 is not installed")
 class TokenKeys(unittest.TestCase):
     """A CA whose authorities and TLS key are on a group of two tokens."""
 

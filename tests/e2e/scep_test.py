@@ -494,7 +494,7 @@ class Authorities(unittest.TestCase):
         self.assertIn("needs an RSA key", node.error("init"))
 
 
-@unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
+@unittest.skipUnless(shutil.which("pki"), "strongswan: strongswan-pki is not installed")
 class StrongSwan(Scep):
     def pki(self, *words, status=0, **options):
         done = subprocess.run(["pki", *map(str, words)], capture_output=True, timeout=60, **options)
@@ -520,7 +520,7 @@ class StrongSwan(Scep):
         self.verify(self.pki(*words, "--cert", old, "--key", key).decode())
 
 
-@unittest.skipUnless(SCEP_SUBMIT.exists(), "certmonger is not installed")
+@unittest.skipUnless(SCEP_SUBMIT.exists(), "certmonger: it is not installed")
 class Certmonger(Scep):
     def submit(self, *words, status=0):
         done = subprocess.run([SCEP_SUBMIT, "-u", self.url(), *map(str, words)], capture_output=True, timeout=60)

@@ -122,7 +122,7 @@ class Ocsp(Validity):
             with self.subTest(more=more):
                 self.assertEqual(self.ocsp_says(certificate, *more), "good")
         if shutil.which("ocsptool") is None:
-            self.skipTest("ocsptool is not installed")
+            self.skipTest("gnutls-bin: ocsptool is not installed")
         done = subprocess.run(["ocsptool", "--ask=" + self.url + "/ocsp", "--load-cert", certificate, "--load-issuer", self.issuing,
                                "--load-trust", self.root], capture_output=True, text=True)
         self.assertIn("Certificate Status: good", done.stdout + done.stderr)
@@ -144,7 +144,7 @@ class Ocsp(Validity):
     def test_curl_takes_a_certificate_that_nginx_staples_until_it_is_revoked(self):
         nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
         if nginx is None:
-            self.skipTest("nginx is not installed")
+            self.skipTest("nginx: it is not installed")
         certificate = self.issue("localhost")
         (self.folder("chain.pem")).write_text(certificate.read_text() + self.issuing.read_text())
         (self.folder("trusted.pem")).write_text(self.issuing.read_text() + self.root.read_text())
@@ -209,7 +209,7 @@ class Ocsp(Validity):
             self.assertEqual(self.http(path)[1], b"\x30\x03\x0a\x01\x01", path)
 
 
-@unittest.skipIf(STORAGE == "sqlite", "one node at a time writes to a SQLite file")
+@unittest.skipIf(STORAGE == "sqlite", "setup: one node at a time writes to a SQLite file")
 class TwoNodes(Validity):
     ocsp = "presign = true"
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(source / "tests" / "e2e"))
 try:
     import acme_negative_test
 except ImportError as error:
-    print(f"SKIP: {error}")
+    print(f"SKIP python3-cryptography: {error}")
     sys.exit(77)
 
 names = {name for path in (source / "tests" / "e2e").glob("acme*_test.py") for name in re.findall(r"def test_(\w+)", path.read_text())}

@@ -182,9 +182,33 @@ TEST_F(CrlLife, LeavesADeltaThatAddsToWhatItDoesNotHave) {
   EXPECT_EQ(number_of(their_delta), 4u);
 }
 
+TEST_F(CrlLife, IsNotAsItShouldBeBeforeThereIsOne) {
+  EXPECT_FALSE(list_->health());
+  tend(*list_);
+  EXPECT_TRUE(list_->health());
+}
+
+TEST_F(CrlLife, LeavesToTheOtherNodeWhatThatOneHasTheRightToMake) {
+  tend(*list_);
+  host_.manual_clock.advance(std::chrono::hours{61});
+  authority_.key_is_away = true;
+  Call call = fakes::test_call();
+  EXPECT_FALSE(list_->tend(call));
+  EXPECT_FALSE(list_->health()) << "it failed here";
+  authority_.key_is_away = false;
+  authority_.node = "another";
+  host_.manual_clock.advance(std::chrono::minutes{3});
+  ASSERT_TRUE(authority_.claim_crl(0));
+  authority_.node = "test";
+  host_.manual_clock.advance(std::chrono::seconds{6});
+  tend(*list_);
+  EXPECT_EQ(number_of(*list_), 1u);
+  EXPECT_TRUE(list_->health()) << "another node is at it, and what is served is valid";
+}
+
 TEST_F(CrlLife, IsAsItShouldBeAgainOnceAnotherNodeHasMadeWhatThisOneCouldNot) {
   tend(*list_);
-  host_.manual_clock.advance(std::chrono::minutes{3});
+  host_.manual_clock.advance(std::chrono::hours{61});
   authority_.key_is_away = true;
   list_->touch();
   Call call = fakes::test_call();

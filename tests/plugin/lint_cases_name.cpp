@@ -171,7 +171,7 @@ std::vector<Case> name_cases() {
        "emailAddress \"a@example.test\" is not in subjectAltName",
        {}},
       {"common-name-in-names",
-       "WarnsOfHostInSubjectAlone",
+       "RefusesHostInSubjectAlone",
        [] {
          Form form = server();
          form.subject = name({part("2.5.4.3", der::utf8_string, "mail.example.test")});
@@ -180,7 +180,7 @@ std::vector<Case> name_cases() {
        "commonName \"mail.example.test\" is not in subjectAltName",
        {}},
       {"common-name-in-names",
-       "WarnsOfAddressInSubjectAlone",
+       "RefusesAddressOfServerInSubjectAlone",
        [] {
          Form form = server();
          form.subject = name({part("2.5.4.3", der::utf8_string, "192.0.2.1")});

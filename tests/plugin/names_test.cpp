@@ -19,9 +19,10 @@ class NamesPolicy {
     settings.set("exclude", {std::move(exclude), "pki.toml:9:11"});
     return policy_->configure(settings, host_);
   }
-  Status decide(std::vector<Identifier> names) {
+  Status decide(std::vector<Identifier> names, std::vector<NameAttribute> subject = {}) {
     Draft draft;
     draft.names = std::move(names);
+    draft.subject = std::move(subject);
     Call call = fakes::test_call();
     return static_cast<Policy&>(*policy_).decide(draft, call);
   }
@@ -37,6 +38,7 @@ struct Row {
   Texts permit, exclude;
   std::vector<Identifier> wanted;
   const char* refusal;  // "": permitted
+  std::vector<NameAttribute> subject = {};
 };
 std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.name; }
 
@@ -44,6 +46,9 @@ Identifier dns(const char* name) { return {Kind::dns, name}; }
 Identifier ip(const char* address) { return {Kind::ip, address}; }
 Identifier mail(const char* address) { return {Kind::email, address}; }
 Identifier device(const char* name) { return {Kind::permanent_identifier, name}; }
+NameAttribute cn(const char* value) { return {"2.5.4.3", value}; }
+NameAttribute organization(const char* value) { return {"2.5.4.10", value}; }
+NameAttribute unit(const char* value) { return {"2.5.4.11", value}; }
 Identifier module(const char* name) { return {Kind::hardware_module, name}; }
 
 class NamesDecides : public ::testing::TestWithParam<Row> {};
@@ -52,7 +57,7 @@ TEST_P(NamesDecides, AsItsTableSays) {
   NamesPolicy policy;
   const Status configured = policy.configure(GetParam().permit, GetParam().exclude);
   ASSERT_TRUE(configured.has_value()) << configured.error().detail;
-  const Status decided = policy.decide(GetParam().wanted);
+  const Status decided = policy.decide(GetParam().wanted, GetParam().subject);
   if (!decided) {
     EXPECT_EQ(decided.error().code, Code::rejected);
   }
@@ -107,6 +112,42 @@ const Row rows[] = {
      {dns("badexample.test")},
      "\"badexample.test\" is not among the permitted names"},
     {"ASuffixOfOneLabel", {".test"}, {}, {dns("a.b.test")}, ""},
+
+    {"ASingleLabel", {"*"}, {}, {dns("printer")}, ""},
+    {"NoSecondLabelForASingleOne",
+     {"*"},
+     {},
+     {dns("printer.test")},
+     "\"printer.test\" is not among the permitted names"},
+    {"AnAttributeItself", {"O=Example"}, {}, {}, "", {organization("EXAMPLE")}},
+    {"AnAttributesBeginning", {"OU=Lab*"}, {}, {}, "", {unit("Laboratory 7")}},
+    {"NoOtherValueOfAnAttribute",
+     {"O=Example"},
+     {},
+     {},
+     "\"O=Big Bank\" is not among the permitted attributes",
+     {organization("Big Bank")}},
+    {"NoAttributeThatNoPatternCovers",
+     {"O=Example"},
+     {},
+     {},
+     "\"OU=Payroll\" is not among the permitted attributes",
+     {organization("Example"), unit("Payroll")}},
+    {"AttributesWhereOnlyNamesArePermitted", {".test"}, {}, {dns("a.test")}, "", {organization("Any")}},
+    {"NamesWhereOnlyAttributesArePermitted", {"O=Any"}, {}, {dns("a.test")}, "", {organization("Any")}},
+    {"ACommonNameThatIsOneOfTheNames", {".test", "O=Any"}, {}, {dns("a.test")}, "", {cn("A.test")}},
+    {"NotACommonNameThatIsNone",
+     {".test", "O=Any"},
+     {},
+     {dns("a.test")},
+     "\"CN=My Device\" is not among the permitted attributes",
+     {cn("My Device")}},
+    {"NotAnExcludedAttribute",
+     {},
+     {"OU=Pay*"},
+     {},
+     "\"OU=payroll\" is excluded by \"OU=Pay*\"",
+     {unit("payroll")}},
 
     {"AnAddress", {"192.0.2.1"}, {}, {ip("192.0.2.1")}, ""},
     {"NotItsNeighbour",

@@ -28,7 +28,7 @@ if as_hanaper strace -o /dev/null true 2> /dev/null; then
   watch=(strace -f -qq -o /tmp/calls)
   install -o hanaper /dev/null /tmp/calls
 else
-  skip "strace is missing or may not: nobody compared system calls with the unit's filter"
+  skip strace "it is not installed or may not: nobody compared system calls with the unit's filter"
 fi
 cat > $work/start.py <<'END'
 import os, socket, subprocess, sys

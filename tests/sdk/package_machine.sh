@@ -6,10 +6,10 @@ folder=$1
 shift
 scratch=$folder.overlay
 mkdir "$scratch"
-mount -t tmpfs tmpfs "$scratch" || { echo "SKIP no right to mount: the packages were not installed"; exit 77; }
+mount -t tmpfs tmpfs "$scratch" || { echo "SKIP mounts: no right to mount: the packages were not installed"; exit 77; }
 mkdir "$scratch"/{upper,work,machine}
 mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/machine" || {
-  echo "SKIP no overlay file system: the packages were not installed"
+  echo "SKIP mounts: no overlay file system: the packages were not installed"
   exit 77
 }
 cd "$scratch/machine" || exit 1

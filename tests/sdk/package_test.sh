@@ -10,10 +10,10 @@ trap 'rm -rf "$work"' EXIT
 . "$here/../checks.sh"
 
 for program in cpack dpkg-deb dpkg-shlibdeps; do
-  command -v $program > /dev/null || { skip "$program is missing: no package was made"; end; }
+  command -v $program > /dev/null || { skip dpkg-dev "$program is not installed: no package was made"; end; }
 done
 if grep -qE '^HANAPER_(SANITIZER|COVERAGE):[A-Z]*=(address|thread|ON)' "$build/CMakeCache.txt"; then
-  skip "an instrumented build makes no packages"
+  skip setup "an instrumented build makes no packages"
   end
 fi
 
@@ -51,6 +51,7 @@ done <<'LIST'
 -rw-r--r-- /usr/share/man/man8/hanaperd.8
 -rw-r--r-- /usr/share/bash-completion/completions/hanaper
 -rw-r--r-- /usr/share/hanaper/embedded.toml
+-rw-r--r-- /usr/share/hanaper/hanaper.spdx.json
 -rw-r--r-- /usr/share/doc/hanaper/copyright
 LIST
 for path in /usr/bin/hanaper-kit /usr/include/hanaper/plugin.hpp /usr/share/doc/hanaper-dev/copyright; do
@@ -72,13 +73,17 @@ if systemd-analyze security --offline=true "$unit" > "$work/security" 2> /dev/nu
   systemd=$(systemd-analyze --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
   [ "$systemd" -ne 252 ] || check "as little as the README says" grep -q "exposure level .*: $quoted " "$work/security"
 else
-  skip "systemd-analyze is missing or too old: nobody judged the unit"
+  skip systemd "systemd-analyze is not installed or too old: nobody judged the unit"
 fi
 
 if [ "$(id -u)" -ne 0 ]; then
-  skip "not root: the packages were not installed"
+  skip root "the user is another: the packages were not installed"
   end
 fi
+unshare --mount --net --pid --fork true 2> /dev/null || {
+  skip namespaces "none can be made here: the packages were not installed"
+  end
+}
 mkdir "$work/machine"
 cp "$here/package_inside.sh" "$here/unit_calls.py" "$here/../checks.sh" "$main" "$dev" "$work/machine"
 unshare --mount --net --pid --fork --kill-child --propagation private "$here/package_machine.sh" "$work/machine" "$source" "$build"

@@ -380,6 +380,98 @@ TEST_F(Admission, BelievesNothingOfTheSubjectButItsCommonName) {
   EXPECT_EQ(x509::name_text(*x509::parse_name(view.subject)), "CN=host.example.test");
 }
 
+// Subjects that a profile takes over, before a policy that knows example.test alone.
+struct Taken {
+  const char* name;
+  x509::Name subject;
+  const char* usage;
+  const char* refusal;                  // part of it; "": issued
+  std::vector<std::string> names = {};  // of the certificate, when it is issued
+};
+std::ostream& operator<<(std::ostream& out, const Taken& of) { return out << of.name; }
+
+NameAttribute cn(const char* value) { return {std::string(x509::common_name_oid), value}; }
+
+class TakenSubject : public Admission, public ::testing::WithParamInterface<Taken> {};
+
+TEST_P(TakenSubject, NamesNothingThatNobodyHasChecked) {
+  const Taken& row = GetParam();
+  Scene scene;
+  scene.plan.profile.subject = config::ProfileConfig::Subject::request;
+  scene.plan.profile.extended_usages = {extended_usage(row.usage)};
+  scene.plan.profile.names = {Kind::dns, Kind::ip, Kind::email};
+  scene.crafted.subject = x509::encode_name(row.subject);
+  scene.policy = [](Draft& draft) -> Status {
+    for (const Identifier& name : draft.names)
+      if (!name.value.ends_with("example.test")) return rejected("\"" + name.value + "\" is not permitted");
+    return {};
+  };
+  const auto issued = ask(scene);
+  if (*row.refusal != '\0') {
+    ASSERT_FALSE(issued.has_value());
+    EXPECT_NE(issued.error().detail.find(row.refusal), std::string::npos) << issued.error().detail;
+    return;
+  }
+  ASSERT_TRUE(issued.has_value()) << issued.error().detail;
+  const auto view = *x509::parse_certificate(issued->certificate);
+  EXPECT_EQ(*x509::parse_name(view.subject), row.subject);
+  const auto parsed = *x509::parse_general_names(view.find(oid::subject_alt_name)->value);
+  std::vector<std::string> names;
+  for (const Identifier& name : parsed.names) names.push_back(name.value);
+  EXPECT_EQ(names, row.names);
+}
+
+const std::vector<std::string> host = {"host.example.test"};
+const Taken subjects[] = {
+    {"ADevice", {cn("My Device"), {"2.5.4.10", "Example"}}, "client-auth", "", host},
+    {"AWord", {cn("tsa")}, "client-auth", "", host},
+    {"AHost", {cn("a.example.test")}, "client-auth", "", {"a.example.test", "host.example.test"}},
+    {"AHostOfSomebodyElse", {cn("admin.other.test")}, "client-auth", "\"admin.other.test\" is not permitted"},
+    {"ASecondHost", {cn("My Device"), cn("admin.other.test")}, "client-auth", "more than one common name"},
+    {"ASecondWord", {cn("My Device"), cn("joe")}, "client-auth", "more than one common name"},
+    {"AStarWithinALabel", {cn("ad*n.other.test")}, "client-auth", "subject: dns name"},
+    {"ADotAtTheEnd", {cn("admin.other.test.")}, "client-auth", "subject: dns name"},
+    {"AnUnderscore", {cn("admin_1.other.test")}, "client-auth", "subject: dns name"},
+    {"ABlankInFront", {cn(" admin.other.test")}, "client-auth", "subject: dns name"},
+    {"AnAddressOfSomebodyElse", {cn("192.0.2.1")}, "client-auth", "\"192.0.2.1\" is not permitted"},
+    {"AMailbox",
+     {cn("My Device"), {"1.2.840.113549.1.9.1", "joe@example.test"}},
+     "client-auth",
+     "",
+     {"joe@example.test", "host.example.test"}},
+    {"AMailboxOfSomebodyElse",
+     {{"1.2.840.113549.1.9.1", "joe@other.test"}},
+     "client-auth",
+     "\"joe@other.test\" is not permitted"},
+    {"AServersHost", {cn("host.example.test")}, "server-auth", "", host},
+    {"AServersWord", {cn("tsa")}, "server-auth", "\"tsa\" is not permitted"},
+    {"AServerThatIsNoHost", {cn("My Device")}, "server-auth", "\"My Device\" is no host"},
+    {"AServersOrganization", {{"2.5.4.10", "Example"}}, "server-auth", "", host},
+};
+INSTANTIATE_TEST_SUITE_P(As, TakenSubject, ::testing::ValuesIn(subjects),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_F(Admission, TakesOfASubjectOnlyWhatTheOrderHasProven) {
+  Scene scene;
+  scene.plan.profile.subject = config::ProfileConfig::Subject::request;
+  scene.request.names = {{Kind::dns, "host.example.test"}};
+  scene.crafted.subject = x509::encode_name(
+      {{"2.5.4.10", "Big Bank"}, {"1.2.840.113549.1.9.1", "joe@bank.test"}, cn("Host.Example.test")});
+  const auto issued = ask(scene);
+  ASSERT_TRUE(issued.has_value()) << issued.error().detail;
+  const auto view = *x509::parse_certificate(issued->certificate);
+  EXPECT_EQ(x509::name_text(*x509::parse_name(view.subject)), "CN=Host.Example.test");
+}
+
+TEST_F(Admission, RefusesASecondCommonNameThatTheOrderHasNotProven) {
+  Scene scene;
+  scene.plan.profile.subject = config::ProfileConfig::Subject::request;
+  scene.plan.profile.extended_usages = {extended_usage("client-auth")};
+  scene.request.names = {{Kind::dns, "host.example.test"}};
+  scene.crafted.subject = x509::encode_name({cn("host.example.test"), cn("admin.other.test")});
+  EXPECT_FALSE(ask(scene).has_value());
+}
+
 TEST_F(Admission, SaysBeforehandWhatWouldBeRefused) {
   open();
   policy_.decision = [](Draft& draft) -> Status {

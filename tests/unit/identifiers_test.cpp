@@ -50,6 +50,63 @@ TEST(SearchKeys, ShareAPrefixBelowADomain) {
   EXPECT_EQ(search_key({Identifier::Kind::ip, "192.0.2.1"}), "ip:192.0.2.1");
 }
 
+// Common names as they came in requests, and what a lenient client would take them for.
+TEST(SubjectNames, AreWhatSomeClientCouldTakeForANameOfItsPeer) {
+  const struct {
+    const char* common_name;
+    const char* name;    // with a dot at least; "": no client takes it for a host
+    bool fault;          // there is no normal form
+    const char* single;  // where single labels are hosts too
+  } rows[] = {
+      {"My Device", "", false, ""},
+      {"admin.other.test", "dns:admin.other.test", false, "dns:admin.other.test"},
+      {"Admin.Other.TEST", "dns:admin.other.test", false, "dns:admin.other.test"},
+      {"*.other.test", "dns:*.other.test", false, "dns:*.other.test"},
+      {"192.0.2.1", "ip:192.0.2.1", false, "ip:192.0.2.1"},
+      {"2001:DB8::1", "ip:2001:db8::1", false, "ip:2001:db8::1"},
+      {"a*n.other.test", "dns:a*n.other.test", true, "dns:a*n.other.test"},
+      {"admin.other.test.", "dns:admin.other.test.", true, "dns:admin.other.test."},
+      {"admin_2.other.test", "dns:admin_2.other.test", true, "dns:admin_2.other.test"},
+      {" admin.other.test", "dns: admin.other.test", true, "dns: admin.other.test"},
+      {"admin.other.test\t", "dns:admin.other.test\t", true, "dns:admin.other.test\t"},
+      {"b\u00fccher.test", "dns:b\u00fccher.test", true, "dns:b\u00fccher.test"},
+      {"admin\u3002other\uff0etest", "dns:admin\u3002other\uff0etest", true,
+       "dns:admin\u3002other\uff0etest"},
+      {"\u200badmin.other.test", "dns:\u200badmin.other.test", true, "dns:\u200badmin.other.test"},
+      {"192.0.2.256", "dns:192.0.2.256", true, "dns:192.0.2.256"},
+      {" 192.0.2.1", "dns: 192.0.2.1", true, "dns: 192.0.2.1"},
+      {"tsa", "", false, "dns:tsa"},
+      {"joe", "", false, "dns:joe"},
+      {"joe.", "dns:joe.", true, "dns:joe."},
+      {"Dr. Smith", "", false, ""},
+      {"joe@other.test", "", false, ""},
+      {"admin.other.test or so", "", false, ""},
+  };
+  for (const auto& row : rows) {
+    const Name subject{{std::string(common_name_oid), row.common_name}};
+    for (const bool single : {false, true}) {
+      const SubjectNames read = subject_names(subject, single);
+      std::string text;
+      for (const Identifier& name : read.names) text += std::string(to_string(name.kind)) + ":" + name.value;
+      EXPECT_EQ(text, single ? row.single : row.name) << row.common_name;
+      if (!single) {
+        EXPECT_EQ(!read.faults.empty(), row.fault) << row.common_name;
+      }
+    }
+  }
+}
+
+TEST(SubjectNames, AreThoseOfEveryCommonNameAndEveryAddress) {
+  const SubjectNames read = subject_names({{std::string(common_name_oid), "My Device"},
+                                           {std::string(common_name_oid), "admin.other.test"},
+                                           {"1.2.840.113549.1.9.1", "joe@Other.test"},
+                                           {"2.5.4.10", "bank.test"}},
+                                          false);
+  EXPECT_EQ(read.names, (std::vector<Identifier>{{Identifier::Kind::dns, "admin.other.test"},
+                                                 {Identifier::Kind::email, "joe@other.test"}}));
+  EXPECT_TRUE(read.faults.empty());
+}
+
 TEST(GeneralNames, GoThereAndBack) {
   const std::vector<Identifier> names = {{Identifier::Kind::dns, "a.example.test"},
                                          {Identifier::Kind::ip, "192.0.2.1"},

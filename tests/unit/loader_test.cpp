@@ -170,7 +170,7 @@ TEST_F(LoaderTest, RefusesAFolderThatOthersMayWrite) {
 }
 
 TEST_F(LoaderTest, RefusesAnotherOwner) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  if (::geteuid() != 0) GTEST_SKIP() << "SKIP root: only root can give files away";
   const std::string path = install("good", "policy-good.so");
   ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
   expect_refusal("good", Code::forbidden, path + ": owned by user 65534; root must own it");

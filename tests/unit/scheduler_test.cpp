@@ -108,49 +108,90 @@ TEST_F(TimetableOf, AFailingJobLogsIt) {
   EXPECT_NE(lines.find("job=throw error=exception: a bug"), std::string::npos) << lines;
 }
 
-TEST_F(TimetableOf, AnOwnerWhoEndsWaitsForHisJobsAndStartsNoMore) {
+// The timetable as one instance sees it.
+class ScheduledBy : public TimetableOf {
+ protected:
+  fakes::FakeMetrics metrics_;
+  std::shared_ptr<Guard> guard_ = std::make_shared<Guard>("protocol.acme", log_, metrics_);
+  Registrations registrations_{guard_};
+  InstanceScheduler scheduler_{timetable_, registrations_, "protocol.acme"};
+};
+
+TEST_F(ScheduledBy, AnInstanceThatEndsWaitsForItsJobsAndStartsNoMore) {
   timetable_.start();
+  registrations_.activate();
   std::binary_semaphore go(0);
   std::latch running(1);
   std::atomic<bool> done{false};
-  ASSERT_TRUE(timetable_
-                  .soon("acme", "slow",
-                        [&](Call&) -> Status {
-                          running.count_down();
-                          go.acquire();
-                          done = true;
-                          return {};
-                        })
-                  .has_value());
+  ASSERT_TRUE(scheduler_.soon("slow", [&](Call&) -> Status {
+    running.count_down();
+    go.acquire();
+    done = true;
+    return {};
+  }));
   running.wait();
-  EXPECT_FALSE(timetable_.end("acme", now())) << "it runs still";
-  EXPECT_TRUE(timetable_.end("somebody-else", now()));
+  EXPECT_FALSE(registrations_.withdraw(now())) << "it runs still";
   go.release();
-  EXPECT_TRUE(timetable_.end("acme", soon()));
+  EXPECT_TRUE(registrations_.withdraw(soon()));
   EXPECT_TRUE(done);
-  EXPECT_FALSE(timetable_.soon("acme", "late", [](Call&) -> Status { return {}; }).has_value());
-  EXPECT_TRUE(timetable_.soon("scep", "other", [](Call&) -> Status { return {}; }).has_value());
+  EXPECT_FALSE(scheduler_.soon("late", [](Call&) -> Status { return {}; }));
+  EXPECT_TRUE(timetable_.soon("protocol.scep", "other", [](Call&) -> Status { return {}; }));
   EXPECT_TRUE(timetable_.drain(soon()));
 }
 
-TEST_F(TimetableOf, ARecurringJobOfAnEndedOwnerDropsIt) {
+TEST_F(ScheduledBy, AnInstanceThatHasEndedDropsItsRecurringJobs) {
   std::atomic<bool> ended{false};
   std::latch first(1), other(2);
   std::atomic<int> firsts{1}, others{0};
-  timetable_.every("acme", "sweep", milliseconds{1}, [&](Call&) -> Status {
+  registrations_.activate();
+  scheduler_.every("sweep", milliseconds{1}, [&](Call&) -> Status {
     EXPECT_FALSE(ended);
     if (firsts-- > 0) first.count_down();
     return {};
   });
-  timetable_.every("scep", "sweep", milliseconds{1}, [&](Call&) -> Status {
+  timetable_.every("protocol.scep", "sweep", milliseconds{1}, [&](Call&) -> Status {
     if (ended && others++ < 2) other.count_down();
     return {};
   });
   timetable_.start();
   first.wait();
-  ASSERT_TRUE(timetable_.end("acme", soon()));
+  ASSERT_TRUE(registrations_.withdraw(soon()));
   ended = true;
   other.wait();  // meanwhile the ended one's turn has come as well
+  EXPECT_TRUE(timetable_.drain(soon()));
+}
+
+TEST_F(ScheduledBy, AnInstanceThatIsTriedOutRunsNothingBeforeItIsTaken) {
+  timetable_.start();
+  std::atomic<bool> taken{false};
+  std::latch both(2);
+  std::atomic<int> left{1};
+  const auto job = [&](Call&) -> Status {
+    EXPECT_TRUE(taken);
+    if (left-- > 0) both.count_down();
+    return {};
+  };
+  scheduler_.every("sweep", milliseconds{1}, job);
+  ASSERT_TRUE(scheduler_.soon("once", [&](Call&) -> Status {
+    EXPECT_TRUE(taken);
+    both.count_down();
+    return {};
+  }));
+  taken = true;
+  registrations_.activate();
+  both.wait();
+  EXPECT_TRUE(registrations_.withdraw(soon()));
+  EXPECT_TRUE(timetable_.drain(soon()));
+}
+
+TEST_F(ScheduledBy, AnInstanceThatIsDroppedUntakenRunsNothing) {
+  timetable_.start();
+  ASSERT_TRUE(scheduler_.soon("once", [&](Call&) -> Status {
+    ADD_FAILURE() << "it was never taken";
+    return {};
+  }));
+  EXPECT_TRUE(registrations_.withdraw(soon()));
+  registrations_.activate();
   EXPECT_TRUE(timetable_.drain(soon()));
 }
 

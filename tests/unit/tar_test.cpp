@@ -83,7 +83,7 @@ TEST_F(TarFiles, TakeFilesAndExtractThemForTheirOwnerOnly) {
 
 TEST_F(TarFiles, AreReadByTarItself) {
   archive({{"a/one", "1"}, {"two", "22"}});
-  if (std::system("tar --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no tar here";
+  if (std::system("tar --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "SKIP tar: it is not installed";
   const std::string command =
       "cd '" + folder_ / "." + "' && tar -tf made > list 2>&1 && tar -xOf made two > two 2>&1";
   ASSERT_EQ(std::system(command.c_str()), 0) << folder_.read("list");

@@ -133,7 +133,7 @@ TEST_F(Validity, BeginsACrlWithTheClaimedNumberOrNotAtAll) {
 
 TEST_F(Validity, TellsOfChangesMadeElsewhere) {
   std::vector<std::string> told;
-  attached_.watch([&](const RevocationRow& row) {
+  const auto forget = attached_.watch([&](const RevocationRow& row) {
     told.push_back(row.serial.hex() + " " + std::string(to_string(row.reason)));
   });
   const Bytes before = certify(), after = certify();

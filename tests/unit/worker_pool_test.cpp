@@ -9,7 +9,7 @@
 namespace hanaper::services {
 namespace {
 
-Deadline now() { return std::chrono::steady_clock::now(); }
+Deadline after(std::chrono::seconds wait) { return std::chrono::steady_clock::now() + wait; }
 
 TEST(WorkerPools, RunEverythingTheyAccept) {
   std::atomic<int> done{0};
@@ -57,7 +57,7 @@ TEST(WorkerPools, DrainByFinishingWhatTheyAccepted) {
   std::atomic<int> done{0};
   WorkerPool pool("test", 2, 100);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.submit([&] { ++done; }));
-  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
+  EXPECT_TRUE(pool.drain(after(std::chrono::seconds{30})));
   EXPECT_EQ(done, 100);
   EXPECT_EQ(pool.waiting(), 0u);
   EXPECT_FALSE(pool.submit([] {})) << "nothing new while draining";
@@ -67,9 +67,9 @@ TEST(WorkerPools, SayWhenTheDeadlineCameBeforeTheLastTask) {
   std::counting_semaphore<> go(0);
   WorkerPool pool("test", 1, 10);
   ASSERT_TRUE(pool.submit([&] { go.acquire(); }));
-  EXPECT_FALSE(pool.drain(now()));
+  EXPECT_FALSE(pool.drain(after({})));
   go.release();
-  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
+  EXPECT_TRUE(pool.drain(after(std::chrono::seconds{30})));
 }
 
 TEST(WorkerPools, DropWhatATaskHoldsBeforeTheyAreDrained) {
@@ -77,7 +77,7 @@ TEST(WorkerPools, DropWhatATaskHoldsBeforeTheyAreDrained) {
   const std::weak_ptr<int> watch = held;
   WorkerPool pool("test", 1, 10);
   ASSERT_TRUE(pool.submit([held = std::move(held)] {}));
-  EXPECT_TRUE(pool.drain(now() + std::chrono::seconds{30}));
+  EXPECT_TRUE(pool.drain(after(std::chrono::seconds{30})));
   EXPECT_TRUE(watch.expired());
 }
 

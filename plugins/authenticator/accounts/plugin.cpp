@@ -4,10 +4,10 @@
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <sys/stat.h>
 
-#include <mutex>
 #include <semaphore>
 
 namespace hanaper::accounts {
@@ -44,7 +44,7 @@ class AccountsFile final : public Authenticator {
     crypto::random(salt_);
     if (Status loaded = load(); !loaded) return settings.error("file", loaded.error().detail);
     host.health().check("accounts", [this]() -> Status {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       return trouble_;
     });
     return {};
@@ -64,7 +64,7 @@ class AccountsFile final : public Authenticator {
 
   std::string challenge() const override {
     const std::string realm = " realm=\"" + realm_ + "\"";
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     // Clients without a choice take the first, and few know tokens.
     if (accounts_->has_tokens() && !accounts_->has_passwords()) return "Bearer" + realm;
     return "Basic" + realm + ", charset=\"UTF-8\"" + (accounts_->has_tokens() ? ", Bearer" + realm : "");
@@ -76,7 +76,7 @@ class AccountsFile final : public Authenticator {
                                Call& call) {
     const Fingerprint digest = remember_as(basic);
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (accounts == accounts_)
         if (const auto known = remembered_.find(digest);
             known != remembered_.end() && host_->clock().now() < known->second.until)
@@ -88,15 +88,15 @@ class AccountsFile final : public Authenticator {
         host_->log().info("wrong password", {{"call", call.id}});
       return identity;
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (remembered_.size() >= remembered_at_most) remembered_.clear();
     if (accounts == accounts_)
       remembered_.insert_or_assign(digest, Remembered{*identity, host_->clock().now() + remembered_for});
     return identity;
   }
 
-  // Who waits for his turn holds one of the threads that serve everybody: only few may, so that guessing
-  // stops nobody but those who have a password to show.
+  // A request that waits here holds one of the threads that serve everybody. Only few may wait, so that
+  // guessing passwords stops no request but those with passwords.
   template <class Hash>
   Result<Identity> in_turn(const Call& call, Hash&& hash) {
     const Error busy = unavailable("too many passwords are being checked", std::chrono::seconds{1});
@@ -120,10 +120,10 @@ class AccountsFile final : public Authenticator {
       if (!loaded)
         host_->log().error("accounts cannot be read; the last that could stay in force",
                            {{"error", loaded.error().detail}});
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       trouble_ = std::move(loaded);
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return accounts_;
   }
 
@@ -131,7 +131,7 @@ class AccountsFile final : public Authenticator {
     const FileState state = state_of_file();
     const auto text = files::read(path_, max_file);
     auto parsed = text ? Accounts::parse(*text) : Result<Accounts>(text.error());
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     state_ = state;
     if (!text) return text.error();
     if (!parsed) return std::move(parsed).error().within(path_);
@@ -146,7 +146,7 @@ class AccountsFile final : public Authenticator {
     return {found.st_mtim, found.st_ino, found.st_size};
   }
   FileState state() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return state_;
   }
 
@@ -162,11 +162,11 @@ class AccountsFile final : public Authenticator {
 
   // Each hash takes a core and some megabytes for a while.
   std::counting_semaphore<> hashing_{2}, queue_{6};
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Accounts> accounts_;  // guarded by mutex_, as all below
-  FileState state_;
-  Status trouble_;
-  std::map<Fingerprint, Remembered> remembered_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const Accounts> accounts_ HANAPER_GUARDED_BY(mutex_);
+  FileState state_ HANAPER_GUARDED_BY(mutex_);
+  Status trouble_ HANAPER_GUARDED_BY(mutex_);
+  std::map<Fingerprint, Remembered> remembered_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace

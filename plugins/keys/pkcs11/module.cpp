@@ -11,7 +11,7 @@
 namespace hanaper::pkcs11 {
 namespace {
 
-std::mutex registry_mutex;
+Mutex registry_mutex;
 std::map<std::string, std::weak_ptr<Module>>& registry() {
   static std::map<std::string, std::weak_ptr<Module>> modules;
   return modules;
@@ -31,17 +31,17 @@ std::string text_or_empty(const char* text) { return text == nullptr ? "" : text
 }  // namespace
 
 bool Gate::close(Deadline deadline) {
-  std::unique_lock lock(mutex_);
-  if (!open_.wait_until(lock, deadline, [&] { return !closed_; })) return false;
+  Lock lock(mutex_);
+  if (!open_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(mutex_) { return !closed_; })) return false;
   closed_ = true;
-  if (empty_.wait_until(lock, deadline, [&] { return inside_ == 0; })) return true;
+  if (empty_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(mutex_) { return inside_ == 0; })) return true;
   closed_ = false;
   open_.notify_all();
   return false;
 }
 
 void Gate::reopen() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   closed_ = false;
   open_.notify_all();
 }
@@ -50,7 +50,7 @@ Result<std::shared_ptr<Module>> Module::open(const std::string& path, const std:
   std::error_code error;
   const std::string canonical = std::filesystem::canonical(path, error);
   if (error) return unavailable(path + ": " + error.message());
-  const std::lock_guard lock(registry_mutex);
+  const Lock lock(registry_mutex);
   std::weak_ptr<Module>& known = registry()[canonical];
   if (std::shared_ptr<Module> module = known.lock()) return module;
   auto module = std::make_shared<Module>(canonical, options);

@@ -1,13 +1,12 @@
 // A PKCS#11 module in this process: loaded once, however many tokens it drives.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/values.hpp>
 
 #include <p11-kit/pkcs11.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
 typedef struct PKCS11_ctx_st PKCS11_CTX;
 typedef struct PKCS11_slot_st PKCS11_SLOT;
@@ -28,13 +27,14 @@ class Gate {
  public:
   // False when it stays closed until the deadline.
   bool enter(Deadline deadline) {
-    std::unique_lock lock(mutex_);
-    if (closed_ && !open_.wait_until(lock, deadline, [&] { return !closed_; })) return false;
+    Lock lock(mutex_);
+    if (closed_ && !open_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(mutex_) { return !closed_; }))
+      return false;
     ++inside_;
     return true;
   }
   void leave() noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (--inside_ == 0 && closed_) empty_.notify_one();
   }
   // False when somebody stays inside until the deadline; then everything is as before.
@@ -42,10 +42,10 @@ class Gate {
   void reopen();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable open_, empty_;
-  std::size_t inside_ = 0;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition open_, empty_;
+  std::size_t inside_ HANAPER_GUARDED_BY(mutex_) = 0;
+  bool closed_ HANAPER_GUARDED_BY(mutex_) = false;
 };
 
 // The shared object behind a path. libp11 loads it, initialises and finalises it, and finds its tokens; every

@@ -1,6 +1,8 @@
 // The door of keys/pkcs11: keys on a token, or on several that hold the same.
 #include "token_key.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <set>
 
 namespace hanaper::pkcs11 {
@@ -71,14 +73,14 @@ class Pkcs11 final : public Keys, public Replication {
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
     if (std::shared_ptr<GroupKey> key = known(label)) return std::shared_ptr<Key>(std::move(key));
-    const std::lock_guard alone(alone_);
+    const Lock alone(alone_);
     if (std::shared_ptr<GroupKey> key = known(label)) return std::shared_ptr<Key>(std::move(key));
     HANAPER_TRY(KeyObject object, reference(label));
     // One name for one key: the group looks on every token under the name that was asked for.
     object.label = label;
     auto key = std::make_shared<GroupKey>(tokens_, std::move(object), host_->log(), host_->metrics());
     key->check();
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     keys_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }
@@ -93,14 +95,14 @@ class Pkcs11 final : public Keys, public Replication {
 
   Status remove(std::string_view label) override {
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const std::lock_guard alone(alone_);
+    const Lock alone(alone_);
     bool found = false;
     for (const std::unique_ptr<Token>& token : tokens_) {
       Status deleted = delete_key(*token, label);
       if (!deleted && deleted.error().code != Code::not_found) return deleted;
       found = found || deleted;
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (const auto key = keys_.find(label); key != keys_.end()) keys_.erase(key);
     if (!found) return not_found("no key \"" + std::string(label) + "\" on " + names());
     return {};
@@ -117,7 +119,7 @@ class Pkcs11 final : public Keys, public Replication {
 
   Status health() override {
     for (const std::unique_ptr<Token>& token : tokens_) HANAPER_CHECK(token->health());
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& [label, key] : keys_) HANAPER_CHECK(key->health());
     return {};
   }
@@ -127,7 +129,7 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
   Result<std::vector<std::string>> replicate(std::string_view label) override {
-    const std::lock_guard alone(alone_);
+    const Lock alone(alone_);
     std::vector<std::string> done;
     for (std::size_t i = 1; i < tokens_.size(); ++i) {
       HANAPER_CHECK(copy_key(*tokens_[0], *tokens_[i], label));
@@ -140,7 +142,7 @@ class Pkcs11 final : public Keys, public Replication {
  private:
   // The key that was found before, or null. From memory.
   std::shared_ptr<GroupKey> known(std::string_view label) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto key = keys_.find(label);
     return key == keys_.end() ? nullptr : key->second;
   }
@@ -179,7 +181,7 @@ class Pkcs11 final : public Keys, public Replication {
           "a group of tokens makes no keys unless wrappable = true lets it copy them; or make them "
           "by the vendor's own tools");
     {
-      const std::lock_guard alone(alone_);
+      const Lock alone(alone_);
       for (std::size_t i = 1; i < tokens_.size(); ++i)
         if (const auto there = describe_key(*tokens_[i], label);
             there || there.error().code == Code::conflict)
@@ -206,7 +208,7 @@ class Pkcs11 final : public Keys, public Replication {
   Status check_keys() {
     std::vector<std::shared_ptr<GroupKey>> keys;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       for (const auto& [label, key] : keys_) keys.push_back(key);
     }
     for (const std::shared_ptr<GroupKey>& key : keys) key->check();
@@ -220,9 +222,9 @@ class Pkcs11 final : public Keys, public Replication {
   std::vector<TokenOptions> token_options_;
   std::vector<std::unique_ptr<Token>> tokens_;
 
-  std::mutex alone_;  // one key at a time is looked for, made, copied or deleted; taken before mutex_
-  std::mutex mutex_;  // never held while a token is asked, because health takes it
-  std::map<std::string, std::shared_ptr<GroupKey>, std::less<>> keys_;  // guarded by mutex_
+  Mutex alone_ HANAPER_ACQUIRED_BEFORE(mutex_);  // one key at a time is looked for, made, copied or deleted
+  Mutex mutex_;                                  // never held while a token is asked, because health takes it
+  std::map<std::string, std::shared_ptr<GroupKey>, std::less<>> keys_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -88,20 +88,21 @@ Status Token::hanging_locked() const {
 }
 
 Status Token::health() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   HANAPER_CHECK(hanging_locked());
   return trouble_;
 }
 
 // A session from the pool or a new one. Nobody joins those who hang in a token that has stopped to answer.
 Status Token::Borrowed::open() {
-  std::unique_lock lock(token_.mutex_);
+  Lock lock(token_.mutex_);
   HANAPER_CHECK(token_.hanging_locked());
   if (token_.module_life_ != visit_.life()) token_.life_ = 0;  // another token had the module restarted
   if (token_.life_ == 0) return {};
   const auto deadline = SteadyClock::now() + token_.options_.timeout;
-  if (!token_.returned_.wait_until(lock, deadline,
-                                   [&] { return token_.borrowed_ < token_.options_.sessions; }))
+  if (!token_.returned_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(token_.mutex_) {
+        return token_.borrowed_ < token_.options_.sessions;
+      }))
     return unavailable("all " + std::to_string(token_.options_.sessions) + " sessions of token " +
                        token_.name() + " are busy");
   if (token_.life_ == 0) return {};
@@ -126,7 +127,7 @@ Status Token::Borrowed::open() {
   if (code == CKR_SESSION_COUNT)
     return unavailable("token " + token_.name() + " has no more sessions to give; lower sessions");
   // Lost: the caller mends what belongs to this life.
-  const std::lock_guard again(token_.mutex_);
+  const Lock again(token_.mutex_);
   token_.since_[place_] = {};
   --token_.borrowed_;
   token_.returned_.notify_all();
@@ -138,7 +139,7 @@ Status Token::Borrowed::open() {
 Token::Borrowed::~Borrowed() {
   if (life_ == 0) return;
   if (!good_ && handle_ != 0) visit_.functions().C_CloseSession(handle_);
-  const std::lock_guard lock(token_.mutex_);
+  const Lock lock(token_.mutex_);
   if (good_ && token_.life_ == life_) token_.idle_.push_back(handle_);
   token_.since_[place_] = {};
   --token_.borrowed_;
@@ -148,8 +149,9 @@ Token::Borrowed::~Borrowed() {
 // `seen` is the life in which something was lost; 0 when there was none.
 Status Token::mend(std::uint64_t seen) {
   {
-    std::unique_lock lock(mutex_);
-    if (!returned_.wait_until(lock, SteadyClock::now() + options_.timeout, [&] { return !mending_; }))
+    Lock lock(mutex_);
+    if (!returned_.wait_until(lock, SteadyClock::now() + options_.timeout,
+                              [&]() HANAPER_REQUIRES(mutex_) { return !mending_; }))
       return unavailable("token " + name() + " takes too long to log in");
     if (life_ != 0 && life_ != seen) return {};  // somebody else was quicker
     HANAPER_CHECK(hanging_locked());
@@ -165,7 +167,7 @@ Status Token::mend(std::uint64_t seen) {
             : Status(unavailable("token " + name() + ": a call into " + module_->path() + " does not end"));
   }
   note(mended);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!mended) next_attempt_ = SteadyClock::now() + pause;
   mending_ = false;
   returned_.notify_all();
@@ -175,7 +177,7 @@ Status Token::mend(std::uint64_t seen) {
 Status Token::mend_alone(Module::Alone& module) {
   std::vector<CK_SESSION_HANDLE> old;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     old.swap(idle_);
     if (login_ != 0) old.push_back(login_);
     if (module_life_ != module.life()) old.clear();
@@ -233,7 +235,7 @@ Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
       return refuse_pin("token " + name() + " refuses the pin: " + name_of(code));
     return unavailable("token " + name() + ": no login: " + name_of(code));
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   slot_ = slot;
   login_ = session;
   module_life_ = module.life();
@@ -266,7 +268,7 @@ bool Token::pin_was_refused() const {
 void Token::note(const Status& status) {
   std::string before, after;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     before = trouble_ ? "" : trouble_.error().detail;
     after = status ? "" : status.error().detail;
     trouble_ = status;

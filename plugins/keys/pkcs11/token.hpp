@@ -4,6 +4,7 @@
 #include "module.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <atomic>
 #include <map>
@@ -104,7 +105,7 @@ class Token {
   Status log_in(Module::Alone& module, CK_SLOT_ID slot);
   Status refuse_pin(std::string why);
   bool pin_was_refused() const;
-  Status hanging_locked() const;
+  Status hanging_locked() const HANAPER_REQUIRES(mutex_);
   void note(const Status& status);
 
   const std::shared_ptr<Module> module_;
@@ -113,20 +114,20 @@ class Token {
   Gauge& present_;
   Counter& mended_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable returned_;  // a session, or who mended
-  // Guarded by mutex_, which is never held while the token is asked.
-  bool mending_ = false;  // one mends, the others wait and look again
-  std::chrono::steady_clock::time_point next_attempt_;
-  std::uint64_t life_ = 0;         // 0: not connected
-  std::uint64_t lives_ = 0;        // how many there have been
-  std::uint64_t module_life_ = 0;  // the module's that ours belongs to
-  CK_SLOT_ID slot_ = 0;
-  CK_SESSION_HANDLE login_ = 0;  // keeps the login
-  std::vector<CK_SESSION_HANDLE> idle_;
-  std::size_t borrowed_ = 0;
-  std::vector<std::chrono::steady_clock::time_point> since_;  // of each place in use; epoch: free
-  Status trouble_;                                            // why the token could not be had last time
+  mutable Mutex mutex_;                              // never held while the token is asked
+  Condition returned_;                               // a session, or who mended
+  bool mending_ HANAPER_GUARDED_BY(mutex_) = false;  // one mends, the others wait and look again
+  std::chrono::steady_clock::time_point next_attempt_ HANAPER_GUARDED_BY(mutex_);
+  std::uint64_t life_ HANAPER_GUARDED_BY(mutex_) = 0;         // 0: not connected
+  std::uint64_t lives_ HANAPER_GUARDED_BY(mutex_) = 0;        // how many there have been
+  std::uint64_t module_life_ HANAPER_GUARDED_BY(mutex_) = 0;  // the module's that ours belongs to
+  CK_SLOT_ID slot_ HANAPER_GUARDED_BY(mutex_) = 0;
+  CK_SESSION_HANDLE login_ HANAPER_GUARDED_BY(mutex_) = 0;  // keeps the login
+  std::vector<CK_SESSION_HANDLE> idle_ HANAPER_GUARDED_BY(mutex_);
+  std::size_t borrowed_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::vector<std::chrono::steady_clock::time_point> since_
+      HANAPER_GUARDED_BY(mutex_);              // of each place in use; epoch: free
+  Status trouble_ HANAPER_GUARDED_BY(mutex_);  // why the token could not be had last time
   // Touched by who mends, and by nobody else.
   std::chrono::steady_clock::time_point next_restart_;
   bool pin_refused_ = false;

@@ -47,7 +47,8 @@ Bytes ecdsa_der(ByteView sides) {
 
 constexpr std::size_t max_signature = 1024;  // RSA-8192
 
-// Of the answers that mean a lost token those that no ciphertext brings about.
+// Whether the token is lost. Token::lost has more answers; a bad ciphertext can cause those, and these it
+// cannot.
 bool is_away(CK_RV code) {
   return code == CKR_SESSION_HANDLE_INVALID || code == CKR_SESSION_CLOSED || code == CKR_DEVICE_REMOVED ||
          code == CKR_TOKEN_NOT_PRESENT || code == CKR_CRYPTOKI_NOT_INITIALIZED ||
@@ -61,7 +62,7 @@ CK_RV TokenKey::handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handl
     handle = handle_.load(std::memory_order_relaxed);
     return CKR_OK;
   }
-  const std::lock_guard lock(finding_);
+  const Lock lock(finding_);
   KeyObject there;
   CK_RV code = find_private(session, object_.label, handle);
   if (code == CKR_OK && handle != 0) code = describe(session, handle, there);
@@ -209,7 +210,7 @@ void GroupKey::check() {
     const std::string trouble = checked ? "" : checked.error().detail;
     member->good.store(checked.has_value());
     member->used->set(checked ? 1 : 0);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (trouble == member->trouble) continue;
     member->trouble = trouble;
     if (trouble.empty())
@@ -221,7 +222,7 @@ void GroupKey::check() {
 }
 
 Status GroupKey::health() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const std::unique_ptr<Member>& member : members_)
     if (!member->trouble.empty()) return unavailable(member->trouble);
   return {};

@@ -3,6 +3,8 @@
 
 #include "objects.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 namespace hanaper::pkcs11 {
 
 // A key on one token. Thread-safe.
@@ -27,7 +29,7 @@ class TokenKey {
   // The handle and the life of the token that it belongs to: read without a lock by every signature.
   std::atomic<std::uint64_t> life_{0};
   std::atomic<CK_OBJECT_HANDLE> handle_{0};
-  std::mutex finding_;
+  Mutex finding_;
 };
 
 // The same key on each of a group of tokens: signatures are spread over those that hold it, and go on while
@@ -65,7 +67,7 @@ class GroupKey final : public Key {
   Log& log_;
   std::vector<std::unique_ptr<Member>> members_;
   std::atomic<std::size_t> next_{0};
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
 };
 
 }  // namespace hanaper::pkcs11

@@ -2,10 +2,10 @@
 #include <hanaper/host.hpp>
 #include <hanaper/inspectable.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 #include <filesystem>
-#include <mutex>
 
 namespace hanaper::softtoken {
 namespace {
@@ -44,7 +44,7 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   }
 
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (const auto found = opened_.find(label); found != opened_.end())
       return std::shared_ptr<Key>(found->second);
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
@@ -71,7 +71,7 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
 
   Status remove(std::string_view label) override {
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::error_code error;
     if (!fs::remove(path_of(label), error) && !error)
       return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
@@ -141,7 +141,7 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
     HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin_));
     HANAPER_CHECK(files::create(path_of(label), pem, 0600));
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     opened_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }
@@ -150,8 +150,8 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   fs::path folder_;
   Secret pin_;
 
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<SoftKey>, std::less<>> opened_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, std::shared_ptr<SoftKey>, std::less<>> opened_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -1,30 +1,51 @@
 // The door of policy/names: which names may stand in certificates.
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/name.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace hanaper::names {
 namespace {
 
 constexpr SettingKey keys[] = {
-    {"permit", SettingType::texts, "[]", nullptr, "names to permit; with none, all that are not excluded"},
-    {"exclude", SettingType::texts, "[]", nullptr, "names to refuse, whatever is permitted"},
+    {"permit", SettingType::texts, "[]", nullptr,
+     "names, and attributes of the subject, to permit; with none, all that are not excluded"},
+    {"exclude", SettingType::texts, "[]", nullptr,
+     "names, and attributes of the subject, to refuse, whatever is permitted"},
 };
+
+// RFC 5280 7.1 compares attributes without regard to case.
+std::string folded(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return lower;
+}
 
 // One pattern of the configuration.
 //   host.example.test   that name
+//   *                   every name of a single label
 //   *.example.test      every name one label below, and the wildcard name itself
 //   .example.test       every name below, at any depth, wildcard names among them
 //   192.0.2.0/24        addresses of that range
 //   @example.test       mail addresses of that host
 //   permanent-identifier:C02XK1   that device; likewise hardware-module:
 //   permanent-identifier:C02*     devices whose names begin so
+//   O=Example, OU=Lab*  that attribute of the subject, or those that begin so
 class Pattern {
  public:
   static Result<Pattern> parse(std::string_view text) {
     Pattern pattern;
     pattern.text_ = text;
+    if (text.find('=') != std::string_view::npos) {
+      HANAPER_TRY(const x509::Name parts, x509::parse_name_text(text));
+      if (parts.size() != 1) return malformed("\"" + pattern.text_ + "\" is more than one attribute");
+      pattern.attribute_ = parts.front().oid;
+      pattern.base_ = folded(parts.front().value);
+      return pattern;
+    }
     for (const auto kind : identifier_kinds) {
       const std::string prefix = std::string(to_string(kind)) + ":";
       if (!names_device(kind) || !text.starts_with(prefix)) continue;
@@ -39,6 +60,10 @@ class Pattern {
       return pattern;
     }
     std::string_view name = text;
+    if (name == "*") {
+      pattern.depth_ = Depth::single;
+      return pattern;
+    }
     if (name.starts_with("*.")) {
       pattern.depth_ = Depth::one;
       name.remove_prefix(2);
@@ -57,7 +82,8 @@ class Pattern {
       return name.kind == device_ &&
              (base_.ends_with('*') ? name.value.starts_with(base_.substr(0, base_.size() - 1))
                                    : name.value == base_);
-    if (name.kind != Identifier::Kind::dns) return false;
+    if (name.kind != Identifier::Kind::dns || attribute_) return false;
+    if (depth_ == Depth::single) return name.value.find('.') == std::string::npos;
     if (depth_ == Depth::none) return name.value == base_;
     const std::string_view value = name.value;
     if (value.size() <= base_.size() + 1 || !value.ends_with(base_) ||
@@ -67,9 +93,16 @@ class Pattern {
     return depth_ == Depth::any || below.find('.') == std::string_view::npos;
   }
 
+  bool is_of_subject() const noexcept { return attribute_.has_value(); }
+  bool covers(const NameAttribute& attribute) const {
+    if (attribute_ != attribute.oid) return false;
+    const std::string value = folded(attribute.value);
+    return base_.ends_with('*') ? value.starts_with(base_.substr(0, base_.size() - 1)) : value == base_;
+  }
+
   // A wildcard name stands for names that an exact exclusion forbids.
   bool hit_by_wildcard(const Identifier& name) const {
-    if (subtree_ || device_ || depth_ != Depth::none || name.kind != Identifier::Kind::dns ||
+    if (subtree_ || device_ || attribute_ || depth_ != Depth::none || name.kind != Identifier::Kind::dns ||
         !name.value.starts_with("*."))
       return false;
     const std::size_t dot = base_.find('.');
@@ -80,12 +113,13 @@ class Pattern {
   const std::string& text() const noexcept { return text_; }
 
  private:
-  enum class Depth { none, one, any };
+  enum class Depth { none, single, one, any };
   std::string text_;
   std::string base_;
   Depth depth_ = Depth::none;
   std::optional<x509::Subtree> subtree_;
   std::optional<Identifier::Kind> device_;
+  std::optional<std::string> attribute_;  // of the subject: its dotted object identifier
 };
 
 class Names final : public Policy {
@@ -98,6 +132,8 @@ class Names final : public Policy {
         patterns->push_back(*std::move(pattern));
       }
     }
+    permits_subjects_ = std::ranges::any_of(permit_, &Pattern::is_of_subject);
+    permits_names_ = !std::ranges::all_of(permit_, &Pattern::is_of_subject);
     return {};
   }
 
@@ -106,16 +142,33 @@ class Names final : public Policy {
       for (const Pattern& pattern : exclude_)
         if (pattern.covers(name) || pattern.hit_by_wildcard(name))
           return rejected("\"" + name.value + "\" is excluded by \"" + pattern.text() + "\"");
-      if (permit_.empty()) continue;
-      if (std::ranges::none_of(permit_, [&](const Pattern& pattern) { return pattern.covers(name); }))
+      if (permits_names_ && !is_permitted(name))
         return rejected("\"" + name.value + "\" is not among the permitted names");
     }
+    for (const NameAttribute& attribute : draft.subject) HANAPER_CHECK(decide(attribute, draft.names));
     return {};
   }
 
  private:
+  template <class T>
+  bool is_permitted(const T& thing) const {
+    return std::ranges::any_of(permit_, [&](const Pattern& pattern) { return pattern.covers(thing); });
+  }
+
+  Status decide(const NameAttribute& attribute, const std::vector<Identifier>& names) const {
+    for (const Pattern& pattern : exclude_)
+      if (pattern.covers(attribute))
+        return rejected("\"" + x509::name_text({attribute}) + "\" is excluded by \"" + pattern.text() + "\"");
+    if (!permits_subjects_ || is_permitted(attribute)) return {};
+    // What is one of the names has been judged as that.
+    const std::vector<Identifier> own = x509::subject_names({attribute}, true).names;
+    if (!own.empty() && std::ranges::find(names, own.front()) != names.end()) return {};
+    return rejected("\"" + x509::name_text({attribute}) + "\" is not among the permitted attributes");
+  }
+
   // Constant after configure.
   std::vector<Pattern> permit_, exclude_;
+  bool permits_names_ = false, permits_subjects_ = false;  // whether `permit` says anything of them
 };
 
 }  // namespace

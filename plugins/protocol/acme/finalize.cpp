@@ -4,7 +4,7 @@
 // finalize requests, on whatever nodes, cannot both issue. A claimed order keeps its request; when whoever
 // claimed it does not come back, any node takes it up and goes on, so that processing is always followed by
 // valid or invalid. So is an order that waits for an operator's approval: it is taken up now and then until
-// he has decided.
+// the operator decides.
 #include "service.hpp"
 
 #include <hanaper/toolkit/base64.hpp>

@@ -52,7 +52,7 @@ Status Limit::judge(Time full_at, Time now) const {
 }
 
 Status Limit::take(const std::string& key, Time now) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (full_at_.size() >= most_keys) {
     std::erase_if(full_at_, [&](const auto& entry) { return entry.second <= now; });
     // So many at work at once: forgetting favours clients, refusing would stop everybody.
@@ -65,7 +65,7 @@ Status Limit::take(const std::string& key, Time now) {
 }
 
 Status Limit::check(const std::string& key, Time now) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = full_at_.find(key);
   return found == full_at_.end() ? Status() : judge(found->second, now);
 }

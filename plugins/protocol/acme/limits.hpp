@@ -1,10 +1,10 @@
 // How much one account, name or address may ask (RFC 8555 6.6).
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/values.hpp>
 
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 namespace hanaper::acme {
@@ -35,9 +35,9 @@ class Limit {
   std::int64_t count_ = 0;
   std::chrono::milliseconds window_{};
 
-  std::mutex mutex_;
-  // When the key's allowance is whole again: one number for each, whatever its count. Guarded by mutex_.
-  std::unordered_map<std::string, Time> full_at_;
+  Mutex mutex_;
+  // When the key's allowance is whole again: one number for each, whatever its count.
+  std::unordered_map<std::string, Time> full_at_ HANAPER_GUARDED_BY(mutex_);
 };
 
 class Limits {

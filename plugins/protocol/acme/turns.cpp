@@ -8,18 +8,18 @@ constexpr std::size_t most_waiting = 200;  // of one account: two orders of a hu
 }  // namespace
 
 bool Turns::has_room(const std::string& account) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = accounts_.find(account);
   return found == accounts_.end() || found->second.waiting.size() < most_waiting;
 }
 
 bool Turns::has(const std::string& authorization) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return known_.contains(authorization);
 }
 
 void Turns::add(Validation validation) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (known_.contains(validation.authorization)) return;
   const std::string name = validation.account;
   Account& account = accounts_[name];
@@ -36,7 +36,7 @@ void Turns::line_up(const std::string& name, Account& account) {
 }
 
 std::optional<Turns::Validation> Turns::next() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (turns_.empty() || running_ >= at_once_) return std::nullopt;
   const std::string name = std::move(turns_.front());
   turns_.pop_front();
@@ -51,7 +51,7 @@ std::optional<Turns::Validation> Turns::next() {
 }
 
 void Turns::done(const Validation& validation) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   known_.erase(validation.authorization);
   --running_;
   const auto found = accounts_.find(validation.account);

@@ -1,27 +1,27 @@
 // Whose validation is next on this node.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/values.hpp>
 
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 
 namespace hanaper::acme {
 
-// A validation waits for strangers' servers, and holds a thread as long. Accounts have their turns one after
-// another and a few at once each, so that one whose servers never answer, or who has thousands of names,
-// keeps no other from being validated. Thread-safe.
+// A validation waits for servers that we do not know, and holds a thread meanwhile. Accounts are served in
+// turn, a few validations of each at once: an account whose servers never answer, or which has thousands of
+// names, does not keep others waiting. Thread-safe.
 class Turns {
  public:
   struct Validation {
     std::string account, authorization;
-    std::optional<Time>
-        claimed;             // until when the attempt is ours, as it is stored; none: whoever comes first
-    bool abandoned = false;  // its time has not come, but whoever claimed it is gone
+    // Until when this node has claimed the attempt, as stored; none: the first node to ask may have it.
+    std::optional<Time> claimed;
+    bool abandoned = false;  // claimed until later, but by a node that is gone
   };
 
   Turns(std::size_t at_once, std::size_t of_one_account)
@@ -43,14 +43,14 @@ class Turns {
     std::size_t running = 0;
     bool in_turn = false;  // listed in turns_
   };
-  void line_up(const std::string& name, Account& account);
+  void line_up(const std::string& name, Account& account) HANAPER_REQUIRES(mutex_);
 
   const std::size_t at_once_, of_one_account_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Account> accounts_;  // guarded by mutex_, as all below; those with anything to do
-  std::deque<std::string> turns_;            // accounts that could begin one more, each once
-  std::set<std::string> known_;              // authorizations that wait or run
-  std::size_t running_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, Account> accounts_ HANAPER_GUARDED_BY(mutex_);  // those with anything to do
+  std::deque<std::string> turns_ HANAPER_GUARDED_BY(mutex_);  // accounts that could begin one more, each once
+  std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);    // authorizations that wait or run
+  std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace hanaper::acme

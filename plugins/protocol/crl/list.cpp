@@ -85,8 +85,8 @@ Status List::adopt() {
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
     touched_at_.compare_exchange_strong(touched, 0);
   entries_.set(static_cast<std::int64_t>(row.entries));
-  const std::lock_guard lock(mutex_);
-  health_ = {};
+  const Lock lock(mutex_);
+  failure_ = {};
   return {};
 }
 
@@ -162,7 +162,10 @@ Result<bool> List::may_lack_some() const {
 
 Result<CrlRow> List::held() {
   // Who makes one just now has looked for it before.
-  if (const std::unique_lock lock(making_, std::try_to_lock); lock && !current()) HANAPER_CHECK(adopt());
+  if (making_.try_lock()) {
+    const Lock lock(making_, std::adopt_lock);
+    if (!current()) HANAPER_CHECK(adopt());
+  }
   const auto served = current();
   if (!served) return not_found("the CRL has not been made yet");
   return served->row();
@@ -170,13 +173,13 @@ Result<CrlRow> List::held() {
 
 // While nothing is served.
 Error List::lack(Error why) {
-  const std::lock_guard lock(mutex_);
-  health_ = unavailable("there is no CRL of authority " + issuer_.name() + " here: " + why.detail);
+  const Lock lock(mutex_);
+  failure_ = unavailable("there is no CRL of authority " + issuer_.name() + " here: " + why.detail);
   return why;
 }
 
 Status List::tend(Call& call) {
-  const std::lock_guard lock(making_);
+  const Lock lock(making_);
   const Time now = host_.clock().now();
   // Not before the others have been adopted, too: that takes longer than a client wants to wait.
   if (current() && !read_back_) {
@@ -205,7 +208,7 @@ Status List::tend(Call& call) {
 }
 
 Result<CrlRow> List::make(Call& call) {
-  const std::lock_guard lock(making_);
+  const Lock lock(making_);
   return make_locked(call);
 }
 
@@ -251,10 +254,10 @@ Result<CrlRow> List::make_locked(Call& call) {
       current_ = *std::move(opened);
     if (made) share(*current(), call);
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (made) {
     read_back_ = true;
-    health_ = {};
+    failure_ = {};
     made_.add();
     entries_.set(static_cast<std::int64_t>(made->entries));
     host_.log().info("CRL made", {{"authority", issuer_.name()},
@@ -266,23 +269,35 @@ Result<CrlRow> List::make_locked(Call& call) {
   // It is due however long ago that was, unless another came meanwhile.
   std::int64_t nothing = 0;
   touched_at_.compare_exchange_strong(nothing, std::max<std::int64_t>(touched, 1));
-  if (made.error().code == Code::conflict) return made;
+  if (made.error().code ==
+      Code::conflict) {  // another node makes it: what failed before is that node's matter
+    failure_ = {};
+    return made;
+  }
   failed_.add();
   const auto served = current();
-  health_ =
+  failure_ =
       unavailable("the CRL of authority " + issuer_.name() + " cannot be made: " + made.error().detail +
                   (served ? "; the last one is valid until " + time_text(served->row().next_update) : ""));
   return made;
 }
 
+// Half of the time that is left for making the next one is over.
+bool List::ends_soon(Time now) const {
+  const auto spare = is_delta() ? options_.delta : options_.overlap;
+  return current()->row().next_update - now < spare / 2;
+}
+
 Status List::health() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!health_) return health_;
-  }
-  // Whoever has not the right to make one, and cannot get those of whoever has.
   const auto served = current();
-  if (!served || served->row().next_update > host_.clock().now()) return {};
+  const Time now = host_.clock().now();
+  {
+    const Lock lock(mutex_);
+    if (!failure_ && (!served || ends_soon(now))) return failure_;
+  }
+  if (!served) return unavailable("the CRL of authority " + issuer_.name() + " has not been made yet");
+  // Whoever has not the right to make one, and cannot get those of whoever has.
+  if (served->row().next_update > now) return {};
   return unavailable("the CRL of authority " + issuer_.name() + " was valid until " +
                      time_text(served->row().next_update) + "; there is no newer one here");
 }

@@ -4,9 +4,10 @@
 #include "generator.hpp"
 #include "published.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 
 namespace hanaper::crl {
 
@@ -57,7 +58,8 @@ class List {
   // [worker] Makes one now.
   Result<CrlRow> make(Call& call);
 
-  // [any] Why there is no valid one, or the last could not be made though it was time for it.
+  // [any] Why there is no valid one, or the one that is served will not be for long and the next cannot be
+  // made. Neither another node's right to make it nor a failure long before its end is a reason.
   Status health() const;
 
   StatusAuthority& issuer() const { return issuer_; }
@@ -73,7 +75,7 @@ class List {
 
  private:
   Error lack(Error why);
-  Result<CrlRow> make_locked(Call& call);
+  Result<CrlRow> make_locked(Call& call) HANAPER_REQUIRES(making_);
   // The newest that was completed, from disk or from the node that made it.
   Status adopt();
   bool adds_to_served(const CrlRow& row) const;
@@ -82,6 +84,7 @@ class List {
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
   bool is_due(Time now) const;
+  bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
   Status plan(Order& order) const;
 
@@ -97,13 +100,14 @@ class List {
   Collection& parts_;                        // what nodes give each other
   std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;
-  std::mutex own_making_;
-  std::mutex& making_;      // one for a list and its deltas, whose numbers are one sequence
-  Time not_before_{};       // guarded by making_: after a failure
-  Time looked_{};           // guarded by making_: for what other nodes have made
-  bool read_back_ = false;  // guarded by making_: for revocations of before the start
-  mutable std::mutex mutex_;
-  Status health_;  // guarded by mutex_: what was wrong when one was made last
+  Mutex own_making_;
+  Mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
+  Time not_before_ HANAPER_GUARDED_BY(making_){};       // after a failure
+  Time looked_ HANAPER_GUARDED_BY(making_){};           // for what other nodes have made
+  bool read_back_ HANAPER_GUARDED_BY(making_) = false;  // for revocations of before the start
+  mutable Mutex mutex_;
+  // Why the last one could not be made; nothing once one was.
+  Status failure_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::crl

@@ -88,7 +88,7 @@ Status Crl::configure(const Settings& settings, Host& host) {
   for (StatusAuthority* authority : authorities_)
     if (issuer_ == nullptr) add_lists(*authority, {authority});
   for (StatusAuthority* authority : authorities_)
-    authority->watch([this, authority](const RevocationRow& row) {
+    host.watch(*authority, [this, authority](const RevocationRow& row) {
       for (List& list : lists_)
         if (list.is_of(*authority) && list.shard() == row.shard && list.is_told()) list.touch();
     });
@@ -119,10 +119,11 @@ List& Crl::add(StatusAuthority& issuer, std::uint32_t shard, List* complete, con
                const std::string& file) {
   List& list = lists_.emplace_back(options_, *host_, issuer, shard, complete, place);
   files_.emplace(file, &list);
-  host_->health().check("crl" + file, [&list] { return list.health(); });
+  host_->health().check(
+      "crl" + file, [&list] { return list.health(); }, Purpose::status);
   if (complete != nullptr) return list;
   for (StatusAuthority* authority : place.of)
-    authority->offer_crl(shard, [&list](ByteCount limit) { return list.der(limit); });
+    host_->offer_crl(*authority, shard, [&list](ByteCount limit) { return list.der(limit); });
   return list;
 }
 
@@ -133,6 +134,11 @@ Status Crl::start() {
     if (authority->certificate().empty())
       return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
   HANAPER_CHECK(files::create_folder(folder_));
+  // What there is already is served from the first request on; what there is not, the first tick makes.
+  for (List& list : lists_)
+    if (const auto held = list.held(); !held && held.error().code != Code::not_found)
+      host_->log().warning("a CRL could not be loaded",
+                           {{"path", list.path()}, {"error", held.error().detail}});
   host_->scheduler().every("crls", tick, [this](Call& call) { return tend(call); });
   return {};
 }

@@ -163,7 +163,7 @@ Result<FileRange> Published::write_pem() const {
 }
 
 Result<Response> Published::answer_pem(const Request& request, Time now) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!pem_.descriptor) {
     HANAPER_TRY(pem_, write_pem());
   }

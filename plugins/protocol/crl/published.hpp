@@ -2,9 +2,9 @@
 #pragma once
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <memory>
-#include <mutex>
 
 namespace hanaper::crl {
 
@@ -55,8 +55,8 @@ class Published {
   const std::string etag_, pem_etag_;
   const std::string last_modified_;
   const std::string expires_;
-  mutable std::mutex mutex_;
-  mutable FileRange pem_;  // guarded by mutex_; without descriptor until made
+  mutable Mutex mutex_;
+  mutable FileRange pem_ HANAPER_GUARDED_BY(mutex_);  // without descriptor until made
 };
 
 }  // namespace hanaper::crl

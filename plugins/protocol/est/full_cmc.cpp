@@ -40,7 +40,8 @@ FailInfo fail_info_of(Code code) {
   }
 }
 
-// Of who asks, and for whom, and whether he is linked to the connection.
+// The failure of a check on the requester: its identity, its proof of possession, or its link to the
+// connection.
 FailInfo proof_info_of(Code code) {
   if (code == Code::forbidden) return FailInfo::bad_identity;
   if (code == Code::bad_csr) return FailInfo::pop_failed;
@@ -132,7 +133,7 @@ Result<FullCmc::Answer> FullCmc::handle(ByteView body, const Identity& who, cons
   return answer(work, call);
 }
 
-// Requests that wait come back by their token. They are his who has sent them; nobody else learns of them.
+// Requests that wait come back by their token. They belong to the sender; nobody else learns of them.
 Status FullCmc::recall(Work& work) {
   for (const cmc::PkiData::Query& query : work.data.queries) {
     const auto record = waiting_.get(to_hex(query.token));
@@ -180,7 +181,7 @@ Status FullCmc::check_signer(Work& work, ByteView certificate) {
   return {};
 }
 
-// RFC 5272 6.2. Who signs with a certificate has proven who he is (3.2).
+// RFC 5272 6.2. A signature by a certificate proves the identity (3.2).
 Status FullCmc::check_identity(const Work& work) const {
   if (!work.data.proof) {
     if (secrets_.empty() || work.signer) return {};
@@ -196,8 +197,8 @@ Status FullCmc::check_identity(const Work& work) const {
   return {};
 }
 
-// Where a certificate stands for the secret, its owner asks for himself, but for registration authorities
-// (RFC 6402 2.10). The profile then, or empty.
+// Where a certificate stands for the secret, its owner may ask for its own names only; a registration
+// authority may ask for others (RFC 6402 2.10). The profile then, or empty.
 Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView& csr) const {
   if (secrets_.empty() || work.data.proof || !work.signer) return std::string();
   HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(work.signer->certificate));
@@ -295,7 +296,7 @@ Result<cmc::Outcome> FullCmc::remember(const Wanted& wanted, const Work& work, c
                                            {"csr", base64::encode(wanted.csr)},
                                            {"again", outcome.wait->again.time_since_epoch().count()}}));
   const Status stored = host_.commit({waiting_.bind(std::move(write))}, call);
-  // Somebody else has sent the same meanwhile: his record is as good.
+  // The same request was sent twice: the other record is as good.
   if (!stored && stored.error().code != Code::conflict) return stored.error();
   return outcome;
 }

@@ -32,8 +32,8 @@ class FullCmc {
   // one that came before, and is asked about.
   using Check = std::function<Result<std::string>(const x509::CsrView& csr, bool waits)>;
 
-  // [worker] What answers a PKI Request that `who` has sent. malformed when it is none: then there is nobody
-  // to answer in his own language.
+  // [worker] What answers a PKI Request that `who` has sent. malformed when it is none: then no
+  // CMC response can answer it.
   Result<Answer> handle(ByteView body, const Identity& who, const Check& check, Call& call);
 
  private:

@@ -1,4 +1,4 @@
-// How a private key that was made here reaches its owner: below TLS alone, or encrypted to him (RFC 7030
+// How a private key that was made here reaches its owner: below TLS alone, or encrypted to its key (RFC 7030
 // 4.4.2).
 #pragma once
 

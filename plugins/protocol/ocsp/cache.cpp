@@ -14,11 +14,16 @@ Cache::Key Cache::key_of(AuthorityId authority, ByteView serial) {
 AnswerPointer Cache::find(AuthorityId authority, ByteView serial, ByteView id, Wait wait) const {
   const Key key = key_of(authority, serial);
   const Segment& place = segment(key);
-  std::shared_lock lock(place.mutex, std::defer_lock);
-  if (wait == Wait::shortly)
-    lock.lock();
-  else if (!lock.try_lock())
-    return nullptr;
+  if (wait == Wait::shortly) {
+    const ReadLock lock(place.mutex);
+    return find_in(place, key, id);
+  }
+  if (!place.mutex.try_lock_shared()) return nullptr;
+  const ReadLock lock(place.mutex, std::adopt_lock);
+  return find_in(place, key, id);
+}
+
+AnswerPointer Cache::find_in(const Segment& place, const Key& key, ByteView id) {
   const auto found = place.answers.find(key);
   if (found == place.answers.end()) return nullptr;
   for (const Entry& entry : found->second)
@@ -28,7 +33,7 @@ AnswerPointer Cache::find(AuthorityId authority, ByteView serial, ByteView id, W
 
 std::uint64_t Cache::version(AuthorityId authority, ByteView serial) const {
   const Segment& place = segment(key_of(authority, serial));
-  const std::shared_lock lock(place.mutex);
+  const ReadLock lock(place.mutex);
   return place.version;
 }
 
@@ -37,7 +42,7 @@ void Cache::keep(AuthorityId authority, ByteView serial, ByteView id, std::uint6
   if (capacity_of_segment_ == 0) return;
   const Key key = key_of(authority, serial);
   Segment& place = segment(key);
-  const std::lock_guard lock(place.mutex);
+  const WriteLock lock(place.mutex);
   if (place.version != version) return;
   std::vector<Entry>& entries = place.answers[key];
   for (Entry& entry : entries)
@@ -57,7 +62,7 @@ void Cache::keep(AuthorityId authority, ByteView serial, ByteView id, std::uint6
 void Cache::forget(AuthorityId authority, ByteView serial) {
   const Key key = key_of(authority, serial);
   Segment& place = segment(key);
-  const std::lock_guard lock(place.mutex);
+  const WriteLock lock(place.mutex);
   ++place.version;
   place.answers.erase(key);
 }
@@ -65,7 +70,7 @@ void Cache::forget(AuthorityId authority, ByteView serial) {
 std::size_t Cache::size() const {
   std::size_t size = 0;
   for (const Segment& place : all_) {
-    const std::shared_lock lock(place.mutex);
+    const ReadLock lock(place.mutex);
     size += place.answers.size();
   }
   return size;

@@ -4,12 +4,11 @@
 #pragma once
 
 #include <hanaper/storage.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <array>
 #include <deque>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <unordered_map>
 
 namespace hanaper::ocsp {
@@ -67,13 +66,15 @@ class Cache {
     AnswerPointer answer;
   };
   struct Segment {
-    mutable std::shared_mutex mutex;
-    std::unordered_map<Key, std::vector<Entry>, KeyHash> answers;  // guarded by mutex, as all below
-    std::deque<Key> order;                                         // the oldest first
-    std::uint64_t version = 0;
+    mutable SharedMutex mutex;
+    std::unordered_map<Key, std::vector<Entry>, KeyHash> answers HANAPER_GUARDED_BY(mutex);
+    std::deque<Key> order HANAPER_GUARDED_BY(mutex);  // the oldest first
+    std::uint64_t version HANAPER_GUARDED_BY(mutex) = 0;
   };
 
   static Key key_of(AuthorityId authority, ByteView serial);
+  static AnswerPointer find_in(const Segment& place, const Key& key, ByteView id)
+      HANAPER_REQUIRES_SHARED(place.mutex);
   const Segment& segment(const Key& key) const { return all_[KeyHash{}(key) % segments]; }
   Segment& segment(const Key& key) { return all_[KeyHash{}(key) % segments]; }
 

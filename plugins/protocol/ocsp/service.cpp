@@ -20,10 +20,10 @@ Counter& counter(Host& host, const char* result) {
                                 {{"result", result}});
 }
 
-// RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
-// 1970" and certificateHold (4.4.8).
 // How long an answer about a number that nobody has issued may be relied on: it may be issued any moment.
 constexpr std::chrono::seconds unissued_lifetime{60};
+// RFC 6960 2.2: a certificate that was never issued may be called revoked: "the revocationTime January 1,
+// 1970" and certificateHold (4.4.8).
 constexpr Revoked never_issued{Time{}, RevocationReason::certificate_hold, std::nullopt};
 
 }  // namespace
@@ -55,7 +55,8 @@ Service::Service(Options options, Host& host, std::vector<StatusAuthority*> auth
       unauthorized_(counter(host, "unauthorized")),
       failed_(counter(host, "failed")) {
   for (StatusAuthority* authority : authorities_)
-    authority->watch([this](const RevocationRow& row) { cache_.forget(row.authority, row.serial.octets()); });
+    host_.watch(*authority,
+                [this](const RevocationRow& row) { cache_.forget(row.authority, row.serial.octets()); });
 }
 
 Status Service::start() {

@@ -22,10 +22,10 @@ Status Challenge::check(const x509::CsrView& csr) const {
   if (subject.empty()) return {};
   const auto wanted = x509::parse_name(csr.subject);
   if (!wanted || *wanted != subject) return rejected("the challengePassword is for another subject");
-  const auto own = x509::guess_identifier(x509::attribute(subject, x509::common_name_oid));
+  const std::vector<Identifier> own = x509::subject_names(subject, true).names;
   const auto asked = x509::alternative_names(csr);
   const auto is_meant = [&](const Identifier& name) {
-    return (own && name == *own) || std::ranges::find(names, name) != names.end();
+    return std::ranges::find(own, name) != own.end() || std::ranges::find(names, name) != names.end();
   };
   if (!asked || !std::ranges::all_of(*asked, is_meant))
     return rejected("the challengePassword is for other names");

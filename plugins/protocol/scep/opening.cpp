@@ -74,8 +74,8 @@ bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar&
   return view && equal(view->spki, registrar.spki());
 }
 
-// One answer for all that is wrong up to the request's own signature, which alone shows that the sender knew
-// what he has sent: otherwise the answers would decrypt other people's envelopes for him.
+// All failures up to the request's own signature get the same answer. Only that signature shows that the
+// sender knew the content; different answers would let it decrypt other people's envelopes.
 Service::Outcome<x509::CsrView> Service::read_request(const Opened& opened) const {
   auto csr = x509::parse_csr(as_bytes(opened.content.octets.reveal()));
   const Status good = csr ? x509::verify_csr(*csr) : Status(csr.error());

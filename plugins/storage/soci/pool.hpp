@@ -3,8 +3,8 @@
 
 #include "dialect.hpp"
 
-#include <condition_variable>
-#include <mutex>
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <vector>
 
 namespace hanaper::sql {
@@ -33,8 +33,9 @@ class Pool {
 
   // Waits up to five seconds for a free place. Throws Failure.
   Loan borrow() {
-    std::unique_lock lock(mutex_);
-    if (!freed_.wait_for(lock, std::chrono::seconds{5}, [&] { return lent_ < size_; }))
+    Lock lock(mutex_);
+    if (!freed_.wait_for(lock, std::chrono::seconds{5},
+                         [&]() HANAPER_REQUIRES(mutex_) { return lent_ < size_; }))
       throw Failure{Failure::Kind::refused,
                     "all " + std::to_string(size_) + " connections for reading are busy"};
     ++lent_;
@@ -54,13 +55,13 @@ class Pool {
   }
 
   void clear() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     idle_.clear();
   }
 
  private:
   void give_back(std::unique_ptr<Connection> connection) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     --lent_;
     if (connection) idle_.push_back(std::move(connection));
     freed_.notify_one();
@@ -68,10 +69,10 @@ class Pool {
 
   Dialect& dialect_;
   const std::size_t size_;
-  std::mutex mutex_;
-  std::condition_variable freed_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
-  std::size_t lent_ = 0;                           // guarded by mutex_
+  Mutex mutex_;
+  Condition freed_;
+  std::vector<std::unique_ptr<Connection>> idle_ HANAPER_GUARDED_BY(mutex_);
+  std::size_t lent_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace hanaper::sql

@@ -40,13 +40,13 @@ void SqlStorage::close() {
 }
 
 void SqlStorage::set_health(Status status, bool until_written) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   health_ = std::move(status);
   until_written_ = until_written;
 }
 
 Status SqlStorage::health() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (health_ && probing_since_ && std::chrono::steady_clock::now() - *probing_since_ > stall_grace)
     return unavailable(dialect_->place() + ": does not answer");
   return health_;
@@ -54,14 +54,14 @@ Status SqlStorage::health() const {
 
 void SqlStorage::probe() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     probing_since_ = std::chrono::steady_clock::now();
   }
   const auto probed = read([&](soci::session& session) {
     dialect_->probe(session);
     return true;
   });
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   probing_since_.reset();
   if (!probed)
     health_ = probed.error();

@@ -5,6 +5,7 @@
 #include "pool.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <optional>
 
@@ -90,10 +91,10 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   Pool pool_;
   std::unique_ptr<Connection> writer_;  // the commit thread's own
 
-  mutable std::mutex mutex_;
-  Status health_ = unavailable("not open");  // guarded by mutex_, as all below
-  bool until_written_ = false;               // only a commit that succeeds makes it well again
-  std::optional<std::chrono::steady_clock::time_point> probing_since_;
+  mutable Mutex mutex_;
+  Status health_ HANAPER_GUARDED_BY(mutex_) = unavailable("not open");
+  bool until_written_ HANAPER_GUARDED_BY(mutex_) = false;  // only a commit that succeeds makes it well again
+  std::optional<std::chrono::steady_clock::time_point> probing_since_ HANAPER_GUARDED_BY(mutex_);
 };
 
 template <class Body>

@@ -1,11 +1,11 @@
 // Client libraries that wait for ever, made to give up.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <chrono>
-#include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 namespace hanaper::sql {
@@ -31,10 +31,10 @@ class Watchdog {
 
   void run();
 
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  std::list<Watched> watched_;  // guarded by mutex_, as all below
-  bool quit_ = false;
+  Mutex mutex_;
+  Condition ended_;
+  std::list<Watched> watched_ HANAPER_GUARDED_BY(mutex_);
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

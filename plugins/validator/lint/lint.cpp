@@ -38,7 +38,7 @@ Status Lint::validate(const Draft& draft, Call&) {
 void Lint::warn(const Draft& draft, const Rule& rule, const std::string& what) {
   count("hanaper_lint_warnings_total", "Certificates that a rule warned of, by rule", rule);
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!logged_.emplace(draft.profile, rule.name).second) return;
   }
   host_->log().warning("a certificate is lawful but unwise; told once for each profile and rule",

@@ -4,8 +4,8 @@
 #include "rules.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
-#include <mutex>
 #include <set>
 
 namespace hanaper::lint {
@@ -34,9 +34,9 @@ class Lint final : public Validator {
   bool strict_ = false;
   std::vector<const Rule*> active_;
 
-  // Guarded by mutex_: which warnings were logged, by profile and rule. Bounded by the configuration.
-  std::mutex mutex_;
-  std::set<std::pair<std::string, std::string_view>, std::less<>> logged_;
+  // Which warnings were logged, by profile and rule. Bounded by the configuration.
+  Mutex mutex_;
+  std::set<std::pair<std::string, std::string_view>, std::less<>> logged_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::lint

@@ -292,7 +292,7 @@ constexpr Rule subject_table[] = {
      "subjectAltName is not critical when the subject is not empty", subject_alt_name_not_critical},
     {"subject-email-in-names", "RFC 5280 4.1.2.6", Severity::error,
      "An emailAddress of the subject is a rfc822Name as well", subject_email_in_names},
-    {"common-name-in-names", "RFC 6125 4.1", Severity::warning,
+    {"common-name-in-names", "RFC 6125 4.1", Severity::error,
      "A commonName of a TLS server that is a host is in subjectAltName as well", common_name_in_names},
 };
 

@@ -138,11 +138,20 @@ class Scheduler {
   ~Scheduler() = default;
 };
 
-// The checks behind /health/ready.
+// What a check says something of.
+enum class Purpose : std::uint8_t {
+  issue,   // issuing and revoking: /health/ready, and the address that clients issue at
+  status,  // telling what became of certificates: /health/status
+  node,    // what an operator has to look at though everything works: /health/node
+};
+
+// The checks behind /health.
 class Health {
  public:
-  // [main] `check` is [any]: quick, from memory. Its error detail is shown to operators.
-  virtual void check(std::string_view name, std::function<Status()> check) = 0;
+  // [any] `check` is [any]: quick, from memory. Its error detail is shown to operators. It is asked until the
+  // instance ends.
+  virtual void check(std::string_view name, std::function<Status()> check,
+                     Purpose purpose = Purpose::issue) = 0;
 
  protected:
   ~Health() = default;
@@ -428,15 +437,22 @@ class Host {
   // [main] An authority that the settings name; it has a certificate, if at all, from start on.
   virtual StatusAuthority& authority(std::string_view name) = 0;
 
+  // [main] `watcher` is told of every revocation, hold and release of that authority's certificates: of this
+  // node's before its caller hears of success, of other nodes' within a second. It may be told twice.
+  // [worker], quick. Until the instance ends.
+  virtual void watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) = 0;
+
+  // [main] Who publishes the CRL of that shard says where others get it; the source is asked on [worker],
+  // until the instance ends.
+  virtual void offer_crl(StatusAuthority& authority, std::uint32_t shard,
+                         StatusAuthority::CrlSource source) = 0;
+
   // [any] Where relative paths of this installation start.
   virtual const std::string& state_folder() const = 0;
 
   // [any] How the world reaches this protocol instance, without a final slash:
   // "https://pki.example.test/acme".
   virtual const std::string& public_url() const = 0;
-
-  // [any] A service of the host that is not in this list, by its id, or null.
-  virtual void* service(std::string_view id) = 0;
 
   // [worker] This node's part of `job`, for `ttl`: nodes that ask within that time divide it among them, up
   // to

@@ -117,8 +117,8 @@ class Keys : public Plugin {
   // bad_key when it is not one of the key types above.
   virtual Result<std::shared_ptr<Key>> import(std::string_view label, const Secret& pkcs8) = 0;
 
-  // [worker] Destroys the key for good; who holds it may find it gone at once or when he lets go. not_found;
-  // unavailable.
+  // [worker] Destroys the key for good; a holder may find it gone at once, or only when it lets go.
+  // not_found; unavailable.
   virtual Status remove(std::string_view label) = 0;
 
   // [worker] Every key, by label.

@@ -100,6 +100,21 @@ class Settings {
     return malformed(where + ": " + table_ + "." + std::string(key) + ": " + std::string(message));
   }
 
+  // The same without its secrets.
+  Settings without_secrets() const {
+    Settings copy(table_, position_);
+    for (const auto& [key, entry] : entries_) {
+      const auto keep = [&, &key = key, &entry = entry](const auto& value) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, Secret>)
+          copy.set(key, {value, entry.position});
+        else
+          copy.set(key, {std::monostate{}, entry.position});
+      };
+      std::visit(keep, entry.value);
+    }
+    return copy;
+  }
+
   // Wipes every secret; the host does so as soon as configure has returned.
   void forget_secrets() {
     for (auto& [key, entry] : entries_)
@@ -150,6 +165,28 @@ template <class Ability>
 Ability* ability_of(Plugin& plugin) {
   return static_cast<Ability*>(plugin.ability(Ability::ability_id));
 }
+
+// Optional: takes other settings while it runs. For protocols and key providers, of which there are never two
+// at once; stages are replaced as a whole and need nothing of this.
+class Adjustable {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.adjustable/1";
+
+  // Settings that were read and found good. Whoever drops it uncommitted has changed nothing.
+  class Change {
+   public:
+    virtual ~Change() = default;
+    // [main] From now on they hold; calls under way may end by the old ones.
+    virtual void commit() noexcept = 0;
+  };
+
+  // [main] Reads the settings as configure does, and refuses what configure would. unsupported, with the
+  // name of the setting, where the plugin would have to start anew; the host then says so and goes on.
+  virtual Result<std::unique_ptr<Change>> prepare(const Settings& settings) = 0;
+
+ protected:
+  ~Adjustable() = default;
+};
 
 // The plain description behind the door; read after the ABI tag fits, before anything is created.
 // Strings are UTF-8 and static.

@@ -249,7 +249,7 @@ class Ledger {
   virtual Result<std::vector<CertificateRow>> search(const CertificateQuery& query) = 0;
 
   // Certificates recorded after `cursor` ("" for the first), oldest first, at most `limit`; `cursor` moves
-  // behind the last. A row may come twice, never not at all.
+  // behind the last. No row is left out; a row may come twice.
   virtual Result<std::vector<CertificateRow>> issued_since(std::string& cursor, std::uint32_t limit) = 0;
 
   // Revocations of one shard in an order of the storage's own, behind the one of serial `after` (empty: from
@@ -258,10 +258,10 @@ class Ledger {
                                                          const Serial& after, std::uint32_t limit) = 0;
 
   // Revocations made, changed or released after `cursor` ("" for the first), those of one node in their
-  // order, at most `limit`; `cursor` moves behind the last. A row may come twice; a change never not at all,
-  // though one that was overtaken by the next of the same certificate comes as that.
-  // With issued_since the outbox for whoever has to tell others: durable in the commit that makes the change,
-  // and for ever. He stores his cursor with what he has done.
+  // order, at most `limit`; `cursor` moves behind the last. A row may come twice. No certificate that changed
+  // is left out, but of several changes to one certificate only the last may come.
+  // This and issued_since are the outbox for code that tells others: a row is durable in the commit that
+  // makes the change, and stays. The reader stores its cursor together with what it has done.
   virtual Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) = 0;
 
   // A cursor behind everything that is committed now, for whoever wants only what follows.

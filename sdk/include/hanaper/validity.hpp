@@ -64,10 +64,6 @@ class StatusAuthority {
   virtual Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) = 0;
   virtual Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) = 0;
 
-  // [main] `watcher` is told of every revocation, hold and release: of this node's before its caller hears of
-  // success, of other nodes' within a second. It may be told twice. [worker], quick.
-  virtual void watch(Watcher watcher) = 0;
-
   // [worker] Who signs its OCSP responses. With a key type: a responder that the host has certified with a
   // key of that kind, and certifies again in time; without: the authority itself. unavailable.
   virtual Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) = 0;
@@ -96,8 +92,6 @@ class StatusAuthority {
   // The complete CRL of one shard as it is published now: DER. not_found while there is none; unsupported
   // when it is larger than `limit`; unavailable.
   using CrlSource = std::function<Result<Bytes>(ByteCount limit)>;
-  // [main] Who publishes that CRL says where others get it; the source is asked on [worker].
-  virtual void offer_crl(std::uint32_t shard, CrlSource source) = 0;
   // [worker] What the source says; not_found when nobody publishes it.
   virtual Result<Bytes> crl(std::uint32_t shard, ByteCount limit) = 0;
 

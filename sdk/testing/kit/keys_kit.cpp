@@ -22,7 +22,8 @@ class KeysKit : public ::testing::Test {
     ASSERT_TRUE(subject.status()) << subject.status().error().detail;
     const auto list = keys().list();
     ASSERT_TRUE(list) << list.error().detail;
-    ASSERT_TRUE(list->empty()) << "the kit wants a place without keys, because it removes what it finds there";
+    ASSERT_TRUE(list->empty())
+        << "the kit wants a place without keys, because it removes what it finds there";
     ours = true;
   }
   // A token cannot be made anew for each test as a folder can.

@@ -71,8 +71,8 @@ struct SignedView {
 // A ContentInfo of SignedData: at most 16 certificates and 4 signers. Views into the input.
 Result<SignedView> parse_signed(ByteView der);
 
-// What a message needs of a certificate that somebody made out to himself: no more is asked of it than that
-// it can be read, because it vouches for nothing. Devices have serial numbers there that no CA would give.
+// The parts of a self-signed certificate that a message refers to. It must be readable and nothing more,
+// because it vouches for nothing: devices use serial numbers in it that no CA would give.
 struct Holder {
   ByteView der;
   ByteView issuer, subject;  // whole Names
@@ -124,10 +124,10 @@ struct DerContent {
   bool intact = false;  // they were whole, and the right padding followed
 };
 
-// [worker] As open, for those whom strangers send envelopes. Who tells a stranger, by word or by time,
-// whether a changed envelope has its padding right, decrypts it for him, an octet every 256 questions. So
-// the padding has no say in what `octets` are; treat them as if they were intact, judge `intact` together
-// with the last proof that the sender knew them (a signature within), and answer alike for both.
+// [worker] As open, for envelopes from strangers. A sender that can tell, by word or by time, whether the
+// padding of a changed envelope was right can decrypt it, an octet every 256 messages. So the padding does
+// not decide what `octets` are. Treat them as if they were intact, judge `intact` together with the last
+// proof that the sender knew them (a signature within), and give one answer for both.
 Result<DerContent> open_der(const EnvelopedView& view, const EnvelopedView::Recipient& recipient,
                             const Decrypt& decrypt);
 

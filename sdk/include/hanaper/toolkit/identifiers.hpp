@@ -1,7 +1,7 @@
 // The names certificates are issued for: one normal form each, and the X.509 forms of it.
 #pragma once
 
-#include <hanaper/toolkit/der.hpp>
+#include <hanaper/toolkit/name.hpp>
 
 namespace hanaper::x509 {
 
@@ -38,5 +38,15 @@ struct GeneralNames {
 };
 Result<GeneralNames> parse_general_names(ByteView sequence);
 Bytes encode_general_names(std::span<const Identifier> names);
+
+// What clients may read out of a subject beside subjectAltName: hosts from common names, as old TLS clients
+// do (RFC 6125 6.4.4), and mail addresses (RFC 5280 4.1.2.6). `names` and `faults` as in GeneralNames: what
+// no normal form exists for, though a lenient client may take it for a host ("a*b.example.test", "a_b.test",
+// a blank in front), is a fault. A text without a dot is a host only where `single_labels` are.
+struct SubjectNames {
+  std::vector<Identifier> names;
+  std::vector<std::string> faults;
+};
+SubjectNames subject_names(const Name& subject, bool single_labels);
 
 }  // namespace hanaper::x509

@@ -9,9 +9,8 @@ namespace hanaper::x509 {
 // Whole Names.
 bool same_subject(ByteView a, ByteView b);
 
-// What a request wants in subjectAltName, sorted; a common name that reads as a name of its own is one of
-// them, for that is what becomes of it when a certificate is issued. Nothing where there is a name of a kind
-// that we do not know.
+// What a request wants to be certified, sorted: the names of subjectAltName and those that clients may read
+// out of its subject (subject_names). Nothing where there is a name of a kind that we do not know.
 std::optional<std::vector<Identifier>> alternative_names(const CsrView& request);
 
 // Whether both have the same names in subjectAltName, in whatever order, as alternative_names tells. Where

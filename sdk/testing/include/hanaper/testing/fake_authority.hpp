@@ -5,6 +5,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/testing/memory_storage.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 namespace hanaper::fakes {
@@ -38,7 +39,7 @@ class FakeAuthority final : public StatusAuthority {
                                                  std::uint32_t limit) override;
   Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) override;
   Result<CrlRow> newest_crl(std::uint32_t shard, bool delta) override;
-  void watch(Watcher watcher) override { watchers_.push_back(std::move(watcher)); }
+  void watch(Watcher watcher) { watchers_.push_back(std::move(watcher)); }
   Result<std::shared_ptr<Responder>> responder(std::optional<KeyType> delegate, Call& call) override;
   SignatureScheme crl_scheme() const override;
   Result<std::uint64_t> claim_crl(std::uint32_t shard) override;
@@ -46,7 +47,7 @@ class FakeAuthority final : public StatusAuthority {
   Result<Bytes> sign_crl(const CrlTicket& ticket, ByteView digest, Call& call) override;
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
-  void offer_crl(std::uint32_t shard, CrlSource source) override { crls_[shard] = std::move(source); }
+  void offer_crl(std::uint32_t shard, CrlSource source) { crls_[shard] = std::move(source); }
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override {
     const auto found = crls_.find(shard);
     if (found == crls_.end()) return not_found("no CRL of authority " + name_ + " is published");
@@ -76,8 +77,8 @@ class FakeAuthority final : public StatusAuthority {
   Bytes certificate_;
   std::vector<Watcher> watchers_;
   std::map<std::uint32_t, CrlSource> crls_;
-  std::mutex mutex_;
-  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<std::optional<KeyType>, std::shared_ptr<Responder>> responders_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::fakes

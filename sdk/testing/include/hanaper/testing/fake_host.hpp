@@ -3,6 +3,7 @@
 
 #include <hanaper/testing/fake_authority.hpp>
 #include <hanaper/testing/memory_storage.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
 #include <list>
@@ -31,8 +32,8 @@ class RecordingLog final : public Log {
   std::vector<std::string> lines() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ HANAPER_GUARDED_BY(mutex_);
 };
 
 class FakeMetrics final : public Metrics {
@@ -71,7 +72,7 @@ class FakeScheduler final : public Scheduler {
 
 class FakeHealth final : public Health {
  public:
-  void check(std::string_view name, std::function<Status()> check) override {
+  void check(std::string_view name, std::function<Status()> check, Purpose) override {
     checks[std::string(name)] = std::move(check);
   }
   std::map<std::string, std::function<Status()>> checks;
@@ -165,7 +166,13 @@ class FakeHost final : public Host {
   FakeAuthority& authority(std::string_view name) override;
   const std::string& state_folder() const override { return folder_; }
   const std::string& public_url() const override { return url_; }
-  void* service(std::string_view) override { return nullptr; }
+  void watch(StatusAuthority& watched, StatusAuthority::Watcher watcher) override {
+    authority(watched.name()).watch(std::move(watcher));
+  }
+  void offer_crl(StatusAuthority& published, std::uint32_t shard,
+                 StatusAuthority::CrlSource source) override {
+    authority(published.name()).offer_crl(shard, std::move(source));
+  }
   Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
 

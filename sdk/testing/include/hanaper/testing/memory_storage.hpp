@@ -2,9 +2,9 @@
 #pragma once
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <map>
-#include <mutex>
 
 namespace hanaper::fakes {
 
@@ -78,10 +78,10 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   static Status apply_crl(State& state, const CrlRow& crl);
 
   const Clock& clock_;
-  std::mutex mutex_;
-  State state_;  // guarded by mutex_
-  int failures_ = 0;
-  Error failure_;
+  Mutex mutex_;
+  State state_ HANAPER_GUARDED_BY(mutex_);
+  int failures_ HANAPER_GUARDED_BY(mutex_) = 0;
+  Error failure_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::fakes

@@ -1,0 +1,147 @@
+// A plugin of any kind that breaks its promises when it is told to, for tests of whoever calls it.
+//
+// HANAPER_UNRULY says what happens in which function, while the program runs: "decide=std" throws a standard
+// exception there, "int" another one, "block" keeps the thread until the variable says something else.
+#include <hanaper/host.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+using namespace hanaper;
+
+bool is_told(std::string_view entry, std::string_view how) {
+  const char* told = std::getenv("HANAPER_UNRULY");
+  return told != nullptr && told == std::string(entry) + "=" + std::string(how);
+}
+
+void act(std::string_view entry) {
+  if (is_told(entry, "std")) throw std::runtime_error("a bug of the plugin");
+  if (is_told(entry, "int")) throw 7;
+  while (is_told(entry, "block")) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+}
+
+constexpr SettingKey keys[] = {
+    {"number", SettingType::integer, "1", "1..1000000", "which one"},
+    {"configure", SettingType::text, "ok", "ok|fail", "how its configure ends"},
+    {"start", SettingType::text, "ok", "ok|fail", "how its start ends"},
+    {"file", SettingType::path, "", nullptr, "something that it reads"},
+    {"secret", SettingType::secret, "", nullptr, "something that it keeps"},
+};
+
+template <class Kind>
+class Unruly : public Kind {
+ public:
+  ~Unruly() override {
+    if (host_ != nullptr) host_->log().info("destroyed", {{"number", std::to_string(number_)}});
+  }
+  Status configure(const Settings& settings, Host& host) override {
+    host_ = &host;
+    number_ = settings.integer("number");
+    fail_ = settings.text("start") == "fail";
+    act("configure");
+    host.health().check(
+        "even",
+        [this]() -> Status {
+          act("health");
+          if (number_ % 2 != 0) return unavailable("number " + std::to_string(number_) + " is odd");
+          return {};
+        },
+        Purpose::node);
+    if (settings.text("configure") == "fail") return settings.error("configure", "fails as it was told");
+    return {};
+  }
+  Status start() override {
+    host_->log().info("started", {{"number", std::to_string(number_)}});
+    act("start");
+    host_->scheduler().every("beat", std::chrono::milliseconds{5}, [this](Call&) -> Status {
+      act("job");
+      host_->log().debug("beat", {{"number", std::to_string(number_)}});
+      return {};
+    });
+    static_cast<void>(host_->scheduler().soon("once", [this](Call&) -> Status {
+      host_->log().info("done once", {{"number", std::to_string(number_)}});
+      return {};
+    }));
+    if (fail_) return unavailable("fails as it was told");
+    return {};
+  }
+  void stop(Deadline) override {
+    host_->log().info("stopped", {{"number", std::to_string(number_)}});
+    act("stop");
+  }
+  void* ability(std::string_view) override {
+    act("ability");
+    return nullptr;
+  }
+
+ protected:
+  Host* host_ = nullptr;
+  std::int64_t number_ = 0;
+  bool fail_ = false;
+};
+
+class UnrulyAuthenticator final : public Unruly<Authenticator> {
+ public:
+  Result<Identity> authenticate(const Request&, Call&) override {
+    act("authenticate");
+    return Identity{"unruly:" + std::to_string(number_), {}};
+  }
+  std::string challenge() const override {
+    act("challenge");
+    return "Unruly";
+  }
+};
+class UnrulyPolicy final : public Unruly<Policy> {
+ public:
+  Status decide(Draft&, Call&) override {
+    act("decide");
+    return {};
+  }
+};
+class UnrulyValidator final : public Unruly<Validator> {
+ public:
+  Status validate(const Draft&, Call&) override {
+    act("validate");
+    return {};
+  }
+};
+class UnrulyPublisher final : public Unruly<Publisher> {
+ public:
+  Status publish(const Event&, Call&) override {
+    act("publish");
+    return {};
+  }
+};
+class UnrulyNotifier final : public Unruly<Notifier> {
+ public:
+  Status notify(const Event&, Call&) override {
+    act("notify");
+    return {};
+  }
+};
+class UnrulyProtocol final : public Unruly<Protocol> {
+ public:
+  ByteCount body_limit() const override {
+    act("body_limit");
+    return ByteCount{1024};
+  }
+  Response handle(const Request&, Call&) override {
+    act("handle");
+    return {200, {{"Content-Type", "text/plain"}}, "number " + std::to_string(number_) + "\n"};
+  }
+  bool answer_fast(const Request&, FastReply&) override {
+    act("answer_fast");
+    return false;
+  }
+};
+
+}  // namespace
+
+HANAPER_PLUGIN(.kind = UNRULY_KIND, .name = "unruly", .version = "1.2.3", .licence = "Apache-2.0",
+               .summary = "breaks its promises when it is told to", .keys = keys,
+               .key_count = std::size(keys), .capabilities = "",
+               .create = hanaper::create_plugin<UNRULY_CLASS>);

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The form of commit messages: "area: what it does" in at most 72 characters, an empty line, and a body that says why.
+#
+#   commits.sh [RANGE]     those that follow the commit which this file came with; what was merged beside it, and merges, are exempt
+set -uo pipefail
+export LC_ALL=C.UTF-8
+cd "${HANAPER_SOURCE:-$(dirname "$0")/../..}" || exit 1
+self=tests/static/commits.sh
+first=$(git log --diff-filter=A --format=%H -- "$self" | tail -n 1)
+[ $# -gt 0 ] || [ -n "$first" ] || { echo "SKIP history: this is no clone with its commits"; exit 77; }
+range=${1:-$first..HEAD}
+
+failed=0 seen=0
+complain() { echo "$commit \"$subject\": $*"; failed=$((failed + 1)); }
+while read -r commit; do
+  seen=$((seen + 1))
+  subject=$(git log -1 --format=%s "$commit")
+  [ ${#subject} -le 72 ] || complain "has ${#subject} characters in its subject instead of at most 72"
+  [[ $subject =~ ^[a-z0-9][a-z0-9/_,\ -]*:\ [^\ ].*[^.]$ ]] || complain "does not begin with its area, as in \"acme: \", or ends with a full stop"
+  [ -n "$(git log -1 --format=%b "$commit" | grep -v '^[A-Za-z-]*-[Bb]y: ')" ] || complain "has no body that says why"
+done < <(git rev-list --no-merges --abbrev-commit --ancestry-path "$range" --)
+echo "$seen commits looked at, $failed complaints"
+[ $failed -eq 0 ]

@@ -1,0 +1,205 @@
+// What a node takes over while it runs: all of it, or nothing.
+#include "node_support.hpp"
+
+#include <atomic>
+#include <thread>
+
+namespace hanaper::test {
+namespace {
+
+std::string policy(int number, const std::string& more = "") {
+  return "[policy.unruly]\nnumber = " + std::to_string(number) + "\n" + more;
+}
+const std::string with_policy = "policy = [\"unruly\"]";
+
+class Reload : public NodeFixture {
+ protected:
+  void serve_policy(const std::string& policy) { serve(configuration(with_policy, policy)); }
+  Result<std::vector<std::string>> reload(const std::string& more,
+                                          const std::string& pipeline = with_policy) {
+    return node_->reload(model(configuration(pipeline, more)));
+  }
+  std::vector<std::string> checks() {
+    std::vector<std::string> names;
+    for (const auto& outcome : node_->shared().readiness.report()) names.push_back(outcome.name);
+    std::ranges::sort(names);
+    return names;
+  }
+};
+
+using Lines = std::vector<std::string>;
+
+TEST_F(Reload, TakesAnotherStageAndStopsTheOldOne) {
+  serve_policy(policy(2));
+  const auto before = checks();
+  const auto outcome = reload(policy(4));
+  ASSERT_TRUE(outcome) << outcome.error().detail;
+  EXPECT_EQ(*outcome, Lines{"policy.unruly: applied"});
+  EXPECT_EQ(checks(), before) << "one check, the new one's";
+  EXPECT_TRUE(comes([&] { return count(log(), "done once") == 2; }));
+  const std::string lines = log();
+  EXPECT_EQ(count(lines, "stopped"), 1u);
+  EXPECT_EQ(count(lines, "destroyed"), 1u);
+  EXPECT_LT(lines.find("started number=4"), lines.find("stopped number=2")) << lines;
+  EXPECT_TRUE(issue());
+}
+
+TEST_F(Reload, SaysThatNothingHasChangedOnlyWhereThatIsTrue) {
+  scratch_.file("state/content", "one");
+  scratch_.file("state/hidden", "one");
+  const std::string stage = policy(2, "file = \"content\"\nsecret = { file = \"hidden\" }\n");
+  serve_policy(stage);
+  EXPECT_EQ(*reload(stage), Lines{});
+  scratch_.file("state/content", "two");
+  EXPECT_EQ(*reload(stage), Lines{"policy.unruly: applied"});
+  scratch_.file("state/hidden", "two");
+  EXPECT_EQ(*reload(stage), Lines{"policy.unruly: applied"});
+  EXPECT_EQ(*reload(stage), Lines{});
+}
+
+struct Refused {
+  const char* name;
+  std::string policy, validator;
+  const char* says;
+  std::string unruly = {};
+};
+std::ostream& operator<<(std::ostream& out, const Refused& row) { return out << row.name; }
+
+class RefusedReload : public Reload, public ::testing::WithParamInterface<Refused> {};
+
+TEST_P(RefusedReload, LeavesEverythingServing) {
+  const std::string both = "policy = [\"unruly\"]\nvalidate = [\"unruly\"]";
+  const std::string good = policy(2) + "[validator.unruly]\nnumber = 2\n";
+  serve(configuration(both, good));
+  const auto before = checks();
+  tell(GetParam().unruly);
+  const auto outcome = reload(GetParam().policy + "[validator.unruly]\n" + GetParam().validator, both);
+  tell("");
+  ASSERT_FALSE(outcome);
+  EXPECT_NE(outcome.error().detail.find(GetParam().says), std::string::npos) << outcome.error().detail;
+  EXPECT_EQ(checks(), before);
+  EXPECT_TRUE(comes([&] { return node_->shared().readiness.status(Purpose::node).has_value(); }));
+  const std::string lines = log();
+  EXPECT_EQ(lines.find("stopped number=2"), std::string::npos) << lines;
+  EXPECT_EQ(count(lines, "done once"), 2u) << "what a stage that was only tried had to do is not done\n"
+                                           << lines;
+  EXPECT_TRUE(issue());
+  EXPECT_EQ(*reload(good, both), Lines{}) << "as if nothing had been asked";
+}
+
+const Refused refusals[] = {
+    {"WhereAStageIsMisconfigured", policy(4), "configure = \"fail\"\n", "fails as it was told"},
+    {"WhereAStageDoesNotStart", policy(4), "start = \"fail\"\n", "fails as it was told"},
+    {"WhereTheFirstStageDoesNotStart", policy(4, "start = \"fail\"\n"), "number = 4\n",
+     "fails as it was told"},
+    {"WhereAStageThrowsAsItIsConfigured", policy(4), "number = 2\n", "policy.unruly has failed",
+     "configure=std"},
+    {"WhereAStageThrowsAsItStarts", policy(4), "number = 2\n", "policy.unruly has failed", "start=int"},
+    {"WhereAStageThrowsInTheRehearsal", policy(2), "number = 4\n", "validator.unruly has failed",
+     "validate=std"},
+};
+INSTANTIATE_TEST_SUITE_P(Cases, RefusedReload, ::testing::ValuesIn(refusals),
+                         [](const auto& row) { return row.param.name; });
+
+TEST_F(Reload, StopsAStageWhoseStartHasFailed) {
+  serve_policy(policy(2));
+  ASSERT_FALSE(reload(policy(4, "start = \"fail\"\n")));
+  const std::string lines = log();
+  EXPECT_NE(lines.find("stopped number=4"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("destroyed number=4"), std::string::npos) << lines;
+}
+
+TEST_F(Reload, SaysWhatWaitsForTheNextStart) {
+  serve_policy(policy(2));
+  const struct {
+    std::string more, pipeline;
+    Lines lines;
+  } rows[] = {
+      {policy(2) + "[listener.plain]\nbind = \"127.0.0.1:1\"\nstatus = true\n",
+       with_policy,
+       {"listener.plain: takes effect at the next start"}},
+      {policy(2) + "[pipeline.other]\nauthority = \"issuing\"\nprofiles = [\"web\"]\n",
+       with_policy,
+       {"pipeline.other: takes effect at the next start"}},
+      {policy(2),
+       with_policy +
+           "\n[authority.other]\nkey = \"soft:other\"\nsubject = \"CN=Other\"\n"
+           "[profile.more]\nlifetime = \"1d\"\n[pipeline.more]\nauthority = \"other\"\nprofiles = [\"more\"]",
+       {"authority.other: takes effect at the next start", "pipeline.more: takes effect at the next start",
+        "profile.more: applied"}},
+      {policy(2) +
+           "[authenticator.mtls]\nauthorities = [\"other\"]\n[authority.other]\nkey = \"soft:other\"\n"
+           "subject = \"CN=Other\"\n[pipeline.more]\nauthority = \"other\"\nprofiles = [\"web\"]\n",
+       with_policy + "\nauthenticate = [\"mtls\"]",
+       {"authenticator.mtls: takes effect at the next start, with authority.other",
+        "authority.other: takes effect at the next start", "pipeline.more: takes effect at the next start",
+        "pipeline.web: takes effect at the next start, with authenticator.mtls"}},
+  };
+  for (const auto& row : rows) {
+    const auto outcome = reload(row.more, row.pipeline);
+    ASSERT_TRUE(outcome) << outcome.error().detail;
+    EXPECT_EQ(*outcome, row.lines);
+    EXPECT_TRUE(issue());
+    ASSERT_TRUE(reload(policy(2)));
+  }
+}
+
+TEST_F(Reload, NamesAPluginFileThatIsAnotherOneNow) {
+  serve_policy(policy(2));
+  const std::string file = scratch_ / "plugins/policy-unruly.so";
+  const std::string content = text_of(file);
+  std::filesystem::remove(file);
+  scratch_.file("plugins/policy-unruly.so", content, 0755);
+  EXPECT_EQ(*reload(policy(2)), Lines{}) << "the same octets";
+  std::filesystem::remove(file);
+  scratch_.file("plugins/policy-unruly.so", content + "x", 0755);
+  EXPECT_EQ(*reload(policy(2)),
+            Lines{"policy-unruly.so: is another file now; takes effect at the next start"});
+}
+
+TEST_F(Reload, WaitsForThoseWhoWorkWithTheOldStage) {
+  serve_policy(policy(2));
+  tell("decide=block");
+  std::atomic<bool> issued{false};
+  std::thread client([&] { issued = issue().has_value(); });
+  ASSERT_TRUE(comes([] { return !services::Gates::visits(std::chrono::milliseconds{0}).empty(); }));
+  std::thread release([&] {
+    // Once the new one is in its place the old one is waited for.
+    EXPECT_TRUE(comes([&] { return count(log(), "started number=4") == 1; }));
+    tell("");
+  });
+  const auto outcome = reload(policy(4));
+  release.join();
+  client.join();
+  EXPECT_TRUE(outcome) << outcome.error().detail;
+  EXPECT_TRUE(issued);
+  EXPECT_EQ(count(log(), "destroyed number=2"), 1u);
+}
+
+// Good ones and refused ones by turns, with clients at work.
+TEST_F(Reload, UnderLoadFailsNoRequestAndLeavesNothingBehind) {
+  serve_policy(policy(2));
+  const int rounds = std::getenv("HANAPER_LONG") ? 200 : 20;
+  std::atomic<bool> done{false};
+  std::atomic<int> failed{0}, issued{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i)
+    clients.emplace_back([&] {
+      services::thread_is(services::ThreadKind::worker);
+      while (!done) ++(issue() ? issued : failed);
+    });
+  const auto before = checks();
+  for (int i = 0; i < rounds; ++i) {
+    EXPECT_TRUE(reload(policy(4 + 2 * (i % 2))));
+    EXPECT_FALSE(reload(policy(8, "start = \"fail\"\n")));
+  }
+  done = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_GT(issued, 0);
+  EXPECT_EQ(checks(), before);
+  EXPECT_EQ(count(log(), "destroyed"), static_cast<std::size_t>(2 * rounds));
+}
+
+}  // namespace
+}  // namespace hanaper::test
