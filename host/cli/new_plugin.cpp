@@ -131,11 +131,18 @@ int run_new_plugin(Session& session) {
   if (!fs::create_directories(folder, error)) fail(unavailable(folder.string() + ": " + error.message()));
   // A source tree is no secret, whatever the umask of this program.
   fs::permissions(folder, fs::perms(0755), error);
+  const bool as_json = session.line().has("--json");
+  json::Array made;
   for (const NewFile& file : *files) {
     const fs::path path = folder / file.name;
     if (Status made = files::create(path, file.text, 0644); !made) fail(made.error());
     fs::permissions(path, fs::perms(0644), error);
-    std::cout << path.string() << "\n";
+    made.emplace_back(path.string());
+    if (!as_json) std::cout << path.string() << "\n";
+  }
+  if (as_json) {
+    print_items(std::move(made));
+    return 0;
   }
   std::cout << "now: cd " << folder.string()
             << " && cmake -B build && cmake --build build && ctest --test-dir build\n";

@@ -259,17 +259,17 @@ json::Value key_value(const SettingKey& key) {
 }  // namespace
 
 int run_sample(Session& session) {
-  const bool json = session.line().has("--json");
+  const bool as_json = session.line().has("--json");
   if (session.line().positional.empty()) {
     const std::vector<std::string> names = sample_names(session);
-    if (json) print_items(json::Array(names.begin(), names.end()));
-    if (!json)
+    if (as_json) print_items(json::Array(names.begin(), names.end()));
+    if (!as_json)
       for (const std::string& name : names) std::cout << name << "\n";
     return 0;
   }
   const std::string& wanted = session.line().positional.front();
   const Sample sample = sample_of(session, wanted);
-  if (json) {
+  if (as_json) {
     json::Array rows;
     for (const SettingKey& key : sample.keys) rows.push_back(key_value(key));
     print_items(std::move(rows));

@@ -91,6 +91,7 @@ void IoThread::wind_down(bool now) {
       if (alive) alive->wind_down(now);
     }
     if (now) {
+      ended_ = true;  // a turn that is due already is not cancelled any more, and must not begin the next
       timer_.cancel();
       work_.reset();
     }
@@ -118,7 +119,7 @@ void IoThread::turn() {
   date_line_ = "Date: " + http_date(services::SystemClock().now()) + "\r\n";
   timer_.expires_after(tick);
   timer_.async_wait([this](boost::system::error_code ec) {
-    if (ec) return;
+    if (ec || ended_) return;
     wheel_.advance();
     for (const auto& listening : listening_)
       if (std::exchange(listening->paused, false)) accept(*listening);

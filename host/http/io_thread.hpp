@@ -90,6 +90,7 @@ class IoThread {
   std::vector<Session*> sessions_;
   std::atomic<std::size_t> session_count_{0};
   bool winding_down_ = false;
+  bool ended_ = false;
   std::string date_line_;
   net::io_context context_{1};
   net::executor_work_guard<net::io_context::executor_type> work_;

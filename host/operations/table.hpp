@@ -1,4 +1,7 @@
 // What an operator can have done: one table, whoever asks and by which door.
+//
+// A new one is a function that this header declares, and a row of table.cpp. Then write the description anew:
+// hanaper openapi -c /none > host/operations/openapi.json
 #pragma once
 
 #include "../node/node.hpp"

@@ -132,7 +132,7 @@ class WithoutDaemon(unittest.TestCase):
             (("revoke",), "either FILE_OR_SERIAL... or --from FILE is needed"),
             (("backup", "a", "b"), "unexpected \"b\""),
             (("issue",), "either --csr FILE or --name NAME"),
-            (("list", "--limit", "many"), "needs a number"),
+            (("list", "--limit", "many"), "is no whole number"),
         ]:
             done = subprocess.run([HANAPER, *words], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, words)

@@ -206,7 +206,10 @@ class Large(Validity):
         control.close()
         listing = self.folder("serials")
         listing.write_text("\n".join(serials))
+        counted = 'hanaper_certificates_revoked_total{pipeline="web"}'
+        before = self.node.metric(counted)
         self.node.out("revoke", "--from", listing)
+        self.assertEqual(self.node.metric(counted), before + 2500)
         self.node.out("crl", "generate", "issuing")
         url = f"https://localhost:{self.node.https}/crl/issuing.crl"
         curl = lambda *words: subprocess.run(["curl", "-sS", "--cacert", self.root, *words], capture_output=True, check=True, timeout=60).stdout

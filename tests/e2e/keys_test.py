@@ -58,8 +58,8 @@ class SoftKeys(unittest.TestCase):
 
     @only(keys="softtoken")
     def test_wrong_names_are_refused_in_one_line(self):
-        for words, status, why in ((("create", "extra"), 2, "write INSTANCE:LABEL"), (("create", "hard:x"), 1, 'no keys instance "hard"; there are soft'),
-                                   (("delete", "soft:absent", "--yes"), 1, 'no key "absent"'), (("turn", "soft:x"), 2, "keys list, create"),
+        for words, status, why in ((("create", "extra"), 1, "write INSTANCE:LABEL"), (("create", "hard:x"), 1, 'no keys instance "hard"; there are soft'),
+                                   (("delete", "soft:absent", "--yes"), 1, 'no key "absent"'), (("turn", "soft:x"), 2, "there are keys list, keys create"),
                                    (("replicate", "soft:root"), 1, "keeps its keys in one place")):
             with self.subTest(words=words):
                 self.assertIn(why, self.node.error("keys", *words, status=status))

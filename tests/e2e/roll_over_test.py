@@ -235,6 +235,9 @@ class RollOver(unittest.TestCase):
         answer = openssl("ocsp", "-issuer", self.file("issuing.pem"), "-cert", self.file("device.pem"), "-url", f"http://127.0.0.1:{self.node.http}/ocsp",
                          "-CAfile", self.file("root.pem"), "-verify_other", self.file("issuing.pem"))
         self.assertIn("revoked", answer)
+        # The audit names who issued it, though another issues now.
+        lines = [json.loads(line) for line in self.node.out("audit", "tail").splitlines()]
+        self.assertEqual([line["authority"] for line in lines if line["event"] == "revoked"], ["issuing"])
 
 
 if __name__ == "__main__":

@@ -301,7 +301,7 @@ class Messages(Scep):
         self.assertEqual(self.ledger(), before)
 
     def test_challenges_that_are_good_once(self):
-        make = lambda *words: self.node.json("scep", "challenge", *words)["challenge"]
+        make = lambda *words: self.node.json("scep", "challenge", "--instance", "scep", *words)["challenge"]
         client = Client(self, "once.example.test", make())
         first = client.ask()
         self.assertEqual(first[0], "0")
@@ -311,7 +311,7 @@ class Messages(Scep):
         bound = make("--subject", "CN=bound.example.test")
         self.assertEqual(Client(self, "else.example.test", bound).ask(), ("2", "2", "the challengePassword is for another subject"))
         self.assertEqual(Client(self, "bound.example.test", bound).ask()[0], "0")
-        self.assertIn('no profile "nothing"', self.node.error("scep", "challenge", "--profile", "nothing"))
+        self.assertIn('no profile "nothing"', self.node.error("scep", "challenge", "--instance", "scep", "--profile", "nothing"))
         for text in (password, bound, CHALLENGE):
             self.assertNotIn(text, self.node.log_text())
 

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Revocation and OCSP as those see them who rely on them: openssl, GnuTLS, curl, and plain HTTP."""
 import base64
-import json
 import pathlib
 import re
 import shutil
@@ -90,7 +89,7 @@ class Both(Validity):
         self.assertEqual(self.crl_number(), before + 1)
         self.assertIn("AUTHORITY", self.node.out("crl", "list"))
         self.assertEqual({row["authority"] for row in self.node.items("crl", "list")}, {"root", "issuing"})
-        shown = json.loads(self.node.out("crl", "show", "issuing"))
+        shown = self.node.json("crl", "show", "issuing")
         out = self.folder("downloaded.crl")
         self.node.out("crl", "download", "issuing", "--out", out)
         self.assertEqual(subprocess.run(["sha256sum", out], capture_output=True, text=True).stdout.split()[0], shown["sha256"])

@@ -318,6 +318,18 @@ TEST_F(Journey, RevokedForAnotherReasonLeavesItsKeyAlone) {
   EXPECT_TRUE(issue(csr_).has_value());
 }
 
+TEST_F(Journey, RevokesNothingOfAnAuthorityThatIsNotItsOwn) {
+  open();
+  const auto issued = issue(csr_);
+  CertificateRow row = *storage_.memory.certificate(issued->authority, issued->serial);
+  row.authority += 1;
+  EXPECT_FALSE(pipeline_.acts_for(row, false));
+  const Status refused =
+      pipeline_.revoke(row, {RevocationReason::superseded, {}, "test"}, Call{"call-2", soon()});
+  EXPECT_EQ(refused.error().code, Code::not_found);
+  EXPECT_EQ(audit_text().find("\"revoked\""), std::string::npos);
+}
+
 TEST_F(Journey, OfCertificatesThatCannotBeRevoked) {
   open();
   Call call{"call-2", soon()};

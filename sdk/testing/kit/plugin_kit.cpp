@@ -1,7 +1,12 @@
 // What every plugin must do, whatever its kind.
 #include "subject.hpp"
 
+#include <hanaper/operable.hpp>
+
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
 
 namespace hanaper::kit {
 namespace {
@@ -14,6 +19,10 @@ class PluginKit : public ::testing::Test {
 bool is_name(std::string_view text) {
   return !text.empty() &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+bool is_sentence(std::string_view text) {
+  return !text.empty() && !text.ends_with('.') && text.find('\n') == std::string_view::npos;
 }
 
 TEST_F(PluginKit, SaysWhatItIs) {
@@ -86,6 +95,30 @@ TEST_F(PluginKit, StopsByItsDeadline) {
   const auto begun = std::chrono::steady_clock::now();
   subject.plugin().stop(begun + std::chrono::milliseconds{100});
   EXPECT_LT(std::chrono::steady_clock::now() - begun, stop_time) << "stop takes much longer than it may";
+}
+
+// What is not so the host passes over, and the command is missing.
+TEST_F(PluginKit, BringsOperationsThatTheHostCanUse) {
+  const std::unique_ptr<Plugin> fresh(manifest().create());
+  const auto* operable = ability_of<Operable>(*fresh);
+  if (operable == nullptr) GTEST_SKIP() << "it brings none";
+  std::set<std::string_view> words;
+  for (const Operation& operation : operable->operations()) {
+    const std::string which(operation.words);
+    EXPECT_TRUE(words.insert(operation.words).second) << which << " is there twice";
+    std::string joined = which;
+    std::ranges::replace(joined, ' ', '-');
+    EXPECT_TRUE(is_name(joined)) << which;
+    EXPECT_TRUE(is_sentence(operation.summary)) << which;
+    EXPECT_LT(static_cast<std::size_t>(operation.permission), permission_count) << which;
+    EXPECT_TRUE(operation.http.empty() || operation.http.find(" /") != std::string_view::npos) << which;
+    for (const Parameter& parameter : operation.parameters) {
+      EXPECT_TRUE(is_sentence(parameter.doc)) << which << ": " << parameter.name;
+      EXPECT_FALSE(parameter.type == ParameterType::place && !operation.http.empty())
+          << which << ": a place never comes by HTTP, so http is empty";
+      EXPECT_NE(parameter.name, "instance") << which << ": that one is the host's";
+    }
+  }
 }
 
 TEST_F(PluginKit, HasNoAbilityOfAnUnknownName) { EXPECT_EQ(subject.plugin().ability("no.such/1"), nullptr); }
