@@ -132,16 +132,16 @@ int run_new_plugin(Session& session) {
   // A source tree is no secret, whatever the umask of this program.
   fs::permissions(folder, fs::perms(0755), error);
   const bool as_json = session.line().has("--json");
-  json::Array made;
+  json::Array paths;
   for (const NewFile& file : *files) {
     const fs::path path = folder / file.name;
     if (Status made = files::create(path, file.text, 0644); !made) fail(made.error());
     fs::permissions(path, fs::perms(0644), error);
-    made.emplace_back(path.string());
+    paths.emplace_back(path.string());
     if (!as_json) std::cout << path.string() << "\n";
   }
   if (as_json) {
-    print_items(std::move(made));
+    print_items(std::move(paths));
     return 0;
   }
   std::cout << "now: cd " << folder.string()
