@@ -157,7 +157,8 @@ class Ldap(unittest.TestCase):
                 leaf = der_of(node.folder / "c.pem")
                 time.sleep(1)  # so that it is tried at least once while nobody is there
                 directory.start()
-                self.assertTrue(until(lambda: entry("later.example.test", "servers").get("userCertificate;binary") == [leaf]))
+                later = lambda: entry("later.example.test", "servers").get("userCertificate;binary") == [leaf]
+                self.assertTrue(until(later), node.log_text()[-2000:])
                 self.assertEqual(node.metric('hanaper_events_dead_total{instance="publisher.directory",pipeline="web"}'), 0)
 
     def test_ldaps_works_and_a_certificate_of_somebody_else_does_not(self):
@@ -215,12 +216,13 @@ class Mail(unittest.TestCase):
             self.assertIn("dns:a.example.test", text)
             # A subject that would like to be a header, and is no ASCII.
             openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", node.folder / "odd.key", "-utf8",
-                    "-multivalue-rdn", "-subj", "/CN=Gr\u00fc\u00dfe an alle, Bcc: x@example.test " + "\u4e16\u754c" * 12, "-out", node.folder / "odd.pem")
+                    "-multivalue-rdn", "-subj", "/CN=odd.example.test/O=Gr\u00fc\u00dfe an alle, Bcc: x@example.test " + "\u4e16\u754c" * 12, "-out", node.folder / "odd.pem")
             node.run("issue", "--pipeline", "manual", "--csr", node.folder / "odd.pem", "--out", node.folder / "odd.out", status=None)
             self.assertTrue(until(lambda: len(server.mails) == 2))
             mail = self.mails(server)[1]
             self.assertIsNone(mail["Bcc"])
-            self.assertTrue(mail["Subject"].startswith("PKI: request.pending CN=Gr\u00fc\u00dfe an alle"), mail["Subject"])
+            self.assertTrue(mail["Subject"].startswith("PKI: request.pending "), mail["Subject"])
+            self.assertIn("Gr\u00fc\u00dfe an alle", mail["Subject"])
             self.assertIn("Gr\u00fc\u00dfe", mail.get_content())
             for raw in server.mails:
                 self.assertLess(max(map(len, raw.split(b"\r\n"))), 999)
