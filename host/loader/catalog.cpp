@@ -134,8 +134,8 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
     loaded->manifest = &loaded->library.get<const Manifest>("hanaper_manifest");
   } catch (const std::exception& error) {
     std::string message = loader_message(error);
-    const std::string name = path_of(loaded->file).string();
-    if (message.starts_with(name)) message.replace(0, name.size(), real.string());
+    const std::string loaded_as = path_of(loaded->file).string();
+    if (message.starts_with(loaded_as)) message.replace(0, loaded_as.size(), real.string());
     return unsupported(message.starts_with(real.string()) ? message : path + ": " + message);
   }
   const Manifest& manifest = *loaded->manifest;
