@@ -9,7 +9,7 @@ boost_package() {
 
 build_packages() {
   echo g++ cmake ninja-build pkg-config ccache "$(boost_package)" libssl-dev libsoci-dev libsqlite3-dev \
-    libmariadb-dev libpq-dev libtomlplusplus-dev libspdlog-dev libunbound-dev libp11-dev libp11-kit-dev openssl \
+    libmariadb-dev libpq-dev libldap-dev libcurl4-openssl-dev libtomlplusplus-dev libspdlog-dev libunbound-dev libp11-dev libp11-kit-dev openssl \
     ca-certificates
 }
 
@@ -24,7 +24,8 @@ unit_packages() {
 test_packages() {
   echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
     clang-19 libclang-rt-19-dev clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
-    dpkg-dev systemd strace strongswan-pki libstrongswan-extra-plugins libcharon-extra-plugins certmonger
+    dpkg-dev systemd strace strongswan-pki libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
+    slapd ldap-utils python3-aiosmtpd python3-jsonschema
 }
 
 # The clang++ that comes with libFuzzer here: the one that is asked for above, or any.

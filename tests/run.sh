@@ -63,15 +63,18 @@ build() {  # PRESET [BUILD-ARGUMENT...]
 run_tests() {  # PRESET [CTEST-ARGUMENT...]
   local preset=$1 status=0
   shift
-  ctest --preset "$preset" --no-tests=error -j2 "$@" || status=1
-  said_skips build/"$preset"/Testing/Temporary/LastTest.log
+  ctest --preset "$preset" --no-tests=error -j2 "$@" | tee "$results/ctest-$preset" || status=1
+  said_skips build/"$preset"/Testing/Temporary/LastTest.log "$results/ctest-$preset"
   return $status
 }
 # ctest shows the output of failures only: what tests skipped stands in its log.
 said_skips() {
-  awk '/^[0-9]+\/[0-9]+ Test: / { test = $3; said = 0 }
-       /^SKIP / { said = 1; print }
-       /^Test Skipped\.$/ && !said { print "SKIP unknown: " test " does not say what it misses" }' "$1"
+  awk '/^[0-9]+\/[0-9]+ Test: / { test = $3 }
+       /^SKIP / { said[test] = 1; print }
+       /#[0-9]+: [^ ]+ .*\*\*\*Skipped/ {
+         sub(/.*#[0-9]+: /, "")
+         if (!said[$1]) print "SKIP unknown: " $1 " does not say what it misses"
+       }' "$@"
 }
 sanitized() {
   build "$1" || return 1

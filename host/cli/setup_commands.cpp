@@ -117,14 +117,15 @@ int run_init(Session& session) {
 
 namespace {
 
-// What a start would do, as far as nothing changes by it; what was found on the way. Ends the command with status 1 when a
-// start would fail.
+// What a start would do, as far as nothing changes by it; what was found on the way. Ends the command with
+// status 1 when a start would fail.
 std::vector<std::string> look_deep(Session& session, Node& node) {
   std::vector<std::string> notes;
   const std::string& socket = node.model().node.socket;
   const auto daemon = ControlClient::connect(socket);
   if (!daemon || daemon->has_value())
-    notes.push_back("a daemon runs here; its state folder is looked at beside it, and it keeps what it holds");
+    notes.push_back(
+        "a daemon runs here; its state folder is looked at beside it, and it keeps what it holds");
   Node::Checked checked = node.check_start();
   if (!checked.failures.empty()) throw Failure{1, std::move(checked.failures), Code::unavailable};
   notes.insert(notes.end(), checked.notes.begin(), checked.notes.end());
@@ -237,7 +238,7 @@ Sample sample_of(Session& session, const std::string& wanted) {
   }
   const auto manifest = session.catalog().find(kind, name);
   if (!manifest) misuse(manifest.error().detail);
-  const auto own = config::host_keys(kind == "protocol" ? "protocol" : "instance");
+  const auto own = config::host_keys(kind);
   Sample sample{{own.begin(), own.end()}, (*manifest)->summary};
   sample.keys.insert(sample.keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
   return sample;

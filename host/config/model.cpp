@@ -208,7 +208,7 @@ class Builder {
                       full_name + (given ? ".plugin: " : ": ") + manifest.error().detail);
         continue;
       }
-      const auto own = host_keys(kind == "protocol" ? "protocol" : "instance");
+      const auto own = host_keys(kind);
       std::vector<SettingKey> keys(own.begin(), own.end());
       keys.insert(keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
       instance.settings = make_settings(full_name, table, item.entry->place, keys,
@@ -231,6 +231,9 @@ class Builder {
           messages_.add(
               instance.settings.error("path", "\"" + instance.path + "\" must look like \"/acme\"").detail);
       }
+      if (kind == "publisher" || kind == "notifier")
+        instance.from_beginning = instance.settings.text_or("since", "now") == "beginning";
+      if (kind == "notifier") instance.events = instance.settings.texts("events");
       model_.instances.push_back(std::move(instance));
     }
   }
@@ -441,6 +444,8 @@ InstanceConfig InstanceConfig::without_secrets() const {
           .plugin = plugin,
           .listener = listener,
           .path = path,
+          .events = events,
+          .from_beginning = from_beginning,
           .settings = settings.without_secrets(),
           .authorities = authorities,
           .pipelines = pipelines,

@@ -126,8 +126,10 @@ struct InstanceConfig {
   std::string kind;
   std::string name;
   std::string plugin;
-  std::string listener;  // protocols
-  std::string path;      // protocols
+  std::string listener;             // protocols
+  std::string path;                 // protocols
+  std::vector<std::string> events;  // notifiers: the types they are told of; empty: all
+  bool from_beginning = false;      // publishers and notifiers
   Settings settings{"", ""};
   std::vector<std::string> authorities, pipelines;  // those its settings refer to
   std::string crl_issuer;  // who signs the CRLs of all those authorities; empty: each
@@ -162,7 +164,7 @@ using FindManifest = std::function<Result<const Manifest*>(std::string_view kind
 // Makes the model, or says everything that is wrong. `read_secrets` is false where nothing is started.
 Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages);
 
-// The host's own tables by name ("node", "listener", ...), for `hanaper sample`.
+// The host's own keys of a table by its name ("node", "listener", ...) or of a plugin by its kind.
 std::span<const SettingKey> host_keys(std::string_view table);
 std::vector<std::string> host_tables();
 

@@ -1,22 +1,20 @@
 // The only home of toml++.
 #include "value.hpp"
 
-#include <toml++/toml.h>
+#include <hanaper/toolkit/files.hpp>
 
-#include <sys/stat.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 namespace hanaper::config {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t max_file = 1024 * 1024;
+constexpr std::size_t max_file = 1024 * 1024;
 constexpr std::size_t max_files = 64;
 constexpr int max_depth = 8;
 
@@ -48,27 +46,16 @@ class Reader {
                     std::to_string(max_files) + " files");
       return {};
     }
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) {
-      messages_.add(prefix + file + ": " + lower(std::strerror(errno)));
+    if (fs::is_directory(file, ec)) {
+      messages_.add(prefix + file + ": is a folder");
       return {};
     }
-    if (S_ISDIR(status.st_mode) || static_cast<std::uintmax_t>(status.st_size) > max_file) {
-      messages_.add(prefix + file + (S_ISDIR(status.st_mode) ? ": is a folder" : ": larger than 1 MiB"));
+    const auto text = files::read_trusted(file, max_file);
+    if (!text) {
+      messages_.add(prefix + reason(file, text.error()));
       return {};
     }
-    if (status.st_mode & S_IWOTH) {
-      messages_.add(prefix + file + ": everybody may write it; take that right away (chmod o-w)");
-      return {};
-    }
-    std::ifstream stream(file, std::ios::binary);
-    std::stringstream text;
-    text << stream.rdbuf();
-    if (!stream) {
-      messages_.add(prefix + file + ": cannot be read");
-      return {};
-    }
-    Table table = parse(text.str(), file);
+    Table table = parse(*text, file);
     include(table, file, depth);
     return table;
   }
@@ -109,6 +96,11 @@ class Reader {
   }
 
  private:
+  static std::string reason(const std::string& file, const Error& error) {
+    if (error.code == Code::not_found) return file + ": no such file or directory";
+    return error.code == Code::malformed ? file + ": larger than 1 MiB" : error.detail;
+  }
+
   static std::string lower(std::string text) {
     if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && (text[1] < 'A' || text[1] > 'Z'))
       text[0] = static_cast<char>(text[0] + 32);

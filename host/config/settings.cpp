@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <sys/stat.h>
@@ -10,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 namespace hanaper::config {
@@ -204,20 +204,21 @@ class ValueReader {
 
   static std::optional<std::string> read_secret_file(const fs::path& path, bool check_mode,
                                                      Settings::Value& out) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-      if (errno != ENOENT) return path.string() + ": " + std::strerror(errno);
+    constexpr std::size_t max_secret = 64 * 1024;
+    auto opened = files::open_trusted(path.string());
+    if (!opened && opened.error().code == Code::not_found)
       return path.string() + (check_mode
                                   ? ": there is no such file; hanaper init makes up pins that are missing"
                                   : ": there is no such credential");
-    }
-    if (!S_ISREG(status.st_mode)) return path.string() + ": is no file";
-    if (check_mode && (status.st_mode & 077) != 0)
+    if (!opened) return opened.error().detail;
+    struct stat status {};
+    if (check_mode && (::fstat(opened->handle(), &status) != 0 || (status.st_mode & 077) != 0))
       return path.string() + ": others may read or write it; only its owner should (chmod 600)";
-    if (status.st_size > 64 * 1024) return path.string() + ": larger than 64 KiB";
-    std::ifstream stream(path, std::ios::binary);
-    std::string text((std::istreambuf_iterator<char>(stream)), {});
-    if (!stream) return path.string() + ": cannot be read";
+    auto read = files::read(*opened, path.string(), max_secret);
+    if (!read)
+      return read.error().code == Code::malformed ? path.string() + ": larger than 64 KiB"
+                                                  : read.error().detail;
+    std::string text = *std::move(read);
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
     if (text.empty()) return path.string() + ": is empty";

@@ -1,6 +1,8 @@
 // The key tables of the host's own configuration.
 #include "model.hpp"
 
+#include <algorithm>
+
 namespace hanaper::config {
 namespace {
 
@@ -135,6 +137,22 @@ constexpr SettingKey instance_keys[] = {
     {"plugin", text, "", nullptr, "the plugin's name; default the instance's"},
 };
 
+// The same for both kinds that are told of events.
+constexpr SettingKey since_key = {"since", text, "now", "now|beginning",
+                                  "what a new one is told of: what follows, or everything in the ledger"};
+
+constexpr SettingKey publisher_keys[] = {instance_keys[0], since_key};
+
+constexpr SettingKey notifier_keys[] = {
+    instance_keys[0],
+    since_key,
+    {"events", texts, "[]",
+     "authority.certified|authority.expiring|certificate.issued|certificate.released|certificate.revoked|"
+     "crl.late|crl.made|health.failed|health.restored|node.started|node.stopped|request.approved|"
+     "request.denied|request.pending",
+     "types of events that it is told of; none: all"},
+};
+
 struct NamedKeys {
   std::string_view name;
   std::span<const SettingKey> keys;
@@ -143,13 +161,14 @@ constexpr NamedKeys tables[] = {{"node", node_keys},           {"log", log_keys}
                                 {"outbound", outbound_keys},   {"listener", listener_keys},
                                 {"authority", authority_keys}, {"profile", profile_keys},
                                 {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
-                                {"instance", instance_keys}};
+                                {"publisher", publisher_keys}, {"notifier", notifier_keys}};
 
 }  // namespace
 
 std::span<const SettingKey> host_keys(std::string_view table) {
   for (const NamedKeys& entry : tables)
     if (entry.name == table) return entry.keys;
+  if (std::ranges::find(kinds, table) != std::end(kinds)) return instance_keys;
   return {};
 }
 

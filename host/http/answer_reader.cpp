@@ -55,6 +55,12 @@ std::string AnswerReader::location() const {
   const auto found = message.find(beast::http::field::location);
   return found == message.end() ? std::string{} : std::string(found->value());
 }
+std::vector<Header> AnswerReader::fields() const {
+  std::vector<Header> fields;
+  for (const auto& field : state_->parser.get())
+    fields.push_back({std::string(field.name_string()), std::string(field.value())});
+  return fields;
+}
 
 namespace {
 

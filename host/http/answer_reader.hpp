@@ -21,6 +21,7 @@ class AnswerReader {
   int status() const;
   std::string body() const;
   std::string location() const;  // empty: none
+  std::vector<Header> fields() const;
 
  private:
   struct State;

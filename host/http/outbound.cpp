@@ -42,6 +42,19 @@ bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+// RFC 9110 5.6.2: "token = 1*tchar"; and nothing that the host writes itself.
+bool may_be_added(const Header& field) {
+  constexpr std::string_view own[] = {"Host",         "User-Agent",     "Connection",        "Authorization",
+                                      "Content-Type", "Content-Length", "Transfer-Encoding", "Expect"};
+  const bool token = !field.name.empty() && std::ranges::all_of(field.name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+  return token && is_field_value(field.value) && std::ranges::none_of(own, [&](std::string_view name) {
+           return Request::same_name(name, field.name);
+         });
+}
+
 // For errors: the beginning of what a stranger sent, without what garbles a terminal.
 std::string shown_field(std::string_view text) {
   std::string safe(text.substr(0, 200));
@@ -65,7 +78,7 @@ Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& loc
     done = *taken;
   }
   location = reader.location();
-  return OutboundAnswer{reader.status(), reader.body(), dial.where()};
+  return OutboundAnswer{reader.status(), reader.body(), dial.where(), reader.fields()};
 }
 
 }  // namespace
@@ -151,13 +164,15 @@ Result<OutboundAnswer> OutboundClient::post(const OutboundMessage& message, Call
       message.authorization ? message.authorization->reveal() : std::string_view{};
   if (!place) return malformed("\"" + message.url.substr(0, 200) + "\" is no URL of http or https");
   if (message.body.size() > post_limit || !is_field_value(message.content_type) ||
-      !is_field_value(authorization))
+      !is_field_value(authorization) || !std::ranges::all_of(message.fields, may_be_added))
     return malformed(message.url + ": a body of more than 1 MiB, or a field that HTTP has not");
   HANAPER_TRY(Dial connection, dial(place->host, place->port, deadline_of(call)));
   if (place->tls) HANAPER_CHECK(connection.start_trusted_tls(place->host, message.roots));
+  std::string more;
+  for (const Header& field : message.fields) more += "\r\n" + field.name + ": " + field.value;
   Secret head("POST " + place->target + " HTTP/1.1\r\nHost: " + host_field(*place) +
               "\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Type: " + message.content_type +
-              "\r\nContent-Length: " + std::to_string(message.body.size()) +
+              "\r\nContent-Length: " + std::to_string(message.body.size()) + more +
               (authorization.empty() ? "" : "\r\nAuthorization: " + std::string(authorization)) + "\r\n\r\n");
   HANAPER_CHECK(connection.send(head.reveal()));
   HANAPER_CHECK(connection.send(message.body));

@@ -1,14 +1,17 @@
 #include "blocked_keys.hpp"
 
-#include <fstream>
+#include <hanaper/toolkit/files.hpp>
+
+#include <sstream>
 
 namespace hanaper::issuance {
 
 Result<BlockedKeys::Hashes> BlockedKeys::read(const std::string& file) {
   Hashes hashes;
   if (file.empty()) return hashes;
-  std::ifstream stream(file);
-  if (!stream) return unavailable(file + ": cannot be read");
+  constexpr std::size_t max_file = 256 * 1024 * 1024;
+  HANAPER_TRY(std::string text, files::read_trusted(file, max_file));
+  std::istringstream stream(std::move(text));
   std::string line;
   for (int number = 1; std::getline(stream, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
@@ -20,8 +23,6 @@ Result<BlockedKeys::Hashes> BlockedKeys::read(const std::string& file) {
     std::ranges::copy(*octets, hash.begin());
     hashes.insert(hash);
   }
-  // Half a list, or a folder, would block half the keys or none.
-  if (stream.bad()) return unavailable(file + ": cannot be read");
   return hashes;
 }
 

@@ -93,27 +93,26 @@ Result<Issued> Journey::run() {
   }
 }
 
-// The intent: what will be signed, before it is.
-Status Journey::reserve() {
+Signing Journey::signing() {
   const Work& of = work();
   const Authority& authority = of.profile->authority();
-  write = {};
+  return {.authority = authority.id(),
+          .authority_name = authority.config().name,
+          .serial = of.serial,
+          .profile = of.draft.profile,
+          .requester = of.draft.requester,
+          .not_before = of.draft.not_before,
+          .not_after = of.draft.not_after,
+          .shard = of.shard,
+          .tbs = of.tbs,
+          .pipeline = of.draft.pipeline,
+          .call = call_.id};
+}
+
+// The intent: what will be signed, before it is.
+Status Journey::reserve() {
+  write = intent_of(signing(), means_.clock.now());
   write.records = request_.with_intent;
-  write.reservation = Reservation{.authority = authority.id(),
-                                  .serial = of.serial,
-                                  .profile = of.draft.profile,
-                                  .requester = of.draft.requester,
-                                  .not_before = of.draft.not_before,
-                                  .not_after = of.draft.not_after,
-                                  .shard = of.shard,
-                                  .tbs = of.tbs};
-  write.audit = services::audit_line(means_.clock.now(), "sign.intent",
-                                     {{"authority", authority.config().name},
-                                      {"serial", of.serial.hex()},
-                                      {"profile", std::string(of.draft.profile)},
-                                      {"requester", request_.requester},
-                                      {"tbs", to_hex(crypto::sha256(of.tbs))},
-                                      {"call", call_.id}});
   deadline = call_.deadline;
   return means_.writer.submit(*this);
 }
@@ -156,14 +155,8 @@ Status Journey::prepare_recording() {
                    .chain = authority.chain(),
                    .not_before = of.draft.not_before,
                    .not_after = of.draft.not_after};
-  write = {};
+  write = record_of(signing(), of.signature, issued_.certificate, means_.clock.now());
   if (request_.with_record) write.records = request_.with_record(issued_);
-  write.recording = Recording{authority.id(), of.serial, of.signature, means_.clock.now()};
-  write.audit = services::audit_line(means_.clock.now(), "signed",
-                                     {{"authority", authority.config().name},
-                                      {"serial", of.serial.hex()},
-                                      {"certificate", to_hex(crypto::sha256(issued_.certificate))},
-                                      {"call", call_.id}});
   return {};
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../services/writer.hpp"
+#include "signing.hpp"
 #include "steps.hpp"
 
 #include <hanaper/toolkit/mutex.hpp>
@@ -65,6 +66,7 @@ class Journey final : public services::Submission {
  private:
   friend class Signers;
 
+  Signing signing();
   Status reserve();
   void committed(Status status) noexcept override;
   void reserved(Status status);

@@ -9,7 +9,7 @@ namespace hanaper::issuance {
 namespace {
 
 // No instance has such a name.
-constexpr const char* collection = ".requests";
+constexpr const char* requests_collection = ".requests";
 // For as long a request asked again finds its certificate, and a pending one its approval.
 constexpr auto kept_for = std::chrono::days{90};
 
@@ -51,6 +51,25 @@ Result<RememberedRequest> read(const Record& record) {
   return request;
 }
 
+// That it has come into its state.
+events::Happening happening_of(const RememberedRequest& request) {
+  events::Happening happening;
+  happening.type = "request." + std::string(to_string(request.state));
+  happening.source = events::source_of("pipelines", request.pipeline);
+  happening.subject = request.id;
+  happening.id = happening.type + "/" + request.id + "/" + std::to_string(milliseconds(request.moved_at));
+  happening.at = request.moved_at;
+  happening.pipeline = request.pipeline;
+  happening.data = {{"request", request.id},
+                    {"pipeline", request.pipeline},
+                    {"profile", request.profile},
+                    {"requester", request.requester},
+                    {"wanted", request.subject}};
+  if (!request.by.empty()) happening.data.emplace_back("by", request.by);
+  if (!request.reason.empty()) happening.data.emplace_back("reason", request.reason);
+  return happening;
+}
+
 }  // namespace
 
 std::string Requests::id_of(std::string_view pipeline, std::string_view once) {
@@ -59,14 +78,14 @@ std::string Requests::id_of(std::string_view pipeline, std::string_view once) {
 }
 
 Result<RememberedRequest> Requests::get(std::string_view id) const {
-  HANAPER_TRY(const Record record, storage_.records().get(collection, id));
+  HANAPER_TRY(const Record record, storage_.records().get(requests_collection, id));
   return read(record);
 }
 
 Result<std::vector<RememberedRequest>> Requests::list(RequestState state, std::string_view after,
                                                       std::uint32_t limit) const {
   HANAPER_TRY(const std::vector<Record> records,
-              storage_.records().find(collection, "state", to_string(state), after, limit));
+              storage_.records().find(requests_collection, "state", to_string(state), after, limit));
   std::vector<RememberedRequest> requests;
   for (const Record& record : records) {
     HANAPER_TRY(RememberedRequest request, read(record));
@@ -91,7 +110,7 @@ RecordWrite Requests::write(const RememberedRequest& request) const {
     object.emplace_back("serial", request.certificate.serial.hex());
   }
   RecordWrite write;
-  write.collection = collection;
+  write.collection = requests_collection;
   write.key = request.id;
   write.expected = request.version;
   write.expires = clock_.now() + kept_for;
@@ -105,6 +124,8 @@ Status Requests::store(const RememberedRequest& request, std::string_view event,
   Write write;
   write.records = std::move(with);
   write.records.push_back(this->write(request));
+  if (outbox_ != nullptr && outbox_->hears(request.pipeline))
+    write.records.push_back(outbox_->document(happening_of(request)));
   write.audit = services::audit_line(clock_.now(), event,
                                      {{"request", request.id},
                                       {"pipeline", request.pipeline},

@@ -2,7 +2,7 @@
 // those that wait for somebody's approval.
 #pragma once
 
-#include "../services/writer.hpp"
+#include "../events/outbox.hpp"
 
 #include <hanaper/host.hpp>
 
@@ -31,8 +31,9 @@ struct RememberedRequest {
 // The records behind it. Thread-safe.
 class Requests {
  public:
-  Requests(Storage& storage, services::Writer& writer, const Clock& clock)
-      : storage_(storage), writer_(writer), clock_(clock) {}
+  // Without an outbox nobody is told.
+  Requests(Storage& storage, services::Writer& writer, const Clock& clock, events::Outbox* outbox = nullptr)
+      : storage_(storage), writer_(writer), clock_(clock), outbox_(outbox) {}
 
   // The id of what is asked of a pipeline under that name.
   static std::string id_of(std::string_view pipeline, std::string_view once);
@@ -45,7 +46,7 @@ class Requests {
 
   // The write that puts a request where `version` was; conflict at commit when it has moved since.
   RecordWrite write(const RememberedRequest& request) const;
-  // [worker] The same, committed, with a line of audit and whatever else belongs to it.
+  // [worker] The same, committed, with a line of audit, the event, and whatever else belongs to it.
   Status store(const RememberedRequest& request, std::string_view event, const Call& call,
                std::vector<RecordWrite> with = {});
 
@@ -57,6 +58,7 @@ class Requests {
   Storage& storage_;
   services::Writer& writer_;
   const Clock& clock_;
+  events::Outbox* const outbox_;
 };
 
 }  // namespace hanaper::issuance

@@ -1,7 +1,7 @@
 #include "revocation.hpp"
 
 #include "../services/audit.hpp"
-#include "steps.hpp"
+#include "signing.hpp"
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>

@@ -28,11 +28,6 @@ struct Work {
   Bytes signature;
 };
 
-// The days since 1970 under which an expiry is counted.
-inline std::int64_t expiry_day(Time not_after) {
-  return std::chrono::floor<std::chrono::days>(not_after).time_since_epoch().count();
-}
-
 template <class State>
 class Step {
  public:

@@ -23,20 +23,19 @@ namespace fs = std::filesystem;
 constexpr std::string_view tag_prefix = "hanaper_abi_";
 constexpr std::size_t max_library = 512u * 1024 * 1024;
 
-Status check_owner(const fs::path& path, bool folder) {
+// Whoever may add a file to the folder chooses what is loaded: there the sticky bit does not help.
+Status check_folder(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return not_found(path.string() + ": " + std::strerror(errno));
-  if (folder ? !S_ISDIR(status.st_mode) : !S_ISREG(status.st_mode))
-    return forbidden(path.string() + (folder ? ": is no folder" : ": is no regular file"));
-  if (status.st_uid != 0 && status.st_uid != ::geteuid())
-    return forbidden(path.string() + ": owned by user " + std::to_string(status.st_uid) + "; root " +
-                     (::geteuid() == 0 ? "" : "or user " + std::to_string(::geteuid()) + " ") +
-                     "must own it");
-  if (status.st_mode & (S_IWGRP | S_IWOTH))
-    return forbidden(path.string() + ": others may write it; take that right away (chmod go-w)");
-  if (static_cast<std::size_t>(status.st_size) > max_library)
-    return unsupported(path.string() + ": larger than 512 MiB");
-  return {};
+  if (!S_ISDIR(status.st_mode)) return forbidden(path.string() + ": is no folder");
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return forbidden(path.string() + ": others may write it; take that right away (chmod go-w)");
+}
+
+// The file that was judged, by a name that means it whatever becomes of its path. The process's number
+// instead of "self", so that a debugger finds it as well.
+fs::path path_of(const files::Descriptor& file) {
+  return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file.handle());
 }
 
 // "epoch1_gxx1017_cxx111_debug0_plain_openssl3" in words, for a message.
@@ -48,10 +47,10 @@ std::string in_words(std::string_view tag) {
 }
 
 // Reads the file's symbol table; nothing is mapped for execution.
-Status check_tag(const fs::path& path) {
+Status check_tag(const fs::path& path, const files::Descriptor& file) {
   std::vector<std::string> tags;
   try {
-    boost::dll::library_info info(path);
+    boost::dll::library_info info(path_of(file));
     for (const std::string& symbol : info.symbols())
       if (symbol.starts_with(tag_prefix)) tags.push_back(symbol);
   } catch (const std::exception&) {
@@ -66,8 +65,8 @@ Status check_tag(const fs::path& path) {
                      in_words(host_abi()) + "\"; build it with this host's SDK");
 }
 
-Result<Fingerprint> digest_of(const fs::path& path) {
-  HANAPER_TRY(const std::string content, files::read(path.string(), max_library));
+Result<Fingerprint> digest_of(const fs::path& path, const files::Descriptor& file) {
+  HANAPER_TRY(const std::string content, files::read(file, path.string(), max_library));
   return crypto::sha256(as_bytes(content));
 }
 
@@ -87,6 +86,8 @@ std::string loader_message(const std::exception& error) {
 std::string_view host_abi() { return HANAPER_TEXT(HANAPER_ABI_SYMBOL); }
 
 struct Catalog::Loaded {
+  // Kept open: the loader of the system goes by names, and this one must not come to mean another file.
+  files::Descriptor file;
   boost::dll::shared_library library;
   const Manifest* manifest = nullptr;
   Fingerprint digest{};
@@ -120,18 +121,21 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
   std::error_code ec;
   const fs::path real = fs::canonical(path, ec);
   if (ec) return not_found(path + ": " + ec.message());
-  // Of a link both ends count: who may change the link chooses what is loaded.
-  HANAPER_CHECK(check_owner(fs::path(path).parent_path(), true));
-  HANAPER_CHECK(check_owner(real.parent_path(), true));
-  HANAPER_CHECK(check_owner(real, false));
-  HANAPER_CHECK(check_tag(real));
   auto loaded = std::make_unique<Loaded>();
+  HANAPER_TRY(loaded->file, files::open_trusted(fs::absolute(path).string()));
+  // Of a link both ends count: who may change the link chooses what is loaded.
+  HANAPER_CHECK(check_folder(fs::path(path).parent_path()));
+  HANAPER_CHECK(check_folder(real.parent_path()));
+  HANAPER_CHECK(check_tag(real, loaded->file));
+  HANAPER_TRY(loaded->digest, digest_of(real, loaded->file));
   try {
     using namespace boost::dll;
-    loaded->library.load(real, load_mode::rtld_now | load_mode::rtld_local);
+    loaded->library.load(path_of(loaded->file), load_mode::rtld_now | load_mode::rtld_local);
     loaded->manifest = &loaded->library.get<const Manifest>("hanaper_manifest");
   } catch (const std::exception& error) {
-    const std::string message = loader_message(error);
+    std::string message = loader_message(error);
+    const std::string name = path_of(loaded->file).string();
+    if (message.starts_with(name)) message.replace(0, name.size(), real.string());
     return unsupported(message.starts_with(real.string()) ? message : path + ": " + message);
   }
   const Manifest& manifest = *loaded->manifest;
@@ -140,7 +144,6 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
     return unsupported(path + ": is the " + manifest.kind + " plugin \"" + manifest.name +
                        "\"; its file must be called " + manifest.kind + "-" + manifest.name + ".so");
   const Manifest* result = loaded->manifest;
-  HANAPER_TRY(loaded->digest, digest_of(real));
   loaded_.emplace(fs::path(path).filename().string(), std::move(loaded));
   return result;
 }
@@ -149,7 +152,9 @@ std::vector<std::string> Catalog::changed_files() {
   std::vector<std::string> changed;
   const std::lock_guard lock(mutex_);
   for (const auto& [file, loaded] : loaded_) {
-    const auto digest = digest_of(fs::path(folder_) / file);
+    const fs::path path = fs::path(folder_) / file;
+    const auto now = files::open_trusted(path.string());
+    const auto digest = now ? digest_of(path, *now) : Result<Fingerprint>(now.error());
     if (!digest || *digest != loaded->digest) changed.push_back(file);
   }
   return changed;

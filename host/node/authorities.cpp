@@ -1,5 +1,6 @@
 #include "authorities.hpp"
 
+#include "../issuance/signing.hpp"
 #include "../services/audit.hpp"
 #include "authority_form.hpp"
 
@@ -270,34 +271,29 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
 
   HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(config.name));
   const AuthorityId signer = issuer ? issuer->id() : row->id;
-  Write intent;
-  intent.reservation = Reservation{.authority = signer,
-                                   .serial = serial,
-                                   .profile = "authority",
-                                   .requester = "init",
-                                   .not_before = now,
-                                   .not_after = not_after,
-                                   .shard = shard,
-                                   .tbs = tbs};
-  intent.audit = services::audit_line(shared_.clock.now(), "sign.intent",
-                                      {{"authority", issuer ? issuer->config().name : config.name},
-                                       {"serial", serial.hex()},
-                                       {"for", config.name},
-                                       {"tbs", to_hex(crypto::sha256(tbs))}});
-  HANAPER_CHECK(store(intent));
-  HANAPER_TRY(const Bytes signature, issuer ? issuer->sign(scheme, tbs) : key.sign(scheme, tbs));
-  Write record;
-  record.recording = Recording{signer, serial, signature, shared_.clock.now()};
-  record.authority = *row;
-  record.authority->certificate = x509::assemble_certificate(tbs, signature);
-  if (issuer) record.authority->chain = joined(issuer->chain());
-  record.audit =
-      services::audit_line(shared_.clock.now(), "signed",
-                           {{"authority", issuer ? issuer->config().name : config.name},
-                            {"serial", serial.hex()},
-                            {"certificate", to_hex(crypto::sha256(record.authority->certificate))}});
-  HANAPER_CHECK(store(record));
-  HANAPER_CHECK(adopt(config, *record.authority));
+  const auto sign = [&](ByteView message) {
+    return issuer ? issuer->sign(scheme, message) : key.sign(scheme, message);
+  };
+  AuthorityRow made = *row;
+  HANAPER_CHECK(issuance::sign_recorded(*shared_.writer, shared_.clock,
+                                        {.authority = signer,
+                                         .authority_name = issuer ? issuer->config().name : config.name,
+                                         .serial = serial,
+                                         .profile = "authority",
+                                         .requester = "init",
+                                         .not_before = now,
+                                         .not_after = not_after,
+                                         .shard = shard,
+                                         .tbs = tbs,
+                                         .subject = config.name},
+                                        sign, {.record = [&](Write& record, ByteView certificate) -> Status {
+                                          made.certificate = to_bytes(certificate);
+                                          if (issuer) made.chain = joined(issuer->chain());
+                                          record.authority = made;
+                                          return {};
+                                        }},
+                                        deadline));
+  HANAPER_CHECK(adopt(config, made));
   return Outcome{config.name,
                  std::string(issuer ? "created below " + issuer->config().name : "created, self-signed") +
                      ", " + x509::name_text(config.subject) + ", " + to_string(key.spec()) + ", until " +

@@ -166,8 +166,8 @@ class GuardedLedger final : public Ledger {
   Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) override {
     return run("revoked_since", [&](Ledger& ledger) { return ledger.revoked_since(cursor, limit); });
   }
-  Result<std::string> revocation_cursor() override {
-    return run("revocation_cursor", [&](Ledger& ledger) { return ledger.revocation_cursor(); });
+  Result<std::string> feed_cursor() override {
+    return run("feed_cursor", [&](Ledger& ledger) { return ledger.feed_cursor(); });
   }
   Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard, std::uint32_t limit) override {
     return run("crls", [&](Ledger& ledger) { return ledger.crls(authority, shard, limit); });

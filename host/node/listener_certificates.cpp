@@ -29,9 +29,9 @@ std::vector<Identifier> names_of(const x509::CertificateView& certificate) {
 }
 
 Result<http::TlsIdentity> identity_in_files(const config::ListenerConfig& listener) {
-  HANAPER_TRY(std::string chain, files::read(listener.certificate_file, max_file));
+  HANAPER_TRY(std::string chain, files::read_trusted(listener.certificate_file, max_file));
   if (listener.key_file.empty()) return http::TlsIdentity{std::move(chain), {}, {}};
-  HANAPER_TRY(std::string key, files::read(listener.key_file, max_file));
+  HANAPER_TRY(std::string key, files::read_trusted(listener.key_file, max_file));
   return http::TlsIdentity{std::move(chain), Secret(std::move(key)), {}};
 }
 

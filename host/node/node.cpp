@@ -85,7 +85,11 @@ std::vector<std::string> Node::configure() {
   signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
-  requests_ = std::make_unique<issuance::Requests>(*shared_.storage, *shared_.writer, shared_.clock);
+  outbox_ = std::make_unique<events::Outbox>(*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
+                                             model_.node.name);
+  listen_for_events();
+  requests_ =
+      std::make_unique<issuance::Requests>(*shared_.storage, *shared_.writer, shared_.clock, outbox_.get());
   for (const auto& [name, config] : model_.pipelines)
     pipelines_.emplace(
         name, std::make_unique<issuance::Pipeline>(
@@ -255,10 +259,12 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   schedule_housekeeping();
   Write write;
   write.audit = services::audit_line(shared_.clock.now(), "started", {{"version", HANAPER_VERSION}});
+  write.records = node_event("node.started");
   HANAPER_CHECK(shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{10}));
   serving_ = true;
   shared_.readiness.start([this] { watch_plugins(); });
   server_->start();
+  start_events();
   return {};
 }
 
@@ -389,8 +395,13 @@ bool Node::stop() {
   clean = shared_.timetable->drain(
               std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
           clean;
+  if (dispatcher_)
+    clean =
+        dispatcher_->stop(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
+        clean;
   if (was_serving) {
     Write write;
+    write.records = node_event("node.stopped");
     write.audit = services::audit_line(shared_.clock.now(), "stopped", {});
     if (Status stored =
             shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{5});

@@ -1,6 +1,8 @@
 // Everything a configuration describes, put together and running.
 #pragma once
 
+#include "../events/dispatcher.hpp"
+#include "../events/edges.hpp"
 #include "../http/server.hpp"
 #include "../issuance/pipeline.hpp"
 #include "../validity/registrars.hpp"
@@ -70,6 +72,8 @@ class Node {
   Keys* keys(std::string_view name) const;
   // [any] Requests that wait for approval, and what became of them.
   issuance::Requests& requests() noexcept { return *requests_; }
+  // [any] Who is told of events; null where nothing is served.
+  events::Dispatcher* dispatcher() noexcept { return dispatcher_.get(); }
   // [any] For revocations that no pipeline is asked for.
   issuance::Revoker revoker();
   using Instances = std::vector<std::shared_ptr<Instance>>;
@@ -110,6 +114,14 @@ class Node {
   Status load_missing_keys();
   void schedule_housekeeping();
   Status open_listeners();
+  void listen_for_events();
+  events::Subscriber subscriber(const config::PipelineConfig& pipeline,
+                                const std::shared_ptr<Instance>& instance);
+  void subscribe();
+  void start_events();
+  void raise_edges();
+  void raise_health();
+  std::vector<RecordWrite> node_event(std::string_view type);
 
   config::Model model_;
   loader::Catalog& catalog_;
@@ -118,6 +130,7 @@ class Node {
   std::atomic<std::shared_ptr<const Instances>> instances_{std::make_shared<const Instances>()};
   Instances retired_;  // replaced by a reload, and not left yet by those who work with them
   std::unique_ptr<issuance::Signers> signers_;
+  std::unique_ptr<events::Outbox> outbox_;
   std::unique_ptr<issuance::Requests> requests_;
   issuance::BlockedKeys blocked_;
   std::atomic<bool> key_is_missing_{false};  // in blocked_: all of the ledger's are to be read once more
@@ -132,6 +145,8 @@ class Node {
   ListenerCertificates certificates_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<services::WorkerPool> workers_;
+  std::unique_ptr<events::Dispatcher> dispatcher_;
+  std::unique_ptr<events::HealthWatch> health_watch_;
   std::atomic<bool> serving_{false};
   Deadline complained_{};  // of a plugin that does not come back; the watching thread's own
   bool started_ = false;

@@ -276,6 +276,8 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   Trial trial(*this, std::move(model));
   HANAPER_CHECK(trial.prepare());
   Instances replaced = trial.commit(outcome);
+  listen_for_events();
+  if (dispatcher_) subscribe();
   retire(std::move(replaced), std::chrono::steady_clock::now() + patience);
   for (const std::string& file : catalog_.changed_files())
     outcome.push_back(file + ": is another file now; takes effect at the next start");

@@ -1,7 +1,6 @@
 #include "certify.hpp"
 
-#include "../issuance/steps.hpp"
-#include "../services/audit.hpp"
+#include "../issuance/signing.hpp"
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
@@ -15,7 +14,6 @@ constexpr auto backdate = std::chrono::minutes{5};
 
 Result<Bytes> certify(const issuance::Authority& authority, const Means& means, const Delegation& delegation,
                       Call& call) {
-  const std::string& name = authority.config().name;
   HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(delegation.spki));
   const x509::CertificateTemplate form({.scheme = authority.scheme(),
                                         .issuer = to_bytes(authority.subject()),
@@ -39,33 +37,25 @@ Result<Bytes> certify(const issuance::Authority& authority, const Means& means, 
                .extensions = {}},
               writer);
   const Bytes tbs = writer.bytes();
-  Write intent;
-  intent.records = delegation.with_intent;
-  intent.reservation = Reservation{.authority = authority.id(),
-                                   .serial = serial,
-                                   .profile = delegation.profile,
-                                   .requester = "host",
-                                   .not_before = not_before,
-                                   .not_after = delegation.not_after,
-                                   .shard = delegation.shard,
-                                   .tbs = tbs};
-  intent.audit = services::audit_line(now, "sign.intent",
-                                      {{"authority", name},
-                                       {"serial", serial.hex()},
-                                       {"for", delegation.profile},
-                                       {"tbs", to_hex(crypto::sha256(tbs))}});
-  HANAPER_CHECK(means.writer.commit(intent, call.deadline));
-  HANAPER_TRY(const Bytes signature, authority.sign(authority.scheme(), tbs));
-  Bytes certificate = x509::assemble_certificate(tbs, signature);
-  Write record;
-  if (delegation.with_record) record.records = delegation.with_record(certificate);
-  record.recording = Recording{authority.id(), serial, signature, means.clock.now()};
-  record.audit = services::audit_line(
-      means.clock.now(), "signed",
-      {{"authority", name}, {"serial", serial.hex()}, {"certificate", to_hex(crypto::sha256(certificate))}});
-  HANAPER_CHECK(means.writer.commit(record, call.deadline,
-                                    ExpiryChange{issuance::expiry_day(delegation.not_after), 1}));
-  return certificate;
+  return issuance::sign_recorded(
+      means.writer, means.clock,
+      {.authority = authority.id(),
+       .authority_name = authority.config().name,
+       .serial = serial,
+       .profile = delegation.profile,
+       .requester = "host",
+       .not_before = not_before,
+       .not_after = delegation.not_after,
+       .shard = delegation.shard,
+       .tbs = tbs,
+       .subject = delegation.profile},
+      [&](ByteView message) { return authority.sign(authority.scheme(), message); },
+      {.intent = [&](Write& intent) { intent.records = delegation.with_intent; },
+       .record = [&](Write& record, ByteView certificate) -> Status {
+         if (delegation.with_record) record.records = delegation.with_record(certificate);
+         return {};
+       }},
+      call.deadline);
 }
 
 }  // namespace hanaper::validity

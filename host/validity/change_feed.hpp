@@ -50,7 +50,7 @@ inline std::function<void()> ChangeFeed::subscribe(StatusAuthority::Watcher watc
 inline Status ChangeFeed::poll(Ledger& ledger) {
   const Lock lock(mutex_);
   if (!cursor_) {
-    HANAPER_TRY(cursor_, ledger.revocation_cursor());
+    HANAPER_TRY(cursor_, ledger.feed_cursor());
     return {};
   }
   for (;;) {

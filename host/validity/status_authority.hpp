@@ -43,6 +43,13 @@ class NodeAuthority final : public StatusAuthority {
   Status finish_crl(const CrlTicket& ticket, const Fingerprint& hash, std::uint64_t size,
                     Call& call) override;
   Result<Bytes> crl(std::uint32_t shard, ByteCount limit) override;
+  // [any] The shards of which this node publishes CRLs, once it serves.
+  std::vector<std::uint32_t> published_shards() const {
+    const Lock lock(mutex_);
+    std::vector<std::uint32_t> shards;
+    for (const auto& [shard, unused] : crls_) shards.push_back(shard);
+    return shards;
+  }
 
  private:
   Status attached() const;
@@ -54,7 +61,7 @@ class NodeAuthority final : public StatusAuthority {
   std::optional<Means> means_;                            // constant once attached, as all below
   std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
   std::unique_ptr<Responders> responders_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::uint32_t, CrlSource> crls_ HANAPER_GUARDED_BY(mutex_);
 };
 

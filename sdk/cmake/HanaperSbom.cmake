@@ -14,6 +14,8 @@ set(sbom_packages
   "libp11|LGPL-2.1-or-later|${LIBP11_VERSION}|libp11-dev"
   "p11-kit|BSD-3-Clause|${P11KIT_VERSION}|libp11-kit-dev"
   "libunbound|BSD-3-Clause||libunbound-dev"
+  "curl|curl|${CURL_VERSION}|libcurl4-openssl-dev"
+  "OpenLDAP|OLDAP-2.8|${LDAP_VERSION}|libldap-dev"
   "libxcrypt|LGPL-2.1-or-later||libcrypt-dev"
   "libstdc++|GPL-3.0-or-later WITH GCC-exception-3.1|${CMAKE_CXX_COMPILER_VERSION}|"
 )

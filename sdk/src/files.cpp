@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 namespace hanaper::files {
 namespace {
@@ -20,16 +22,6 @@ Error failed(const std::string& path, std::string_view what) {
   return error;
 }
 
-struct Handle {
-  explicit Handle(int value) : fd(value) {}
-  ~Handle() {
-    if (fd >= 0) ::close(fd);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  int fd;
-};
-
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
@@ -40,8 +32,8 @@ bool write_all(int fd, std::string_view content) {
 }
 
 Status sync_folder(const std::string& path) {
-  const Handle folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd < 0 || ::fsync(folder.fd) != 0) return failed(path, "cannot be synced");
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.handle() < 0 || ::fsync(folder.handle()) != 0) return failed(path, "cannot be synced");
   return {};
 }
 
@@ -52,9 +44,10 @@ Status write_then(const std::string& path, std::string_view content, mode_t mode
   const std::string folder = target.parent_path().empty() ? "." : target.parent_path().string();
   std::string temporary = folder + "/." + target.filename().string() + ".XXXXXX";
   {
-    const Handle file(::mkostemp(temporary.data(), O_CLOEXEC));
-    if (file.fd < 0) return failed(path, "cannot be written");
-    if (::fchmod(file.fd, mode) != 0 || !write_all(file.fd, content) || ::fsync(file.fd) != 0) {
+    const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (file.handle() < 0) return failed(path, "cannot be written");
+    if (::fchmod(file.handle(), mode) != 0 || !write_all(file.handle(), content) ||
+        ::fsync(file.handle()) != 0) {
       const Error error = failed(path, "cannot be written");
       ::unlink(temporary.c_str());
       return error;
@@ -71,19 +64,108 @@ Status write_then(const std::string& path, std::string_view content, mode_t mode
 
 }  // namespace
 
-Result<std::string> read(const std::string& path, std::size_t limit) {
-  const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return failed(path, "cannot be opened");
+Descriptor::~Descriptor() {
+  if (handle_ >= 0) ::close(handle_);
+}
+
+namespace {
+
+// Who may decide what this process does: root, its own user, and whoever owns "/", which is root where a
+// user namespace has no name for it.
+bool may_decide(uid_t user) {
+  static const uid_t roots = [] {
+    struct stat status {};
+    return ::stat("/", &status) == 0 ? status.st_uid : uid_t{0};
+  }();
+  return user == 0 || user == roots || user == ::geteuid();
+}
+
+Status judge(const struct stat& status, const std::string& path) {
+  if (!may_decide(status.st_uid))
+    return forbidden(path + ": owned by user " + std::to_string(status.st_uid) + "; root " +
+                     (::geteuid() == 0 ? "" : "or user " + std::to_string(::geteuid()) + " ") +
+                     "must own it");
+  const bool shared_folder = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
+  if (S_ISLNK(status.st_mode) || shared_folder || (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return forbidden(path + ": others may write it; take that right away (chmod go-w)");
+}
+
+// A path part by part, the next one last.
+std::vector<std::string> parts_of(const fs::path& path) {
+  std::vector<std::string> parts;
+  for (const fs::path& part : path)
+    if (!part.empty() && part != "/" && part != ".") parts.push_back(part.string());
+  std::ranges::reverse(parts);
+  return parts;
+}
+
+}  // namespace
+
+Result<std::string> read(const Descriptor& file, const std::string& path, std::size_t limit) {
   std::string text;
   char buffer[16384];
   for (;;) {
-    const ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    const ssize_t n = ::read(file.handle(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return failed(path, "cannot be read");
     if (n == 0) return text;
     text.append(buffer, static_cast<std::size_t>(n));
     if (text.size() > limit) return malformed(path + ": larger than " + std::to_string(limit) + " octets");
   }
+}
+
+Result<std::string> read(const std::string& path, std::size_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.handle() < 0) return failed(path, "cannot be opened");
+  return read(file, path, limit);
+}
+
+Result<Descriptor> open_trusted(const std::string& path) {
+  constexpr int max_links = 40;  // as the kernel's
+  std::error_code ec;
+  std::vector<std::string> rest = parts_of(fs::absolute(path, ec));
+  Descriptor folder(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::string shown;
+  int links = 0;
+  while (!rest.empty()) {
+    const std::string name = std::move(rest.back());
+    rest.pop_back();
+    const std::string here = shown + "/" + name;
+    Descriptor part(::openat(folder.handle(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (part.handle() < 0 || ::fstat(part.handle(), &status) != 0) return failed(path, "cannot be opened");
+    HANAPER_CHECK(judge(status, here));
+    if (S_ISLNK(status.st_mode)) {
+      char target[4096];
+      const ssize_t length = ::readlinkat(part.handle(), "", target, sizeof target);
+      if (length < 0 || ++links > max_links) return unavailable(path + ": cannot be opened: too many links");
+      const fs::path to(std::string(target, static_cast<std::size_t>(length)));
+      for (std::string& more : parts_of(to)) rest.push_back(std::move(more));
+      if (!to.is_absolute()) continue;
+      folder = Descriptor(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      shown.clear();
+      continue;
+    }
+    if (rest.empty()) {
+      if (!S_ISREG(status.st_mode)) return forbidden(here + ": is no regular file");
+      // Judged once more by what will be read.
+      Descriptor file(
+          ::openat(folder.handle(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      if (file.handle() < 0 || ::fstat(file.handle(), &status) != 0) return failed(path, "cannot be opened");
+      if (!S_ISREG(status.st_mode)) return forbidden(here + ": is no regular file");
+      HANAPER_CHECK(judge(status, here));
+      return file;
+    }
+    folder = std::move(part);
+    shown = name == ".." ? fs::path(shown).parent_path().string() : here;
+    if (shown == "/") shown.clear();
+  }
+  return forbidden(path + ": is no regular file");
+}
+
+Result<std::string> read_trusted(const std::string& path, std::size_t limit) {
+  HANAPER_TRY(const Descriptor file, open_trusted(path));
+  return read(file, path, limit);
 }
 
 Status replace(const std::string& path, std::string_view content, mode_t mode) {

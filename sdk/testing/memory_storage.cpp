@@ -89,7 +89,8 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
                        .issued_at = {},
                        .revoked = {},
                        .revoked_at = {},
-                       .invalidity = {}};
+                       .invalidity = {},
+                       .pipeline = std::string(from.pipeline)};
     if (!state.certificates.emplace(std::pair{from.authority, from.serial}, std::move(row)).second)
       return conflict("the serial number is taken");
   }
@@ -101,7 +102,7 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
     row.serial = id.second;
     row.signature = to_bytes(write.recording->signature);
     row.issued_at = write.recording->at;
-    state.issued.push_back(id);
+    state.issued.emplace(++state.fed, id);
   }
   if (write.revocation) HANAPER_CHECK(apply_revocation(state, *write.revocation));
   if (write.crl) HANAPER_CHECK(apply_crl(state, *write.crl));
@@ -127,7 +128,7 @@ Status MemoryStorage::apply_revocation(State& state, const Revocation& from) {
   const RevocationRow now{from.authority, from.serial,     from.shard,    from.reason,
                           from.at,        from.invalidity, from.not_after};
   state.revocations[id] = now;
-  state.changes.push_back(now);
+  state.changes.emplace(++state.fed, now);
   CertificateRow& row = state.certificates[{from.authority, from.serial}];
   row.released = from.reason == RevocationReason::remove_from_crl;
   row.revoked = row.released ? std::nullopt : std::optional(from.reason);
@@ -164,18 +165,21 @@ Result<std::vector<RevocationRow>> MemoryStorage::revocations(AuthorityId author
 
 Result<std::vector<RevocationRow>> MemoryStorage::revoked_since(std::string& cursor, std::uint32_t limit) {
   const Lock lock(mutex_);
-  std::size_t position = 0;
+  std::uint64_t position = 0;
   std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
   std::vector<RevocationRow> rows;
-  for (; position < state_.changes.size() && rows.size() < limit; ++position)
-    rows.push_back(state_.changes[position]);
+  for (auto at = state_.changes.upper_bound(position); at != state_.changes.end() && rows.size() < limit;
+       ++at) {
+    rows.push_back(at->second);
+    position = at->first;
+  }
   cursor = std::to_string(position);
   return rows;
 }
 
-Result<std::string> MemoryStorage::revocation_cursor() {
+Result<std::string> MemoryStorage::feed_cursor() {
   const Lock lock(mutex_);
-  return std::to_string(state_.changes.size());
+  return std::to_string(state_.fed);
 }
 
 Result<std::vector<CrlRow>> MemoryStorage::crls(AuthorityId authority, std::uint32_t shard,
@@ -241,11 +245,14 @@ Result<std::vector<CertificateRow>> MemoryStorage::search(const CertificateQuery
 
 Result<std::vector<CertificateRow>> MemoryStorage::issued_since(std::string& cursor, std::uint32_t limit) {
   const Lock lock(mutex_);
-  std::size_t position = 0;
+  std::uint64_t position = 0;
   std::from_chars(cursor.data(), cursor.data() + cursor.size(), position);
   std::vector<CertificateRow> rows;
-  for (; position < state_.issued.size() && rows.size() < limit; ++position)
-    rows.push_back(state_.certificates.at(state_.issued[position]));
+  for (auto at = state_.issued.upper_bound(position); at != state_.issued.end() && rows.size() < limit;
+       ++at) {
+    rows.push_back(state_.certificates.at(at->second));
+    position = at->first;
+  }
   cursor = std::to_string(position);
   return rows;
 }

@@ -46,7 +46,7 @@ class Sbom(unittest.TestCase):
         found = set(re.findall(r"^find_package\((\w+)", text, re.M)) | set(re.findall(r"^pkg_check_modules\((\w+)", text, re.M))
         found |= {"LIBUNBOUND"} if "find_library(UNBOUND_LIBRARY" in text else set()
         known = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in self.packages}
-        spelt = {"tomlplusplus": "toml", "mariadb": "mariadbconnectorc", "postgresql": "libpq"}
+        spelt = {"tomlplusplus": "toml", "mariadb": "mariadbconnectorc", "postgresql": "libpq", "ldap": "openldap"}
         for name in sorted(found - {"Threads", "PkgConfig"}):
             self.assertIn(spelt.get(name.lower(), name.lower()), known, f"{name} is found by CMakeLists.txt; add it to HanaperSbom.cmake")
 

@@ -8,6 +8,7 @@ import unittest
 import urllib.request
 
 from harness import ROOT, Failed, Node, main, make_csr, openssl
+from events_test import until
 from scep_test import Client
 
 ACCOUNTS = "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"
@@ -75,6 +76,9 @@ class Devices(unittest.TestCase):
         self.assertEqual(self.est("approved/", self.csr("approved"))[0], 202)
         challenge = self.node.json("scep", "challenge", "--subject", "CN=scep.example.test")["challenge"]
         self.assertEqual(Client(self, "scep.example.test", challenge).ask()[0], "0")
+        published = self.node.state / "published"
+        wanted = [published / "devices" / f"{row['serial']}.cer" for row in self.issued()] + [published / "issuing.crl", published / "root.pem"]
+        self.assertTrue(until(lambda: all(path.exists() for path in wanted)), "what is issued is published")
 
     def test_kill_9_while_requests_are_asked_and_approved(self):
         """Whatever the moment: nothing that was promised is lost, and no transaction has two certificates."""

@@ -81,13 +81,13 @@ class ForgedCallers(unittest.TestCase):
         for event in ("sign.intent", "revoked"):
             self.assertRegex(self.audited(event)["requester"], rf"^{self.me} \([^)]+\)$")
 
-    @unittest.skipUnless(may_set_login(), "the kernel does not let this test set a login uid")
+    @unittest.skipUnless(may_set_login(), "login-uid: the kernel does not let this test set a login uid")
     def test_the_audit_names_who_has_logged_in_too(self):
         out = self.node.folder / "b.pem"
         self.node.out("issue", "--name", "b.example.test", "--key-out", self.node.folder / "b.key", "--out", out, preexec_fn=log_in)
         self.assertRegex(self.audited("sign.intent")["requester"], rf"^{self.me} \([^)]+\), login uid:{LOGIN}$")
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become somebody else")
+    @unittest.skipUnless(os.geteuid() == 0, "root: needed to become somebody else")
     def test_nobody_else_is_answered(self):
         os.chmod(self.node.folder, 0o755)
         os.chmod(self.node.state, 0o755)
@@ -107,7 +107,7 @@ class ForgedCallers(unittest.TestCase):
 
 
 class CallersWithoutDaemon(unittest.TestCase):
-    @unittest.skipUnless(may_set_login(), "the kernel does not let this test set a login uid")
+    @unittest.skipUnless(may_set_login(), "login-uid: the kernel does not let this test set a login uid")
     def test_the_audit_names_who_has_logged_in(self):
         with Node().init() as node:
             node.out("issue", "--name", "b.example.test", "--key-out", node.folder / "b.key", preexec_fn=log_in)
@@ -192,7 +192,7 @@ class CheckDeep(unittest.TestCase):
 
     def test_no_state_folder(self):
         if (self.node.state).exists():
-            self.skipTest("the set-up has made it")
+            self.skipTest("setup: it is there already")
         self.assertIn(self.node.run("check", "--deep", status=None).returncode, (1, 2))
         self.assertFalse(self.node.state.exists())
 
@@ -341,7 +341,7 @@ class OpenApi(unittest.TestCase):
         try:
             import openapi_spec_validator
         except ImportError:
-            self.skipTest("the Python package openapi-spec-validator is not installed: nobody has looked at openapi.json")
+            self.skipTest("openapi-spec-validator: it is not installed: nobody has looked at openapi.json")
         openapi_spec_validator.validate(self.document)
 
     def test_what_it_refers_to_is_there(self):

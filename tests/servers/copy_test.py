@@ -25,7 +25,7 @@ class Copy(unittest.TestCase):
             try:
                 server = servers.KINDS[kind]()
             except servers.Missing as missing:
-                raise unittest.SkipTest(str(missing))
+                raise unittest.SkipTest(f"{kind}: {missing}")
             cls.addClassCleanup(server.__exit__)
             cls.servers[kind] = server.__enter__()
 

@@ -151,7 +151,7 @@ class Faults(unittest.TestCase):
         self.assertRegex(driver.ask("put second 2"), 'conflict: another process writes to .* under the node name "driver"')
         self.assertEqual(self.version("second"), "")
 
-    @unittest.skipUnless(KIND == "mariadb", "the cluster's errors")
+    @unittest.skipUnless(KIND == "mariadb", "setup: the cluster's errors")
     def test_a_commit_that_the_cluster_broke_off_is_read_back_on_another_connection(self):
         links = []
 
@@ -161,7 +161,7 @@ class Faults(unittest.TestCase):
         self.fault_at_commit(break_off)
         self.assertNotIn(b"ROLLBACK", links[0].sent.rpartition(b"COMMIT")[2])
 
-    @unittest.skipUnless(KIND == "mariadb", "the cluster's errors")
+    @unittest.skipUnless(KIND == "mariadb", "setup: the cluster's errors")
     def test_a_node_without_quorum_is_closed_and_never_used_again(self):
         driver = self.started()
         links = []
@@ -177,7 +177,7 @@ class Faults(unittest.TestCase):
         self.assertNotIn(b"COMMIT", rest)
         self.assertEqual(self.number(), 2)
 
-    @unittest.skipUnless(KIND == "mariadb", "the cluster's errors")
+    @unittest.skipUnless(KIND == "mariadb", "setup: the cluster's errors")
     def test_a_node_that_stays_without_quorum_is_not_well_at_once(self):
         driver = self.started()
         refusal = lambda link, piece: (b"schema_version" in piece or b"START" in piece) and (link.answer(self.error("no quorum")) or True)
@@ -292,7 +292,7 @@ class Faults(unittest.TestCase):
         self.server.sql(switch[0].format(switch[1]), database=None)
         self.assertRegex(self.drive().started, "unavailable: .*the server is read-only; name the one that takes writes")
 
-    @unittest.skipUnless(KIND == "postgresql", "MariaDB's tables bring their character set")
+    @unittest.skipUnless(KIND == "postgresql", "setup: MariaDB's tables bring their character set")
     def test_another_encoding_is_said(self):
         self.server.sql("CREATE DATABASE latin OWNER hanaper TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'", database=None)
         self.assertRegex(self.drive(database="latin").started, "unavailable: .*has the encoding LATIN1; create it with ENCODING 'UTF8'")

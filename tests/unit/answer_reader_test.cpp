@@ -52,5 +52,16 @@ TEST(Answers, AreTheSameInWhateverPiecesTheyCome) {
     }
 }
 
+TEST(Answers, GiveTheirFields) {
+  AnswerReader reader(ByteCount{1000});
+  ASSERT_TRUE(*reader.take(
+      "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nX-A: one\r\nContent-Length: 0\r\nx-a:  two\r\n\r\n"));
+  const OutboundAnswer answer{reader.status(), reader.body(), "", reader.fields()};
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.field("retry-after"), "7");
+  EXPECT_EQ(answer.field("X-A"), "one") << "the first of that name";
+  EXPECT_EQ(answer.field("X-B"), "");
+}
+
 }  // namespace
 }  // namespace hanaper::http

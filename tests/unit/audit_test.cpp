@@ -29,7 +29,7 @@ class Pages final : public Ledger {
     return none();
   }
   Result<std::vector<RevocationRow>> revoked_since(std::string&, std::uint32_t) override { return none(); }
-  Result<std::string> revocation_cursor() override { return none(); }
+  Result<std::string> feed_cursor() override { return none(); }
   Result<std::vector<CrlRow>> crls(AuthorityId, std::uint32_t, std::uint32_t) override { return none(); }
   Result<CrlRow> newest_crl(AuthorityId, std::uint32_t, bool) override { return none(); }
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint&, std::uint32_t) override { return none(); }

@@ -13,8 +13,9 @@ export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.test GIT_COMMITTER_NAME=a GI
 git init -q tree && cd tree || exit 1
 commit() { git commit -q --allow-empty -F -; }
 commit <<< "Whatever was written before the rule"
-mkdir -p tests/static && cp "$judge" tests/static && git add . && commit <<< "The rule itself comes"
-git branch beside HEAD~1
+git branch beside
+commit <<< "The last one that is free"
+git tag v0
 
 check "what is older is exempt" says "0 commits looked at, 0 complaints" "$judge"
 commit << 'MESSAGE'

@@ -246,7 +246,7 @@ TEST(ConfigFile, ThatEverybodyMayWriteIsRefused) {
   const test::Scratch scratch;
   const std::string file = scratch.file("a.toml", "[node]\nstate = \"s\"\n", 0666);
   EXPECT_EQ(load(file).messages,
-            std::vector<std::string>{file + ": everybody may write it; take that right away (chmod o-w)"});
+            std::vector<std::string>{file + ": others may write it; take that right away (chmod go-w)"});
 }
 
 TEST(ConfigFile, HasLimits) {

@@ -109,6 +109,38 @@ TEST(Urls, AreReadAsPlaceAndTarget) {
   }
 }
 
+// Refused before anybody is connected: what would end the field, and what the host writes itself.
+TEST(Posts, TakeOnlyFieldsThatHttpHas) {
+  config::OutboundConfig config;
+  config.timeout = std::chrono::seconds{1};
+  auto client = OutboundClient::open(config);
+  ASSERT_TRUE(client.has_value()) << client.error().detail;
+  const struct {
+    Header field;
+    bool good;
+  } table[] = {{{"Hanaper-Timestamp", "1"}, true},
+               {{"X", ""}, true},
+               {{"X", "a\r\nHost: b"}, false},
+               {{"X\r\nY", "a"}, false},
+               {{"", "a"}, false},
+               {{"X Y", "a"}, false},
+               {{"X:", "a"}, false},
+               {{"host", "a"}, false},
+               {{"CONTENT-LENGTH", "1"}, false},
+               {{"Transfer-Encoding", "chunked"}, false},
+               {{"X", "\xff"}, false}};
+  for (const auto& row : table) {
+    OutboundMessage message;
+    message.url = "http://127.0.0.1:1/";  // closed by default: nobody is asked
+    message.content_type = "text/plain";
+    message.fields = {row.field};
+    Call call{"test", std::chrono::steady_clock::now() + std::chrono::seconds{5}};
+    const auto answer = (*client)->post(message, call);
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().code, row.good ? Code::forbidden : Code::malformed) << row.field.name;
+  }
+}
+
 TEST(EgressPolicy, LetsDenyWinOverPermitAndPermitOverTheDefault) {
   const Case table[] = {
       {"a permit opens what is closed", {"127.0.0.0/8"}, {}, "127.0.0.1", true},

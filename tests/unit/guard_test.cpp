@@ -245,7 +245,7 @@ void Guards::storages() {
   expect_internal("Ledger", "issued_since", [&] { return ledger.issued_since(cursor, 1); });
   expect_internal("Ledger", "revocations", [&] { return ledger.revocations(1, 0, serial, 1); });
   expect_internal("Ledger", "revoked_since", [&] { return ledger.revoked_since(cursor, 1); });
-  expect_internal("Ledger", "revocation_cursor", [&] { return ledger.revocation_cursor(); });
+  expect_internal("Ledger", "feed_cursor", [&] { return ledger.feed_cursor(); });
   expect_internal("Ledger", "crls", [&] { return ledger.crls(1, 0, 1); });
   expect_internal("Ledger", "newest_crl", [&] { return ledger.newest_crl(1, 0, false); });
   expect_internal("Ledger", "blocked_keys", [&] { return ledger.blocked_keys({}, 1); });

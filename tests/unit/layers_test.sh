@@ -25,6 +25,8 @@ judge() {
     spdlog/*) home host/services/ ;;
     soci/* | sqlite3.h | libpq-fe.h | libpq/* | mysql.h | mysql/* | mariadb/*) home plugins/storage/ ;;
     libp11.h | p11-kit/* | pkcs11.h) home plugins/keys/pkcs11/ ;;
+    ldap.h | lber.h) home plugins/publisher/ldap/ ;;
+    curl/*) home plugins/notifier/mail/ ;;
     openssl/ssl.h) home host/http/ ;;
     openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ plugins/authenticator/mtls/ plugins/protocol/acme/trust ;;
     openssl/*) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
@@ -103,6 +105,11 @@ plant plugins/keys/softtoken/plugin.cpp '<libp11.h>'
 plant plugins/keys/softtoken/plugin.cpp '<openssl/ssl.h>'
 plant plugins/storage/sqlite/plugin.cpp '"../mariadb/dialect.hpp"'
 plant plugins/protocol/acme/plugin.cpp '<boost/json.hpp>'
+plant plugins/publisher/file/plugin.cpp '<ldap.h>'
+plant plugins/publisher/ldap/plugin.cpp '<curl/curl.h>'
+plant plugins/notifier/webhook/plugin.cpp '<curl/curl.h>'
+plant plugins/notifier/mail/plugin.cpp '"../webhook/plugin.hpp"'
+plant host/events/event.cpp '<ldap.h>'
 plant host/node/node.cpp '"../../plugins/policy/names/names.hpp"'
 plant host/node/node.cpp '<toml++/toml.h>'
 plant host/node/node.cpp '<boost/dll/shared_library.hpp>'

@@ -225,14 +225,13 @@ TEST(Shares, AreAskedForByEachNodeAndNobodyHasTwo) {
         : shared(log, "/nowhere", std::move(name)) {
       shared.storage = &storage;
       shared.timetable = std::make_unique<services::Timetable>(log);
-      instance.emplace(shared, config, "");
+      instance.emplace(shared, config::InstanceConfig(), "");
     }
     std::string ask() {
       const auto share = instance->share("work", std::chrono::minutes{10});
       return share ? std::to_string(share->index) + " of " + std::to_string(share->count)
                    : share.error().detail;
     }
-    config::InstanceConfig config;
     Shared shared;
     std::optional<Instance> instance;
   };

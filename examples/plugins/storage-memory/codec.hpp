@@ -121,7 +121,8 @@ void fields(Coder& coder, hanaper::AuthorityRow& v) {
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::Reservation& v) {
-  each(coder, v.authority, v.serial, v.profile, v.requester, v.not_before, v.not_after, v.shard, v.tbs);
+  each(coder, v.authority, v.serial, v.profile, v.requester, v.not_before, v.not_after, v.shard, v.tbs,
+       v.pipeline);
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::Recording& v) {

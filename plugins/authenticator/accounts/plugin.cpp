@@ -129,7 +129,7 @@ class AccountsFile final : public Authenticator {
 
   Status load() {
     const FileState state = state_of_file();
-    const auto text = files::read(path_, max_file);
+    const auto text = files::read_trusted(path_, max_file);
     auto parsed = text ? Accounts::parse(*text) : Result<Accounts>(text.error());
     const Lock lock(mutex_);
     state_ = state;

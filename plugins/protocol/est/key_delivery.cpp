@@ -49,7 +49,7 @@ Status check_usage(const x509::CertificateView& certificate) {
 }
 
 Status load_recipients(const std::string& path, TransportKeys& keys) {
-  HANAPER_TRY(const std::string text, files::read(path, max_file));
+  HANAPER_TRY(const std::string text, files::read_trusted(path, max_file));
   auto blocks = pem::decode(text);
   if (!blocks) return std::move(blocks).error().within(path);
   int number = 0;

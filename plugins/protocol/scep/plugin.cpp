@@ -118,7 +118,7 @@ class Scep final : public Protocol, public Operable {
     if (settings.has("webhook_authorization"))
       place.authorization = settings.secret("webhook_authorization").clone();
     if (const std::string roots = settings.text_or("webhook_roots", ""); !roots.empty()) {
-      auto pem = files::read(roots, 1024 * 1024);
+      auto pem = files::read_trusted(roots, 1024 * 1024);
       if (!pem) return settings.error("webhook_roots", pem.error().detail);
       if (!pem::decode(*pem)) return settings.error("webhook_roots", roots + ": no PEM");
       place.roots = *std::move(pem);

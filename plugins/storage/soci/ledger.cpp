@@ -57,6 +57,7 @@ CertificateRow certificate_of(const Cells& cells, const Dialect& dialect) {
   row.tbs = dialect.decode(cells.text(7));
   if (!cells.empty(9)) row.signature = dialect.decode(cells.text(9));
   if (!cells.empty(10)) row.issued_at = from_milliseconds(cells.number(10));
+  row.pipeline = cells.text(14);
   if (cells.empty(11)) return row;
   const auto reason = static_cast<RevocationReason>(cells.number(11));
   row.released = reason == RevocationReason::remove_from_crl;
@@ -69,7 +70,8 @@ CertificateRow certificate_of(const Cells& cells, const Dialect& dialect) {
 
 constexpr std::string_view wide =
     "SELECT c.authority, c.serial, c.profile, c.requester, c.not_before, c.not_after, c.shard, c.tbs, "
-    "s.position, s.octets, s.signed_at, r.reason, r.revoked_at, r.invalid_at FROM certificate c "
+    "s.position, s.octets, s.signed_at, r.reason, r.revoked_at, r.invalid_at, c.pipeline "
+    "FROM certificate c "
     "LEFT JOIN signature s ON s.authority = c.authority AND s.serial = c.serial "
     "LEFT JOIN revocation r ON r.authority = c.authority AND r.shard = c.shard AND r.serial = c.serial ";
 

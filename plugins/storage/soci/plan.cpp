@@ -83,7 +83,8 @@ void Plan::add_ledger(Write& write) {
     const Reservation& row = *write.reservation;
     add({Statement::insert_certificate,
          {std::int64_t{row.authority}, keep(row.serial.hex()), row.profile, row.requester,
-          milliseconds(row.not_before), milliseconds(row.not_after), std::int64_t{row.shard}, row.tbs}},
+          milliseconds(row.not_before), milliseconds(row.not_after), std::int64_t{row.shard}, row.tbs,
+          row.pipeline}},
         &write);
   }
   if (write.recording) {

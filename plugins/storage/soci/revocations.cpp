@@ -1,6 +1,7 @@
 // What CRLs and OCSP read: revocations in order, their change feed, the CRLs made so far.
 #include "cursor.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -131,13 +132,15 @@ Result<std::vector<RevocationRow>> SqlStorage::revoked_since(std::string& cursor
   return rows;
 }
 
-Result<std::string> SqlStorage::revocation_cursor() {
+Result<std::string> SqlStorage::feed_cursor() {
   return read([&](Connection& connection) {
     Positions positions = read_positions(connection, "");
     for (auto& [node, position] : positions) {
       const Field values[] = {node};
-      connection.select("SELECT COALESCE(MAX(position), 0) FROM revocation WHERE node = ?", values,
-                        [&](const Cells& cells) { position = cells.number(0); });
+      for (const char* last : {"SELECT COALESCE(MAX(position), 0) FROM revocation WHERE node = ?",
+                               "SELECT COALESCE(MAX(position), 0) FROM signature WHERE node = ?"})
+        connection.select(last, values,
+                          [&](const Cells& cells) { position = std::max(position, cells.number(0)); });
     }
     return write_cursor(positions);
   });

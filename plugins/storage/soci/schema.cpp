@@ -26,7 +26,7 @@ const std::vector<std::vector<Step>>& migrations() {
            "authority BIGINT NOT NULL, serial {id} NOT NULL, profile {id} NOT NULL, requester {text} NOT "
            "NULL, "
            "not_before BIGINT NOT NULL, not_after BIGINT NOT NULL, shard BIGINT NOT NULL, tbs {blob} NOT "
-           "NULL, "
+           "NULL, pipeline {id} NOT NULL, "
            "PRIMARY KEY (authority, serial)"},
           {"", "CREATE INDEX IF NOT EXISTS certificate_expiry ON certificate (not_after)"},
           {"signature",

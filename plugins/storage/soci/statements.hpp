@@ -81,8 +81,8 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // update_authority
     "UPDATE authority SET certificate = ?, chain = ? WHERE id = ? AND LENGTH(certificate) = 0",
     // insert_certificate
-    "INSERT INTO certificate (authority, serial, profile, requester, not_before, not_after, shard, tbs) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO certificate (authority, serial, profile, requester, not_before, not_after, shard, tbs, "
+    "pipeline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     // insert_signature
     "INSERT INTO signature (node, position, authority, serial, signed_at, octets) VALUES (?, ?, ?, ?, ?, ?)",
     // insert_revocation

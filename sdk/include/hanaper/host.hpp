@@ -2,6 +2,7 @@
 // global.
 #pragma once
 
+#include <hanaper/events.hpp>
 #include <hanaper/plugin.hpp>
 #include <hanaper/protocol.hpp>
 #include <hanaper/registrar.hpp>
@@ -356,6 +357,14 @@ struct OutboundAnswer {
   int status = 0;
   std::string body;
   std::string address;  // that was connected, for explanations
+  std::vector<Header> fields = {};
+
+  // The value of the first field of that name (case-insensitive); empty when absent.
+  std::string_view field(std::string_view name) const noexcept {
+    for (const Header& given : fields)
+      if (Request::same_name(given.name, name)) return given.value;
+    return {};
+  }
 };
 
 // Something that somebody else is told, and answers.
@@ -366,6 +375,7 @@ struct OutboundMessage {
   const Secret* authorization = nullptr;  // the field's whole value (RFC 9110 11.6.2); outlives the call
   std::string roots;                      // PEM, whom https servers are certified by; empty: the system's
   ByteCount answer_limit{64 * 1024};
+  std::vector<Header> fields = {};  // more of them; none of those that the host writes
 };
 
 // A TLS handshake for its own sake, as in RFC 8737.
@@ -400,8 +410,8 @@ class Outbound {
   // answer too. unavailable when no server answers in time, or DNSSEC does not hold.
   virtual Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) = 0;
 
-  // [worker] POST over HTTP; redirects are not followed. malformed when the URL is none or the answer is no
-  // HTTP; unavailable also when the server's certificate is not good; the others as with get.
+  // [worker] POST over HTTP; redirects are not followed. malformed when the URL or a field is none, or the
+  // answer is no HTTP; unavailable also when the server's certificate is not good; the others as with get.
   virtual Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) = 0;
 
  protected:

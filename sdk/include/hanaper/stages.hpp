@@ -1,7 +1,8 @@
 // The open slots of the issuing spine. The configuration fills them; it never reorders them.
 //
 //   authenticate -> policy -> (the host draws up the certificate) -> validate -> (reserve, sign, record)
-//   -> publish, notify
+//
+// What comes after that, publish and notify, is in events.hpp.
 #pragma once
 
 #include <hanaper/http.hpp>
@@ -77,26 +78,6 @@ class Validator : public Plugin {
  public:
   // [worker] May only refuse: rejected, bad_csr, bad_key.
   virtual Status validate(const Draft& draft, Call& call) = 0;
-};
-
-// Something that has happened and is stored; delivered at least once, in no promised order.
-struct Event {
-  std::string id;    // stable over redeliveries
-  std::string type;  // "certificate.issued", "certificate.revoked", ...
-  Time at;
-  std::string json;  // one object
-};
-
-class Publisher : public Plugin {
- public:
-  // [worker] Makes the object public. unavailable: the host tries again later.
-  virtual Status publish(const Event& event, Call& call) = 0;
-};
-
-class Notifier : public Plugin {
- public:
-  // [worker] Tells somebody. unavailable: the host tries again later.
-  virtual Status notify(const Event& event, Call& call) = 0;
 };
 
 }  // namespace hanaper

@@ -36,8 +36,9 @@ struct Reservation {
   std::string_view requester;
   Time not_before;
   Time not_after;
-  std::uint32_t shard = 0;  // of the CRL that will list it
-  ByteView tbs;             // the to-be-signed octets
+  std::uint32_t shard = 0;         // of the CRL that will list it
+  ByteView tbs;                    // the to-be-signed octets
+  std::string_view pipeline = {};  // that issues it; empty: the host for itself
 };
 
 // The signature that makes a reservation a certificate.
@@ -202,7 +203,8 @@ struct CertificateRow {
   std::optional<RevocationReason> revoked;
   std::optional<Time> revoked_at;
   std::optional<Time> invalidity;
-  bool released = false;  // was on hold, and is no longer: what is stored has the reason remove_from_crl
+  bool released = false;      // was on hold, and is no longer: what is stored has the reason remove_from_crl
+  std::string pipeline = {};  // that issued it; empty: the host for itself
 };
 
 // A line of a CRL, or a change to be told.
@@ -264,8 +266,8 @@ class Ledger {
   // makes the change, and stays. The reader stores its cursor together with what it has done.
   virtual Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) = 0;
 
-  // A cursor behind everything that is committed now, for whoever wants only what follows.
-  virtual Result<std::string> revocation_cursor() = 0;
+  // A cursor behind everything that is committed now, in either feed, for whoever wants only what follows.
+  virtual Result<std::string> feed_cursor() = 0;
 
   // CRLs of one shard, the newest first, those without a hash too; at most `limit`.
   virtual Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard,

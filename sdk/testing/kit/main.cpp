@@ -27,7 +27,7 @@ int main(int count, char** words) {
       hanaper::kit::target().settings.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }
   // PluginKit is everybody's; the tests of a kind are named after it: StorageKit, StorageKitNodes, KeysKit,
-  // ProtocolKit.
+  // ...
   const std::string kind = hanaper::kit::manifest().kind;
   const std::string own =
       "PluginKit.*:" + std::string(1, static_cast<char>(kind[0] - 32)) + kind.substr(1) + "Kit*";

@@ -75,6 +75,28 @@ TEST_F(PluginKit, MayBeCreatedAndDestroyedWithoutConfigure) {
   for (int i = 0; i < 3; ++i) EXPECT_NE(std::unique_ptr<Plugin>(manifest().create()), nullptr);
 }
 
+constexpr std::chrono::seconds stop_time{5};
+Deadline stop_deadline() { return std::chrono::steady_clock::now() + stop_time; }
+
+// plugin.hpp: "A failed start is followed by stop", and what had not been acquired is not given back.
+TEST_F(PluginKit, StopsWithoutHavingStarted) {
+  Status status;
+  const std::unique_ptr<Plugin> plugin = subject.configured(status);
+  ASSERT_TRUE(status) << status.error().detail;
+  EXPECT_NO_THROW(plugin->stop(stop_deadline())) << "stop is called after a failed start too";
+}
+
+TEST_F(PluginKit, StopsTwice) {
+  for (int i = 0; i < 2; ++i)
+    EXPECT_NO_THROW(subject.plugin().stop(stop_deadline())) << "stop number " << i + 1;
+}
+
+TEST_F(PluginKit, StopsByItsDeadline) {
+  const auto begun = std::chrono::steady_clock::now();
+  subject.plugin().stop(begun + std::chrono::milliseconds{100});
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, stop_time) << "stop takes much longer than it may";
+}
+
 // What is not so the host passes over, and the command is missing.
 TEST_F(PluginKit, BringsOperationsThatTheHostCanUse) {
   const std::unique_ptr<Plugin> fresh(manifest().create());

@@ -25,6 +25,7 @@ TEST_F(StorageKit, GivesBackEveryOctetOfACertificate) {
   EXPECT_EQ(row->serial, serial(1));
   EXPECT_EQ(row->profile, "web");
   EXPECT_EQ(row->requester, "kit");
+  EXPECT_EQ(row->pipeline, "kit-pipeline");
   EXPECT_EQ(row->not_before, now());
   EXPECT_EQ(row->not_after, now() + std::chrono::days{90});
   EXPECT_EQ(row->issued_at, now());
@@ -343,9 +344,15 @@ TEST_F(StorageKit, FeedsWhatWasIssuedSinceTheCursor) {
     for (const CertificateRow& row : *rows) seen.insert(row.serial.hex());
   }
   EXPECT_EQ(seen.size(), 24u);
+  auto now_on = ledger().feed_cursor();
+  ASSERT_TRUE(now_on) << now_on.error().detail;
   ASSERT_TRUE(record(1, serial(3), octets));
   const auto late = ledger().issued_since(cursor, 10);
   EXPECT_TRUE(std::ranges::any_of(*late, [](const CertificateRow& row) { return row.serial == serial(3); }));
+  const auto only = ledger().issued_since(*now_on, 10);
+  ASSERT_TRUE(only) << only.error().detail;
+  ASSERT_EQ(only->size(), 1u) << "a cursor of now gives only what follows";
+  EXPECT_EQ(only->front().serial, serial(3));
 }
 
 TEST_F(StorageKit, RevokesOnceAndBlocksTheKey) {

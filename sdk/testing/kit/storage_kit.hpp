@@ -43,7 +43,8 @@ class StorageKit : public ::testing::Test {
                                     .not_before = now(),
                                     .not_after = now() + life,
                                     .shard = 0,
-                                    .tbs = tbs};
+                                    .tbs = tbs,
+                                    .pipeline = "kit-pipeline"};
     return commit_one(storage(), write);
   }
 

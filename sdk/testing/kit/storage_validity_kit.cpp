@@ -107,9 +107,11 @@ TEST_F(StorageKitValidity, HoldsReleasesAndRevokesAgainEachFromWhatIsStoredOnly)
 
 TEST_F(StorageKitValidity, TellsEveryChangeSinceACursor) {
   ASSERT_TRUE(change(serial(1), RevocationReason::superseded));
-  auto cursor = ledger().revocation_cursor();
+  auto cursor = ledger().feed_cursor();
   ASSERT_TRUE(cursor) << cursor.error().detail;
   EXPECT_TRUE(ledger().revoked_since(*cursor, 100)->empty()) << "only what follows";
+  std::string issued = *cursor;
+  EXPECT_TRUE(ledger().issued_since(issued, 100)->empty()) << "only what follows, in either feed";
   for (std::uint64_t i = 2; i <= 11; ++i) ASSERT_TRUE(change(serial(i), RevocationReason::certificate_hold));
   std::set<std::string> told;
   for (int pages = 0; pages < 10; ++pages) {

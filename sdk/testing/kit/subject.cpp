@@ -96,7 +96,7 @@ Subject::~Subject() {
   std::filesystem::remove_all(folder_, ec);
 }
 
-std::unique_ptr<Plugin> Subject::open(Status& status) {
+std::unique_ptr<Plugin> Subject::configured(Status& status) {
   Settings settings(std::string(manifest().kind) + ".kit", "command line");
   for (std::uint32_t i = 0; i < manifest().key_count; ++i) {
     const SettingKey& key = manifest().keys[i];
@@ -115,6 +115,11 @@ std::unique_ptr<Plugin> Subject::open(Status& status) {
   }
   std::unique_ptr<Plugin> plugin(manifest().create());
   status = plugin->configure(settings, host_);
+  return plugin;
+}
+
+std::unique_ptr<Plugin> Subject::open(Status& status) {
+  std::unique_ptr<Plugin> plugin = configured(status);
   if (status) status = plugin->start();
   return plugin;
 }

@@ -31,6 +31,8 @@ class Subject {
   const std::filesystem::path& folder() const noexcept { return folder_; }
   void reopen();
 
+  // One that is configured and not started.
+  std::unique_ptr<Plugin> configured(Status& status);
   // Another instance over the same folder, as a second node would be.
   std::unique_ptr<Plugin> second_instance();
 

@@ -30,7 +30,7 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   Result<std::vector<RevocationRow>> revocations(AuthorityId authority, std::uint32_t shard,
                                                  const Serial& after, std::uint32_t limit) override;
   Result<std::vector<RevocationRow>> revoked_since(std::string& cursor, std::uint32_t limit) override;
-  Result<std::string> revocation_cursor() override;
+  Result<std::string> feed_cursor() override;
   Result<std::vector<CrlRow>> crls(AuthorityId authority, std::uint32_t shard, std::uint32_t limit) override;
   Result<CrlRow> newest_crl(AuthorityId authority, std::uint32_t shard, bool delta) override;
   Result<std::vector<Fingerprint>> blocked_keys(const Fingerprint& after, std::uint32_t limit) override;
@@ -59,9 +59,10 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   struct State {
     std::vector<AuthorityRow> authorities;
     std::map<std::pair<AuthorityId, Serial>, CertificateRow> certificates;
-    std::vector<std::pair<AuthorityId, Serial>> issued;                        // in the order of recording
+    std::uint64_t fed = 0;  // position of the last entry of either feed
+    std::map<std::uint64_t, std::pair<AuthorityId, Serial>> issued;            // by position
     std::map<std::pair<AuthorityId, std::string>, RevocationRow> revocations;  // by serial number's hex
-    std::vector<RevocationRow> changes;                                        // in the order of writing
+    std::map<std::uint64_t, RevocationRow> changes;                            // by position
     std::map<std::tuple<AuthorityId, std::uint32_t, std::uint64_t>, CrlRow> crls;
     std::map<Fingerprint, bool> blocked;
     std::map<std::string, std::vector<std::pair<AuthorityId, Serial>>> names;
