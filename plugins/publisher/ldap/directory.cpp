@@ -2,7 +2,7 @@
 
 #include <ldap.h>
 
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/time.h>
 
 #include <cerrno>
@@ -77,33 +77,50 @@ bool may_pass(int code) {
   }
 }
 
-// libldap waits for ever in a handshake: it takes a socket that timed out for one that is to be asked again.
-// So this stands between it and the socket, and gives the time-out its name.
-ber_slen_t timed(ber_slen_t octets) {
-  if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) errno = ETIMEDOUT;
-  return octets;
+// How long one read or write may wait, and where.
+struct Waits {
+  ber_socket_t socket = -1;
+  int milliseconds = 0;
+};
+
+// libldap waits for ever in a handshake, and takes a socket that timed out for one that is to be asked again.
+// So this layer stands between it and the socket, which never blocks for longer than it may.
+int add_layer(Sockbuf_IO_Desc* layer, void* waits) {
+  layer->sbiod_pvt = waits;
+  return 0;
 }
-int add_layer(Sockbuf_IO_Desc*, void*) { return 0; }
 int remove_layer(Sockbuf_IO_Desc*) { return 0; }
 int control_layer(Sockbuf_IO_Desc* layer, int option, void* argument) {
   return LBER_SBIOD_CTRL_NEXT(layer, option, argument);
 }
+// Whether the socket is ready in time; else errno says that it is not.
+bool is_ready(Sockbuf_IO_Desc* layer, short events) {
+  const auto* waits = static_cast<const Waits*>(layer->sbiod_pvt);
+  pollfd one{waits->socket, events, 0};
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{waits->milliseconds};
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const int ready = left > 0 ? ::poll(&one, 1, static_cast<int>(left)) : 0;
+    if (ready > 0) return true;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) errno = ETIMEDOUT;
+    return false;
+  }
+}
 ber_slen_t read_layer(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
-  return timed(LBER_SBIOD_READ_NEXT(layer, octets, size));
+  return is_ready(layer, POLLIN) ? LBER_SBIOD_READ_NEXT(layer, octets, size) : -1;
 }
 ber_slen_t write_layer(Sockbuf_IO_Desc* layer, void* octets, ber_len_t size) {
-  return timed(LBER_SBIOD_WRITE_NEXT(layer, octets, size));
+  return is_ready(layer, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(layer, octets, size) : -1;
 }
 int close_layer(Sockbuf_IO_Desc*) { return 0; }
 Sockbuf_IO time_limit{add_layer, remove_layer, control_layer, read_layer, write_layer, close_layer};
 
 int limit_waits(LDAP*, Sockbuf* buffer, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
-  ber_socket_t socket = -1;
-  if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &socket) != 1) return -1;
-  const auto* time = static_cast<const timeval*>(self->lc_arg);
-  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
-    if (setsockopt(socket, SOL_SOCKET, option, time, sizeof *time) != 0) return -1;
-  return ber_sockbuf_add_io(buffer, &time_limit, LBER_SBIOD_LEVEL_PROVIDER + 5, nullptr);
+  auto* waits = static_cast<Waits*>(self->lc_arg);
+  if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &waits->socket) != 1) return -1;
+  return ber_sockbuf_add_io(buffer, &time_limit, LBER_SBIOD_LEVEL_PROVIDER + 5, waits);
 }
 
 void forget_connection(LDAP*, Sockbuf*, ldap_conncb*) {}
@@ -114,6 +131,7 @@ struct Connection::Handle {
   LDAP* ldap = nullptr;
   std::string url;
   timeval time{};
+  Waits waits;
   ldap_conncb connected{};
   ~Handle() {
     if (ldap != nullptr) ldap_unbind_ext_s(ldap, nullptr, nullptr);
@@ -128,7 +146,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const Place& place) {
   auto handle = std::make_unique<Handle>();
   handle->url = place.url;
   const auto failed = [&](std::string_view what, int code) {
-    return unavailable(place.url + ": " + std::string(what) + ": " + ldap_err2string(code));
+    char* more = nullptr;
+    ldap_get_option(handle->ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
+    const std::string text = more != nullptr && *more != '\0' ? " (" + std::string(more) + ")" : "";
+    ldap_memfree(more);
+    return unavailable(place.url + ": " + std::string(what) + ": " + ldap_err2string(code) + text);
   };
   if (const int code = ldap_initialize(&handle->ldap, place.url.c_str()); code != LDAP_SUCCESS)
     return failed("no connection", code);
@@ -136,7 +158,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Place& place) {
   const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, hard = LDAP_OPT_X_TLS_HARD, fresh = 0,
             least = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
   handle->time = {place.timeout.count() / 1000, place.timeout.count() % 1000 * 1000};
-  handle->connected = {limit_waits, forget_connection, &handle->time};
+  handle->waits.milliseconds = static_cast<int>(place.timeout.count());
+  handle->connected = {limit_waits, forget_connection, &handle->waits};
   const char* const ca = place.ca.empty() ? "/etc/ssl/certs/ca-certificates.crt" : place.ca.c_str();
   ldap_set_option(ldap, LDAP_OPT_PROTOCOL_VERSION, &version);
   ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
