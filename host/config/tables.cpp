@@ -139,7 +139,7 @@ constexpr SettingKey instance_keys[] = {
 
 // The same for both kinds that are told of events.
 constexpr SettingKey since_key = {"since", text, "now", "now|beginning",
-                                 "what a new one is told of: what follows, or everything in the ledger"};
+                                  "what a new one is told of: what follows, or everything in the ledger"};
 
 constexpr SettingKey publisher_keys[] = {instance_keys[0], since_key};
 
