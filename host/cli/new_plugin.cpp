@@ -50,8 +50,7 @@ constexpr Kind kind_texts[] = {
     {.kind = "policy", .row = "| `most` | integer | `10` | how many names a certificate may have |"},
     {.kind = "validator", .row = "| `most` | size | `4KiB` | how large a certificate may be |"},
     {.kind = "publisher", .row = "| `folder` | path | `published` | where each event becomes a file |"},
-    {.kind = "notifier",
-     .row = "| `level` | text | `warning` | how loud the log is told of events |"},
+    {.kind = "notifier", .row = "| `level` | text | `warning` | how loud the log is told of events |"},
 };
 
 Status check_name(std::string_view name) {
