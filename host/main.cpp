@@ -69,7 +69,12 @@ int run(const CommandLine& line) {
   loader::Catalog catalog(line.plugins);
   config::Messages messages;
   config::Model model = read_model(line, catalog, messages);
-  if (!messages.empty()) return complain(messages.lines(), misconfigured);
+  if (!messages.empty()) {
+    // That explains whatever could not be read there.
+    if (const Status own = check_state_owner(model.node.state); !own && own.error().code == Code::forbidden)
+      return complain({own.error().detail}, failed);
+    return complain(messages.lines(), misconfigured);
+  }
   if (Status applied = logger.apply(model.log); !applied)
     return complain({applied.error().detail}, misconfigured);
 

@@ -24,7 +24,7 @@ unit_packages() {
 test_packages() {
   echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
     clang-19 libclang-rt-19-dev clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
-    dpkg-dev systemd strace strongswan-pki libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
+    dpkg-dev systemd strace strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
     slapd ldap-utils python3-aiosmtpd python3-jsonschema
 }
 

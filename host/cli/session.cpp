@@ -52,6 +52,10 @@ json::Value Session::run(std::string_view operation, const json::Value& argument
     } else if (operation == "reload") {
       fail(unavailable("no daemon answers at " + socket + "; it reads the configuration when it starts"));
     } else {
+      // Whoever owns the folder is told before its secrets are looked at.
+      if (const Status own = check_state_owner(model(false).node.state);
+          !own && own.error().code == Code::forbidden)
+        fail(own.error());
       node_ = configured_node();
       if (Status started = node_->start(); !started) fail(started.error());
     }

@@ -94,6 +94,41 @@ constexpr Column revoke_many_columns[] = {
     {"failures", ColumnType::texts, true, {}, "\"SERIAL: why\" for each of the others"},
 };
 
+// events
+
+constexpr Column event_columns[] = {
+    {"pipeline"},
+    {"instance", ColumnType::text, true, {}, "the publisher or notifier that is told"},
+    {"waiting",
+     ColumnType::time,
+     true,
+     {},
+     "when the oldest happened that it does not know; absent: it knows all"},
+    {"failing_since", ColumnType::time},
+    {"tries", ColumnType::integer, false, {}, "of the one that fails"},
+    {"again_at", ColumnType::time, false, {}, "when it is tried next"},
+    {"error", ColumnType::text, true, {}, "of the last try"},
+};
+constexpr Parameter dead_parameters[] = {
+    {"subscription", text, 0, {}, {}, "only those of one, as in web/notifier.ops"},
+    {"limit", integer, 0, "100", "1..500", "no more than that many"},
+    after,
+};
+constexpr Column dead_columns[] = {
+    {"id"},
+    {"pipeline"},
+    {"instance"},
+    {"type"},
+    {"at", ColumnType::time, true, {}, "when it was given up"},
+    {"error"},
+    {"subject", ColumnType::text, false},
+    {"whole", ColumnType::boolean, false, {}, "false: too large to be kept, and not to be sent again"},
+};
+constexpr Parameter resend_parameters[] = {
+    {"id", text, required | word, {}, "1..1024", "of a dead letter, as events dead shows it"},
+};
+constexpr Column resend_columns[] = {{"id"}, {"state"}};
+
 // requests
 
 constexpr Parameter requests_parameters[] = {
@@ -222,6 +257,23 @@ constexpr HostOperation host_table[] = {
      {"requests deny", "POST /requests/{request}/denial", "refuse a request for good", requests_decide,
       AnswerForm::one, deny_parameters, request_columns},
      deny_request},
+    {"events.list",
+     {"events list",
+      "GET /events",
+      "show whom events are told to, and who does not take them",
+      system_read,
+      AnswerForm::list,
+      {},
+      event_columns},
+     list_events},
+    {"events.dead",
+     {"events dead", "GET /events/dead-letters", "list events that were given up", system_read,
+      AnswerForm::list, dead_parameters, dead_columns},
+     list_dead_letters},
+    {"events.resend",
+     {"events resend", "POST /events/dead-letters/resend", "send one of those again, now", system_operate,
+      AnswerForm::one, resend_parameters, resend_columns},
+     resend_event},
     {"serials",
      {"serials",
       "GET /serials",

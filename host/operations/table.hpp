@@ -71,6 +71,11 @@ Result<json::Value> list_certificates(Node& node, const Caller& caller, const Ar
 // revoke.cpp
 Result<json::Value> revoke(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> revoke_many(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+// events.cpp
+Result<json::Value> list_events(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> list_dead_letters(Node& node, const Caller& caller, const Arguments& arguments,
+                                      Call& call);
+Result<json::Value> resend_event(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // requests.cpp
 Result<json::Value> list_requests(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> approve_request(Node& node, const Caller& caller, const Arguments& arguments, Call& call);

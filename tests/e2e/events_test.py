@@ -141,6 +141,16 @@ class Events(unittest.TestCase):
             self.assertTrue(until(lambda: hook.serials() == [serial]))
             self.assertTrue(until(lambda: node.metric('hanaper_events_dead_total{instance="notifier.hook",pipeline="web"}') == 1))
             self.assertIn("dead letter", node.log_text())
+            told = {(row["pipeline"], row["instance"]): row for row in node.items("events", "list")}
+            self.assertNotIn("failing_since", told["web", "notifier.hook"], "the others go on")
+            [dead] = node.items("events", "dead", "--subscription", "web/notifier.hook")
+            self.assertEqual((dead["type"], dead["whole"]), ("certificate.issued", True))
+            self.assertIn("410", dead["error"])
+            self.assertIn("410", node.error("events", "resend", dead["id"]), "it is refused again")
+            hook.answer = lambda event: 200
+            self.assertEqual(node.json("events", "resend", dead["id"])["state"], "delivered")
+            self.assertEqual(node.items("events", "dead"), [])
+            self.assertIn("no dead letter", node.error("events", "resend", dead["id"]))
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class Copy(unittest.TestCase):
         self.assertRegex(self.node.error("storage", "check"), "stop the daemon first")
 
     def test_misuse_is_told(self):
-        self.assertIn("storage copy needs the new configuration", self.node.error("storage", "copy", status=2))
+        self.assertIn("NEW_CONFIG is missing", self.node.error("storage", "copy", status=2))
         self.assertIn("storage migrate, storage check or storage copy", self.node.error("storage", "mend", status=2))
         self.assertEqual(self.node.out("storage", "migrate"), "storage.main: schema is up to date\n")
 

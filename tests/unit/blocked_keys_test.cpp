@@ -58,7 +58,7 @@ TEST_F(BlockedKeysOf, AReloadReplaceThoseBefore) {
 
 TEST_F(BlockedKeysOf, AFileThatCannotBeReadStayAsTheyWere) {
   ASSERT_TRUE(keys_.load_file(folder_.write("a", to_hex(hash_of("one")) + "\n")).has_value());
-  EXPECT_EQ(keys_.load_file(folder_ / "nothing").error().code, Code::unavailable);
+  EXPECT_EQ(keys_.load_file(folder_ / "nothing").error().code, Code::not_found);
   EXPECT_TRUE(keys_.contains(hash_of("one")));
 }
 
