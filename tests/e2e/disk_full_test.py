@@ -3,6 +3,7 @@
 import base64
 import os
 import subprocess
+import time
 import unittest
 
 from harness import Control, Failed, Node, main, make_csr, openssl, only
@@ -39,7 +40,11 @@ class DiskFull(unittest.TestCase):
                 break
         self.assertIsNotNone(failure, "the disk never filled up")
         self.assertIn("hanaper.db: no space left for the database; free some, writing goes on by itself", failure)
-        status, body, _ = node.get("/health/ready")
+        # Ten times a second the node looks at itself.
+        deadline = time.monotonic() + 2
+        while (answer := node.get("/health/ready"))[0] != 503 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        status, body, _ = answer
         self.assertEqual(status, 503)
         self.assertIn("no space left", body)
         self.assertIn("writing has failed; issuance stops until it works again", node.log_text())
@@ -49,6 +54,9 @@ class DiskFull(unittest.TestCase):
         # Space returns, service returns, and nothing of before is lost.
         subprocess.run(["mount", "-o", "remount,size=64m", node.state], check=True)
         issued.add(control.run("issue", pipeline="web", csr=request)["serial"])
+        deadline = time.monotonic() + 2
+        while node.get("/health/ready")[0] != 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
         self.assertEqual(node.get("/health/ready")[0], 200)
         control.close()
         self.assertIn("unbroken", node.out("audit", "verify"))

@@ -3,6 +3,7 @@
 Each has its own folder, port and socket and ends with its test. Standard library only.
 """
 import contextlib
+import fcntl
 import glob
 import os
 import pathlib
@@ -23,20 +24,29 @@ class Missing(Exception):
     """A program that is not installed."""
 
 
-given_ports = set()
+given_ports = {}  # to the open file whose lock tells other tests that it is taken
 
 
 def free_port():
-    """One to listen on later: below those that the kernel gives to whoever connects meanwhile."""
+    """One to listen on later, this test's until it ends, also while nobody listens; below those that the kernel
+    gives to whoever connects meanwhile."""
+    folder = pathlib.Path(tempfile.gettempdir()) / f"hanaper-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     while True:
         port = random.randrange(10_000, 32_768)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
+        if port in given_ports:
+            continue
+        held = open(folder / str(port), "w")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", port))
-                if port not in given_ports:
-                    given_ports.add(port)
-                    return port
+        except OSError:
+            held.close()
+            continue
+        given_ports[port] = held
+        return port
 
 
 def find(program, package, *folders):
