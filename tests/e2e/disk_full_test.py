@@ -3,7 +3,6 @@
 import base64
 import os
 import subprocess
-import time
 import unittest
 
 from harness import Control, Failed, Node, main, make_csr, openssl, only
@@ -40,11 +39,7 @@ class DiskFull(unittest.TestCase):
                 break
         self.assertIsNotNone(failure, "the disk never filled up")
         self.assertIn("hanaper.db: no space left for the database; free some, writing goes on by itself", failure)
-        # Ten times a second the node looks at itself.
-        deadline = time.monotonic() + 2
-        while (answer := node.get("/health/ready"))[0] != 503 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        status, body, _ = answer
+        status, body, _ = node.becomes(503)
         self.assertEqual(status, 503)
         self.assertIn("no space left", body)
         self.assertIn("writing has failed; issuance stops until it works again", node.log_text())
@@ -54,10 +49,7 @@ class DiskFull(unittest.TestCase):
         # Space returns, service returns, and nothing of before is lost.
         subprocess.run(["mount", "-o", "remount,size=64m", node.state], check=True)
         issued.add(control.run("issue", pipeline="web", csr=request)["serial"])
-        deadline = time.monotonic() + 2
-        while node.get("/health/ready")[0] != 200 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.assertEqual(node.get("/health/ready")[0], 200)
+        self.assertEqual(node.becomes(200)[0], 200)
         control.close()
         self.assertIn("unbroken", node.out("audit", "verify"))
         listed = {row["serial"] for row in node.items("list", "--authority", "issuing", "--state", "issued")}

@@ -311,6 +311,13 @@ class Node:
         finally:
             connection.close()
 
+    def becomes(self, status, purpose="ready", seconds=5):
+        """What /health says once it says that; a node looks at itself ten times a second."""
+        deadline = time.monotonic() + seconds
+        while (answer := self.get("/health/" + purpose))[0] != status and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return answer
+
     def metric(self, line):
         for text in self.get("/metrics")[1].split("\n"):
             if text.startswith(line + " "):

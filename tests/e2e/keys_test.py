@@ -140,11 +140,11 @@ class TokenKeys(unittest.TestCase):
         self.assertEqual(slots.returncode, 0, slots.stderr)
         self.make_token("hsm-b")
         self.node.start(ready=503)
-        text = self.node.get("/health/ready")[1]
+        text = self.node.becomes(503)[1]
         self.assertRegex(text, r'no key \\?"[a-z]+\\?" on token hsm-b')
         for label in ("root", "issuing", "tls"):
             self.assertEqual(self.node.out("keys", "replicate", f"hsm:{label}"), f"hsm:{label}: also on hsm-b\n")
-        self.assertEqual(self.node.get("/health/ready")[0], 200)
+        self.assertEqual(self.node.becomes(200)[0], 200)
 
 
 if __name__ == "__main__":
