@@ -24,7 +24,7 @@ bool same(const Subscriber& a, const Subscriber& b) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Means means, std::string node) : means_(means), node_(std::move(node)) {}
+Dispatcher::Dispatcher(Context context, std::string node) : context_(context), node_(std::move(node)) {}
 Dispatcher::~Dispatcher() { stop(steady_clock::now()); }
 
 void Dispatcher::start(std::function<void()> edges, std::function<void()> checks) {
@@ -45,12 +45,12 @@ void Dispatcher::complain(std::string_view what, const Error& error) {
     if (steady_clock::now() < complained_) return;
     complained_ = steady_clock::now() + complain_every;
   }
-  means_.log.warning("events wait", {{"what", std::string(what)}, {"error", error.detail}});
+  context_.log.warning("events wait", {{"what", std::string(what)}, {"error", error.detail}});
 }
 
 void Dispatcher::renew() {
   const Deadline begun = steady_clock::now();
-  const auto epoch = means_.storage.leases().acquire(role, node_, lease_time);
+  const auto epoch = context_.storage.leases().acquire(role, node_, lease_time);
   const Lock lock(mutex_);
   if (epoch) {
     epoch_ = *epoch;
@@ -66,7 +66,7 @@ void Dispatcher::tick() {
   Deadline renewed{}, checked{}, searched{};
   for (;;) {
     const Deadline now = steady_clock::now();
-    const bool hears = means_.outbox.hears();
+    const bool hears = context_.outbox.hears();
     if (hears && now >= checked + checks_every) {
       checks_();
       checked = now;
@@ -75,7 +75,7 @@ void Dispatcher::tick() {
       renew();
       renewed = now;
     }
-    if (Status flushed = means_.outbox.flush(now + believed_time); !flushed)
+    if (Status flushed = context_.outbox.flush(now + believed_time); !flushed)
       complain("storing", flushed.error());
     if (auto held = fence(); hears && held) {
       if (now >= searched + edges_every) {
@@ -83,7 +83,7 @@ void Dispatcher::tick() {
         searched = now;
       }
       for (int pages = 0; pages < 10; ++pages) {
-        const auto ordered = means_.outbox.order(*held, now + believed_time);
+        const auto ordered = context_.outbox.order(*held, now + believed_time);
         if (!ordered) complain("ordering", ordered.error());
         if (!ordered || !*ordered) break;
       }
@@ -137,8 +137,8 @@ bool Dispatcher::end(std::vector<std::shared_ptr<Teller>> tellers, Deadline dead
   const bool clean = changed_.wait_until(lock, deadline, all_finished);
   for (const auto& teller : tellers)
     if (!teller->finished)
-      means_.log.warning("a call of an instance is waited for",
-                         {{"instance", teller->subscription.subscriber().instance}});
+      context_.log.warning("a call of an instance is waited for",
+                           {{"instance", teller->subscription.subscriber().instance}});
   lock.unlock();
   for (const auto& teller : tellers) teller->thread.join();
   return clean;
@@ -163,7 +163,7 @@ void Dispatcher::subscribe(std::vector<Subscriber> subscribers) {
   }
   end(std::move(gone), steady_clock::now() + Subscription::call_time);
   for (Subscriber& subscriber : fresh) {
-    auto teller = std::make_shared<Teller>(std::move(subscriber), means_);
+    auto teller = std::make_shared<Teller>(std::move(subscriber), context_);
     teller->thread = std::thread([this, &teller = *teller] { tell(teller); });
     next.push_back(std::move(teller));
   }
@@ -187,13 +187,13 @@ bool Dispatcher::stop(Deadline deadline) {
     epoch = std::exchange(epoch_, 0);
   }
   if (epoch != 0)
-    if (const Status released = means_.storage.leases().release(role, node_); !released)
-      means_.log.debug("the role is not released", {{"error", released.error().detail}});
+    if (const Status released = context_.storage.leases().release(role, node_); !released)
+      context_.log.debug("the role is not released", {{"error", released.error().detail}});
   return clean;
 }
 
 Status Dispatcher::resend(const std::string& id, const std::string& by, const Call& call) {
-  auto record = means_.storage.records().get(dead_collection, id);
+  auto record = context_.storage.records().get(dead_collection, id);
   if (!record && record.error().code == Code::not_found) return not_found("no dead letter " + id);
   if (!record) return std::move(record).error();
   HANAPER_TRY(const DeadLetter letter, DeadLetter::read(*record));
@@ -217,13 +217,13 @@ Status Dispatcher::resend(const std::string& id, const std::string& by, const Ca
   gone.expected = letter.version;
   gone.erase = true;
   write.records.push_back(std::move(gone));
-  write.audit = services::audit_line(means_.clock.now(), "event.resent",
+  write.audit = services::audit_line(context_.clock.now(), "event.resent",
                                      {{"event", letter.event.id},
                                       {"pipeline", letter.pipeline},
                                       {"instance", letter.instance},
                                       {"by", by},
                                       {"call", call.id}});
-  return means_.writer.commit(write, call.deadline);
+  return context_.writer.commit(write, call.deadline);
 }
 
 }  // namespace hanaper::events

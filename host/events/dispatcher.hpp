@@ -15,7 +15,7 @@ class Dispatcher {
  public:
   static constexpr std::string_view role = "events";
 
-  Dispatcher(Means means, std::string node);
+  Dispatcher(Context context, std::string node);
   ~Dispatcher();
 
   // [main] `edges` is called by the holder once a minute, `checks` on every node every five seconds, to
@@ -35,7 +35,8 @@ class Dispatcher {
 
  private:
   struct Teller {
-    explicit Teller(Subscriber subscriber, const Means& means) : subscription(std::move(subscriber), means) {}
+    explicit Teller(Subscriber subscriber, const Context& context)
+        : subscription(std::move(subscriber), context) {}
     Subscription subscription;
     bool quit = false;      // guarded by the dispatcher's mutex
     bool finished = false;  // likewise
@@ -49,7 +50,7 @@ class Dispatcher {
   bool end(std::vector<std::shared_ptr<Teller>> tellers, Deadline deadline);
   void complain(std::string_view what, const Error& error);
 
-  const Means means_;
+  const Context context_;
   const std::string node_;
   std::function<void()> edges_, checks_;  // constant after start
 

@@ -66,15 +66,15 @@ RecordWrite Subscription::dead_letter(const Event& event, const Error& error) co
   const bool whole = event.object.size() <= largest_object;
   RecordWrite write;
   write.collection = dead_collection;
-  write.key = std::to_string(milliseconds(means_.clock.now())) + "-" +
+  write.key = std::to_string(milliseconds(context_.clock.now())) + "-" +
               to_hex(crypto::sha256({as_bytes(subscriber_.name()), as_bytes({"\0", 1}), as_bytes(event.id)}))
                   .substr(0, 16);
-  write.expires = means_.clock.now() + dead_kept_for;
+  write.expires = context_.clock.now() + dead_kept_for;
   write.indexes = {{"of", subscriber_.name()}};
   write.data = json::write(json::Value(json::Object{{"pipeline", subscriber_.pipeline},
                                                     {"instance", subscriber_.instance},
                                                     {"error", error.detail.substr(0, 500)},
-                                                    {"at", milliseconds(means_.clock.now())},
+                                                    {"at", milliseconds(context_.clock.now())},
                                                     {"event", event.json},
                                                     {"whole", whole},
                                                     {"object", whole ? base64::encode(event.object) : ""}}));

@@ -47,21 +47,22 @@ void Subscription::Page::weave(Entries others) {
   entries = std::move(woven);
 }
 
-Subscription::Subscription(Subscriber subscriber, Means means)
+Subscription::Subscription(Subscriber subscriber, Context context)
     : subscriber_(std::move(subscriber)),
-      means_(means),
+      context_(context),
       delivered_(
-          means.metrics.counter("hanaper_events_delivered_total", "Events that were told.",
-                                {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})),
-      failed_(
-          means.metrics.counter("hanaper_events_failed_total", "Tries to tell an event that failed.",
-                                {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})),
-      dead_(means.metrics.counter("hanaper_events_dead_total", "Events that became dead letters.",
+          context.metrics.counter("hanaper_events_delivered_total", "Events that were told.",
                                   {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})),
-      lag_(
-          means.metrics.gauge("hanaper_events_lag_seconds",
-                              "Since when the oldest event waits that is to be told, on the node that tells.",
-                              {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})) {}
+      failed_(
+          context.metrics.counter("hanaper_events_failed_total", "Tries to tell an event that failed.",
+                                  {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})),
+      dead_(
+          context.metrics.counter("hanaper_events_dead_total", "Events that became dead letters.",
+                                  {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})),
+      lag_(context.metrics.gauge(
+          "hanaper_events_lag_seconds",
+          "Since when the oldest event waits that is to be told, on the node that tells.",
+          {{"instance", subscriber_.instance}, {"pipeline", subscriber_.pipeline}})) {}
 
 const ToldAuthority* Subscription::issuing(AuthorityId id) const {
   for (const ToldAuthority& told : subscriber_.authorities)
@@ -79,7 +80,7 @@ bool Subscription::is_wanted(const Event& event) const {
 // A new one begins at now, and is written down before anything is told.
 Status Subscription::find_position(const Fence& fence) {
   if (position_) return {};
-  auto record = means_.storage.records().get(position_collection, subscriber_.name());
+  auto record = context_.storage.records().get(position_collection, subscriber_.name());
   if (!record && record.error().code != Code::not_found) return std::move(record).error();
   if (record) {
     HANAPER_TRY(position_, Position::read(*record));
@@ -87,9 +88,9 @@ Status Subscription::find_position(const Fence& fence) {
   }
   Position fresh;
   if (!subscriber_.from_beginning) {
-    HANAPER_TRY(fresh.issued, means_.storage.ledger().feed_cursor());
+    HANAPER_TRY(fresh.issued, context_.storage.ledger().feed_cursor());
     fresh.revoked = fresh.issued;
-    HANAPER_TRY(fresh.ordered, means_.outbox.last());
+    HANAPER_TRY(fresh.ordered, context_.outbox.last());
   }
   position_ = std::move(fresh);
   std::vector<RecordWrite> none;
@@ -130,8 +131,8 @@ Status Subscription::add_crl(Page& page, StatusAuthority& authority, std::uint32
   if (!row || !row->hash || !differs(key, to_hex(*row->hash))) return {};
   auto crl = authority.crl(shard, largest_crl);
   if (!crl && crl.error().code == Code::unsupported && std::exchange(too_large_, key) != key)
-    means_.log.warning("a CRL is too large to be told of",
-                       {{"authority", authority.name()}, {"error", crl.error().detail}});
+    context_.log.warning("a CRL is too large to be told of",
+                         {{"authority", authority.name()}, {"error", crl.error().detail}});
   // This node may not have the newest yet; then it is told as soon as it has.
   if (!crl || crypto::sha256(*crl) != *row->hash) return {};
   page.entries.push_back({crl_made(authority.name(), *row, *std::move(crl)), key, to_hex(*row->hash)});
@@ -141,9 +142,9 @@ Status Subscription::add_crl(Page& page, StatusAuthority& authority, std::uint32
 // What was issued, and what happened beside it. The latter is read first and told behind what was issued
 // before it: no revocation is told before its certificate. A backlog of certificates comes alone.
 Status Subscription::add_ledger(Page& page) {
-  Ledger& ledger = means_.storage.ledger();
+  Ledger& ledger = context_.storage.ledger();
   HANAPER_TRY(const std::vector<RevocationRow> changes, ledger.revoked_since(page.revoked, page_size));
-  HANAPER_TRY(std::vector<Outbox::Ordered> ordered, means_.outbox.since(page.ordered, page_size));
+  HANAPER_TRY(std::vector<Outbox::Ordered> ordered, context_.outbox.since(page.ordered, page_size));
   HANAPER_TRY(const std::vector<CertificateRow> rows, ledger.issued_since(page.issued, page_size));
   page.full = rows.size() == page_size || changes.size() == page_size || ordered.size() == page_size;
   page.backlog = rows.size() == page_size;
@@ -188,7 +189,7 @@ Result<Subscription::Page> Subscription::page() {
   page.issued = position_->issued;
   page.revoked = position_->revoked;
   page.ordered = position_->ordered;
-  if (const Time now = means_.clock.now(); now >= objects_at_ || now + objects_every < objects_at_) {
+  if (const Time now = context_.clock.now(); now >= objects_at_ || now + objects_every < objects_at_) {
     HANAPER_TRY(const bool all, add_objects(page));
     objects_at_ = all ? now + objects_every : Time{};
   }
@@ -212,7 +213,7 @@ void Subscription::put_off(const Error& error, Time now) {
 
 bool Subscription::tell(const Event& event, std::vector<RecordWrite>& dead) {
   const Status told = send(event);
-  const Time now = means_.clock.now();
+  const Time now = context_.clock.now();
   if (told) {
     delivered_.add();
   } else {
@@ -224,10 +225,10 @@ bool Subscription::tell(const Event& event, std::vector<RecordWrite>& dead) {
       if (now < std::max(event.at, *position_->failing_since) + patience) return false;
     }
     dead_.add();
-    means_.log.error("an event could not be told and is a dead letter", {{"instance", subscriber_.instance},
-                                                                         {"pipeline", subscriber_.pipeline},
-                                                                         {"event", event.id},
-                                                                         {"error", error.detail}});
+    context_.log.error("an event could not be told and is a dead letter", {{"instance", subscriber_.instance},
+                                                                           {"pipeline", subscriber_.pipeline},
+                                                                           {"event", event.id},
+                                                                           {"error", error.detail}});
     dead.push_back(dead_letter(event, error));
     if (later) return true;  // the receiver is as far away as before
   }
@@ -239,7 +240,7 @@ bool Subscription::tell(const Event& event, std::vector<RecordWrite>& dead) {
 }
 
 void Subscription::show_lag() {
-  const auto lag = position_->waiting ? means_.clock.now() - *position_->waiting : Time::duration{0};
+  const auto lag = position_->waiting ? context_.clock.now() - *position_->waiting : Time::duration{0};
   lag_.set(std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(lag).count()));
 }
 
@@ -254,7 +255,7 @@ Status Subscription::remember(const Fence& fence, const Event* waiting, std::vec
 
 Result<bool> Subscription::step(const Fence& fence, const std::function<bool()>& may_go_on) {
   HANAPER_CHECK(find_position(fence));
-  const Time now = means_.clock.now();
+  const Time now = context_.clock.now();
   // A clock that went back must not make a pause of it.
   if (now < position_->again_at && position_->again_at <= now + longest_asked_pause) {
     show_lag();
@@ -317,7 +318,7 @@ Status Subscription::store(const Fence& fence, std::vector<RecordWrite>& with) {
   position.expected = position_->version;
   position.data = position_->write();
   write.records.push_back(std::move(position));
-  HANAPER_CHECK(means_.writer.commit(write, std::chrono::steady_clock::now() + call_time));
+  HANAPER_CHECK(context_.writer.commit(write, std::chrono::steady_clock::now() + call_time));
   ++position_->version;
   return {};
 }

@@ -78,7 +78,7 @@ Result<std::vector<DeadLetter>> dead_letters(Records& records, const std::string
                                              const std::string& after, std::uint32_t limit);
 
 // All outlive it.
-struct Means {
+struct Context {
   Storage& storage;
   services::Writer& writer;
   Outbox& outbox;
@@ -97,7 +97,7 @@ class Subscription {
   static constexpr std::chrono::seconds call_time{30};
   static constexpr auto dead_kept_for = std::chrono::days{90};
 
-  Subscription(Subscriber subscriber, Means means);
+  Subscription(Subscriber subscriber, Context context);
 
   // [worker] Tells what there is to tell, until something has to be tried later or `may_go_on` says no;
   // true when there was more than one page. An error is storage's, or conflict: the role is lost.
@@ -135,7 +135,7 @@ class Subscription {
   const ToldAuthority* issuing(AuthorityId id) const;
 
   const Subscriber subscriber_;
-  const Means means_;
+  const Context context_;
   Counter& delivered_;
   Counter& failed_;
   Counter& dead_;

@@ -21,28 +21,28 @@ namespace hanaper::http {
 
 // One listening socket of one thread.
 struct IoThread::Listening {
-  Listening(net::io_context& context, int handle, std::shared_ptr<DoorState> state)
-      : socket(context, net::generic::stream_protocol(AF_UNSPEC, 0), handle), door(std::move(state)) {}
+  Listening(net::io_context& context, int handle, std::shared_ptr<ListenerState> state)
+      : socket(context, net::generic::stream_protocol(AF_UNSPEC, 0), handle), listener(std::move(state)) {}
   net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type> socket;
-  std::shared_ptr<DoorState> door;
+  std::shared_ptr<ListenerState> listener;
   bool paused = false;  // out of descriptors: tried again at the next tick
 };
 
-DoorState::DoorState(Door from, Metrics& metrics)
-    : door(std::move(from)),
-      limits{static_cast<std::size_t>(door.config.header_limit.value), &door.router},
-      control(door.config.port == 0),
+ListenerState::ListenerState(Listener from, Metrics& metrics)
+    : listener(std::move(from)),
+      limits{static_cast<std::size_t>(listener.config.header_limit.value), &listener.router},
+      control(listener.config.port == 0),
       accepted(metrics.counter("hanaper_http_connections_total", "Connections accepted.",
-                               {{"listener", door.config.name}})),
+                               {{"listener", listener.config.name}})),
       shed(metrics.counter("hanaper_http_shed_total",
                            "Requests and connections turned away for want of room.",
-                           {{"listener", door.config.name}})),
+                           {{"listener", listener.config.name}})),
       fast(metrics.counter("hanaper_http_requests_total", "Requests answered.",
-                           {{"listener", door.config.name}, {"way", "fast"}})),
+                           {{"listener", listener.config.name}, {"way", "fast"}})),
       worker(metrics.counter("hanaper_http_requests_total", "Requests answered.",
-                             {{"listener", door.config.name}, {"way", "worker"}})),
+                             {{"listener", listener.config.name}, {"way", "worker"}})),
       refused(metrics.counter("hanaper_http_refused_total", "Requests refused before any protocol saw them.",
-                              {{"listener", door.config.name}})) {}
+                              {{"listener", listener.config.name}})) {}
 
 IoThread::IoThread(ServerOptions options, services::WorkerPool& workers, Log& log)
     : read_buffer(std::make_unique<char[]>(read_size)),
@@ -57,8 +57,8 @@ IoThread::~IoThread() {
   join();
 }
 
-void IoThread::listen(int socket, std::shared_ptr<DoorState> door) {
-  listening_.push_back(std::make_unique<Listening>(context_, socket, std::move(door)));
+void IoThread::listen(int socket, std::shared_ptr<ListenerState> listener) {
+  listening_.push_back(std::make_unique<Listening>(context_, socket, std::move(listener)));
 }
 
 void IoThread::start() {
@@ -154,12 +154,13 @@ void IoThread::accept(Listening& listening) {
       const int socket = ::accept4(listening.socket.native_handle(), reinterpret_cast<sockaddr*>(&address),
                                    &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket >= 0) {
-        take(socket, listening.door, address_text(address));
+        take(socket, listening.listener, address_text(address));
         continue;
       }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_.warning("connections cannot be accepted",
-                     {{"listener", listening.door->door.config.name}, {"error", std::strerror(errno)}});
+        log_.warning(
+            "connections cannot be accepted",
+            {{"listener", listening.listener->listener.config.name}, {"error", std::strerror(errno)}});
         listening.paused = true;
         return;
       }
@@ -170,16 +171,16 @@ void IoThread::accept(Listening& listening) {
   });
 }
 
-void IoThread::take(int socket, const std::shared_ptr<DoorState>& door, const std::string& address) {
-  const bool full = door->connections >= door->door.config.max_connections;
-  const std::optional<std::string> peer = door->control ? control_peer(socket) : address;
+void IoThread::take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address) {
+  const bool full = listener->connections >= listener->listener.config.max_connections;
+  const std::optional<std::string> peer = listener->control ? control_peer(socket) : address;
   if (full || !peer) {
-    (full ? door->shed : door->refused).add();
+    (full ? listener->shed : listener->refused).add();
     ::close(socket);
     return;
   }
-  door->accepted.add();
-  std::make_shared<Session>(*this, door, socket, *peer)->start();
+  listener->accepted.add();
+  std::make_shared<Session>(*this, listener, socket, *peer)->start();
 }
 
 }  // namespace hanaper::http

@@ -27,11 +27,11 @@ inline std::uint64_t ticks(std::chrono::milliseconds duration) {
 
 class Session;
 
-// What every connection of a door shares. Immutable but for the counters.
-struct DoorState {
-  DoorState(Door from, Metrics& metrics);
+// What every connection of a listener shares. Immutable but for the counters.
+struct ListenerState {
+  ListenerState(Listener from, Metrics& metrics);
 
-  const Door door;
+  const Listener listener;
   const ReadLimits limits;
   const bool control;  // a unix socket: asks the kernel who is there
   std::atomic<std::size_t> connections{0};
@@ -48,7 +48,7 @@ class IoThread {
   ~IoThread();
 
   // [main] Before start.
-  void listen(int socket, std::shared_ptr<DoorState> door);
+  void listen(int socket, std::shared_ptr<ListenerState> listener);
   void start();
 
   // [main] Posts: stop listening and close what is idle; then, when `now` is set, close everything.
@@ -77,7 +77,7 @@ class IoThread {
  private:
   struct Listening;
   void accept(Listening& listening);
-  void take(int socket, const std::shared_ptr<DoorState>& door, const std::string& address);
+  void take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address);
   void turn();
   void run();
 

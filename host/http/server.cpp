@@ -24,17 +24,17 @@ struct Address {
   socklen_t size = 0;
 };
 
-Address address_of(const config::ListenerConfig& listener) {
+Address address_of(const config::ListenerConfig& config) {
   Address address;
   auto& in = reinterpret_cast<sockaddr_in&>(address.storage);
   auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (inet_pton(AF_INET, listener.host.c_str(), &in.sin_addr) == 1) {
+  if (inet_pton(AF_INET, config.host.c_str(), &in.sin_addr) == 1) {
     in.sin_family = AF_INET;
-    in.sin_port = htons(listener.port);
+    in.sin_port = htons(config.port);
     address.size = sizeof in;
-  } else if (inet_pton(AF_INET6, listener.host.c_str(), &in6.sin6_addr) == 1) {
+  } else if (inet_pton(AF_INET6, config.host.c_str(), &in6.sin6_addr) == 1) {
     in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(listener.port);
+    in6.sin6_port = htons(config.port);
     address.size = sizeof in6;
   }
   return address;
@@ -46,14 +46,14 @@ void set_option(int socket, int level, int name, int value) {
 
 // `shared` sockets of one address get their part of the connections each; a lone one fails when somebody
 // else is there already.
-int bind_listener(const config::ListenerConfig& listener, bool shared) {
-  const Address address = address_of(listener);
+int bind_listener(const config::ListenerConfig& config, bool shared) {
+  const Address address = address_of(config);
   const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return -1;
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   if (shared) set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
-  if (listener.freebind) set_option(socket, SOL_IP, IP_FREEBIND, 1);
+  if (config.freebind) set_option(socket, SOL_IP, IP_FREEBIND, 1);
   if (::bind(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0 &&
       ::listen(socket, backlog) == 0)
     return socket;
@@ -87,25 +87,25 @@ Server::~Server() {
   if (!state_->control_path.empty()) ::unlink(state_->control_path.c_str());
 }
 
-Status Server::open(Door door) {
-  const config::ListenerConfig listener = door.config;
+Status Server::open(Listener listener) {
+  const config::ListenerConfig config = listener.config;
   const auto failed = [&] {
     const std::string hint =
         errno == EADDRNOTAVAIL ? "; set freebind = true for an address that comes later" : "";
-    return unavailable("listener." + listener.name + ": cannot bind " + listener.host + " port " +
-                       std::to_string(listener.port) + ": " + std::strerror(errno) + hint);
+    return unavailable("listener." + config.name + ": cannot bind " + config.host + " port " +
+                       std::to_string(config.port) + ": " + std::strerror(errno) + hint);
   };
   const bool alone = state_->threads.size() == 1;
-  const int probe = bind_listener(listener, false);
+  const int probe = bind_listener(config, false);
   if (probe < 0) return failed();
-  const auto state = std::make_shared<DoorState>(std::move(door), state_->metrics);
+  const auto state = std::make_shared<ListenerState>(std::move(listener), state_->metrics);
   if (alone) {
     state_->threads.front()->listen(probe, state);
     return {};
   }
   ::close(probe);
   for (const auto& thread : state_->threads) {
-    const int socket = bind_listener(listener, true);
+    const int socket = bind_listener(config, true);
     if (socket < 0) return failed();
     thread->listen(socket, state);
   }
@@ -130,15 +130,16 @@ Status Server::open_control(const std::string& path, std::shared_ptr<Endpoint> e
     return error;
   }
   state_->control_path = path;
-  Door door;
-  door.config.name = "control";
-  door.config.max_connections = 1024;
-  door.config.header_limit = ByteCount{16 * 1024};
-  door.config.header_timeout = std::chrono::seconds{10};
-  door.config.body_timeout = std::chrono::seconds{60};
-  door.config.idle_timeout = std::chrono::minutes{10};
-  door.router.add({"", std::move(endpoint)});
-  state_->threads.front()->listen(socket, std::make_shared<DoorState>(std::move(door), state_->metrics));
+  Listener listener;
+  listener.config.name = "control";
+  listener.config.max_connections = 1024;
+  listener.config.header_limit = ByteCount{16 * 1024};
+  listener.config.header_timeout = std::chrono::seconds{10};
+  listener.config.body_timeout = std::chrono::seconds{60};
+  listener.config.idle_timeout = std::chrono::minutes{10};
+  listener.router.add({"", std::move(endpoint)});
+  state_->threads.front()->listen(socket,
+                                  std::make_shared<ListenerState>(std::move(listener), state_->metrics));
   return {};
 }
 

@@ -13,7 +13,7 @@
 
 namespace hanaper::http {
 
-struct Door {
+struct Listener {
   config::ListenerConfig config;
   Router router;
   std::shared_ptr<TlsContext> tls;  // null: plain HTTP
@@ -24,8 +24,8 @@ struct ServerOptions {
   std::chrono::milliseconds request_timeout{30'000};
 };
 
-// Serves any number of doors on a few network threads; answers from memory on them, everything else on the
-// worker pool. When the pool is full it answers 503 with Retry-After: it sheds.
+// Serves any number of listeners on a few network threads; answers from memory on them, everything else on
+// the worker pool. When the pool is full it answers 503 with Retry-After: it sheds.
 class Server {
  public:
   Server(ServerOptions options, services::WorkerPool& workers, Log& log, Metrics& metrics);
@@ -33,7 +33,7 @@ class Server {
 
   // [main] Binds; connections are taken from start on. unavailable, naming the listener, when the address
   // cannot be bound.
-  Status open(Door door);
+  Status open(Listener listener);
 
   // [main] The command line's unix socket: mode 0600; only root and the user of this process are let in.
   // Replaces a socket file that nobody answers at.

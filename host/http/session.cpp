@@ -68,18 +68,21 @@ Response plain(int status) {
 
 }  // namespace
 
-Session::Session(IoThread& thread, std::shared_ptr<DoorState> door, int socket, std::string address)
-    : thread_(thread), door_(std::move(door)), socket_(thread.context()), address_(std::move(address)) {
-  const net::generic::stream_protocol protocol(door_->control ? AF_UNIX : AF_INET, 0);
+Session::Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address)
+    : thread_(thread),
+      listener_(std::move(listener)),
+      socket_(thread.context()),
+      address_(std::move(address)) {
+  const net::generic::stream_protocol protocol(listener_->control ? AF_UNIX : AF_INET, 0);
   boost::system::error_code ec;
   socket_.assign(protocol, socket, ec);
-  ++door_->connections;
+  ++listener_->connections;
   thread_.add(*this);
 }
 
 Session::~Session() {
   close();
-  --door_->connections;
+  --listener_->connections;
 }
 
 void Session::set_deadline(std::chrono::milliseconds duration) {
@@ -87,14 +90,14 @@ void Session::set_deadline(std::chrono::milliseconds duration) {
 }
 
 void Session::start() {
-  if (!door_->door.tls) {
-    set_deadline(door_->door.config.header_timeout);
+  if (!listener_->listener.tls) {
+    set_deadline(listener_->listener.config.header_timeout);
     return wait_readable();
   }
-  ssl_ = door_->door.tls->new_connection(socket_.native_handle());
+  ssl_ = listener_->listener.tls->new_connection(socket_.native_handle());
   if (ssl_ == nullptr) return close();
   phase_ = Phase::handshake;
-  set_deadline(door_->door.config.header_timeout);
+  set_deadline(listener_->listener.config.header_timeout);
   wait_readable();  // the client speaks first
 }
 
@@ -125,7 +128,7 @@ void Session::expired() {
   // The worker may still read the request: its octets stay until it lets go of this session.
   abandoned_ = true;
   phase_ = Phase::writing;
-  door_->shed.add();
+  listener_->shed.add();
   write_response(plain(503), false, request_->method == Method::head);
   flush();
 }
@@ -237,16 +240,17 @@ void Session::read() {
   // A request that cannot be complete yet is not read again.
   const std::size_t seam = kept_.size() < 3 ? 0 : kept_.size() - 3;
   kept_ += fresh;
-  const bool maybe_complete = wanted_ != 0 ? kept_.size() >= wanted_
-                                           : kept_.find("\r\n\r\n", seam) != std::string::npos ||
-                                                 kept_.size() > door_->limits.header + IoThread::read_size;
+  const bool maybe_complete = wanted_ != 0
+                                  ? kept_.size() >= wanted_
+                                  : kept_.find("\r\n\r\n", seam) != std::string::npos ||
+                                        kept_.size() > listener_->limits.header + IoThread::read_size;
   if (maybe_complete) return consume(kept_);
   return go_on();
 }
 
 void Session::consume(std::string_view octets) {
   while (!octets.empty()) {
-    const ReadResult result = read_request(octets, door_->limits, thread_.request);
+    const ReadResult result = read_request(octets, listener_->limits, thread_.request);
     if (result.state == ReadResult::State::refused) {
       keep({});
       return refuse(result.status);
@@ -256,8 +260,8 @@ void Session::consume(std::string_view octets) {
       const bool fresh = phase_ != Phase::reading;
       phase_ = Phase::reading;
       if (fresh || result.header_complete)
-        set_deadline(result.header_complete ? door_->door.config.body_timeout
-                                            : door_->door.config.header_timeout);
+        set_deadline(result.header_complete ? listener_->listener.config.body_timeout
+                                            : listener_->listener.config.header_timeout);
       if (result.header_complete && thread_.request.expects_continue && !continue_sent_) {
         continue_sent_ = true;
         thread_.out += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -267,7 +271,7 @@ void Session::consume(std::string_view octets) {
     continue_sent_ = false;
     wanted_ = 0;
     if (close_after_write_) thread_.request.keep_alive = false;  // winding down
-    const Mount* mount = door_->door.router.find(thread_.request.path);
+    const Mount* mount = listener_->listener.router.find(thread_.request.path);
     if (!answer(mount)) {
       hand_to_worker(octets, result.consumed, mount->endpoint);
       return flush();
@@ -296,13 +300,13 @@ bool Session::answer(const Mount* mount) {
   HANAPER_ON(io);
   const ReadRequest& read = thread_.request;
   if (mount == nullptr) {
-    door_->refused.add();
+    listener_->refused.add();
     write_response(plain(404), read.keep_alive, read.method == Method::head);
     return true;
   }
   Reply reply(thread_.out, file_, thread_.date_line(), read.keep_alive, read.method == Method::head);
   if (!mount->endpoint->answer_fast(view_of(read, *mount, address_), reply)) return false;
-  door_->fast.add();
+  listener_->fast.add();
   close_after_write_ = close_after_write_ || !read.keep_alive;
   return true;
 }
@@ -328,10 +332,10 @@ void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
   if (thread_.workers().submit([self = shared_from_this(), endpoint = std::move(endpoint), deadline] {
         self->work(endpoint, deadline);
       })) {
-    door_->worker.add();
+    listener_->worker.add();
     return;
   }
-  door_->shed.add();
+  listener_->shed.add();
   write_response(plain(503), request_->keep_alive, request_->method == Method::head);
   phase_ = Phase::idle;
 }
@@ -339,7 +343,7 @@ void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
 // On a worker thread: touches nothing but what hand_to_worker left for it.
 void Session::work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline) {
   HANAPER_ON(worker);
-  const Mount* mount = door_->door.router.find(request_->path);
+  const Mount* mount = listener_->listener.router.find(request_->path);
   Request request = view_of(*request_, *mount, address_);
   request.tls = peer_.get();
   Call call{crypto::random_name(9), deadline};
@@ -385,7 +389,7 @@ void Session::discard() {
 
 void Session::refuse(int status) {
   refused_ = true;
-  door_->refused.add();
+  listener_->refused.add();
   write_response(plain(status), false, false);
   phase_ = Phase::idle;
   flush();
@@ -442,7 +446,7 @@ void Session::go_on() {
   if (phase_ == Phase::closed || phase_ == Phase::working) return;
   if (!pending_.empty() || file_.size > 0) {
     phase_ = Phase::writing;
-    set_deadline(door_->door.config.body_timeout);
+    set_deadline(listener_->listener.config.body_timeout);
     return wait_writable();
   }
   if (close_after_write_) return refused_ ? linger() : close();
@@ -450,7 +454,7 @@ void Session::go_on() {
     phase_ = Phase::idle;
     // What came behind the request that a worker had.
     if (!kept_.empty() && wanted_ == 0) return consume(kept_);
-    set_deadline(door_->door.config.idle_timeout);
+    set_deadline(listener_->listener.config.idle_timeout);
   }
   // TLS may hold octets that the socket will not announce again.
   if (ssl_ != nullptr && SSL_has_pending(ssl_)) {

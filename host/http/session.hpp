@@ -9,7 +9,7 @@ namespace hanaper::http {
 // while idle: octets are read into the thread's scratch memory, and only what must wait is kept.
 class Session final : public std::enable_shared_from_this<Session>, public Wheel::Waiter {
  public:
-  Session(IoThread& thread, std::shared_ptr<DoorState> door, int socket, std::string address);
+  Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address);
   ~Session() override;
 
   void start();
@@ -58,7 +58,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   long transmit_file();
 
   IoThread& thread_;
-  const std::shared_ptr<DoorState> door_;
+  const std::shared_ptr<ListenerState> listener_;
   net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type> socket_;
   SSL* ssl_ = nullptr;
   Phase phase_ = Phase::idle;

@@ -88,9 +88,9 @@ Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
 Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
   HANAPER_TRY(Admitted admitted, admit(request, call));
   HANAPER_TRY(Cleared cleared, clear(std::move(admitted), call));
-  Journey journey({spine_.ledger, spine_.writer, spine_.signers, spine_.clock, spine_.log},
-                  std::move(cleared), request, call, [&](Work& work) { return draw_up(work, call); });
-  return journey.run();
+  IssuanceTask task({spine_.ledger, spine_.writer, spine_.signers, spine_.clock, spine_.log},
+                    std::move(cleared), request, call, [&](Work& work) { return draw_up(work, call); });
+  return task.run();
 }
 
 Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,

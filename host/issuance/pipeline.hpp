@@ -2,7 +2,7 @@
 #pragma once
 
 #include "blocked_keys.hpp"
-#include "journey.hpp"
+#include "issuance_task.hpp"
 #include "requests.hpp"
 #include "revocation.hpp"
 
@@ -52,9 +52,9 @@ class Pipeline final : public Issuer {
   void wire(std::shared_ptr<const Wiring> wiring) { wiring_ = std::move(wiring); }
   // Draws up one certificate of each profile, reads it back and runs the validators over it, so that a
   // profile that cannot work is found at start.
-  Status rehearse() { return rehearse(wiring_.load()); }
+  Status self_test() { return self_test(wiring_.load()); }
   // The same with a wiring that is not its own yet.
-  Status rehearse(const std::shared_ptr<const Wiring>& wiring);
+  Status self_test(const std::shared_ptr<const Wiring>& wiring);
 
   Result<Identity> authenticate(const Request& request, Call& call) override;
   std::vector<std::string> challenges() const override;

@@ -37,7 +37,7 @@ class Step {
  private:
   // The two halves of the spine.
   friend class Pipeline;
-  friend class Journey;
+  friend class IssuanceTask;
   explicit Step(std::unique_ptr<Work> work) : work_(std::move(work)) {}
 
   Work& operator*() const noexcept { return *work_; }

@@ -70,12 +70,11 @@ void Node::look_at_pipelines(Checked& checked) {
       checked.failures.push_back(ready.error().detail);
       continue;
     }
-    // A rehearsal draws serial numbers, and those of a range are gone then.
+    // A self-test draws serial numbers, and those of a range are gone then.
     if (model_.authorities.at(config.authority).serial.range)
-      checked.notes.push_back("pipeline." + name +
-                              ": not rehearsed, for that takes serial numbers of a range");
-    else if (Status rehearsed = (*ready)->rehearse(); !rehearsed)
-      checked.failures.push_back("pipeline." + name + ": " + rehearsed.error().detail);
+      checked.notes.push_back("pipeline." + name + ": not tested, for that takes serial numbers of a range");
+    else if (Status tested = (*ready)->self_test(); !tested)
+      checked.failures.push_back("pipeline." + name + ": " + tested.error().detail);
   }
 }
 

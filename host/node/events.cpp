@@ -33,7 +33,7 @@ events::Subscriber Node::subscriber(const config::PipelineConfig& pipeline,
     if (!known) subscriber.authorities.push_back({&authority, authority.published_shards(), issues});
   };
   add(pipeline.authority, true);
-  for (const auto& earlier : successions_.before(pipeline.authority)) add(earlier->config().name, true);
+  for (const auto& earlier : roll_overs_.before(pipeline.authority)) add(earlier->config().name, true);
   for (std::string above = model_.authorities.at(pipeline.authority).issuer; !above.empty();
        above = model_.authorities.at(above).issuer)
     add(above, false);
@@ -65,8 +65,8 @@ void Node::subscribe() {
 void Node::start_events() {
   health_watch_ = std::make_unique<events::HealthWatch>(model_.node.name);
   dispatcher_ =
-      std::make_unique<events::Dispatcher>(events::Means{*shared_.storage, *shared_.writer, *outbox_,
-                                                         shared_.clock, shared_.logger, shared_.metrics},
+      std::make_unique<events::Dispatcher>(events::Context{*shared_.storage, *shared_.writer, *outbox_,
+                                                           shared_.clock, shared_.logger, shared_.metrics},
                                            model_.node.name);
   subscribe();
   dispatcher_->start([this] { raise_edges(); }, [this] { raise_health(); });

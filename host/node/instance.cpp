@@ -14,7 +14,7 @@ Instance::Instance(Shared& shared, config::InstanceConfig config, std::string pu
       metrics_(shared.metrics, name_),
       guard_(std::make_shared<services::Guard>(name_, shared.logger, shared.metrics)),
       registrations_(guard_),
-      scheduler_(*shared.timetable, registrations_, name_),
+      scheduler_(*shared.jobs, registrations_, name_),
       health_(shared.readiness, registrations_, name_) {}
 
 Status Instance::configure(loader::Catalog& catalog) {

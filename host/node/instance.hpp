@@ -29,7 +29,7 @@ struct Shared {
   services::ExpiryCounts expiries;
   std::string state_folder;
   std::string node;  // the name of this one
-  std::unique_ptr<services::Timetable> timetable;
+  std::unique_ptr<services::JobTable> jobs;
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started

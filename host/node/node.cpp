@@ -28,7 +28,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const config::InstanceConfig& config, std::string_view ability) {
             return catalog_.offers(config.kind, config.plugin, ability);
           }),
-      successions_(model_, authorities_),
+      roll_overs_(model_, authorities_),
       certificates_(
           shared_,
           [this](const std::string& name) -> issuance::Pipeline* {
@@ -36,7 +36,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
             return found ? *found : nullptr;
           },
           [this](const std::string& name) { return keys(name); }) {
-  shared_.timetable = std::make_unique<services::Timetable>(logger);
+  shared_.jobs = std::make_unique<services::JobTable>(logger);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
@@ -138,7 +138,7 @@ Status Node::read_ledger() {
   HANAPER_CHECK(blocked_.load_file(model_.node.blocked_keys));
   HANAPER_CHECK(blocked_.load_ledger(shared_.storage->ledger()));
   HANAPER_CHECK(authorities_.load());
-  HANAPER_CHECK(successions_.load(shared_.storage->records()));
+  HANAPER_CHECK(roll_overs_.load(shared_.storage->records()));
   for (auto& [name, authority] : status_authorities_) authority.attach(means(), authorities_.find(name));
   for (const auto& [name, unused] : model_.authorities)
     if (const auto authority = authorities_.find(name); authority && authority->registrar_key())
@@ -147,13 +147,13 @@ Status Node::read_ledger() {
   return wire_pipelines();
 }
 
-validity::Means Node::means() {
+validity::Context Node::means() {
   return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name};
 }
 
 Result<std::vector<Authorities::Outcome>> Node::init() {
   HANAPER_TRY(std::vector<Authorities::Outcome> outcomes, authorities_.init());
-  HANAPER_TRY(const std::vector<Authorities::Outcome> more, successions_.init(means()));
+  HANAPER_TRY(const std::vector<Authorities::Outcome> more, roll_overs_.init(means()));
   outcomes.insert(outcomes.end(), more.begin(), more.end());
   return outcomes;
 }
@@ -167,8 +167,8 @@ Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::Pipel
     return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
   wiring->authority = authority;
   wiring->path = authorities_.path(config.authority);
-  wiring->earlier = successions_.before(config.authority);
-  wiring->roll_over = successions_.around(config.authority);
+  wiring->earlier = roll_overs_.before(config.authority);
+  wiring->roll_over = roll_overs_.around(config.authority);
   wiring->next_message = announcement(authority, wiring->roll_over.next);
   wiring->crl = [&status = status_authorities_.find(config.authority)->second](
                     std::uint32_t shard, ByteCount limit) { return status.crl(shard, limit); };
@@ -235,12 +235,12 @@ issuance::Pipeline* Node::pipeline_of(const CertificateRow& row) const {
 Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   for (const auto& [name, unused] : model_.pipelines) {
     HANAPER_TRY(issuance::Pipeline * ready, pipeline(name));
-    if (Status rehearsed = ready->rehearse(); !rehearsed)
-      return std::move(rehearsed).error().within("pipeline." + name);
+    if (Status tested = ready->self_test(); !tested)
+      return std::move(tested).error().within("pipeline." + name);
   }
   HANAPER_TRY(auto outbound, http::OutboundClient::open(model_.outbound));
   shared_.outbound.swap(std::move(outbound));
-  shared_.timetable->start();
+  shared_.jobs->start();
   for (const auto& instance : instances())
     if (instance->config().kind != "protocol") instance->take();
   workers_ = std::make_unique<services::WorkerPool>("hanaper-worker", model_.node.workers, model_.node.queue);
@@ -270,23 +270,23 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
 
 Status Node::open_listeners() {
   for (const auto& [name, listener] : model_.listeners) {
-    http::Door door;
-    door.config = listener;
+    http::Listener listening;
+    listening.config = listener;
     if (listener.tls) {
-      HANAPER_TRY(door.tls, certificates_.open(listener));
+      HANAPER_TRY(listening.tls, certificates_.open(listener));
     }
     for (const auto& instance : instances()) {
       if (instance->config().kind != "protocol" || instance->config().listener != name) continue;
       auto* protocol = instance->as<Protocol>();
       if (protocol == nullptr) return internal(instance->name() + ": the plugin is no protocol");
-      door.router.add(
+      listening.router.add(
           {instance->config().path, std::make_shared<ProtocolEndpoint>(*protocol, instance->guard())});
     }
     if (listener.status) {
       const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
-      for (const char* path : {"/health", "/metrics"}) door.router.add({path, endpoint});
+      for (const char* path : {"/health", "/metrics"}) listening.router.add({path, endpoint});
     }
-    HANAPER_CHECK(server_->open(std::move(door)));
+    HANAPER_CHECK(server_->open(std::move(listening)));
     shared_.logger.info("listening", {{"listener", name}, {"url", listener.url}});
   }
   return {};
@@ -364,15 +364,15 @@ Status Node::load_missing_keys() {
 
 void Node::schedule_housekeeping() {
   // Half of the second in which every node's answers have to follow a revocation on any of them.
-  shared_.timetable->every("host", "revocations", std::chrono::milliseconds{500}, [this](Call&) -> Status {
+  shared_.jobs->every("host", "revocations", std::chrono::milliseconds{500}, [this](Call&) -> Status {
     HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
     return load_missing_keys();
   });
-  shared_.timetable->every("host", "names", std::chrono::seconds{5},
-                           [this](Call& call) { return names_->catch_up(call); });
-  shared_.timetable->every("host", "listener-certificates", std::chrono::seconds{30},
-                           [this](Call& call) { return certificates_.renew(call); });
-  shared_.timetable->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
+  shared_.jobs->every("host", "names", std::chrono::seconds{5},
+                      [this](Call& call) { return names_->catch_up(call); });
+  shared_.jobs->every("host", "listener-certificates", std::chrono::seconds{30},
+                      [this](Call& call) { return certificates_.renew(call); });
+  shared_.jobs->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
     const std::string lease = "housekeeping";
     const auto epoch = shared_.storage->leases().acquire(lease, model_.node.name, std::chrono::minutes{3});
     if (!epoch) return epoch.error().code == Code::conflict ? Status{} : Status(epoch.error());
@@ -392,9 +392,9 @@ bool Node::stop() {
   if (workers_)
     clean = workers_->drain(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
             clean;
-  clean = shared_.timetable->drain(
-              std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
-          clean;
+  clean =
+      shared_.jobs->drain(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&
+      clean;
   if (dispatcher_)
     clean =
         dispatcher_->stop(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&

@@ -11,8 +11,8 @@
 #include "instance.hpp"
 #include "listener_certificates.hpp"
 #include "name_index.hpp"
+#include "roll_over.hpp"
 #include "state_lock.hpp"
-#include "successions.hpp"
 
 namespace hanaper {
 
@@ -49,7 +49,7 @@ class Node {
   // Then, for `hanaper init`: makes what authorities need and do not have. Changes nothing that exists.
   Result<std::vector<Authorities::Outcome>> init();
 
-  // Or, for the daemon: rehearses the pipelines, starts protocols, opens listeners. `commands` answers the
+  // Or, for the daemon: tests the pipelines, starts protocols, opens listeners. `commands` answers the
   // control socket.
   Status serve(std::shared_ptr<http::Endpoint> commands);
 
@@ -95,7 +95,7 @@ class Node {
   // A configuration that is tried, and what was made for it (reload.cpp).
   class Trial;
 
-  validity::Means means();
+  validity::Context means();
   Status start_kind(std::string_view kind);
   Status read_ledger();
   bool look_before_start(Checked& checked);
@@ -137,7 +137,7 @@ class Node {
   validity::ChangeFeed changes_;
   std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
   Authorities authorities_;
-  Successions successions_;
+  RollOvers roll_overs_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
   std::set<std::string, std::less<>> wired_;  // constant once started

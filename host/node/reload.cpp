@@ -213,8 +213,8 @@ Status Node::Trial::wire() {
       continue;
     auto wiring = node_.wiring(pipeline, profiles_, instances_);
     if (!wiring) return std::move(wiring).error().within("pipeline." + name);
-    if (Status rehearsed = node_.pipelines_.at(name)->rehearse(*wiring); !rehearsed)
-      return std::move(rehearsed).error().within("pipeline." + name);
+    if (Status tested = node_.pipelines_.at(name)->self_test(*wiring); !tested)
+      return std::move(tested).error().within("pipeline." + name);
     wirings_.emplace(name, *std::move(wiring));
   }
   return {};

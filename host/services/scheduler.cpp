@@ -12,13 +12,13 @@ constexpr auto job_time = std::chrono::minutes{5};
 
 }  // namespace
 
-void Timetable::start() {
+void JobTable::start() {
   pool_ = std::make_unique<WorkerPool>("hanaper-job", threads, queue);
   recurring_ = std::make_unique<WorkerPool>("hanaper-recur", recurring_threads, queue);
   keeper_ = std::thread([this] { keep(); });
 }
 
-Timetable::~Timetable() {
+JobTable::~JobTable() {
   {
     const std::lock_guard lock(mutex_);
     quit_ = true;
@@ -29,8 +29,8 @@ Timetable::~Timetable() {
   pool_.reset();
 }
 
-std::uint64_t Timetable::every(const std::string& owner, std::string_view name,
-                               std::chrono::milliseconds interval, Job job) {
+std::uint64_t JobTable::every(const std::string& owner, std::string_view name,
+                              std::chrono::milliseconds interval, Job job) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t id = ++last_id_;
   due_.emplace(std::chrono::steady_clock::now() + interval,
@@ -39,7 +39,7 @@ std::uint64_t Timetable::every(const std::string& owner, std::string_view name,
   return id;
 }
 
-Status Timetable::soon(const std::string& owner, std::string_view name, Job job) {
+Status JobTable::soon(const std::string& owner, std::string_view name, Job job) {
   auto entry = std::make_shared<Entry>(Entry{0, owner, std::string(name), {}, std::move(job)});
   const std::lock_guard lock(mutex_);
   if (quit_ || !pool_) return unavailable("background work is not running");
@@ -47,12 +47,12 @@ Status Timetable::soon(const std::string& owner, std::string_view name, Job job)
   return unavailable("too many jobs are waiting");
 }
 
-void Timetable::cancel(std::uint64_t id) {
+void JobTable::cancel(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   std::erase_if(due_, [&](const auto& due) { return due.second->id == id; });
 }
 
-void Timetable::keep() {
+void JobTable::keep() {
   std::unique_lock lock(mutex_);
   while (!quit_) {
     if (due_.empty()) {
@@ -72,7 +72,7 @@ void Timetable::keep() {
   }
 }
 
-void Timetable::run(const std::shared_ptr<Entry>& entry) {
+void JobTable::run(const std::shared_ptr<Entry>& entry) {
   Call call{crypto::random_name(9), std::chrono::steady_clock::now() + job_time};
   Status status;
   try {
@@ -90,7 +90,7 @@ void Timetable::run(const std::shared_ptr<Entry>& entry) {
   entry->running = false;
 }
 
-bool Timetable::drain(Deadline deadline) {
+bool JobTable::drain(Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     quit_ = true;
@@ -104,17 +104,17 @@ bool Timetable::drain(Deadline deadline) {
 void InstanceScheduler::every(std::string_view name, std::chrono::milliseconds interval, Job job) {
   registrations_.add([this, name = std::string(name), interval,
                       job = guarded(name, std::move(job))]() -> Registrations::Forget {
-    const std::uint64_t id = timetable_.every(instance_, name, interval, job);
-    return [this, id] { timetable_.cancel(id); };
+    const std::uint64_t id = jobs_.every(instance_, name, interval, job);
+    return [this, id] { jobs_.cancel(id); };
   });
 }
 
 Status InstanceScheduler::soon(std::string_view name, Job job) {
   if (registrations_.withdrawn()) return unavailable(instance_ + " has been stopped");
   Job safe = guarded(name, std::move(job));
-  if (registrations_.active()) return timetable_.soon(instance_, name, std::move(safe));
+  if (registrations_.active()) return jobs_.soon(instance_, name, std::move(safe));
   registrations_.add([this, name = std::string(name), safe = std::move(safe)]() -> Registrations::Forget {
-    static_cast<void>(timetable_.soon(instance_, name, safe));
+    static_cast<void>(jobs_.soon(instance_, name, safe));
     return {};
   });
   return {};

@@ -9,15 +9,15 @@
 
 namespace hanaper::services {
 
-// The timetable. One thread keeps it, pools of its own run the jobs, so that a slow one delays no request.
+// The jobs. One thread keeps it, pools of its own run the jobs, so that a slow one delays no request.
 // What recurs has threads apart: jobs that wait for strangers cannot stop what keeps a node in order.
 // Thread-safe.
-class Timetable {
+class JobTable {
  public:
   using Job = Scheduler::Job;
 
-  explicit Timetable(Log& log) : log_(log) {}
-  ~Timetable();
+  explicit JobTable(Log& log) : log_(log) {}
+  ~JobTable();
 
   // [main] Nothing runs before.
   void start();
@@ -54,11 +54,11 @@ class Timetable {
   std::thread keeper_;
 };
 
-// The timetable as one instance sees it: its jobs end with it.
+// The jobs as one instance sees it: its jobs end with it.
 class InstanceScheduler final : public Scheduler {
  public:
-  InstanceScheduler(Timetable& timetable, Registrations& registrations, std::string instance)
-      : timetable_(timetable), registrations_(registrations), instance_(std::move(instance)) {}
+  InstanceScheduler(JobTable& jobs, Registrations& registrations, std::string instance)
+      : jobs_(jobs), registrations_(registrations), instance_(std::move(instance)) {}
   void every(std::string_view name, std::chrono::milliseconds interval, Job job) override;
   Status soon(std::string_view name, Job job) override;
 
@@ -67,7 +67,7 @@ class InstanceScheduler final : public Scheduler {
     return registrations_.wrap<Status, Call&>(std::string(name), std::move(job), Status{});
   }
 
-  Timetable& timetable_;
+  JobTable& jobs_;
   Registrations& registrations_;
   const std::string instance_;
 };

@@ -12,15 +12,15 @@ constexpr auto backdate = std::chrono::minutes{5};
 
 }  // namespace
 
-Result<Bytes> certify(const issuance::Authority& authority, const Means& means, const Delegation& delegation,
-                      Call& call) {
+Result<Bytes> certify(const issuance::Authority& authority, const Context& context,
+                      const Delegation& delegation, Call& call) {
   HANAPER_TRY(const x509::PublicKey public_key, x509::parse_public_key(delegation.spki));
   const x509::CertificateTemplate form({.scheme = authority.scheme(),
                                         .issuer = to_bytes(authority.subject()),
                                         .authority_key_identifier = to_bytes(authority.key_identifier()),
                                         .extensions = delegation.extensions});
   const auto own_identifier = x509::key_identifier(public_key);
-  const Time now = std::chrono::floor<std::chrono::seconds>(means.clock.now());
+  const Time now = std::chrono::floor<std::chrono::seconds>(context.clock.now());
   const Time not_before = delegation.not_before.value_or(now - backdate);
   HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
   const Bytes subject = x509::encode_name(delegation.subject);
@@ -38,7 +38,7 @@ Result<Bytes> certify(const issuance::Authority& authority, const Means& means, 
               writer);
   const Bytes tbs = writer.bytes();
   return issuance::sign_recorded(
-      means.writer, means.clock,
+      context.writer, context.clock,
       {.authority = authority.id(),
        .authority_name = authority.config().name,
        .serial = serial,

@@ -9,7 +9,7 @@
 namespace hanaper::validity {
 
 // The host's parts that code acting for an authority uses. They outlive that code.
-struct Means {
+struct Context {
   Storage& storage;
   services::Writer& writer;
   const Clock& clock;
@@ -33,7 +33,7 @@ struct Delegation {
 };
 
 // [worker] The certificate, DER, durable. conflict when a record of the intent has moved; unavailable.
-Result<Bytes> certify(const issuance::Authority& authority, const Means& means, const Delegation& delegation,
-                      Call& call);
+Result<Bytes> certify(const issuance::Authority& authority, const Context& context,
+                      const Delegation& delegation, Call& call);
 
 }  // namespace hanaper::validity

@@ -54,8 +54,8 @@ struct Registrars::Remembered {
   }
 };
 
-Registrars::Registrars(Means means, std::shared_ptr<const issuance::Authority> authority)
-    : means_(std::move(means)),
+Registrars::Registrars(Context context, std::shared_ptr<const issuance::Authority> authority)
+    : context_(std::move(context)),
       authority_(std::move(authority)),
       record_(std::to_string(authority_->id()) + "-" +
               to_hex(crypto::sha256(authority_->registrar_key()->spki()))) {
@@ -66,7 +66,7 @@ Registrars::Registrars(Means means, std::shared_ptr<const issuance::Authority> a
 
 Result<Registrars::Remembered> Registrars::remembered() const {
   Remembered remembered;
-  const auto record = means_.storage.records().get(collection, record_);
+  const auto record = context_.storage.records().get(collection, record_);
   if (!record && record.error().code == Code::not_found) return remembered;
   if (!record) return record.error();
   HANAPER_TRY(const json::Value value, json::parse(record->data));
@@ -79,7 +79,7 @@ Result<Registrars::Remembered> Registrars::remembered() const {
 }
 
 bool Registrars::is_fresh(const Registrar& registrar) const {
-  const Time now = means_.clock.now();
+  const Time now = context_.clock.now();
   if (registrar.not_after() <= now) return false;
   // What is as long as the authority itself cannot be made longer.
   return registrar.not_after() - now > registrar_lifetime / 2 ||
@@ -95,7 +95,7 @@ Result<std::shared_ptr<Registrar>> Registrars::adopt(ByteView certificate) const
 Result<std::shared_ptr<Registrar>> Registrars::find(Call& call) {
   if (own_) return own_;
   return renewed_.find(
-      means_.clock, call, [this](const Registrar& known) { return is_fresh(known); },
+      context_.clock, call, [this](const Registrar& known) { return is_fresh(known); },
       [&] { return make(call); });
 }
 
@@ -117,14 +117,14 @@ Result<std::shared_ptr<Registrar>> Registrars::make(Call& call) const {
   }
   auto made = renew(before, call);
   if (made) return made;
-  if (adopted && adopted->not_after() > means_.clock.now()) return adopted;
-  means_.log.warning("no certificate for the registrar",
-                     {{"authority", authority_->config().name}, {"error", made.error().detail}});
+  if (adopted && adopted->not_after() > context_.clock.now()) return adopted;
+  context_.log.warning("no certificate for the registrar",
+                       {{"authority", authority_->config().name}, {"error", made.error().detail}});
   return made;
 }
 
 Result<std::shared_ptr<Registrar>> Registrars::renew(const Remembered& before, Call& call) const {
-  const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
+  const Time now = std::chrono::floor<std::chrono::seconds>(context_.clock.now());
   if (now < before.claimed_at + abandoned_after)
     return unavailable("another node is making the registrar's certificate");
   const Time not_after = std::min<Time>(now + registrar_lifetime, authority_->not_after());
@@ -132,7 +132,7 @@ Result<std::shared_ptr<Registrar>> Registrars::renew(const Remembered& before, C
   Remembered claim = before;
   claim.claimed_at = now;
   auto certificate =
-      certify(*authority_, means_,
+      certify(*authority_, context_,
               {.profile = "registrar",
                .subject = {{std::string(x509::common_name_oid), "Registrar of " + authority_->config().name}},
                .spki = authority_->registrar_key()->spki(),

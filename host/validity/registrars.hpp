@@ -13,7 +13,7 @@ namespace hanaper::validity {
 class Registrars {
  public:
   // The authority has a registrar's key.
-  Registrars(Means means, std::shared_ptr<const issuance::Authority> authority);
+  Registrars(Context context, std::shared_ptr<const issuance::Authority> authority);
 
   // [worker] unavailable when a certificate is needed and cannot be made now.
   Result<std::shared_ptr<Registrar>> find(Call& call);
@@ -29,7 +29,7 @@ class Registrars {
   Result<std::shared_ptr<Registrar>> make(Call& call) const;
   Result<std::shared_ptr<Registrar>> renew(const Remembered& before, Call& call) const;
 
-  const Means means_;
+  const Context context_;
   const std::shared_ptr<const issuance::Authority> authority_;
   const std::string record_;        // its key
   std::shared_ptr<Registrar> own_;  // the authority itself, where it has no other; constant

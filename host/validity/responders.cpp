@@ -76,13 +76,13 @@ class Itself final : public Responder {
 
 }  // namespace
 
-Responders::Responders(Means means, std::shared_ptr<const issuance::Authority> authority)
-    : means_(std::move(means)),
+Responders::Responders(Context context, std::shared_ptr<const issuance::Authority> authority)
+    : context_(std::move(context)),
       authority_(std::move(authority)),
       itself_(std::make_shared<Itself>(authority_)) {}
 
 bool Responders::is_fresh(const Responder& responder) const {
-  const Time now = means_.clock.now();
+  const Time now = context_.clock.now();
   if (responder.not_after() - now > responder_lifetime / 2) return true;
   // What is as long as the authority itself cannot be made longer.
   return responder.not_after() == authority_->not_after() && responder.not_after() > now;
@@ -91,9 +91,9 @@ bool Responders::is_fresh(const Responder& responder) const {
 Result<std::shared_ptr<Responder>> Responders::find(std::optional<KeyType> delegate, Call& call) {
   if (delegate)
     return of_kind(*delegate).find(
-        means_.clock, call, [this](const Responder& known) { return is_fresh(known); },
+        context_.clock, call, [this](const Responder& known) { return is_fresh(known); },
         [&] { return make(*delegate, call); });
-  if (authority_->not_after() <= means_.clock.now())
+  if (authority_->not_after() <= context_.clock.now())
     return unavailable("authority " + authority_->config().name + " has expired");
   return itself_;
 }
@@ -106,23 +106,23 @@ Renewed<Responder>& Responders::of_kind(KeyType type) {
 Result<std::shared_ptr<Responder>> Responders::make(KeyType type, Call& call) const {
   auto made = certify(type, call);
   if (!made)
-    means_.log.warning("no certificate for the OCSP responder",
-                       {{"authority", authority_->config().name}, {"error", made.error().detail}});
+    context_.log.warning("no certificate for the OCSP responder",
+                         {{"authority", authority_->config().name}, {"error", made.error().detail}});
   return made;
 }
 
 Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call) const {
   const auto bits = static_cast<std::uint16_t>(type == KeyType::rsa ? 2048 : 0);
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({type, bits}));
-  const Time now = std::chrono::floor<std::chrono::seconds>(means_.clock.now());
+  const Time now = std::chrono::floor<std::chrono::seconds>(context_.clock.now());
   const Time not_after = std::min<Time>(now + responder_lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
   // RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck, NULL: who answers for the authority is not asked about.
   HANAPER_TRY(
       Bytes certificate,
-      validity::certify(*authority_, means_,
+      validity::certify(*authority_, context_,
                         {.profile = "ocsp-responder",
-                         .subject = {{std::string(x509::common_name_oid), "OCSP responder " + means_.node}},
+                         .subject = {{std::string(x509::common_name_oid), "OCSP responder " + context_.node}},
                          .spki = key->spki(),
                          .key_usage = x509::digital_signature,
                          .extensions = {{to_bytes(oid::extended_key_usage), false,

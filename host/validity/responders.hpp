@@ -17,7 +17,7 @@ namespace hanaper::validity {
 // Thread-safe.
 class Responders {
  public:
-  Responders(Means means, std::shared_ptr<const issuance::Authority> authority);
+  Responders(Context context, std::shared_ptr<const issuance::Authority> authority);
 
   // [worker] unavailable when a certificate is needed and cannot be made now.
   Result<std::shared_ptr<Responder>> find(std::optional<KeyType> delegate, Call& call);
@@ -28,7 +28,7 @@ class Responders {
   Result<std::shared_ptr<Responder>> make(KeyType type, Call& call) const;
   Result<std::shared_ptr<Responder>> certify(KeyType type, Call& call) const;
 
-  const Means means_;
+  const Context context_;
   const std::shared_ptr<const issuance::Authority> authority_;
   const std::shared_ptr<Responder> itself_;  // the authority, where there is no delegate
   Mutex mutex_;

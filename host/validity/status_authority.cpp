@@ -19,10 +19,10 @@ std::string shard_name(std::uint32_t shard) {
 
 }  // namespace
 
-void NodeAuthority::attach(Means means, std::shared_ptr<const issuance::Authority> authority) {
-  means_.emplace(std::move(means));
+void NodeAuthority::attach(Context context, std::shared_ptr<const issuance::Authority> authority) {
+  context_.emplace(std::move(context));
   authority_ = std::move(authority);
-  if (authority_) responders_ = std::make_unique<Responders>(*means_, authority_);
+  if (authority_) responders_ = std::make_unique<Responders>(*context_, authority_);
 }
 
 Status NodeAuthority::attached() const {
@@ -36,29 +36,29 @@ std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {
   HANAPER_CHECK(attached());
-  return means_->storage.ledger().certificate(id(), serial);
+  return context_->storage.ledger().certificate(id(), serial);
 }
 
 Result<std::vector<CertificateRow>> NodeAuthority::search(CertificateQuery query) {
   HANAPER_CHECK(attached());
   query.authority = id();
-  return means_->storage.ledger().search(query);
+  return context_->storage.ledger().search(query);
 }
 
 Result<std::vector<RevocationRow>> NodeAuthority::revocations(std::uint32_t shard, const Serial& after,
                                                               std::uint32_t limit) {
   HANAPER_CHECK(attached());
-  return means_->storage.ledger().revocations(id(), shard, after, limit);
+  return context_->storage.ledger().revocations(id(), shard, after, limit);
 }
 
 Result<std::vector<CrlRow>> NodeAuthority::crls(std::uint32_t shard, std::uint32_t limit) {
   HANAPER_CHECK(attached());
-  return means_->storage.ledger().crls(id(), shard, limit);
+  return context_->storage.ledger().crls(id(), shard, limit);
 }
 
 Result<CrlRow> NodeAuthority::newest_crl(std::uint32_t shard, bool delta) {
   HANAPER_CHECK(attached());
-  return means_->storage.ledger().newest_crl(id(), shard, delta);
+  return context_->storage.ledger().newest_crl(id(), shard, delta);
 }
 
 std::function<void()> NodeAuthority::watch(Watcher watcher) {
@@ -74,7 +74,7 @@ Result<std::shared_ptr<Responder>> NodeAuthority::responder(std::optional<KeyTyp
 
 Result<Fence> NodeAuthority::lease(std::uint32_t shard) {
   Fence fence{"crl:" + name_ + ":" + std::to_string(shard), 0};
-  HANAPER_TRY(fence.epoch, means_->storage.leases().acquire(fence.lease, means_->node, lease_time));
+  HANAPER_TRY(fence.epoch, context_->storage.leases().acquire(fence.lease, context_->node, lease_time));
   return fence;
 }
 
@@ -96,7 +96,7 @@ Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
   Write write;
   write.fence = ticket.fence;
   write.crl = ticket.row;
-  write.audit = services::audit_line(means_->clock.now(), "crl.intent",
+  write.audit = services::audit_line(context_->clock.now(), "crl.intent",
                                      {{"authority", name_},
                                       {"shard", shard_name(row.shard)},
                                       {"number", std::to_string(ticket.row.number)},
@@ -105,7 +105,7 @@ Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
                                       {"this_update", time_text(row.this_update)},
                                       {"next_update", time_text(row.next_update)},
                                       {"call", call.id}});
-  HANAPER_CHECK(means_->writer.commit(write, call.deadline));
+  HANAPER_CHECK(context_->writer.commit(write, call.deadline));
   return ticket;
 }
 
@@ -124,13 +124,13 @@ Status NodeAuthority::finish_crl(const CrlTicket& ticket, const Fingerprint& has
   write.crl = ticket.row;
   write.crl->hash = hash;
   write.crl->size = size;
-  write.audit = services::audit_line(means_->clock.now(), "crl.signed",
+  write.audit = services::audit_line(context_->clock.now(), "crl.signed",
                                      {{"authority", name_},
                                       {"shard", shard_name(ticket.row.shard)},
                                       {"number", std::to_string(ticket.row.number)},
                                       {"crl", to_hex(hash)},
                                       {"call", call.id}});
-  return means_->writer.commit(write, call.deadline);
+  return context_->writer.commit(write, call.deadline);
 }
 
 std::function<void()> NodeAuthority::offer_crl(std::uint32_t shard, CrlSource source) {

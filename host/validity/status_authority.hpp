@@ -15,7 +15,7 @@ class NodeAuthority final : public StatusAuthority {
   NodeAuthority(std::string name, ChangeFeed& feed) : name_(std::move(name)), feed_(feed) {}
 
   // [main] Before any other call but name and watch.
-  void attach(Means means, std::shared_ptr<const issuance::Authority> authority);
+  void attach(Context context, std::shared_ptr<const issuance::Authority> authority);
 
   const std::string& name() const override { return name_; }
   AuthorityId id() const override { return authority_ ? authority_->id() : 0; }
@@ -58,7 +58,7 @@ class NodeAuthority final : public StatusAuthority {
 
   const std::string name_;
   ChangeFeed& feed_;
-  std::optional<Means> means_;                            // constant once attached, as all below
+  std::optional<Context> context_;                        // constant once attached, as all below
   std::shared_ptr<const issuance::Authority> authority_;  // null: it has no certificate
   std::unique_ptr<Responders> responders_;
   mutable Mutex mutex_;

@@ -109,48 +109,48 @@ TEST(Limits, HoldABoundedNumberOfKeys) {
   for (int i = 0; i < 250'000; ++i) EXPECT_TRUE(limit->take(std::to_string(i), now));
 }
 
-Turns::Validation turn(const std::string& account, int number) {
+ValidationQueue::Validation turn(const std::string& account, int number) {
   return {account, account + std::to_string(number), {}, false};
 }
 
-TEST(Turns, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
-  Turns turns(5, 2);
-  for (int i = 0; i < 9; ++i) turns.add(turn("a", i));
-  turns.add(turn("b", 0));
-  turns.add(turn("c", 0));
-  std::vector<Turns::Validation> running;
+TEST(ValidationQueue, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
+  ValidationQueue queue(5, 2);
+  for (int i = 0; i < 9; ++i) queue.add(turn("a", i));
+  queue.add(turn("b", 0));
+  queue.add(turn("c", 0));
+  std::vector<ValidationQueue::Validation> running;
   std::string order;
-  while (auto next = turns.next()) {
+  while (auto next = queue.next()) {
     order += next->authorization + " ";
     running.push_back(*std::move(next));
   }
   EXPECT_EQ(order, "a0 b0 c0 a1 ") << "two of an account, though a fifth could run";
-  turns.done(running[1]);
-  EXPECT_FALSE(turns.next()) << "b has no more, and a has its two";
-  turns.done(running[0]);
-  EXPECT_EQ(turns.next()->authorization, "a2");
+  queue.done(running[1]);
+  EXPECT_FALSE(queue.next()) << "b has no more, and a has its two";
+  queue.done(running[0]);
+  EXPECT_EQ(queue.next()->authorization, "a2");
 }
 
-TEST(Turns, AreNotTakenTwiceByOneNorByMoreThanFit) {
-  Turns turns(2, 9);
-  for (int i = 0; i < 2; ++i) turns.add(turn("a", 0));
-  const auto first = turns.next();
-  EXPECT_FALSE(turns.next());
-  turns.add(turn("a", 0));
-  EXPECT_FALSE(turns.next()) << "it runs";
-  turns.done(*first);
-  EXPECT_FALSE(turns.has("a0"));
-  for (const char* account : {"a", "b", "c"}) turns.add(turn(account, 1));
-  EXPECT_TRUE(turns.next() && turns.next());
-  EXPECT_FALSE(turns.next()) << "two at once";
+TEST(ValidationQueue, AreNotTakenTwiceByOneNorByMoreThanFit) {
+  ValidationQueue queue(2, 9);
+  for (int i = 0; i < 2; ++i) queue.add(turn("a", 0));
+  const auto first = queue.next();
+  EXPECT_FALSE(queue.next());
+  queue.add(turn("a", 0));
+  EXPECT_FALSE(queue.next()) << "it runs";
+  queue.done(*first);
+  EXPECT_FALSE(queue.has("a0"));
+  for (const char* account : {"a", "b", "c"}) queue.add(turn(account, 1));
+  EXPECT_TRUE(queue.next() && queue.next());
+  EXPECT_FALSE(queue.next()) << "two at once";
 }
 
-TEST(Turns, HoldABoundedNumberOfAnAccount) {
-  Turns turns(1, 1);
-  for (int i = 0; i < 1000; ++i) turns.add(turn("a", i));
-  EXPECT_FALSE(turns.has_room("a"));
-  EXPECT_TRUE(turns.has_room("b"));
-  EXPECT_FALSE(turns.has("a999")) << "it is found in storage later";
+TEST(ValidationQueue, HoldABoundedNumberOfAnAccount) {
+  ValidationQueue queue(1, 1);
+  for (int i = 0; i < 1000; ++i) queue.add(turn("a", i));
+  EXPECT_FALSE(queue.has_room("a"));
+  EXPECT_TRUE(queue.has_room("b"));
+  EXPECT_FALSE(queue.has("a999")) << "it is found in storage later";
 }
 
 struct Reverse {

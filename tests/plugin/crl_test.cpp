@@ -1,6 +1,6 @@
 #include "crl_support.hpp"
 
-#include <spool.hpp>
+#include <crl_writer.hpp>
 
 #include <openssl/pem.h>
 
@@ -84,20 +84,20 @@ TEST_F(Crl, IsRightForEveryKindOfKey) {
 
 // What Ed25519 signs would be in memory as a whole.
 TEST_F(Crl, IsSignedFromItsFile) {
-  auto spool = crl::Spool::create(folder_ + "/spool");
-  ASSERT_TRUE(spool) << spool.error().detail;
+  auto file = crl::CrlWriter::create(folder_ + "/file");
+  ASSERT_TRUE(file) << file.error().detail;
   Bytes all(300'000);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
   for (std::size_t at = 0; at < all.size(); at += 1000)
-    ASSERT_TRUE(spool->append(ByteView(all).subspan(at, 1000)));
+    ASSERT_TRUE(file->append(ByteView(all).subspan(at, 1000)));
   const auto mapped = [&] {
     int count = 0;
     std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) count += line.ends_with("/spool") ? 1 : 0;
+    for (std::string line; std::getline(maps, line);) count += line.ends_with("/file") ? 1 : 0;
     return count;
   };
   EXPECT_EQ(mapped(), 0);
-  const auto same = spool->map(100, [&](ByteView octets) -> Result<bool> {
+  const auto same = file->map(100, [&](ByteView octets) -> Result<bool> {
     EXPECT_EQ(mapped(), 1);
     return equal(octets, ByteView(all).subspan(100));
   });

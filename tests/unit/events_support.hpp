@@ -36,7 +36,7 @@ class EventsFixture : public IssuanceFixture {
     clock_.advance(seconds{1});
   }
 
-  events::Means means() { return {storage_, writer_, outbox_, clock_, log_, metrics_}; }
+  events::Context means() { return {storage_, writer_, outbox_, clock_, log_, metrics_}; }
   events::Subscriber subscriber() {
     events::Subscriber subscriber;
     subscriber.pipeline = "web";

@@ -75,7 +75,7 @@ class DirectedValidator final : public Validator {
 
 inline Bytes extended_usage(std::string_view name) { return *x509::parse_extended_usage_name(name); }
 
-// What the tests of admission and journey begin with; each changes what it is about.
+// What the tests of admission and task begin with; each changes what it is about.
 struct Plan {
   config::AuthorityConfig authority;
   config::ProfileConfig profile;

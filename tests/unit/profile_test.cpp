@@ -208,14 +208,14 @@ TEST_F(Profiles, OfAuthoritiesMakeAuthorities) {
 
 TEST_F(Profiles, AreTriedBeforeAnybodyNeedsThem) {
   open();
-  EXPECT_TRUE(pipeline_.rehearse().has_value());
+  EXPECT_TRUE(pipeline_.self_test().has_value());
   EXPECT_TRUE(ledger().empty());
   validator_.judgement = [](const Draft& draft) -> Status {
     return draft.key.type == KeyType::rsa ? Status(rejected("no rsa here")) : Status{};
   };
-  const Status rehearsed = pipeline_.rehearse();
-  ASSERT_FALSE(rehearsed.has_value());
-  EXPECT_EQ(rehearsed.error().detail, "profile.web with a key of type rsa-2048: no rsa here");
+  const Status tested = pipeline_.self_test();
+  ASSERT_FALSE(tested.has_value());
+  EXPECT_EQ(tested.error().detail, "profile.web with a key of type rsa-2048: no rsa here");
 }
 
 TEST(Authorities, TakeOnlyTheKeyOfTheirCertificate) {

@@ -23,7 +23,7 @@ class Registrars : public IssuanceFixture {
   validity::Registrars& node(const std::string& name) {
     auto& node = nodes_[name];
     if (!node)
-      node = std::make_unique<validity::Registrars>(validity::Means{storage_, writer_, clock_, log_, name},
+      node = std::make_unique<validity::Registrars>(validity::Context{storage_, writer_, clock_, log_, name},
                                                     authority_);
     return *node;
   }

@@ -15,16 +15,16 @@ using std::chrono::milliseconds;
 Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
 Deadline now() { return std::chrono::steady_clock::now(); }
 
-class TimetableOf : public ::testing::Test {
+class JobTableOf : public ::testing::Test {
  protected:
   fakes::RecordingLog log_;
-  Timetable timetable_{log_};
+  JobTable jobs_{log_};
 };
 
-TEST_F(TimetableOf, AJobToBeDoneSoonRunsItOnce) {
-  timetable_.start();
+TEST_F(JobTableOf, AJobToBeDoneSoonRunsItOnce) {
+  jobs_.start();
   std::atomic<int> runs{0};
-  ASSERT_TRUE(timetable_
+  ASSERT_TRUE(jobs_
                   .soon("acme", "validate",
                         [&](Call& call) -> Status {
                           EXPECT_FALSE(call.id.empty());
@@ -33,74 +33,72 @@ TEST_F(TimetableOf, AJobToBeDoneSoonRunsItOnce) {
                           return {};
                         })
                   .has_value());
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
   EXPECT_EQ(runs, 1);
   EXPECT_TRUE(log_.lines().empty());
 }
 
-TEST_F(TimetableOf, ARecurringJobRunsItAgainAndAgain) {
+TEST_F(JobTableOf, ARecurringJobRunsItAgainAndAgain) {
   std::latch three(3);
   std::atomic<int> left{3};
-  timetable_.every("acme", "sweep", milliseconds{1}, [&](Call&) -> Status {
+  jobs_.every("acme", "sweep", milliseconds{1}, [&](Call&) -> Status {
     if (left-- > 0) three.count_down();
     return {};
   });
-  timetable_.start();
+  jobs_.start();
   three.wait();
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
-TEST_F(TimetableOf, ARecurringJobNeverRunsItTwiceAtOnce) {
+TEST_F(JobTableOf, ARecurringJobNeverRunsItTwiceAtOnce) {
   std::atomic<int> running{0}, most{0};
   std::latch enough(20);
   std::atomic<int> left{20};
-  timetable_.every("acme", "sweep", milliseconds{1}, [&](Call&) -> Status {
+  jobs_.every("acme", "sweep", milliseconds{1}, [&](Call&) -> Status {
     most = std::max(most.load(), ++running);
     for (int i = 0; i < 1000; ++i) std::this_thread::yield();
     --running;
     if (left-- > 0) enough.count_down();
     return {};
   });
-  timetable_.start();
+  jobs_.start();
   enough.wait();
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
   EXPECT_EQ(most, 1);
 }
 
-TEST_F(TimetableOf, JobsThatAllWaitRunsWhatRecurs) {
-  timetable_.start();
+TEST_F(JobTableOf, JobsThatAllWaitRunsWhatRecurs) {
+  jobs_.start();
   std::latch swept(1), go(1);
   for (int i = 0; i < 200; ++i)
-    ASSERT_TRUE(timetable_.soon("acme", "validate", [&](Call&) -> Status {
+    ASSERT_TRUE(jobs_.soon("acme", "validate", [&](Call&) -> Status {
       go.wait();
       return {};
     }));
   std::atomic<bool> first{true};
-  timetable_.every("crl", "publish", milliseconds{1}, [&](Call&) -> Status {
+  jobs_.every("crl", "publish", milliseconds{1}, [&](Call&) -> Status {
     if (first.exchange(false)) swept.count_down();
     return {};
   });
   swept.wait();
   go.count_down();
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
-TEST_F(TimetableOf, NothingRunsNothing) {
-  EXPECT_TRUE(timetable_.drain(soon())) << "without ever being started";
-}
+TEST_F(JobTableOf, NothingRunsNothing) { EXPECT_TRUE(jobs_.drain(soon())) << "without ever being started"; }
 
-TEST_F(TimetableOf, AJobBeforeTheStartRefusesIt) {
-  EXPECT_EQ(timetable_.soon("acme", "validate", [](Call&) -> Status { return {}; }).error().code,
+TEST_F(JobTableOf, AJobBeforeTheStartRefusesIt) {
+  EXPECT_EQ(jobs_.soon("acme", "validate", [](Call&) -> Status { return {}; }).error().code,
             Code::unavailable);
 }
 
-TEST_F(TimetableOf, AFailingJobLogsIt) {
-  timetable_.start();
+TEST_F(JobTableOf, AFailingJobLogsIt) {
+  jobs_.start();
   ASSERT_TRUE(
-      timetable_.soon("acme", "validate", [](Call&) -> Status { return unavailable("no dns"); }).has_value());
-  ASSERT_TRUE(timetable_.soon("acme", "throw", [](Call&) -> Status { throw std::runtime_error("a bug"); })
-                  .has_value());
-  EXPECT_TRUE(timetable_.drain(soon()));
+      jobs_.soon("acme", "validate", [](Call&) -> Status { return unavailable("no dns"); }).has_value());
+  ASSERT_TRUE(
+      jobs_.soon("acme", "throw", [](Call&) -> Status { throw std::runtime_error("a bug"); }).has_value());
+  EXPECT_TRUE(jobs_.drain(soon()));
   std::string lines;
   for (const std::string& line : log_.lines()) lines += line + "\n";
   EXPECT_NE(lines.find("warning job failed owner=acme job=validate error=no dns"), std::string::npos)
@@ -108,17 +106,17 @@ TEST_F(TimetableOf, AFailingJobLogsIt) {
   EXPECT_NE(lines.find("job=throw error=exception: a bug"), std::string::npos) << lines;
 }
 
-// The timetable as one instance sees it.
-class ScheduledBy : public TimetableOf {
+// The jobs as one instance sees it.
+class ScheduledBy : public JobTableOf {
  protected:
   fakes::FakeMetrics metrics_;
   std::shared_ptr<Guard> guard_ = std::make_shared<Guard>("protocol.acme", log_, metrics_);
   Registrations registrations_{guard_};
-  InstanceScheduler scheduler_{timetable_, registrations_, "protocol.acme"};
+  InstanceScheduler scheduler_{jobs_, registrations_, "protocol.acme"};
 };
 
 TEST_F(ScheduledBy, AnInstanceThatEndsWaitsForItsJobsAndStartsNoMore) {
-  timetable_.start();
+  jobs_.start();
   registrations_.activate();
   std::binary_semaphore go(0);
   std::latch running(1);
@@ -135,8 +133,8 @@ TEST_F(ScheduledBy, AnInstanceThatEndsWaitsForItsJobsAndStartsNoMore) {
   EXPECT_TRUE(registrations_.withdraw(soon()));
   EXPECT_TRUE(done);
   EXPECT_FALSE(scheduler_.soon("late", [](Call&) -> Status { return {}; }));
-  EXPECT_TRUE(timetable_.soon("protocol.scep", "other", [](Call&) -> Status { return {}; }));
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.soon("protocol.scep", "other", [](Call&) -> Status { return {}; }));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatHasEndedDropsItsRecurringJobs) {
@@ -149,20 +147,20 @@ TEST_F(ScheduledBy, AnInstanceThatHasEndedDropsItsRecurringJobs) {
     if (firsts-- > 0) first.count_down();
     return {};
   });
-  timetable_.every("protocol.scep", "sweep", milliseconds{1}, [&](Call&) -> Status {
+  jobs_.every("protocol.scep", "sweep", milliseconds{1}, [&](Call&) -> Status {
     if (ended && others++ < 2) other.count_down();
     return {};
   });
-  timetable_.start();
+  jobs_.start();
   first.wait();
   ASSERT_TRUE(registrations_.withdraw(soon()));
   ended = true;
   other.wait();  // meanwhile the ended one's turn has come as well
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatIsTriedOutRunsNothingBeforeItIsTaken) {
-  timetable_.start();
+  jobs_.start();
   std::atomic<bool> taken{false};
   std::latch both(2);
   std::atomic<int> left{1};
@@ -181,18 +179,18 @@ TEST_F(ScheduledBy, AnInstanceThatIsTriedOutRunsNothingBeforeItIsTaken) {
   registrations_.activate();
   both.wait();
   EXPECT_TRUE(registrations_.withdraw(soon()));
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatIsDroppedUntakenRunsNothing) {
-  timetable_.start();
+  jobs_.start();
   ASSERT_TRUE(scheduler_.soon("once", [&](Call&) -> Status {
     ADD_FAILURE() << "it was never taken";
     return {};
   }));
   EXPECT_TRUE(registrations_.withdraw(soon()));
   registrations_.activate();
-  EXPECT_TRUE(timetable_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(soon()));
 }
 
 }  // namespace

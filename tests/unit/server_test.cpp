@@ -123,16 +123,16 @@ class ServerTest : public ::testing::Test {
   void serve(std::shared_ptr<Endpoint> endpoint, std::size_t threads = 2, std::size_t queue = 8) {
     workers_ = std::make_unique<services::WorkerPool>("test", threads, queue);
     server_ = std::make_unique<Server>(ServerOptions{1, std::chrono::seconds{30}}, *workers_, log_, metrics_);
-    Door door;
-    door.config.name = "test";
-    door.config.host = "127.0.0.1";
-    door.config.port = port_;
-    door.config.max_connections = 10;
-    door.config.header_limit = ByteCount{4096};
-    door.config.header_timeout = door.config.body_timeout = door.config.idle_timeout =
+    Listener listener;
+    listener.config.name = "test";
+    listener.config.host = "127.0.0.1";
+    listener.config.port = port_;
+    listener.config.max_connections = 10;
+    listener.config.header_limit = ByteCount{4096};
+    listener.config.header_timeout = listener.config.body_timeout = listener.config.idle_timeout =
         std::chrono::seconds{30};
-    door.router.add({"/echo", std::move(endpoint)});
-    const Status opened = server_->open(std::move(door));
+    listener.router.add({"/echo", std::move(endpoint)});
+    const Status opened = server_->open(std::move(listener));
     ASSERT_TRUE(opened.has_value()) << opened.error().detail;
     server_->start();
   }

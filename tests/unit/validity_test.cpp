@@ -224,7 +224,7 @@ TEST(Shares, AreAskedForByEachNodeAndNobodyHasTwo) {
     Member(services::Logger& log, Storage& storage, std::string name)
         : shared(log, "/nowhere", std::move(name)) {
       shared.storage = &storage;
-      shared.timetable = std::make_unique<services::Timetable>(log);
+      shared.jobs = std::make_unique<services::JobTable>(log);
       instance.emplace(shared, config::InstanceConfig(), "");
     }
     std::string ask() {

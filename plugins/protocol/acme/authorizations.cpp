@@ -158,14 +158,14 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
         if (current.under_way() != nullptr) {
           // 8.2: "Clients can explicitly request a retry by re-sending their response to a challenge"
           const bool waits = current.next_attempt > now && current.next_attempt <= now + longest_pause;
-          if (current.under_way() != challenge || !waits || turns_.has(current.id)) return false;
+          if (current.under_way() != challenge || !waits || validation_queue_.has(current.id)) return false;
         } else {
           challenge->status = "processing";
           current.attempts = 0;
           add_event(current.history, now, "client is ready for " + challenge->type);
         }
         // What finds no room waits in storage, for any node.
-        claimed = turns_.has_room(current.account);
+        claimed = validation_queue_.has_room(current.account);
         if (claimed)
           claim_attempt(current);
         else
@@ -175,10 +175,10 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
       call);
   if (!changed) return problem_of(changed.error(), call);
   if (begun && claimed) {
-    turns_.add({.account = changed->account,
-                .authorization = changed->id,
-                .claimed = changed->next_attempt,
-                .abandoned = false});
+    validation_queue_.add({.account = changed->account,
+                           .authorization = changed->id,
+                           .claimed = changed->next_attempt,
+                           .abandoned = false});
     if (Status started = start_validations(); !started) return problem_of(started.error(), call);
   }
   return *std::move(changed);

@@ -5,7 +5,7 @@
 #include "limits.hpp"
 #include "nonces.hpp"
 #include "store.hpp"
-#include "turns.hpp"
+#include "validation_queue.hpp"
 
 #include <hanaper/operable.hpp>
 #include <hanaper/toolkit/jose.hpp>
@@ -177,7 +177,7 @@ class Service {
   // validation.cpp
   Status start_validations();
   Status take_up_validating(bool all, Call& call);
-  Status validate(const Turns::Validation& turn, Call& call);
+  Status validate(const ValidationQueue::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
   Status attempt(Authorization claimed, Call& call);
   Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
@@ -216,7 +216,7 @@ class Service {
   Issuer& issuer_;
   Store store_;
   Nonces nonces_;
-  Turns turns_{12, 3};                                           // of the sixteen threads that jobs have
+  ValidationQueue validation_queue_{12, 3};                      // of the sixteen threads that jobs have
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;

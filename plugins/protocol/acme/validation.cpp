@@ -46,10 +46,10 @@ json::Value with_earlier(const Problem& problem, const json::Value& before) {
 }
 
 // Whatever happens in it, a turn ends.
-struct InTurn {
-  Turns& turns;
-  const Turns::Validation& validation;
-  ~InTurn() { turns.done(validation); }
+struct Running {
+  ValidationQueue& queue;
+  const ValidationQueue::Validation& validation;
+  ~Running() { queue.done(validation); }
 };
 
 // What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2).
@@ -106,7 +106,8 @@ Status Service::take_up_validating(bool all, Call& call) {
         continue;  // it keeps no other from its turn
       }
       if (all || one->next_attempt <= host_.clock().now())
-        turns_.add({.account = one->account, .authorization = one->id, .claimed = {}, .abandoned = all});
+        validation_queue_.add(
+            {.account = one->account, .authorization = one->id, .claimed = {}, .abandoned = all});
     }
     if (records.size() < validating_page) break;
     after = records.back().key;
@@ -116,18 +117,18 @@ Status Service::take_up_validating(bool all, Call& call) {
 
 // As many as have their turn. Each makes way for another when it is done.
 Status Service::start_validations() {
-  while (const auto turn = turns_.next()) {
+  while (const auto turn = validation_queue_.next()) {
     Status begun = host_.scheduler().soon("validate", [this, turn = *turn](Call& call) {
       Status validated;
       {
-        const InTurn place{turns_, turn};
+        const Running place{validation_queue_, turn};
         validated = validate(turn, call);
       }
       const Status more = start_validations();
       return validated ? more : validated;
     });
     if (begun) continue;
-    turns_.done(*turn);
+    validation_queue_.done(*turn);
     return begun;
   }
   return {};
@@ -139,7 +140,7 @@ void Service::claim_attempt(Authorization& authorization) const {
   authorization.next_attempt = host_.clock().now() + attempt_time;
 }
 
-Status Service::validate(const Turns::Validation& turn, Call& call) {
+Status Service::validate(const ValidationQueue::Validation& turn, Call& call) {
   auto known = store_.authorization(turn.authorization);
   if (!known) return known.error().code == Code::not_found ? Status() : known.error();
   bool ours = false;

@@ -1,6 +1,6 @@
 #include "generator.hpp"
 
-#include "spool.hpp"
+#include "crl_writer.hpp"
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/extensions.hpp>
@@ -68,8 +68,8 @@ Result<Bytes> name_of(const StatusAuthority& authority) {
 }
 
 // The entries of one authority's certificates, the first with `issuer` if that is not empty.
-Result<std::uint64_t> spool_entries(const Order& order, StatusAuthority& authority, ByteView issuer,
-                                    Spool& spool) {
+Result<std::uint64_t> stream_entries(const Order& order, StatusAuthority& authority, ByteView issuer,
+                                     CrlWriter& file) {
   std::uint64_t count = 0;
   der::Writer writer(256);
   Serial after;
@@ -78,7 +78,7 @@ Result<std::uint64_t> spool_entries(const Order& order, StatusAuthority& authori
     for (const RevocationRow& row : rows) {
       if (!is_listed(order, row)) continue;
       write_entry(writer, row, count == 0 ? issuer : ByteView{});
-      HANAPER_CHECK(spool.append(writer.view()));
+      HANAPER_CHECK(file.append(writer.view()));
       ++count;
     }
     if (rows.size() < page) return count;
@@ -89,7 +89,7 @@ Result<std::uint64_t> spool_entries(const Order& order, StatusAuthority& authori
 // RFC 5280 5.3.3: "If this extension is not present on the first entry in an indirect CRL, the certificate
 // issuer defaults to the CRL issuer. On subsequent entries in an indirect CRL, if this extension is not
 // present, the certificate issuer for the entry is the same as that for the preceding entry."
-Result<std::uint64_t> spool_all_entries(const Order& order, Spool& spool) {
+Result<std::uint64_t> stream_all_entries(const Order& order, CrlWriter& file) {
   std::uint64_t count = 0;
   const StatusAuthority* current = &order.issuer;
   for (StatusAuthority* authority : order.of) {
@@ -97,7 +97,7 @@ Result<std::uint64_t> spool_all_entries(const Order& order, Spool& spool) {
     if (authority != current) {
       HANAPER_TRY(issuer, name_of(*authority));
     }
-    HANAPER_TRY(const std::uint64_t added, spool_entries(order, *authority, issuer, spool));
+    HANAPER_TRY(const std::uint64_t added, stream_entries(order, *authority, issuer, file));
     count += added;
     if (added > 0) current = authority;
   }
@@ -191,7 +191,7 @@ Frame frame(const Order& order, ByteView beginning, std::uint64_t number, std::u
 
 // Entries behind a gap that has room for what comes before them, in a file.
 struct Entries {
-  Spool file;
+  CrlWriter file;
   std::uint64_t gap = 0;
   std::uint64_t size() const noexcept { return file.size() - gap; }
 };
@@ -204,7 +204,7 @@ constexpr std::uint64_t large_header = 6;
 bool stays_in_place(const Entries& entries) { return entries.size() >= large; }
 
 // The TBSCertList, `lead` octets behind the beginning of `file`.
-Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Entries* entries,
+Status write_tbs(CrlWriter& file, std::size_t lead, const Frame& frame, Entries* entries,
                  crypto::Hasher* hasher) {
   if (entries == nullptr) {
     HANAPER_CHECK(file.overwrite(lead, frame.before));
@@ -219,7 +219,7 @@ Status write_tbs(Spool& file, std::size_t lead, const Frame& frame, Entries* ent
 
 // Null `entries`: they are in `file` already.
 Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& frame, Entries* entries,
-                   Spool& file, std::size_t lead, Call& call) {
+                   CrlWriter& file, std::size_t lead, Call& call) {
   const auto hash = crypto::hash_of(order.issuer.crl_scheme());
   std::optional<crypto::Hasher> hasher;
   if (hash) hasher.emplace(*hash);
@@ -230,10 +230,10 @@ Result<Bytes> sign(const Order& order, const CrlTicket& ticket, const Frame& fra
 
 Result<Entries> write_entries(const Order& order, const std::string& path, std::size_t beginning,
                               std::uint64_t& count) {
-  HANAPER_TRY(Spool file, Spool::create(path));
+  HANAPER_TRY(CrlWriter file, CrlWriter::create(path));
   const std::uint64_t gap = beginning + 3 * large_header;
   HANAPER_CHECK(file.append(Bytes(gap)));
-  HANAPER_TRY(count, spool_all_entries(order, file));
+  HANAPER_TRY(count, stream_all_entries(order, file));
   return Entries{std::move(file), gap};
 }
 
@@ -266,7 +266,8 @@ Result<CrlRow> generate(const Order& order, const std::string& path, Call& call)
   // round with the room that was found to be needed.
   std::size_t lead = header_of(der::sequence, frame.size + 90).size();
   for (;;) {
-    HANAPER_TRY(Spool file, in_place ? Result<Spool>(std::move(entries.file)) : Spool::create(path + ".new"));
+    HANAPER_TRY(CrlWriter file,
+                in_place ? Result<CrlWriter>(std::move(entries.file)) : CrlWriter::create(path + ".new"));
     HANAPER_TRY(const Bytes signature,
                 sign(order, ticket, frame, in_place ? nullptr : &entries, file, lead, call));
     const Bytes tail = tail_of(signature);

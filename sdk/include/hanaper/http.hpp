@@ -71,8 +71,8 @@ struct Header {
 // Octets of an open file, for answers that are too large for memory: the host reads them as the peer takes
 // them. They must not change while anybody holds the descriptor; a file that got shorter cuts the answer off.
 struct FileRange {
-  std::shared_ptr<const int>
-      descriptor;  // its deleter closes it; owned by whoever serves it and who sends it
+  // Owned by the plugin that serves the file and the connection that sends it; the deleter closes it.
+  std::shared_ptr<const int> descriptor;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };

@@ -1,4 +1,4 @@
-#include "successions.hpp"
+#include "roll_over.hpp"
 
 #include "authority_form.hpp"
 
@@ -52,16 +52,16 @@ Result<Bytes> announce(const Authority& authority, const std::vector<Bytes>& nex
 
 // RFC 4210 4.4.1: "The "old with new" certificate must have a validity period starting at the generation time
 // of the old key pair and ending at the expiry date of the old public key." Likewise the other.
-Result<bool> Successions::cross(const validity::Means& means, const std::string& signer_name,
-                                const std::string& subject_name) {
+Result<bool> RollOvers::cross(const validity::Context& context, const std::string& signer_name,
+                              const std::string& subject_name) {
   const auto signer = authorities_.find(signer_name), subject = authorities_.find(subject_name);
   const std::string key = record_of(*signer, *subject);
-  HANAPER_TRY(const std::optional<Bytes> made, remembered(means.storage.records(), key));
+  HANAPER_TRY(const std::optional<Bytes> made, remembered(context.storage.records(), key));
   if (made) return false;
   const std::uint32_t shard = signer->shard_of_authorities();
   Call call{"init", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
   const auto certified = validity::certify(
-      *signer, means,
+      *signer, context,
       {.profile = "authority",
        .subject = subject->config().subject,
        .spki = subject->spki(),
@@ -87,7 +87,7 @@ Result<bool> Successions::cross(const validity::Means& means, const std::string&
   return true;
 }
 
-Result<std::vector<Authorities::Outcome>> Successions::init(const validity::Means& means) {
+Result<std::vector<Authorities::Outcome>> RollOvers::init(const validity::Context& context) {
   std::vector<Authorities::Outcome> outcomes;
   for (const auto& [name, config] : model_.authorities) {
     if (config.next.empty()) continue;
@@ -98,8 +98,8 @@ Result<std::vector<Authorities::Outcome>> Successions::init(const validity::Mean
     }
     std::string text = config.next + " takes over from it";
     if (now->is_root() && next->is_root()) {
-      HANAPER_TRY(const bool new_with_old, cross(means, name, config.next));
-      HANAPER_TRY(const bool old_with_new, cross(means, config.next, name));
+      HANAPER_TRY(const bool new_with_old, cross(context, name, config.next));
+      HANAPER_TRY(const bool old_with_new, cross(context, config.next, name));
       text += new_with_old || old_with_new ? "; each has certified the other now"
                                            : "; each has certified the other";
     }
@@ -108,7 +108,7 @@ Result<std::vector<Authorities::Outcome>> Successions::init(const validity::Mean
   return outcomes;
 }
 
-Status Successions::load(Records& records) {
+Status RollOvers::load(Records& records) {
   for (const auto& [name, config] : model_.authorities) {
     const auto now = authorities_.find(name);
     const auto next = config.next.empty() ? nullptr : authorities_.find(config.next);
@@ -122,7 +122,7 @@ Status Successions::load(Records& records) {
 }
 
 // Who takes over from it, and from whom it has taken over.
-std::vector<std::string> Successions::neighbours(const std::string& name) const {
+std::vector<std::string> RollOvers::neighbours(const std::string& name) const {
   std::vector<std::string> names;
   for (const auto& [other, config] : model_.authorities) {
     if (other == name && !config.next.empty()) names.push_back(config.next);
@@ -131,7 +131,7 @@ std::vector<std::string> Successions::neighbours(const std::string& name) const 
   return names;
 }
 
-RollOver Successions::around(const std::string& name) const {
+RollOver RollOvers::around(const std::string& name) const {
   RollOver around;
   const config::AuthorityConfig& own = model_.authorities.at(name);
   if (!own.next.empty()) around.next = authorities_.path(own.next);
@@ -148,7 +148,7 @@ RollOver Successions::around(const std::string& name) const {
   return around;
 }
 
-std::vector<std::shared_ptr<const Authority>> Successions::before(const std::string& name) const {
+std::vector<std::shared_ptr<const Authority>> RollOvers::before(const std::string& name) const {
   std::vector<std::shared_ptr<const Authority>> earlier;
   std::vector<std::string> names{name};
   for (std::size_t i = 0; i < names.size(); ++i)

@@ -9,17 +9,17 @@
 namespace hanaper::crl {
 
 // A new file that nobody else writes to, removed again unless it was published. Belongs to one thread.
-class Spool {
+class CrlWriter {
  public:
-  static Result<Spool> create(std::string path);
-  Spool(Spool&& other) noexcept;
-  Spool& operator=(Spool&&) = delete;
-  ~Spool();
+  static Result<CrlWriter> create(std::string path);
+  CrlWriter(CrlWriter&& other) noexcept;
+  CrlWriter& operator=(CrlWriter&&) = delete;
+  ~CrlWriter();
 
   // Appends; `hashers` are fed the same octets.
   Status append(ByteView octets, crypto::Hasher* hasher = nullptr);
   // Appends another from `offset` on.
-  Status append(Spool& other, std::uint64_t offset, crypto::Hasher* hasher);
+  Status append(CrlWriter& other, std::uint64_t offset, crypto::Hasher* hasher);
   // Feeds what is there from `offset` on.
   Status feed(std::uint64_t offset, crypto::Hasher& hasher);
   // Lays octets over what was written before.
@@ -41,7 +41,7 @@ class Spool {
   Status publish(const std::string& path);
 
  private:
-  Spool(std::string path, int fd) : path_(std::move(path)), fd_(fd) { buffer_.reserve(buffer_size); }
+  CrlWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) { buffer_.reserve(buffer_size); }
   struct Unmap {
     std::uint64_t size = 0;
     void operator()(const std::uint8_t* octets) const noexcept;

@@ -15,7 +15,7 @@ namespace hanaper::acme {
 // A validation waits for servers that we do not know, and holds a thread meanwhile. Accounts are served in
 // turn, a few validations of each at once: an account whose servers never answer, or which has thousands of
 // names, does not keep others waiting. Thread-safe.
-class Turns {
+class ValidationQueue {
  public:
   struct Validation {
     std::string account, authorization;
@@ -24,7 +24,7 @@ class Turns {
     bool abandoned = false;  // claimed until later, but by a node that is gone
   };
 
-  Turns(std::size_t at_once, std::size_t of_one_account)
+  ValidationQueue(std::size_t at_once, std::size_t of_one_account)
       : at_once_(at_once), of_one_account_(of_one_account) {}
 
   // Whether one more of that account may wait. What may not is stored, and found again once it is due.
@@ -41,15 +41,15 @@ class Turns {
   struct Account {
     std::deque<Validation> waiting;
     std::size_t running = 0;
-    bool in_turn = false;  // listed in turns_
+    bool is_due = false;  // listed in due_
   };
   void line_up(const std::string& name, Account& account) HANAPER_REQUIRES(mutex_);
 
   const std::size_t at_once_, of_one_account_;
   mutable Mutex mutex_;
   std::map<std::string, Account> accounts_ HANAPER_GUARDED_BY(mutex_);  // those with anything to do
-  std::deque<std::string> turns_ HANAPER_GUARDED_BY(mutex_);  // accounts that could begin one more, each once
-  std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);    // authorizations that wait or run
+  std::deque<std::string> due_ HANAPER_GUARDED_BY(mutex_);  // accounts that could begin one more, each once
+  std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);  // authorizations that wait or run
   std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
 

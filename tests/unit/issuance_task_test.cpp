@@ -10,12 +10,12 @@
 namespace hanaper::test {
 namespace {
 
-class Journey : public IssuanceFixture {
+class IssuanceTask : public IssuanceFixture {
  protected:
   Bytes csr_ = request_for(*new_key(), {{Kind::dns, "host.example.test"}});
 };
 
-TEST_F(Journey, EndsWithACertificateThatTheAuthorityHasSigned) {
+TEST_F(IssuanceTask, EndsWithACertificateThatTheAuthorityHasSigned) {
   open();
   const auto issued = issue(csr_);
   ASSERT_TRUE(issued.has_value()) << issued.error().detail;
@@ -31,7 +31,7 @@ TEST_F(Journey, EndsWithACertificateThatTheAuthorityHasSigned) {
   EXPECT_EQ(count("hanaper_certificates_issued_total"), 1u);
 }
 
-TEST_F(Journey, StoresIntentAndAuditBeforeTheKeyIsAsked) {
+TEST_F(IssuanceTask, StoresIntentAndAuditBeforeTheKeyIsAsked) {
   open();
   bool looked = false;
   key_->before_signing = [&](ByteView tbs) -> Status {
@@ -51,7 +51,7 @@ TEST_F(Journey, StoresIntentAndAuditBeforeTheKeyIsAsked) {
   EXPECT_NE(audit_text().find("\"signed\""), std::string::npos);
 }
 
-TEST_F(Journey, AsksNoKeyWhenTheIntentCannotBeStored) {
+TEST_F(IssuanceTask, AsksNoKeyWhenTheIntentCannotBeStored) {
   open();
   storage_.memory.fail_next(1, unavailable("disk full"));
   const auto issued = issue(csr_);
@@ -63,7 +63,7 @@ TEST_F(Journey, AsksNoKeyWhenTheIntentCannotBeStored) {
   EXPECT_EQ(count("hanaper_requests_failed_total"), 1u);
 }
 
-TEST_F(Journey, AsksNoKeyWhenTheClockIsBeforeTheAudit) {
+TEST_F(IssuanceTask, AsksNoKeyWhenTheClockIsBeforeTheAudit) {
   open();
   ASSERT_TRUE(issue(csr_).has_value());
   clock_.advance(-std::chrono::hours{1});
@@ -74,7 +74,7 @@ TEST_F(Journey, AsksNoKeyWhenTheClockIsBeforeTheAudit) {
   EXPECT_EQ(ledger().size(), 1u);
 }
 
-TEST_F(Journey, ReturnsNothingWhenTheSignatureCannotBeStored) {
+TEST_F(IssuanceTask, ReturnsNothingWhenTheSignatureCannotBeStored) {
   open();
   int commits = 0;
   storage_.before_commit = [&](const Batch&) -> Status {
@@ -90,7 +90,7 @@ TEST_F(Journey, ReturnsNothingWhenTheSignatureCannotBeStored) {
   EXPECT_EQ(pipeline_.status({1, rows.front().serial})->certificate, Bytes{});
 }
 
-TEST_F(Journey, LeavesIntentAndAuditWhenTheKeyFails) {
+TEST_F(IssuanceTask, LeavesIntentAndAuditWhenTheKeyFails) {
   open();
   key_->before_signing = [](ByteView) -> Status { return unavailable("the token is away"); };
   const auto issued = issue(csr_);
@@ -108,7 +108,7 @@ TEST_F(Journey, LeavesIntentAndAuditWhenTheKeyFails) {
   EXPECT_TRUE(issue(csr_).has_value()) << "the next one goes its way";
 }
 
-TEST_F(Journey, GoesOnWhileEverySignerHangsInTheKey) {
+TEST_F(IssuanceTask, GoesOnWhileEverySignerHangsInTheKey) {
   open();
   std::mutex mutex;
   std::condition_variable let_go;
@@ -130,7 +130,7 @@ TEST_F(Journey, GoesOnWhileEverySignerHangsInTheKey) {
   for (std::thread& thread : hanging) thread.join();
 }
 
-TEST_F(Journey, TakesAnExceptionOfTheKeyForAFailure) {
+TEST_F(IssuanceTask, TakesAnExceptionOfTheKeyForAFailure) {
   open();
   key_->before_signing = [](ByteView) -> Status { throw std::runtime_error("a bug in the token"); };
   const auto issued = issue(csr_);
@@ -139,7 +139,7 @@ TEST_F(Journey, TakesAnExceptionOfTheKeyForAFailure) {
   EXPECT_NE(audit_text().find("\"sign.failed\""), std::string::npos) << audit_text();
 }
 
-TEST_F(Journey, TakesAnExceptionOfTheRequestersRecordForAFailure) {
+TEST_F(IssuanceTask, TakesAnExceptionOfTheRequestersRecordForAFailure) {
   open();
   IssueRequest wanted = request(csr_);
   wanted.with_record = [](const Issued&) -> std::vector<RecordWrite> { throw std::runtime_error("a bug"); };
@@ -148,7 +148,7 @@ TEST_F(Journey, TakesAnExceptionOfTheRequestersRecordForAFailure) {
   EXPECT_EQ(issued.error().code, Code::internal);
 }
 
-TEST_F(Journey, WritesTheRequestersDocumentsWithIntentAndSignature) {
+TEST_F(IssuanceTask, WritesTheRequestersDocumentsWithIntentAndSignature) {
   open();
   IssueRequest wanted = request(csr_);
   wanted.with_intent = {{"orders", "1", 0, false, {}, {}, "ready"}};
@@ -164,7 +164,7 @@ TEST_F(Journey, WritesTheRequestersDocumentsWithIntentAndSignature) {
   EXPECT_EQ(storage_.memory.get("orders", "1")->data, issued->serial.hex());
 }
 
-TEST_F(Journey, EndsBeforeTheKeyWhenTheRequestersDocumentHasMoved) {
+TEST_F(IssuanceTask, EndsBeforeTheKeyWhenTheRequestersDocumentHasMoved) {
   open();
   ASSERT_TRUE(commit(record("order")).has_value());
   IssueRequest wanted = request(csr_);
@@ -177,7 +177,7 @@ TEST_F(Journey, EndsBeforeTheKeyWhenTheRequestersDocumentHasMoved) {
   EXPECT_TRUE(ledger().empty());
 }
 
-TEST_F(Journey, DrawsAnotherSerialNumberWhenTheFirstIsTaken) {
+TEST_F(IssuanceTask, DrawsAnotherSerialNumberWhenTheFirstIsTaken) {
   open();
   serials_->next = {"0a", "0a", "0a", "0b"};
   ASSERT_TRUE(issue(csr_).has_value());
@@ -187,7 +187,7 @@ TEST_F(Journey, DrawsAnotherSerialNumberWhenTheFirstIsTaken) {
   EXPECT_EQ(x509::parse_certificate(issued->certificate)->serial.hex(), "0b");
 }
 
-TEST_F(Journey, GivesUpWhenEverySerialNumberIsTaken) {
+TEST_F(IssuanceTask, GivesUpWhenEverySerialNumberIsTaken) {
   open();
   serials_->next = {"0a", "0a", "0a", "0a", "0b"};
   ASSERT_TRUE(issue(csr_).has_value());
@@ -197,7 +197,7 @@ TEST_F(Journey, GivesUpWhenEverySerialNumberIsTaken) {
   EXPECT_EQ(key_->asked, 1);
 }
 
-TEST_F(Journey, EndsWhenNoSerialNumberCanBeHad) {
+TEST_F(IssuanceTask, EndsWhenNoSerialNumberCanBeHad) {
   open();
   serials_->failure = unavailable("no range");
   EXPECT_EQ(issue(csr_).error().detail, "no range");
@@ -205,7 +205,7 @@ TEST_F(Journey, EndsWhenNoSerialNumberCanBeHad) {
   EXPECT_TRUE(ledger().empty());
 }
 
-TEST_F(Journey, IsWithdrawnWhenStorageDoesNotGetToIt) {
+TEST_F(IssuanceTask, IsWithdrawnWhenStorageDoesNotGetToIt) {
   open();
   storage_.hold();
   Status aside;
@@ -223,7 +223,7 @@ TEST_F(Journey, IsWithdrawnWhenStorageDoesNotGetToIt) {
   EXPECT_EQ(key_->asked, 0);
 }
 
-TEST_F(Journey, ManyAtOnceEachGetTheirOwn) {
+TEST_F(IssuanceTask, ManyAtOnceEachGetTheirOwn) {
   open();
   constexpr std::size_t threads = 8, each = 25;
   std::mutex mutex;
@@ -245,7 +245,7 @@ TEST_F(Journey, ManyAtOnceEachGetTheirOwn) {
   EXPECT_EQ(key_->asked, static_cast<int>(threads * each));
 }
 
-TEST_F(Journey, OfARefusedRequestLeavesALogLineAndACountOnly) {
+TEST_F(IssuanceTask, OfARefusedRequestLeavesALogLineAndACountOnly) {
   open();
   policy_.decision = [](Draft&) -> Status { return rejected("not on a Sunday"); };
   const auto issued = issue(csr_);
@@ -263,7 +263,7 @@ TEST_F(Journey, OfARefusedRequestLeavesALogLineAndACountOnly) {
   EXPECT_EQ(count("hanaper_requests_failed_total"), 0u);
 }
 
-TEST_F(Journey, CertifiesWhatThePolicyHasMadeOfTheRequest) {
+TEST_F(IssuanceTask, CertifiesWhatThePolicyHasMadeOfTheRequest) {
   open();
   policy_.decision = [&](Draft& draft) -> Status {
     draft.names = {{Kind::dns, "other.example.test"}};
@@ -278,7 +278,7 @@ TEST_F(Journey, CertifiesWhatThePolicyHasMadeOfTheRequest) {
   EXPECT_EQ(view.not_after, clock_.now() + std::chrono::hours{1});
 }
 
-TEST_F(Journey, ShowsTheValidatorTheVeryOctetsThatAreSigned) {
+TEST_F(IssuanceTask, ShowsTheValidatorTheVeryOctetsThatAreSigned) {
   open();
   Bytes seen;
   validator_.judgement = [&](const Draft& draft) -> Status {
@@ -290,7 +290,7 @@ TEST_F(Journey, ShowsTheValidatorTheVeryOctetsThatAreSigned) {
   EXPECT_EQ(to_bytes(x509::parse_certificate(issued->certificate)->whole), seen);
 }
 
-TEST_F(Journey, RevokedForCompromiseBlocksItsKey) {
+TEST_F(IssuanceTask, RevokedForCompromiseBlocksItsKey) {
   open();
   const auto issued = issue(csr_);
   Call call{"call-2", soon()};
@@ -307,7 +307,7 @@ TEST_F(Journey, RevokedForCompromiseBlocksItsKey) {
   EXPECT_TRUE(after_a_restart.contains(storage_.memory.blocked_keys({}, 10)->front()));
 }
 
-TEST_F(Journey, RevokedForAnotherReasonLeavesItsKeyAlone) {
+TEST_F(IssuanceTask, RevokedForAnotherReasonLeavesItsKeyAlone) {
   open();
   const auto issued = issue(csr_);
   Call call{"call-2", soon()};
@@ -318,7 +318,7 @@ TEST_F(Journey, RevokedForAnotherReasonLeavesItsKeyAlone) {
   EXPECT_TRUE(issue(csr_).has_value());
 }
 
-TEST_F(Journey, RevokesNothingOfAnAuthorityThatIsNotItsOwn) {
+TEST_F(IssuanceTask, RevokesNothingOfAnAuthorityThatIsNotItsOwn) {
   open();
   const auto issued = issue(csr_);
   CertificateRow row = *storage_.memory.certificate(issued->authority, issued->serial);
@@ -330,7 +330,7 @@ TEST_F(Journey, RevokesNothingOfAnAuthorityThatIsNotItsOwn) {
   EXPECT_EQ(audit_text().find("\"revoked\""), std::string::npos);
 }
 
-TEST_F(Journey, OfCertificatesThatCannotBeRevoked) {
+TEST_F(IssuanceTask, OfCertificatesThatCannotBeRevoked) {
   open();
   Call call{"call-2", soon()};
   const auto revoke = [&](const Serial& serial) {
@@ -349,7 +349,7 @@ TEST_F(Journey, OfCertificatesThatCannotBeRevoked) {
   EXPECT_EQ(revoke(issued->serial).error().detail, "the certificate has expired");
 }
 
-TEST_F(Journey, DoesNotTakeForeignCertificatesForItsOwn) {
+TEST_F(IssuanceTask, DoesNotTakeForeignCertificatesForItsOwn) {
   open();
   const auto issued = issue(csr_);
   Bytes other = issued->certificate;

@@ -1,4 +1,4 @@
-#include "turns.hpp"
+#include "validation_queue.hpp"
 
 namespace hanaper::acme {
 namespace {
@@ -7,18 +7,18 @@ constexpr std::size_t most_waiting = 200;  // of one account: two orders of a hu
 
 }  // namespace
 
-bool Turns::has_room(const std::string& account) const {
+bool ValidationQueue::has_room(const std::string& account) const {
   const Lock lock(mutex_);
   const auto found = accounts_.find(account);
   return found == accounts_.end() || found->second.waiting.size() < most_waiting;
 }
 
-bool Turns::has(const std::string& authorization) const {
+bool ValidationQueue::has(const std::string& authorization) const {
   const Lock lock(mutex_);
   return known_.contains(authorization);
 }
 
-void Turns::add(Validation validation) {
+void ValidationQueue::add(Validation validation) {
   const Lock lock(mutex_);
   if (known_.contains(validation.authorization)) return;
   const std::string name = validation.account;
@@ -29,19 +29,19 @@ void Turns::add(Validation validation) {
   line_up(name, account);
 }
 
-void Turns::line_up(const std::string& name, Account& account) {
-  if (account.in_turn || account.waiting.empty() || account.running >= of_one_account_) return;
-  account.in_turn = true;
-  turns_.push_back(name);
+void ValidationQueue::line_up(const std::string& name, Account& account) {
+  if (account.is_due || account.waiting.empty() || account.running >= of_one_account_) return;
+  account.is_due = true;
+  due_.push_back(name);
 }
 
-std::optional<Turns::Validation> Turns::next() {
+std::optional<ValidationQueue::Validation> ValidationQueue::next() {
   const Lock lock(mutex_);
-  if (turns_.empty() || running_ >= at_once_) return std::nullopt;
-  const std::string name = std::move(turns_.front());
-  turns_.pop_front();
+  if (due_.empty() || running_ >= at_once_) return std::nullopt;
+  const std::string name = std::move(due_.front());
+  due_.pop_front();
   Account& account = accounts_.at(name);
-  account.in_turn = false;
+  account.is_due = false;
   Validation validation = std::move(account.waiting.front());
   account.waiting.pop_front();
   ++account.running;
@@ -50,7 +50,7 @@ std::optional<Turns::Validation> Turns::next() {
   return validation;
 }
 
-void Turns::done(const Validation& validation) {
+void ValidationQueue::done(const Validation& validation) {
   const Lock lock(mutex_);
   known_.erase(validation.authorization);
   --running_;

@@ -1,4 +1,4 @@
-#include "spool.hpp"
+#include "crl_writer.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -28,15 +28,15 @@ Status write_at(int fd, const std::string& path, ByteView octets, std::uint64_t 
 
 }  // namespace
 
-Result<Spool> Spool::create(std::string path) {
+Result<CrlWriter> CrlWriter::create(std::string path) {
   // One of a process that died, or of one that still maps it: a file that got shorter would end that one.
   ::unlink(path.c_str());
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return failed(path, "cannot be created");
-  return Spool(std::move(path), fd);
+  return CrlWriter(std::move(path), fd);
 }
 
-Spool::Spool(Spool&& other) noexcept
+CrlWriter::CrlWriter(CrlWriter&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
@@ -44,12 +44,12 @@ Spool::Spool(Spool&& other) noexcept
   other.path_.clear();
 }
 
-Spool::~Spool() {
+CrlWriter::~CrlWriter() {
   if (fd_ >= 0) ::close(fd_);
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-Status Spool::append(ByteView octets, crypto::Hasher* hasher) {
+Status CrlWriter::append(ByteView octets, crypto::Hasher* hasher) {
   if (hasher != nullptr) hasher->update(octets);
   if (buffer_.size() + octets.size() > buffer_size) HANAPER_CHECK(flush());
   size_ += octets.size();
@@ -58,30 +58,30 @@ Status Spool::append(ByteView octets, crypto::Hasher* hasher) {
   return {};
 }
 
-Status Spool::append(Spool& other, std::uint64_t offset, crypto::Hasher* hasher) {
+Status CrlWriter::append(CrlWriter& other, std::uint64_t offset, crypto::Hasher* hasher) {
   return other.each(offset, [&](ByteView piece) { return append(piece, hasher); });
 }
 
-Status Spool::feed(std::uint64_t offset, crypto::Hasher& hasher) {
+Status CrlWriter::feed(std::uint64_t offset, crypto::Hasher& hasher) {
   return each(offset, [&](ByteView piece) -> Status {
     hasher.update(piece);
     return {};
   });
 }
 
-Status Spool::overwrite(std::uint64_t offset, ByteView octets) {
+Status CrlWriter::overwrite(std::uint64_t offset, ByteView octets) {
   HANAPER_CHECK(flush());
   return write_at(fd_, path_, octets, offset);
 }
 
-Status Spool::flush() {
+Status CrlWriter::flush() {
   HANAPER_CHECK(write_at(fd_, path_, buffer_, size_ - buffer_.size()));
   buffer_.clear();
   return {};
 }
 
 template <class Take>
-Status Spool::each(std::uint64_t offset, Take&& take) {
+Status CrlWriter::each(std::uint64_t offset, Take&& take) {
   HANAPER_CHECK(flush());
   Bytes piece(buffer_size);
   while (offset < size_) {
@@ -94,7 +94,7 @@ Status Spool::each(std::uint64_t offset, Take&& take) {
   return {};
 }
 
-Result<Fingerprint> Spool::sha256() {
+Result<Fingerprint> CrlWriter::sha256() {
   crypto::Hasher hasher(crypto::Hash::sha256);
   HANAPER_CHECK(feed(0, hasher));
   Fingerprint hash{};
@@ -102,18 +102,18 @@ Result<Fingerprint> Spool::sha256() {
   return hash;
 }
 
-void Spool::Unmap::operator()(const std::uint8_t* octets) const noexcept {
+void CrlWriter::Unmap::operator()(const std::uint8_t* octets) const noexcept {
   ::munmap(const_cast<std::uint8_t*>(octets), static_cast<std::size_t>(size));
 }
 
-Result<Spool::Mapped> Spool::map_all() {
+Result<CrlWriter::Mapped> CrlWriter::map_all() {
   HANAPER_CHECK(flush());
   void* octets = ::mmap(nullptr, static_cast<std::size_t>(size_), PROT_READ, MAP_PRIVATE, fd_, 0);
   if (octets == MAP_FAILED) return failed(path_, "cannot be mapped");
   return Mapped(static_cast<const std::uint8_t*>(octets), Unmap{size_});
 }
 
-Status Spool::publish(const std::string& path) {
+Status CrlWriter::publish(const std::string& path) {
   HANAPER_CHECK(flush());
   if (::fsync(fd_) != 0) return failed(path_, "cannot be written to disk");
   if (std::rename(path_.c_str(), path.c_str()) != 0) return failed(path, "cannot be replaced");

@@ -16,7 +16,7 @@
 
 namespace hanaper::issuance {
 
-class Journey;
+class IssuanceTask;
 
 // The only threads that use an authority's key for certificates. When all of them hang in a key that does not
 // answer, others join them, a few: other keys, and tokens that know they hang, answer at once. Thread-safe.
@@ -25,8 +25,8 @@ class Signers {
   explicit Signers(std::size_t threads, std::chrono::milliseconds patience = std::chrono::seconds{1});
   ~Signers();
 
-  // [any] Queues; the journeys that can be under way are bounded by the callers that wait for them.
-  void sign_soon(Journey& journey);
+  // [any] Queues; the tasks that can be under way are bounded by the callers that wait for them.
+  void sign_soon(IssuanceTask& task);
 
  private:
   void run();
@@ -38,7 +38,7 @@ class Signers {
   Condition work_;
   std::chrono::steady_clock::time_point moved_
       HANAPER_GUARDED_BY(mutex_);  // when a signer last took or ended work
-  std::deque<Journey*> queue_ HANAPER_GUARDED_BY(mutex_);
+  std::deque<IssuanceTask*> queue_ HANAPER_GUARDED_BY(mutex_);
   std::size_t sleeping_ HANAPER_GUARDED_BY(mutex_) = 0;
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_ HANAPER_GUARDED_BY(mutex_);
@@ -46,9 +46,9 @@ class Signers {
 
 // One certificate's way. Belongs to the caller, who waits; in between to the writer and to a signer, never to
 // two at once.
-class Journey final : public services::Submission {
+class IssuanceTask final : public services::Submission {
  public:
-  struct Means {
+  struct Context {
     Ledger& ledger;
     services::Writer& writer;
     Signers& signers;
@@ -58,7 +58,7 @@ class Journey final : public services::Submission {
   // Draws up the certificate again with another serial number.
   using Redraw = std::function<Status(Work&)>;
 
-  Journey(Means means, Cleared cleared, const IssueRequest& request, Call& call, Redraw redraw);
+  IssuanceTask(Context context, Cleared cleared, const IssueRequest& request, Call& call, Redraw redraw);
 
   // [worker] Runs it to the end. The failures of Issuer::issue.
   Result<Issued> run();
@@ -77,7 +77,7 @@ class Journey final : public services::Submission {
   void arrive(Status status);
   Work& work();
 
-  const Means means_;
+  const Context context_;
   const IssueRequest& request_;
   Call& call_;
   const Redraw redraw_;

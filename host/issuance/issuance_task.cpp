@@ -1,4 +1,4 @@
-#include "journey.hpp"
+#include "issuance_task.hpp"
 
 #include "../services/audit.hpp"
 #include "../services/thread_tag.hpp"
@@ -34,11 +34,11 @@ Signers::~Signers() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Signers::sign_soon(Journey& journey) {
+void Signers::sign_soon(IssuanceTask& task) {
   bool wake = false;
   {
     const Lock lock(mutex_);
-    queue_.push_back(&journey);
+    queue_.push_back(&task);
     wake = sleeping_ != 0;
     const bool stuck = !wake && std::chrono::steady_clock::now() - moved_ >= patience_;
     if (stuck && threads_.size() < most_) add_thread();
@@ -55,45 +55,51 @@ void Signers::run() {
     --sleeping_;
     if (queue_.empty()) return;
     while (!queue_.empty()) {
-      Journey* journey = queue_.front();
+      IssuanceTask* task = queue_.front();
       queue_.pop_front();
       moved_ = std::chrono::steady_clock::now();
       lock.unlock();
-      journey->sign();
+      task->sign();
       lock.lock();
       moved_ = std::chrono::steady_clock::now();
     }
   }
 }
 
-Journey::Journey(Means means, Cleared cleared, const IssueRequest& request, Call& call, Redraw redraw)
-    : means_(means), request_(request), call_(call), redraw_(std::move(redraw)), state_(std::move(cleared)) {}
+IssuanceTask::IssuanceTask(Context context, Cleared cleared, const IssueRequest& request, Call& call,
+                           Redraw redraw)
+    : context_(context),
+      request_(request),
+      call_(call),
+      redraw_(std::move(redraw)),
+      state_(std::move(cleared)) {}
 
-Work& Journey::work() {
+Work& IssuanceTask::work() {
   return std::visit([](auto& step) -> Work& { return *step; }, state_);
 }
 
-Result<Issued> Journey::run() {
+Result<Issued> IssuanceTask::run() {
   HANAPER_ON(worker);
   for (int attempt = 1;; ++attempt) {
     HANAPER_CHECK(reserve());
     if (!done_.wait_until(call_.deadline)) {
-      if (means_.writer.withdraw(*this))
+      if (context_.writer.withdraw(*this))
         return unavailable("storage did not get to this certificate in time");
       done_.wait();  // it is being committed or signed: that ends soon, and the outcome matters
     }
     if (result_) return std::move(issued_);
     // A taken serial is the one conflict that is ours to resolve; records that moved are the caller's.
     const bool reserving = std::holds_alternative<Cleared>(state_);
-    const bool taken = reserving && result_.error().code == Code::conflict &&
-                       means_.ledger.certificate(work().profile->authority().id(), work().serial).has_value();
+    const bool taken =
+        reserving && result_.error().code == Code::conflict &&
+        context_.ledger.certificate(work().profile->authority().id(), work().serial).has_value();
     if (!taken || attempt == serial_attempts) return std::move(result_).error();
     HANAPER_CHECK(redraw_(work()));
     done_.reset();
   }
 }
 
-Signing Journey::signing() {
+Signing IssuanceTask::signing() {
   const Work& of = work();
   const Authority& authority = of.profile->authority();
   return {.authority = authority.id(),
@@ -110,26 +116,26 @@ Signing Journey::signing() {
 }
 
 // The intent: what will be signed, before it is.
-Status Journey::reserve() {
-  write = intent_of(signing(), means_.clock.now());
+Status IssuanceTask::reserve() {
+  write = intent_of(signing(), context_.clock.now());
   write.records = request_.with_intent;
   deadline = call_.deadline;
-  return means_.writer.submit(*this);
+  return context_.writer.submit(*this);
 }
 
-void Journey::committed(Status status) noexcept {
+void IssuanceTask::committed(Status status) noexcept {
   if (std::holds_alternative<Cleared>(state_)) return reserved(std::move(status));
   recorded(std::move(status));
 }
 
-void Journey::reserved(Status status) {
+void IssuanceTask::reserved(Status status) {
   if (!status) return arrive(std::move(status));
   state_ = Reserved(std::move(std::get<Cleared>(state_).work_));
-  means_.signers.sign_soon(*this);
+  context_.signers.sign_soon(*this);
 }
 
 // Key and records are plugins' code; what it throws must not take the signers, and everybody, with it.
-void Journey::sign() noexcept {
+void IssuanceTask::sign() noexcept {
   Status prepared;
   try {
     prepared = prepare_recording();
@@ -140,10 +146,10 @@ void Journey::sign() noexcept {
   }
   if (!prepared) return audit_failed_signature(prepared.error());
   expiry = ExpiryChange{expiry_day(issued_.not_after), 1};
-  if (Status submitted = means_.writer.submit(*this); !submitted) arrive(std::move(submitted));
+  if (Status submitted = context_.writer.submit(*this); !submitted) arrive(std::move(submitted));
 }
 
-Status Journey::prepare_recording() {
+Status IssuanceTask::prepare_recording() {
   HANAPER_ON(worker);
   Work& of = work();
   const Authority& authority = of.profile->authority();
@@ -155,31 +161,31 @@ Status Journey::prepare_recording() {
                    .chain = authority.chain(),
                    .not_before = of.draft.not_before,
                    .not_after = of.draft.not_after};
-  write = record_of(signing(), of.signature, issued_.certificate, means_.clock.now());
+  write = record_of(signing(), of.signature, issued_.certificate, context_.clock.now());
   if (request_.with_record) write.records = request_.with_record(issued_);
   return {};
 }
 
-void Journey::audit_failed_signature(const Error& error) {
+void IssuanceTask::audit_failed_signature(const Error& error) {
   signing_error_ = error;
   write = {};
-  write.audit = services::audit_line(means_.clock.now(), "sign.failed",
+  write.audit = services::audit_line(context_.clock.now(), "sign.failed",
                                      {{"authority", work().profile->authority().config().name},
                                       {"serial", work().serial.hex()},
                                       {"error", error.detail},
                                       {"call", call_.id}});
-  if (Status submitted = means_.writer.submit(*this); !submitted) recorded(std::move(submitted));
+  if (Status submitted = context_.writer.submit(*this); !submitted) recorded(std::move(submitted));
 }
 
-void Journey::recorded(Status status) {
+void IssuanceTask::recorded(Status status) {
   if (!signing_error_) return arrive(std::move(status));
   if (!status)
-    means_.log.error("a failed signature could not be audited",
-                     {{"serial", work().serial.hex()}, {"error", status.error().detail}});
+    context_.log.error("a failed signature could not be audited",
+                       {{"serial", work().serial.hex()}, {"error", status.error().detail}});
   arrive(*signing_error_);
 }
 
-void Journey::arrive(Status status) {
+void IssuanceTask::arrive(Status status) {
   result_ = std::move(status);
   done_.set();  // the caller may be gone with everything before this returns
 }

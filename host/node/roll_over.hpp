@@ -9,14 +9,14 @@
 namespace hanaper {
 
 // [main]
-class Successions {
+class RollOvers {
  public:
-  Successions(const config::Model& model, const Authorities& authorities)
+  RollOvers(const config::Model& model, const Authorities& authorities)
       : model_(model), authorities_(authorities) {}
 
   // Where one root takes over from another each certifies the other, once: OldWithNew and NewWithOld (RFC
   // 4210 4.4.1). One line for each authority with a successor.
-  Result<std::vector<Authorities::Outcome>> init(const validity::Means& means);
+  Result<std::vector<Authorities::Outcome>> init(const validity::Context& context);
 
   // Finds what init has made.
   Status load(Records& records);
@@ -31,7 +31,7 @@ class Successions {
   using Pair = std::pair<std::string, std::string>;  // signer, subject
 
   std::vector<std::string> neighbours(const std::string& name) const;
-  Result<bool> cross(const validity::Means& means, const std::string& signer, const std::string& subject);
+  Result<bool> cross(const validity::Context& context, const std::string& signer, const std::string& subject);
 
   const config::Model& model_;
   const Authorities& authorities_;

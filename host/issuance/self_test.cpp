@@ -28,17 +28,17 @@ Bytes stand_in_key(KeySpec spec) {
 
 Identifier stand_in_name(const config::ProfileConfig& profile) {
   using Kind = Identifier::Kind;
-  if (profile.names.contains(Kind::dns)) return {Kind::dns, "rehearsal.example.test"};
+  if (profile.names.contains(Kind::dns)) return {Kind::dns, "self-test.example.test"};
   if (profile.names.contains(Kind::ip)) return {Kind::ip, "192.0.2.1"};
-  if (profile.names.contains(Kind::email)) return {Kind::email, "rehearsal@example.test"};
-  if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://rehearsal.example.test/"};
+  if (profile.names.contains(Kind::email)) return {Kind::email, "self-test@example.test"};
+  if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://self-test.example.test/"};
   if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "REHEARSAL"};
   return {Kind::hardware_module, "REHEARSAL/1.2.3"};
 }
 
 }  // namespace
 
-Status Pipeline::rehearse(const std::shared_ptr<const Wiring>& wiring) {
+Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
   for (const auto& profile : wiring->profiles) {
     for (KeySpec spec : profile->config().key_types) {
       Work work;
@@ -49,11 +49,11 @@ Status Pipeline::rehearse(const std::shared_ptr<const Wiring>& wiring) {
       work.draft = Draft{.pipeline = name_,
                          .profile = profile->config().name,
                          .authority = profile->authority().config().name,
-                         .requester = "rehearsal",
+                         .requester = "self-test",
                          .csr = {},
                          .spki = spki,
                          .key = spec,
-                         .subject = {{std::string(x509::common_name_oid), "rehearsal"}},
+                         .subject = {{std::string(x509::common_name_oid), "self-test"}},
                          .names = {},
                          .not_before = period.not_before,
                          .not_after = period.not_after,
@@ -61,7 +61,7 @@ Status Pipeline::rehearse(const std::shared_ptr<const Wiring>& wiring) {
                          .account_uri = {},
                          .proofs = {}};
       if (!profile->config().names.empty()) work.draft.names.push_back(stand_in_name(profile->config()));
-      Call call{"rehearsal", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
+      Call call{"self-test", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
       const auto fail = [&](Error error) {
         return std::move(error).within("profile." + profile->config().name + " with a key of type " +
                                        to_string(spec));
