@@ -124,7 +124,7 @@ class Copy(unittest.TestCase):
 
     def test_misuse_is_told(self):
         self.assertIn("NEW_CONFIG is missing", self.node.error("storage", "copy", status=2))
-        self.assertIn("storage migrate, storage check or storage copy", self.node.error("storage", "mend", status=2))
+        self.assertIn("there are storage migrate, storage check, storage copy", self.node.error("storage", "mend", status=2))
         self.assertEqual(self.node.out("storage", "migrate"), "storage.main: schema is up to date\n")
 
 
