@@ -183,13 +183,12 @@ Status Node::Trial::make_stages() {
   for (const auto& [name, pipeline] : pipelines_)
     for (std::string& stage : stages_of(pipeline)) used.insert(std::move(stage));
   for (const auto& serving : node_.instances()) {
-    const bool replaced = applied_.contains(serving->name());
-    if (!is_stage(serving->config().kind) || !replaced) {
-      instances_.push_back(serving);
-    } else if (model_.instance(serving->config().kind, serving->config().name) == nullptr &&
-               used.contains(serving->name())) {
-      instances_.push_back(serving);  // a pipeline that waits for the next start uses it until then
-    }
+    const config::InstanceConfig& config = serving->config();
+    const bool stays = !is_stage(config.kind) || !applied_.contains(serving->name());
+    // A pipeline that waits for the next start uses it until then.
+    const bool needed =
+        model_.instance(config.kind, config.name) == nullptr && used.contains(serving->name());
+    if (stays || needed) instances_.push_back(serving);
   }
   for (InstanceConfig& config : model_.instances) {
     const std::string table = config.kind + "." + config.name;

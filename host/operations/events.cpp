@@ -44,7 +44,7 @@ Result<json::Value> list_dead_letters(Node& node, const Caller&, const Arguments
 }
 
 Result<json::Value> resend_event(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {
-  const std::string id = arguments.text("id");
+  const std::string& id = arguments.text("id");
   if (node.dispatcher() == nullptr)
     return unavailable("events are told by a node that serves; start the daemon, and ask it");
   HANAPER_CHECK(node.dispatcher()->resend(id, caller.name, call));

@@ -6,7 +6,7 @@ set -uo pipefail
 export LC_ALL=C.UTF-8
 cd "${HANAPER_SOURCE:-$(dirname "$0")/../..}" || exit 1
 # The last one that the rule does not bind.
-since=c160dd6ccbbc1993a8c37a801db373337a27fc55
+since=729f54e7d9017f342bf351cc4fb29d1b3d860ffc
 ! tag=$(git describe --tags --abbrev=0 2>/dev/null) || since=$tag
 [ $# -gt 0 ] || git merge-base --is-ancestor "$since" HEAD 2>/dev/null ||
   { echo "SKIP history: this clone has no commits as old as the rule"; exit 77; }
