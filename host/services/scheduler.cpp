@@ -60,8 +60,9 @@ void JobTable::keep() {
       continue;
     }
     const auto first = due_.begin();
-    if (first->first > std::chrono::steady_clock::now()) {
-      changed_.wait_until(lock, first->first);
+    // A copy: what is waited for may be cancelled meanwhile.
+    if (const Deadline next = first->first; next > std::chrono::steady_clock::now()) {
+      changed_.wait_until(lock, next);
       continue;
     }
     const std::shared_ptr<Entry> entry = std::move(first->second);
