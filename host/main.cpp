@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -95,8 +96,11 @@ int run(const CommandLine& line) {
   services::notify_manager("STOPPING=1");
   logger.info("stopping");
   const bool clean = node.stop();
-  logger.info(clean ? "stopped" : "stopped; requests that took too long were cut off");
-  return done;
+  logger.info(clean ? "stopped" : "stopped; what took too long was cut off");
+  if (clean) return done;
+  // Somebody is still inside of a plugin, and whoever waited for that one's threads would wait for ever.
+  logger.flush();
+  std::_Exit(done);
 }
 
 }  // namespace

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "../config/model.hpp"
+#include "../services/swapped.hpp"
 #include "dial.hpp"
 #include "resolver.hpp"
 
 #include <hanaper/host.hpp>
 
-#include <atomic>
 #include <memory>
 #include <shared_mutex>
 
@@ -55,7 +55,7 @@ class OutboundClient final : public Outbound {
 class SwappedOutbound final : public Outbound {
  public:
   // [any] Requests under way go on with the one before.
-  void swap(std::shared_ptr<Outbound> client) { client_ = std::move(client); }
+  void swap(std::shared_ptr<Outbound> client) { client_.store(std::move(client)); }
 
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override {
     return run([&](Outbound& client) { return client.get(request, call); });
@@ -78,7 +78,7 @@ class SwappedOutbound final : public Outbound {
     return call(*client);
   }
 
-  std::atomic<std::shared_ptr<Outbound>> client_;
+  services::Swapped<Outbound> client_;
 };
 
 }  // namespace hanaper::http

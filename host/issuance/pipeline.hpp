@@ -1,6 +1,7 @@
 // The issuing spine: from a request to a certificate on disk.
 #pragma once
 
+#include "../services/swapped.hpp"
 #include "blocked_keys.hpp"
 #include "issuance_task.hpp"
 #include "requests.hpp"
@@ -49,7 +50,7 @@ class Pipeline final : public Issuer {
   Pipeline(std::string name, Spine spine);
 
   // [main]
-  void wire(std::shared_ptr<const Wiring> wiring) { wiring_ = std::move(wiring); }
+  void wire(std::shared_ptr<const Wiring> wiring) { wiring_.store(std::move(wiring)); }
   // Draws up one certificate of each profile, reads it back and runs the validators over it, so that a
   // profile that cannot work is found at start.
   Status self_test() { return self_test(wiring_.load()); }
@@ -104,7 +105,7 @@ class Pipeline final : public Issuer {
 
   const std::string name_;
   Spine spine_;
-  std::atomic<std::shared_ptr<const Wiring>> wiring_;
+  services::Swapped<const Wiring> wiring_;
   Counter& issued_;
   Counter& refused_;
   Counter& failed_;

@@ -71,7 +71,7 @@ std::vector<std::string> Node::configure() {
       failures.push_back(configured.error().detail);
     else
       made.push_back(std::move(instance));
-    instances_ = std::make_shared<const Instances>(made);
+    instances_.store(std::make_shared<const Instances>(made));
   };
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind != "protocol") configure_one(config);

@@ -127,7 +127,7 @@ class Node {
   loader::Catalog& catalog_;
   Shared shared_;
   StateLock lock_;
-  std::atomic<std::shared_ptr<const Instances>> instances_{std::make_shared<const Instances>()};
+  services::Swapped<const Instances> instances_{std::make_shared<const Instances>()};
   Instances retired_;  // replaced by a reload, and not left yet by those who work with them
   std::unique_ptr<issuance::Signers> signers_;
   std::unique_ptr<events::Outbox> outbox_;

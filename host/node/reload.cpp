@@ -247,7 +247,7 @@ Node::Instances Node::Trial::commit(std::vector<std::string>& outcome) {
   Instances replaced;
   for (const auto& old : node_.instances())
     if (std::ranges::find(instances_, old) == instances_.end()) replaced.push_back(old);
-  node_.instances_ = std::make_shared<const Instances>(std::move(instances_));
+  node_.instances_.store(std::make_shared<const Instances>(std::move(instances_)));
   for (auto& [name, wiring] : wirings_) node_.pipelines_.at(name)->wire(std::move(wiring));
   for (const auto& made : made_) made->take();
   made_.clear();

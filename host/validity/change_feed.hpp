@@ -1,10 +1,10 @@
 // Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
 #pragma once
 
-#include <hanaper/toolkit/mutex.hpp>
+#include "../services/swapped.hpp"
+
 #include <hanaper/validity.hpp>
 
-#include <atomic>
 #include <memory>
 
 namespace hanaper::validity {
@@ -29,8 +29,7 @@ class ChangeFeed {
   static constexpr std::uint32_t page = 1000;
   using Watchers = std::vector<std::shared_ptr<const StatusAuthority::Watcher>>;
 
-  std::atomic<std::shared_ptr<const Watchers>> watchers_{
-      std::make_shared<const Watchers>()};  // written by [main]
+  services::Swapped<const Watchers> watchers_{std::make_shared<const Watchers>()};  // written by [main]
   Mutex mutex_;
   std::optional<std::string> cursor_ HANAPER_GUARDED_BY(mutex_);
 };
@@ -39,11 +38,11 @@ inline std::function<void()> ChangeFeed::subscribe(StatusAuthority::Watcher watc
   const auto added = std::make_shared<const StatusAuthority::Watcher>(std::move(watcher));
   Watchers more = *watchers_.load();
   more.push_back(added);
-  watchers_ = std::make_shared<const Watchers>(std::move(more));
+  watchers_.store(std::make_shared<const Watchers>(std::move(more)));
   return [this, added] {
     Watchers fewer = *watchers_.load();
     std::erase(fewer, added);
-    watchers_ = std::make_shared<const Watchers>(std::move(fewer));
+    watchers_.store(std::make_shared<const Watchers>(std::move(fewer)));
   };
 }
 

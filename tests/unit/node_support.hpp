@@ -7,6 +7,10 @@
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
+#include <atomic>
+#include <cstdio>
+#include <set>
+
 namespace hanaper::test {
 
 class NodeFixture : public ::testing::Test {
@@ -21,10 +25,21 @@ class NodeFixture : public ::testing::Test {
     scratch_.file("state/pin", "a pin of some length");
     std::filesystem::permissions(scratch_.path() / "state", std::filesystem::perms::owner_all);
     EXPECT_TRUE(logger_.apply({"info", "text", scratch_ / "log", ByteCount{1 << 30}}));
+    char address[32];
+    std::snprintf(address, sizeof address, "%p", static_cast<void*>(&told()));
+    ::setenv("HANAPER_UNRULY", address, 1);
   }
   ~NodeFixture() override { tell(""); }
 
-  static void tell(const std::string& what) { ::setenv("HANAPER_UNRULY", what.c_str(), 1); }
+  // What the unruly plugins are to do from now on.
+  static void tell(const std::string& what) {
+    static auto& kept = *new std::set<std::string>;  // they may be reading it
+    told().store(kept.insert(what).first->c_str());
+  }
+  static std::atomic<const char*>& told() {
+    static std::atomic<const char*> the_only{""};
+    return the_only;
+  }
 
   // The base, the stages of the pipeline, and what a test adds.
   static std::string configuration(const std::string& pipeline, const std::string& more) {

@@ -1,9 +1,11 @@
 // A plugin of any kind that breaks its promises when it is told to, for tests of whoever calls it.
 //
-// HANAPER_UNRULY says what happens in which function, while the program runs: "decide=std" throws a standard
-// exception there, "int" another one, "block" keeps the thread until the variable says something else.
+// HANAPER_UNRULY is the address of a std::atomic<const char*> that says what happens in which function while
+// the program runs: "decide=std" throws a standard exception there, "int" another one, "block" keeps the
+// thread until it says something else.
 #include <hanaper/host.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
@@ -14,8 +16,12 @@ namespace {
 using namespace hanaper;
 
 bool is_told(std::string_view entry, std::string_view how) {
-  const char* told = std::getenv("HANAPER_UNRULY");
-  return told != nullptr && told == std::string(entry) + "=" + std::string(how);
+  static const auto* const told = [] {
+    const char* address = std::getenv("HANAPER_UNRULY");
+    return address ? reinterpret_cast<const std::atomic<const char*>*>(std::strtoull(address, nullptr, 16))
+                   : nullptr;
+  }();
+  return told != nullptr && told->load() == std::string(entry) + "=" + std::string(how);
 }
 
 void act(std::string_view entry) {
