@@ -29,7 +29,7 @@ class OpenStorage {
     for (const auto& instance : node_->instances())
       if (instance->config().kind == "storage") instance_ = instance.get();
     if (Status started = instance_->start(); !started) fail(std::move(started).error().within(name()));
-    rows_ = ability_of<Transferable>(instance_->plugin());
+    rows_ = instance_->ability<Transferable>();
     if (rows_ == nullptr) fail(unsupported(name() + ": its plugin has no rows to show"));
   }
   ~OpenStorage() { instance_->stop(std::chrono::steady_clock::now() + std::chrono::seconds{5}); }

@@ -27,8 +27,7 @@ bool Node::look_before_start(Checked& checked) {
   for (const auto& instance : instances()) {
     const std::string& kind = instance->config().kind;
     if (kind != "storage" && kind != "keys") continue;
-    auto* inspectable = instance->guard().run_or<Inspectable*>(
-        nullptr, "ability", [&] { return ability_of<Inspectable>(instance->plugin()); });
+    auto* inspectable = instance->ability<Inspectable>();
     if (inspectable == nullptr && kind == "keys") continue;
     if (inspectable == nullptr) {
       checked.notes.push_back(instance->name() +

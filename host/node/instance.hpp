@@ -77,8 +77,12 @@ class Instance final : public Host {
   const config::InstanceConfig& config() const noexcept { return config_; }
   const std::string& name() const noexcept { return name_; }  // "storage.main"
   services::Guard& guard() const noexcept { return *guard_; }
-  // Bare: for abilities, and always behind the guard.
-  Plugin& plugin() const noexcept { return *plugin_; }
+  // [any] What the plugin offers of that ability, asked for behind the guard; whoever calls it does so behind
+  // the guard, too. Null when it offers none.
+  template <class Ability>
+  Ability* ability() const {
+    return guard_->run_or<Ability*>(nullptr, "ability", [&] { return ability_of<Ability>(*plugin_); });
+  }
   // The plugin as its kind, behind its guard; null when the shared object lied about its kind.
   template <class Kind>
   Kind* as() const noexcept {

@@ -163,8 +163,7 @@ Status Node::Trial::adjust(const InstanceConfig& config, const std::string& tabl
   if (!serving || serving->config().plugin != config.plugin ||
       serving->config().listener != config.listener || serving->config().path != config.path)
     return wait(table), Status{};
-  auto* adjustable = serving->guard().run_or<Adjustable*>(
-      nullptr, "ability", [&] { return ability_of<Adjustable>(serving->plugin()); });
+  auto* adjustable = serving->ability<Adjustable>();
   if (adjustable == nullptr || !knows_all(config, table)) {
     if (!waiting_.contains(table)) wait(table);
     return {};

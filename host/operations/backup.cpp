@@ -25,7 +25,7 @@ std::string mark_file(const std::string& state, const std::string& authority) {
 Status fill(Node& node, TarWriter& tar) {
   json::Array instances;
   for (const auto& instance : node.instances())
-    if (ability_of<Archivable>(instance->plugin()) != nullptr) instances.emplace_back(instance->name());
+    if (instance->ability<Archivable>() != nullptr) instances.emplace_back(instance->name());
   const json::Value manifest(json::Object{{"format", format},
                                           {"version", HANAPER_VERSION},
                                           {"node", node.model().node.name},
@@ -33,10 +33,10 @@ Status fill(Node& node, TarWriter& tar) {
                                           {"instances", instances}});
   HANAPER_CHECK(tar.add(manifest_name, as_bytes(json::write_pretty(manifest) + "\n")));
   for (const auto& instance : node.instances()) {
-    Archivable* archivable = ability_of<Archivable>(instance->plugin());
+    Archivable* archivable = instance->ability<Archivable>();
     if (archivable == nullptr) continue;
     ArchivePart part(tar, instance->name() + "/");
-    if (Status saved = archivable->save(part); !saved)
+    if (Status saved = instance->guard().run("save", "", [&] { return archivable->save(part); }); !saved)
       return std::move(saved).error().within(instance->name());
   }
   for (const auto& [name, authority] : node.model().authorities) {
@@ -80,12 +80,12 @@ Result<json::Value> restore(Node& node, const std::string& file) {
   HANAPER_CHECK(lock.take(state));
   json::Array restored;
   for (const auto& instance : node.instances()) {
-    Archivable* archivable = ability_of<Archivable>(instance->plugin());
+    Archivable* archivable = instance->ability<Archivable>();
     if (archivable == nullptr) continue;
     const ArchiveSourcePart part(*tar, instance->name() + "/");
     if (part.names().empty())
       return not_found(file + ": holds nothing of " + instance->name() + ", which the configuration has");
-    if (Status loaded = archivable->load(part); !loaded)
+    if (Status loaded = instance->guard().run("load", "", [&] { return archivable->load(part); }); !loaded)
       return std::move(loaded).error().within(instance->name());
     restored.emplace_back(instance->name());
   }

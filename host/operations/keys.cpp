@@ -74,7 +74,8 @@ Result<json::Value> list_keys(Node& node, const Caller&, const Arguments& argume
   for (const auto& instance : node.instances()) {
     const config::InstanceConfig& config = instance->config();
     if (config.kind != "keys" || (!wanted.empty() && config.name != wanted)) continue;
-    HANAPER_TRY(const std::vector<KeyInfo> infos, dynamic_cast<Keys&>(instance->plugin()).list());
+    HANAPER_TRY(Keys* const provider, find_keys(node, config.name));
+    HANAPER_TRY(const std::vector<KeyInfo> infos, provider->list());
     for (const KeyInfo& info : infos)
       rows.push_back(json::Object{{"key", config.name + ":" + info.label},
                                   {"type", to_string(info.spec)},
@@ -122,11 +123,14 @@ Result<json::Value> delete_key(Node& node, const Caller& caller, const Arguments
 
 Result<json::Value> replicate_key(Node& node, const Caller& caller, const Arguments& arguments, Call&) {
   HANAPER_TRY(const Found found, find_place(node, arguments));
-  auto* replication = static_cast<Replication*>(found.keys->ability(Replication::ability_id));
+  const auto instance = find_instance(node.instances(), "keys", found.place.instance);
+  auto* replication = instance->ability<Replication>();
   if (replication == nullptr)
     return unsupported("keys." + found.place.instance +
                        " keeps its keys in one place; there is nothing to replicate");
-  HANAPER_TRY(const std::vector<std::string> places, replication->replicate(found.place.label));
+  HANAPER_TRY(const std::vector<std::string> places, instance->guard().run("replicate", "", [&] {
+    return replication->replicate(found.place.label);
+  }));
   HANAPER_CHECK(audit(node, caller, "key.replicated", found.place, ""));
   return json::Value(
       json::Object{{"key", found.place.text()}, {"copies", json::Array(places.begin(), places.end())}});

@@ -26,10 +26,12 @@ bool is_usable(const Operation& operation) {
          static_cast<std::size_t>(operation.permission) < permission_count;
 }
 
-const Operation* find(Plugin& plugin, std::string_view words) {
-  const auto* operable = ability_of<Operable>(plugin);
+const Operation* find(const Instance& instance, std::string_view words) {
+  const auto* operable = instance.ability<Operable>();
   if (operable == nullptr) return nullptr;
-  for (const Operation& operation : operable->operations())
+  const auto operations = instance.guard().run_or<std::span<const Operation>>(
+      {}, "operations", [&] { return operable->operations(); });
+  for (const Operation& operation : operations)
     if (operation.words == words && is_usable(operation)) return &operation;
   return nullptr;
 }
@@ -38,7 +40,7 @@ const Operation* find(Plugin& plugin, std::string_view words) {
 Result<json::Value> ask(Instance& instance, const Operation& operation, const Arguments& arguments,
                         const Caller& caller, Call& call) {
   HANAPER_TRY(const std::string text, instance.guard().run("operate", call.id, [&] {
-    return ability_of<Operable>(instance.plugin())->operate(operation.words, arguments, caller.name, call);
+    return instance.ability<Operable>()->operate(operation.words, arguments, caller.name, call);
   }));
   auto answer = json::parse(text, answer_limits);
   const bool fits = answer && (operation.answer == AnswerForm::list ? answer->array() != nullptr
@@ -99,7 +101,7 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
     const config::InstanceConfig& config = instance->config();
     if (config.plugin != plugin || (!bringing.empty() && bringing.front()->config().kind != config.kind))
       continue;
-    const Operation* brought = find(instance->plugin(), words);
+    const Operation* brought = find(*instance, words);
     if (brought == nullptr) continue;
     operation = brought;
     bringing.push_back(instance.get());

@@ -358,6 +358,18 @@ INSTANTIATE_TEST_SUITE_P(Ways, UnrulyNode, ::testing::ValuesIn(ways), [](const a
   return std::string(row.param.kind) + "_" + row.param.entry + "_" + row.param.how;
 });
 
+TEST_F(NodeFixture, TakesAPluginThatThrowsForOneWithoutTheAbility) {
+  serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
+  const auto instance = find_instance(node_->instances(), "policy", "unruly");
+  for (const char* how : {"ability=std", "ability=int"}) {
+    tell(how);
+    EXPECT_EQ(instance->ability<Adjustable>(), nullptr);
+  }
+  tell("");
+  EXPECT_EQ(count(log(), "exception left a plugin"), 2u) << log();
+  EXPECT_TRUE(issue());
+}
+
 TEST_F(NodeFixture, LooksAtTheOtherChecksWhileOneDoesNotAnswer) {
   serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
   tell("health=block");
