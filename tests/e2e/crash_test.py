@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """kill -9 in the middle of everything: what a client was given is in the ledger, and nothing else has a signature."""
 import base64
+import contextlib
+import http.client
 import json
 import random
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import Control, Failed, Node, main, make_csr, openssl
+from harness import HANAPER, Control, Failed, Node, main, make_csr, only, openssl
 
 ROUNDS = 20
 CLIENTS = 200
@@ -84,6 +87,36 @@ class Crash(unittest.TestCase):
             pem = received[serial]
             der = base64.b64decode("".join(pem.split("\n")[1:-2]))
             self.assertTrue(der.endswith(signed[serial]), "the certificate given out is the one in the ledger")
+
+
+@only(storage="sqlite")
+class Starts(unittest.TestCase):
+    def test_after_a_kill_it_is_ready_within_half_a_second(self):
+        """Beside what this machine takes to start any program just then."""
+        with Node().init() as node:
+            node.start()
+            took = []
+            for _ in range(ROUNDS):
+                _, csr = make_csr(node.folder, ["start.example.test"])
+                node.out("issue", "--csr", csr, "--pipeline", "web")
+                node.kill()
+                begin = time.monotonic()
+                subprocess.run([HANAPER, "--version"], stdout=subprocess.DEVNULL, check=True, timeout=60)
+                own = time.monotonic() - begin
+                took.append((self.ready_after(node), own))
+            print(f"ready after {min(took)[0]:.3f} to {max(took)[0]:.3f} s; any program after {max(own for _, own in took):.3f} s")
+            for seconds, own in took:
+                self.assertLess(seconds, 0.5 + 10 * own)
+
+    def ready_after(self, node):
+        begin = time.monotonic()
+        node.spawn()
+        while time.monotonic() < begin + 30:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if node.get("/health/ready")[0] == 200:
+                    return time.monotonic() - begin
+            time.sleep(0.002)
+        self.fail("it is not ready: " + node.log_text())
 
 
 if __name__ == "__main__":
