@@ -4,13 +4,13 @@ import base64
 import contextlib
 import http.client
 import json
+import pathlib
 import random
-import subprocess
 import threading
 import time
 import unittest
 
-from harness import HANAPER, Control, Failed, Node, main, make_csr, only, openssl
+from harness import Control, Failed, Node, main, make_csr, only, openssl
 
 ROUNDS = 20
 CLIENTS = 200
@@ -92,7 +92,7 @@ class Crash(unittest.TestCase):
 @only(storage="sqlite")
 class Starts(unittest.TestCase):
     def test_after_a_kill_it_is_ready_within_half_a_second(self):
-        """Beside what this machine takes to start any program just then."""
+        """Time in which it waited for a processor that others had does not count."""
         with Node().init() as node:
             node.start()
             took = []
@@ -100,13 +100,9 @@ class Starts(unittest.TestCase):
                 _, csr = make_csr(node.folder, ["start.example.test"])
                 node.out("issue", "--csr", csr, "--pipeline", "web")
                 node.kill()
-                begin = time.monotonic()
-                subprocess.run([HANAPER, "--version"], stdout=subprocess.DEVNULL, check=True, timeout=60)
-                own = time.monotonic() - begin
-                took.append((self.ready_after(node), own))
-            print(f"ready after {min(took)[0]:.3f} to {max(took)[0]:.3f} s; any program after {max(own for _, own in took):.3f} s")
-            for seconds, own in took:
-                self.assertLess(seconds, 0.5 + 10 * own)
+                took.append(self.ready_after(node))
+            print(f"ready after {min(took):.3f} to {max(took):.3f} s of its own")
+            self.assertLess(max(took), 0.5)
 
     def ready_after(self, node):
         begin = time.monotonic()
@@ -114,7 +110,8 @@ class Starts(unittest.TestCase):
         while time.monotonic() < begin + 30:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if node.get("/health/ready")[0] == 200:
-                    return time.monotonic() - begin
+                    waited = pathlib.Path(f"/proc/{node.process.pid}/schedstat").read_text().split()[1]
+                    return time.monotonic() - begin - int(waited) * 1e-9
             time.sleep(0.002)
         self.fail("it is not ready: " + node.log_text())
 
