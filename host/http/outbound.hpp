@@ -6,7 +6,8 @@
 #include "dial.hpp"
 #include "resolver.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/outbound.hpp>
+#include <hanaper/services.hpp>
 
 #include <memory>
 #include <shared_mutex>

@@ -6,7 +6,7 @@
 #include "router.hpp"
 #include "tls.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 #include <functional>
 #include <memory>

@@ -10,7 +10,8 @@ namespace {
 
 bool is_refusal(Code code) { return code != Code::internal && code != Code::unavailable; }
 
-// Who may ask for himself alone may be somebody to others, too.
+// A certificate of ours lets its holder ask for the same again and no more; another authenticator may know
+// the same sender as somebody who may do more.
 bool needs_more(const Identity& known) { return known.by_certificate && known.roles.empty(); }
 
 void add(Identity& known, Identity more) {

@@ -3,7 +3,7 @@
 
 #include "authority.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/issuer.hpp>
 
 namespace hanaper::issuance {
 

@@ -55,13 +55,13 @@ bool Instance::stop(Deadline deadline) {
 }
 
 void Instance::watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) {
-  auto& of = shared_.authority(authority.name());
+  auto& of = status_authority(authority.name());
   registrations_.add(
       [&of, safe = registrations_.wrap("watcher", std::move(watcher))] { return of.watch(safe); });
 }
 
 void Instance::offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) {
-  auto& of = shared_.authority(authority.name());
+  auto& of = status_authority(authority.name());
   auto safe = registrations_.wrap<Result<Bytes>>("CRL source", std::move(source),
                                                  not_found(name_ + " has been stopped"));
   registrations_.add([&of, shard, safe = std::move(safe)] { return of.offer_crl(shard, safe); });
@@ -86,8 +86,8 @@ void Instance::audit(std::string_view event, std::initializer_list<LogField> fie
     log_.warning("a refusal is not in the audit", {{"error", written.error().detail}, {"call", call.id}});
 }
 
-// Each node takes the lowest seat that is free: a lease. Who sees a seat taken below his own knows his place,
-// and the last that is taken tells how many there are.
+// Each node takes the lowest seat that is free; a seat is a lease. Its index is the number of taken seats
+// below its own, and the seats that are taken are counted up to the first free one.
 Result<Share> Instance::share(std::string_view job, std::chrono::milliseconds ttl) {
   constexpr std::uint32_t seats = 16;
   Leases& leases = shared_.storage->leases();

@@ -3,6 +3,7 @@
 
 #include "../config/model.hpp"
 #include "../http/outbound.hpp"
+#include "../issuance/pipeline.hpp"
 #include "../loader/catalog.hpp"
 #include "../services/audit.hpp"
 #include "../services/clock.hpp"
@@ -13,9 +14,14 @@
 #include "../services/writer.hpp"
 #include "../validity/status_authority.hpp"
 
+#include <hanaper/host.hpp>
+
 #include <list>
 
 namespace hanaper {
+
+using Pipelines = std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>>;
+using StatusAuthorities = std::map<std::string, validity::NodeAuthority, std::less<>>;
 
 // What all instances share. Outlives them.
 struct Shared {
@@ -33,8 +39,8 @@ struct Shared {
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
-  std::function<Issuer&(std::string_view pipeline)> issuer;
-  std::function<validity::NodeAuthority&(std::string_view name)> authority;
+  Pipelines* pipelines = nullptr;            // the node's, as is:
+  StatusAuthorities* authorities = nullptr;
 };
 
 // One named set of documents of one instance.
@@ -97,8 +103,10 @@ class Instance final : public Host {
   Outbound& outbound() override { return shared_.outbound; }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
-  Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
-  StatusAuthority& authority(std::string_view name) override { return shared_.authority(name); }
+  Issuer& issuer(std::string_view name) override { return pipeline(name); }
+  Trust& trust(std::string_view name) override { return pipeline(name); }
+  Authentication& authentication(std::string_view name) override { return pipeline(name); }
+  StatusAuthority& authority(std::string_view name) override { return status_authority(name); }
   void watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) override;
   void offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) override;
   const std::string& state_folder() const override { return shared_.state_folder; }
@@ -107,6 +115,11 @@ class Instance final : public Host {
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:
+  issuance::Pipeline& pipeline(std::string_view name) { return *shared_.pipelines->at(std::string(name)); }
+  validity::NodeAuthority& status_authority(std::string_view name) {
+    return shared_.authorities->at(std::string(name));
+  }
+
   Shared& shared_;
   config::InstanceConfig config_;
   const std::string name_;

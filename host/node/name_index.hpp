@@ -4,7 +4,7 @@
 
 #include "../services/writer.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 namespace hanaper {
 

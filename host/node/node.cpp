@@ -41,10 +41,8 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
   }));
-  shared_.authority = [this](std::string_view name) -> validity::NodeAuthority& {
-    return status_authorities_.at(std::string(name));
-  };
-  shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
+  shared_.pipelines = &pipelines_;
+  shared_.authorities = &status_authorities_;
 }
 
 Node::~Node() { stop(); }

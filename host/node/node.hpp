@@ -135,11 +135,11 @@ class Node {
   issuance::BlockedKeys blocked_;
   std::atomic<bool> key_is_missing_{false};  // in blocked_: all of the ledger's are to be read once more
   validity::ChangeFeed changes_;
-  std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
+  StatusAuthorities status_authorities_;
   Authorities authorities_;
   RollOvers roll_overs_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
-  std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
+  Pipelines pipelines_;
   std::set<std::string, std::less<>> wired_;  // constant once started
   std::unique_ptr<NameIndex> names_;
   ListenerCertificates certificates_;

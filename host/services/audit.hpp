@@ -5,7 +5,7 @@
 // same transaction as what they tell of: a commit without its audit cannot happen.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::services {

@@ -6,7 +6,7 @@
 
 #include "thread_tag.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 #include <mutex>
 #include <set>

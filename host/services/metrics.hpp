@@ -1,7 +1,7 @@
 // The metrics registry and its Prometheus text (exposition format 0.0.4).
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <deque>

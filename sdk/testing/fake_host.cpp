@@ -95,15 +95,15 @@ Serial new_serial() {
 
 }  // namespace
 
-FakeIssuer::FakeIssuer(MemoryStorage& storage, const Clock& clock)
+FakePipeline::FakePipeline(MemoryStorage& storage, const Clock& clock)
     : storage_(storage), clock_(clock), key_(*crypto::SoftKey::generate({KeyType::ec_p256, 0})) {
   const Bytes name = x509::encode_name({{"2.5.4.3", "Fake"}});
   certificate_ = sign(
       draw_up(*Serial::from_text("01"), name, key_->spki(), x509::key_cert_sign, {}, *validity({}, {}, {})));
 }
 
-Bytes FakeIssuer::draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
-                          std::span<const Identifier> names, const ValidityPeriod& period) const {
+Bytes FakePipeline::draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
+                            std::span<const Identifier> names, const ValidityPeriod& period) const {
   const x509::CertificateTemplate form({.scheme = SignatureScheme::ecdsa_sha256,
                                         .issuer = x509::encode_name({{"2.5.4.3", "Fake"}}),
                                         .authority_key_identifier = {},
@@ -125,12 +125,12 @@ Bytes FakeIssuer::draw_up(const Serial& serial, ByteView subject, ByteView spki,
   return writer.bytes();
 }
 
-Bytes FakeIssuer::sign(ByteView tbs) const {
+Bytes FakePipeline::sign(ByteView tbs) const {
   return x509::assemble_certificate(tbs, *key_->sign(SignatureScheme::ecdsa_sha256, tbs));
 }
 
 // An RSA key made when it is first wanted; the certificate is in the ledger like the host's.
-class FakeIssuer::FakeRegistrar final : public Registrar {
+class FakePipeline::FakeRegistrar final : public Registrar {
  public:
   FakeRegistrar(std::shared_ptr<crypto::SoftKey> key, Bytes certificate, Time not_after)
       : key_(std::move(key)), certificate_(std::move(certificate)), not_after_(not_after) {}
@@ -148,7 +148,7 @@ class FakeIssuer::FakeRegistrar final : public Registrar {
   const Time not_after_;
 };
 
-Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
+Result<std::shared_ptr<Registrar>> FakePipeline::registrar(Call&) {
   if (registrar_) return registrar_;
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({KeyType::rsa, 2048}));
   const Bytes name = x509::encode_name({{"2.5.4.3", "Registrar"}});
@@ -160,9 +160,9 @@ Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
   return registrar_;
 }
 
-Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
+Status FakePipeline::commit(Write& write) { return commit_one(storage_, write); }
 
-Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
+Result<Issued> FakePipeline::issue(const IssueRequest& request, Call&) {
   if (before_issuing) HANAPER_CHECK(before_issuing(request));
   HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
   HANAPER_CHECK(x509::verify_csr(csr));
@@ -210,7 +210,7 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   return issued;
 }
 
-Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&) {
+Status FakePipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&) {
   HANAPER_TRY(const CertificateRow row, storage_.certificate(id.authority, id.serial));
   Write write;
   write.revocation = Revocation{.authority = id.authority,
@@ -224,13 +224,13 @@ Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std:
   return commit(write);
 }
 
-Result<CertificateStatus> FakeIssuer::status(const CertificateId& id) {
+Result<CertificateStatus> FakePipeline::status(const CertificateId& id) {
   HANAPER_TRY(CertificateRow row, storage_.certificate(id.authority, id.serial));
   Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
   return CertificateStatus{std::move(row), std::move(certificate)};
 }
 
-Result<CertificateStatus> FakeIssuer::identify(ByteView certificate) {
+Result<CertificateStatus> FakePipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
   auto known = status({1, view.serial});
   if (!known || !equal(known->certificate, certificate))
@@ -238,7 +238,7 @@ Result<CertificateStatus> FakeIssuer::identify(ByteView certificate) {
   return known;
 }
 
-Result<Bytes> FakeIssuer::next_message() {
+Result<Bytes> FakePipeline::next_message() {
   if (wanted_roll_over.next.empty()) return not_found("no authority is to take over");
   const Bytes content = cms::certs_only({wanted_roll_over.next.begin(), wanted_roll_over.next.end()});
   return cms::sign(
@@ -251,20 +251,20 @@ Result<Bytes> FakeIssuer::next_message() {
       [&](SignatureScheme scheme, ByteView attributes) { return key_->sign(scheme, attributes); });
 }
 
-Result<CertificateId> FakeIssuer::find(ByteView, const Serial& serial) {
+Result<CertificateId> FakePipeline::find(ByteView, const Serial& serial) {
   HANAPER_CHECK(storage_.certificate(1, serial));
   return CertificateId{1, serial};
 }
 
-Result<Bytes> FakeIssuer::crl(const CertificateId& id, ByteCount limit) {
+Result<Bytes> FakePipeline::crl(const CertificateId& id, ByteCount limit) {
   HANAPER_CHECK(storage_.certificate(id.authority, id.serial));
   if (published_crl.empty()) return not_found("no CRL is published");
   if (published_crl.size() > limit.value) return unsupported("the CRL is too large");
   return published_crl;
 }
 
-Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time> not_before,
-                                            std::optional<Time> not_after) const {
+Result<ValidityPeriod> FakePipeline::validity(std::string_view, std::optional<Time> not_before,
+                                              std::optional<Time> not_after) const {
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
   const ValidityPeriod period{not_before.value_or(now), not_after.value_or(now + std::chrono::days{90})};
   if (period.not_after <= period.not_before || period.not_after > period.not_before + std::chrono::days{90})
@@ -272,7 +272,8 @@ Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time
   return period;
 }
 
-Status FakeIssuer::permits(std::string_view, const std::vector<Identifier>& names, std::string_view, Call&) {
+Status FakePipeline::permits(std::string_view, const std::vector<Identifier>& names, std::string_view,
+                             Call&) {
   for (const Identifier& name : names)
     if (forbidden_names.contains(name.value)) return rejected("\"" + name.value + "\" is forbidden");
   return {};

@@ -65,7 +65,7 @@ TEST(Nonces, OfOneNodeAreGoodOnceOnTheOther) {
     shared.shared_nonces = true;
     return shared;
   };
-  Service first(options(), host, host.fake_issuer), second(options(), host, host.fake_issuer);
+  Service first(options(), host, "web"), second(options(), host, "web");
   ASSERT_TRUE(first.start());
   ASSERT_TRUE(second.start());
   TestClient client(first);

@@ -80,7 +80,7 @@ TEST_F(Refusals, OfBodies) {
       {"RFC 8951 3.1", "text after it", with_body(good_body + "!"), 400, "base64"},
       {"RFC 2986 4", "one octet", with_body("MA=="), 400},
       {"RFC 2986 4", "an empty SEQUENCE", with_body("MAA="), 400},
-      {"RFC 2986 4", "a certificate", with_body(base64::encode(host_.fake_issuer.path().front())), 400},
+      {"RFC 2986 4", "a certificate", with_body(base64::encode(host_.fake_pipeline.path().front())), 400},
       {"RFC 2986 4", "two requests", with_body(base64::encode([&] {
          Bytes two = csr;
          two.insert(two.end(), csr.begin(), csr.end());
@@ -185,9 +185,9 @@ TEST_F(Refusals, OfRenewals) {
        "subjectAltName"},
   });
 
-  const CertificateId id = host_.fake_issuer.identify(mine)->id();
+  const CertificateId id = host_.fake_pipeline.identify(mine)->id();
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(id, RevocationReason::superseded, "test", call));
+  ASSERT_TRUE(host_.fake_pipeline.revoke(id, RevocationReason::superseded, "test", call));
   expect({{"4.2.2", "revoked", renewal(csr, {mine}), 403, "revoked"}});
 
   const Bytes old = enrol(csr);
@@ -202,15 +202,15 @@ TEST_F(Refusals, OfOthersByACertificate) {
   Options options;
   options.server_key = KeySpec{KeyType::ec_p256, 0};
   open(std::move(options));
-  host_.fake_issuer.known_profiles = {"default", "guest"};
+  host_.fake_pipeline.known_profiles = {"default", "guest"};
   const Bytes csr = csr_for(subject(), names());
   IssueRequest order;
   order.profile = "guest";
   order.csr = csr;
   Call call = fakes::test_call();
-  const Bytes mine = host_.fake_issuer.issue(order, call)->certificate;
+  const Bytes mine = host_.fake_pipeline.issue(order, call)->certificate;
   Identity holder{"mtls:ab", {}, true};
-  host_.fake_issuer.identify_sender = [&](const Request&) { return Result<Identity>(holder); };
+  host_.fake_pipeline.identify_sender = [&](const Request&) { return Result<Identity>(holder); };
   const auto asked = [&](const char* tail, const Bytes& request) {
     Sent sent = post(tail, request);
     sent.chain = {mine};
@@ -225,12 +225,13 @@ TEST_F(Refusals, OfOthersByACertificate) {
     EXPECT_EQ(send(asked(tail, csr)).status, 200) << tail;
   }
   const Bytes renewed = certificates(send(asked("/simplereenroll", csr)).body).front();
-  EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest") << "what it was stays what it is";
-  host_.fake_issuer.known_profiles = {"default"};
+  EXPECT_EQ(host_.fake_pipeline.identify(renewed)->row.profile, "guest") << "what it was stays what it is";
+  host_.fake_pipeline.known_profiles = {"default"};
   expect({{"4.2.2", "of a profile that is not issued here", asked("/simplereenroll", csr), 403,
            "profile guest"}});
   const Bytes enrolled = certificates(send(asked("/simpleenroll", csr)).body).front();
-  EXPECT_EQ(host_.fake_issuer.identify(enrolled)->row.profile, "default") << "as who is known from elsewhere";
+  EXPECT_EQ(host_.fake_pipeline.identify(enrolled)->row.profile, "default")
+      << "as who is known from elsewhere";
   holder.roles = {"ra"};
   EXPECT_EQ(send(asked("/simpleenroll", of_another)).status, 200) << "a registration authority";
 }

@@ -105,11 +105,11 @@ class Scep : public ::testing::Test {
   }
   void open(Options options) {
     options.challenge = Secret("correct horse");
-    service_ = std::make_unique<Service>(std::move(options), host_, host_.fake_issuer);
+    service_ = std::make_unique<Service>(std::move(options), host_, "web");
   }
   Bytes registrar() {
     Call call = fakes::test_call();
-    return to_bytes((*host_.fake_issuer.registrar(call))->certificate());
+    return to_bytes((*host_.fake_pipeline.registrar(call))->certificate());
   }
 
   Bytes message(const Asked& asked) {

@@ -44,9 +44,9 @@ TEST_F(Scep, LegacyIsTakenWhereItIsWanted) {
 }
 
 TEST_F(Scep, PassingTroubleIsHttps) {
-  host_.fake_issuer.fail_with = unavailable("the storage is away");
+  host_.fake_pipeline.fail_with = unavailable("the storage is away");
   EXPECT_EQ(ask({}).http, 503);
-  host_.fake_issuer.fail_with = internal("a secret of ours");
+  host_.fake_pipeline.fail_with = internal("a secret of ours");
   const Answered answered = ask({});
   EXPECT_EQ(answered.http, 500);
   EXPECT_EQ(answered.text.find("secret"), std::string::npos);
@@ -85,7 +85,7 @@ TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
 
 TEST_F(Scep, RenewalKeepsTheProfile) {
   open();
-  host_.fake_issuer.known_profiles = {"default", "guest"};
+  host_.fake_pipeline.known_profiles = {"default", "guest"};
   Call call = fakes::test_call();
   const auto made =
       service_->make_challenge({.profile = "guest", .subject = {}}, std::chrono::hours{1}, call);
@@ -98,8 +98,8 @@ TEST_F(Scep, RenewalKeepsTheProfile) {
   renewal.certificate = mine;
   renewal.content = csr_for(*client_key(), "");
   const Bytes renewed = ask(renewal).certificates.front();
-  EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest");
-  host_.fake_issuer.known_profiles = {"default"};
+  EXPECT_EQ(host_.fake_pipeline.identify(renewed)->row.profile, "guest");
+  host_.fake_pipeline.known_profiles = {"default"};
   renewal.transaction = "another";
   EXPECT_EQ(ask(renewal).text, "certificates of profile guest are not renewed here");
 }
@@ -131,8 +131,8 @@ TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {
                "x2"),
            "2"}});
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(host_.fake_issuer.identify(mine)->id(), RevocationReason::superseded,
-                                       "test", call));
+  ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(mine)->id(),
+                                         RevocationReason::superseded, "test", call));
   expect({{"2.5", "revoked", renewal(csr, "x3"), "2"}});
   Asked again;
   again.transaction = "fresh";
@@ -165,14 +165,14 @@ TEST_F(Scep, GetCrlGivesTheCrlOfTheIssuerAlone) {
   };
   expect({{"3.3.4", "while there is none", asked(view.issuer, view.serial, "c1"), "2"}});
   const Bytes crl = {0x30, 3, 2, 1, 42};
-  host_.fake_issuer.published_crl = crl;
+  host_.fake_pipeline.published_crl = crl;
   const Answered answered = ask(asked(view.issuer, view.serial, "c2"));
   EXPECT_EQ(answered.status, "0");
   EXPECT_EQ(answered.content, cms::certs_only({}, {ByteView(crl)})) << "RFC 8894 2.7";
   expect({{"3.3.4", "of another issuer", asked(view.subject, view.serial, "c3"), "4"},
           {"3.3.4", "of a certificate that is not ours", asked(view.issuer, *Serial::from_text("1234"), "c4"),
            "4"}});
-  host_.fake_issuer.published_crl.resize(5 * 1024 * 1024);
+  host_.fake_pipeline.published_crl.resize(5 * 1024 * 1024);
   expect({{"3.3.4", "too large for an answer", asked(view.issuer, view.serial, "c5"), "2"}});
 }
 
@@ -206,13 +206,13 @@ TEST_F(Scep, GetNextCaCertIsThereWhenAnAuthorityIsToTakeOver) {
   const Response none = send(Method::get, "operation=GetNextCACert");
   EXPECT_EQ(none.status, 400);
   EXPECT_EQ(none.body, "no authority is to take over\n");
-  host_.fake_issuer.wanted_roll_over.next = {registrar()};
+  host_.fake_pipeline.wanted_roll_over.next = {registrar()};
   EXPECT_NE(send(Method::get, "operation=GetCACaps").body.find("GetNextCACert\n"), std::string::npos);
   const Response response = send(Method::get, "operation=GetNextCACert");
   EXPECT_EQ(response.headers.front().value, "application/x-x509-next-ca-cert") << "RFC 8894 4.7.1";
   const auto message = cms::parse_signed(as_bytes(response.body));
   ASSERT_TRUE(message);
-  const Bytes today = host_.fake_issuer.path().front();
+  const Bytes today = host_.fake_pipeline.path().front();
   const auto issuer = x509::parse_certificate(today);
   EXPECT_TRUE(cms::verify(*message, message->signers.front(), issuer->spki));
   const auto content = cms::parse_signed(*message->content);

@@ -66,7 +66,7 @@ class Acme final : public Protocol, public Operable {
       return settings.error("listener",
                             "ACME is served over TLS only (RFC 8555 6.1); give the listener a certificate, "
                             "or a https url when a proxy has it");
-    service_ = std::make_unique<Service>(std::move(options), host, host.issuer(settings.text("pipeline")));
+    service_ = std::make_unique<Service>(std::move(options), host, settings.text("pipeline"));
     return {};
   }
   Status start() override { return service_->start(); }

@@ -57,8 +57,8 @@ ValidityPeriod Service::renewal_window(const CertificateStatus& status, Call& ca
   for (const EarlyRenewal& early : early_renewals(call))
     if (early.profile == row.profile && row.not_before < early.from) earlier(early.from, early.to);
   // Another authority has taken over: everybody moves to it.
-  if (row.authority != issuer_.authority())
-    if (const std::vector<Bytes> path = issuer_.path(); !path.empty())
+  if (row.authority != trust_.authority())
+    if (const std::vector<Bytes> path = trust_.path(); !path.empty())
       if (const auto authority = x509::parse_certificate(path.front()))
         earlier(authority->not_before, authority->not_before + spread);
   // 4.2: revoked certificates are to be replaced at once.

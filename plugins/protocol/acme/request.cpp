@@ -15,10 +15,11 @@ std::string head_of(const std::string& body, const std::string& content_type) {
 
 }  // namespace
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
       store_(host),
       bad_nonces_(host.metrics().counter("hanaper_acme_bad_nonces_total",
                                          "Requests with a nonce that was not good.")),

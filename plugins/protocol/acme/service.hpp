@@ -72,7 +72,7 @@ std::span<const Operation> operations();
 // Thread-safe once started.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   // Reads what all nodes share, and goes on with what a stop or crash interrupted. [main]
   Status start();
@@ -214,6 +214,7 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
   Store store_;
   Nonces nonces_;
   ValidationQueue validation_queue_{12, 3};                      // of the sixteen threads that jobs have

@@ -105,7 +105,7 @@ Outcome<Response> Service::star_certificate(const Request& request, std::string_
   const auto status = issuer_.status(*order->certificate);
   if (!status) return problem_of(status.error(), call);
   std::vector<Bytes> chain{status->certificate};
-  for (Bytes& above : issuer_.chain(order->certificate->authority)) chain.push_back(std::move(above));
+  for (Bytes& above : trust_.chain(order->certificate->authority)) chain.push_back(std::move(above));
   Response response = present_chain(request, "/star-certificate/" + std::string(id), std::move(chain));
   // "MUST include ... Cert-Not-Before and Cert-Not-After"
   response.with("Cert-Not-Before", http_date(status->row.not_before));

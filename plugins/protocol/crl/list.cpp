@@ -296,7 +296,7 @@ Status List::health() const {
     if (!failure_ && (!served || ends_soon(now))) return failure_;
   }
   if (!served) return unavailable("the CRL of authority " + issuer_.name() + " has not been made yet");
-  // Whoever has not the right to make one, and cannot get those of whoever has.
+  // Another node makes the CRL, and this one cannot get it.
   if (served->row().next_update > now) return {};
   return unavailable("the CRL of authority " + issuer_.name() + " was valid until " +
                      time_text(served->row().next_update) + "; there is no newer one here");

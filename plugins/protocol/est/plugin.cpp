@@ -51,16 +51,16 @@ class Est final : public Protocol {
     HANAPER_CHECK(read_server_key(settings, options));
     HANAPER_CHECK(read_full_cmc(settings, options));
     options.lines = settings.boolean("line_breaks");
-    issuer_ = &host.issuer(settings.text("pipeline"));
+    trust_ = &host.trust(settings.text("pipeline"));
     full_cmc_ = options.full_cmc.has_value();
-    service_ = std::make_unique<Service>(std::move(options), host, *issuer_);
+    service_ = std::make_unique<Service>(std::move(options), host, settings.text("pipeline"));
     return {};
   }
   // Without a registrar nobody could answer: better told now than to the first client.
   Status start() override {
     if (!full_cmc_) return {};
     Call call{"est-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-    HANAPER_CHECK(issuer_->registrar(call));
+    HANAPER_CHECK(trust_->registrar(call));
     return {};
   }
 
@@ -112,7 +112,7 @@ class Est final : public Protocol {
     return {};
   }
 
-  Issuer* issuer_ = nullptr;
+  Trust* trust_ = nullptr;
   bool full_cmc_ = false;
   std::unique_ptr<Service> service_;
 };

@@ -67,10 +67,12 @@ bool is_operation(std::string_view segment) {
   return std::ranges::find(operations, segment) != std::end(operations);
 }
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
+      authentication_(host.authentication(pipeline)),
       enrolled_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
                                        {{"result", "issued"}})),
       pending_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
@@ -80,7 +82,7 @@ Service::Service(Options options, Host& host, Issuer& issuer)
   if (!options_.full_cmc) return;
   CmcSecrets secrets;
   for (const auto& [name, secret] : *options_.full_cmc) secrets.emplace(name, secret.clone());
-  full_cmc_.emplace(std::move(secrets), host, issuer);
+  full_cmc_.emplace(std::move(secrets), host, pipeline);
 }
 
 Response Service::handle(const Request& request, Call& call) {
@@ -133,8 +135,8 @@ std::string Service::encoded(ByteView octets) const { return encode_body(octets,
 // RFC 7030 4.1.3: "The EST server MUST include the current root CA certificate in the response", and "SHOULD
 // include the three "Root CA Key Update" certificates".
 Result<Response> Service::ca_certificates() const {
-  std::vector<Bytes> path = issuer_.path();
-  for (Bytes& other : issuer_.roll_over().others) path.push_back(std::move(other));
+  std::vector<Bytes> path = trust_.path();
+  for (Bytes& other : trust_.roll_over().others) path.push_back(std::move(other));
   return Response{200,
                   {{"Content-Type", std::string(certs_only_type)}, {"Content-Transfer-Encoding", "base64"}},
                   encoded(cms::certs_only({path.begin(), path.end()}))};
@@ -161,7 +163,7 @@ Response Service::certificate_response(ByteView certificate) const {
 
 Result<Service::Asked> Service::read(const Request& request, Call& call) {
   // First who asks: strangers do not learn what we think of their requests.
-  HANAPER_TRY(Identity identity, issuer_.authenticate(request, call));
+  HANAPER_TRY(Identity identity, authentication_.authenticate(request, call));
   if (!is_media_type(request.header("content-type"), "application/pkcs10"))
     return malformed("the Content-Type is not application/pkcs10");
   HANAPER_TRY(Bytes body, decode_body(request.body));
@@ -263,7 +265,7 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
     content.extensions.push_back({to_bytes(extension.oid), extension.critical, to_bytes(extension.value)});
   HANAPER_TRY(const Bytes csr, x509::build_csr(*key, content));
   // Drawn up before anything is issued: a certificate whose key could not be handed over helps nobody.
-  HANAPER_TRY(Part key_part, delivery.wrap(*key, issuer_, options_.lines, call));
+  HANAPER_TRY(Part key_part, delivery.wrap(*key, trust_, options_.lines, call));
   HANAPER_TRY(const Issued issued, issue(asked, csr, call));
   HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(issued.certificate));
   if (!equal(certificate.spki, key->spki()))
@@ -276,7 +278,7 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
 // RFC 7030 4.3.2: "A CMC response with the content-type of "application/pkcs7-mime" MUST be included in the
 // response data for any CMC error response."
 Result<Response> Service::full_cmc(const Request& request, Call& call) {
-  HANAPER_TRY(const Identity identity, issuer_.authenticate(request, call));
+  HANAPER_TRY(const Identity identity, authentication_.authenticate(request, call));
   const std::string_view type = request.header("content-type");
   if (!is_media_type(type, "application/pkcs7-mime") || !has_smime_type(type, "CMC-request"))
     return malformed("the Content-Type is not application/pkcs7-mime; smime-type=CMC-request");
@@ -306,7 +308,7 @@ Response Service::present(const Error& error, Call& call) const {
   }
   // RFC 9110 15.5.2: a 401 "MUST send a WWW-Authenticate header field containing at least one challenge".
   const std::vector<std::string> challenges =
-      error.code == Code::unauthenticated ? issuer_.challenges() : std::vector<std::string>{};
+      error.code == Code::unauthenticated ? authentication_.challenges() : std::vector<std::string>{};
   const bool unasked = error.code == Code::unauthenticated && challenges.empty();
   Response response = text_response(unasked ? 403 : status_of(error.code), error.detail);
   for (const std::string& challenge : challenges) response.with("WWW-Authenticate", challenge);

@@ -31,7 +31,7 @@ bool is_operation(std::string_view segment);
 // Thread-safe.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   Response handle(const Request& request, Call& call);
 
@@ -68,6 +68,8 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
+  Authentication& authentication_;
   std::optional<FullCmc> full_cmc_;  // constant once constructed
   Counter& enrolled_;
   Counter& pending_;

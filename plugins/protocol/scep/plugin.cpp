@@ -71,14 +71,14 @@ class Scep final : public Protocol, public Operable {
                                                  : CaCertificates::as_many;
     lifetime_ = settings.duration("challenge_lifetime");
     url_ = host.public_url();
-    issuer_ = &host.issuer(settings.text("pipeline"));
-    service_ = std::make_unique<Service>(std::move(options), host, *issuer_);
+    trust_ = &host.trust(settings.text("pipeline"));
+    service_ = std::make_unique<Service>(std::move(options), host, settings.text("pipeline"));
     return {};
   }
   // Without a registrar nothing works: better told now than to the first client.
   Status start() override {
     Call call{"scep-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-    HANAPER_CHECK(issuer_->registrar(call));
+    HANAPER_CHECK(trust_->registrar(call));
     return {};
   }
   void* ability(std::string_view id) override {
@@ -129,7 +129,7 @@ class Scep final : public Protocol, public Operable {
 
   std::string url_;
   std::chrono::milliseconds lifetime_{};
-  Issuer* issuer_ = nullptr;
+  Trust* trust_ = nullptr;
   std::unique_ptr<Service> service_;
 };
 

@@ -73,10 +73,11 @@ bool is_passing(Code code) {
 
 }  // namespace
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
       transactions_(host.collection("transactions")),
       challenges_(host.collection("challenges"), host.clock()),
       issued_(
@@ -120,7 +121,7 @@ Response Service::present(const Error& error, Call& call) const {
 // RFC 8894 3.5.2. One client takes AES for granted only where SHA-384 is listed.
 std::string Service::capabilities() const {
   std::string text = "AES\nPOSTPKIOperation\n";
-  if (!issuer_.roll_over().next.empty()) text += "GetNextCACert\n";
+  if (!trust_.roll_over().next.empty()) text += "GetNextCACert\n";
   if (options_.list_renewals) text += "Renewal\n";
   text += "SHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
   if (options_.legacy) text += "DES3\nSHA-1\n";
@@ -131,7 +132,7 @@ std::string Service::capabilities() const {
 std::vector<Bytes> Service::ca_certificates_to_send(const Registrar& registrar) const {
   std::vector<Bytes> certificates = {to_bytes(registrar.certificate())};
   if (options_.ca_certificates == CaCertificates::one) return certificates;
-  for (Bytes& certificate : issuer_.path())
+  for (Bytes& certificate : trust_.path())
     if (certificate != certificates.front()) certificates.push_back(std::move(certificate));
   return certificates;
 }
@@ -139,7 +140,7 @@ std::vector<Bytes> Service::ca_certificates_to_send(const Registrar& registrar) 
 // RFC 8894 4.2.1: "a single X.509 CA certificate", or "a degenerate certificates-only CMS SignedData
 // message".
 Result<Response> Service::ca_certificates(Call& call) {
-  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, trust_.registrar(call));
   const std::vector<Bytes> certificates = ca_certificates_to_send(*registrar);
   const bool alone = certificates.size() == 1 && options_.ca_certificates != CaCertificates::in_a_list;
   const Bytes body =
@@ -151,12 +152,12 @@ Result<Response> Service::ca_certificates(Call& call) {
 
 // RFC 8894 4.7.1: "a SignedData CMS message, signed by the current CA signing key."
 Result<Response> Service::next_ca_certificates() {
-  HANAPER_TRY(const Bytes message, issuer_.next_message());
+  HANAPER_TRY(const Bytes message, trust_.next_message());
   return Response{200, {{"Content-Type", "application/x-x509-next-ca-cert"}}, std::string(as_text(message))};
 }
 
 Result<Response> Service::pki_operation(const Request& request, Call& call) {
-  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, trust_.registrar(call));
   const bool post = request.method == Method::post;
   HANAPER_TRY(const Bytes body,
               post ? Result<Bytes>(to_bytes(request.body)) : message_of_query(request.query));
@@ -378,13 +379,13 @@ Service::Outcome<CertificateId> Service::certificate_named(const Opened& opened)
   const auto number = issuer ? reader->read_integer() : Result<ByteView>(issuer.error());
   if (!number || !reader->finish())
     return Failure{FailInfo::bad_certificate_id, unknown_certificate, "no IssuerAndSerialNumber"};
-  const std::vector<Bytes> path = issuer_.path();
+  const std::vector<Bytes> path = trust_.path();
   const auto ours = path.empty() ? Result<x509::CertificateView>(not_found("no certificate"))
                                  : x509::parse_certificate(path.front());
   const auto serial = Serial::from_der(*number);
   if (!ours || !serial || !x509::same_subject(ours->subject, issuer->whole))
     return Failure{FailInfo::bad_certificate_id, unknown_certificate};
-  return CertificateId{issuer_.authority(), *serial};
+  return CertificateId{trust_.authority(), *serial};
 }
 
 Service::Outcome<Bytes> Service::get_certificate(const Opened& opened) {
@@ -405,7 +406,7 @@ Service::Outcome<Bytes> Service::get_crl(const Opened& opened) {
   const auto known = issuer_.status(id);
   if (!known && is_passing(known.error().code)) return known.error();
   if (!known || !opened.content.intact) return Failure{FailInfo::bad_certificate_id, unknown_certificate};
-  const auto crl = issuer_.crl(id, crl_limit);
+  const auto crl = trust_.crl(id, crl_limit);
   if (!crl && is_passing(crl.error().code)) return crl.error();
   if (!crl && crl.error().code == Code::unsupported)
     return Failure{FailInfo::bad_request,

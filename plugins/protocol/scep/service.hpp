@@ -32,7 +32,7 @@ inline constexpr std::uint64_t body_limit = 256 * 1024;
 // Thread-safe.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   Response handle(const Request& request, Call& call);
 
@@ -95,6 +95,7 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
   Collection& transactions_;
   Challenges challenges_;
   std::optional<Webhook> webhook_;  // constant once constructed

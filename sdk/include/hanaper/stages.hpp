@@ -68,6 +68,23 @@ class Authenticator : public Plugin {
   virtual std::string challenge() const { return {}; }
 };
 
+// The authenticators of one pipeline, as the host asks them for a protocol. Thread-safe; the host owns it and
+// keeps it until it ends.
+class Authentication {
+ public:
+  // [worker] Who sends the request, as the first authenticator says that knows the sender. Where the
+  // configuration says `all`, every one has to know the sender: the name is then the first one's, and the
+  // roles are those of all. unauthenticated when nobody knows the sender, or the pipeline has no
+  // authenticators; unavailable.
+  virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
+
+  // [any] The WWW-Authenticate values (RFC 9110 11.6.1) of a 401, one for each authenticator that has one.
+  virtual std::vector<std::string> challenges() const = 0;
+
+ protected:
+  ~Authentication() = default;
+};
+
 class Policy : public Plugin {
  public:
   // [worker] May amend the draft, or refuse it: rejected, forbidden, rate_limited.

@@ -189,6 +189,12 @@ struct WriterState {
   std::optional<Time> audit_at;
 };
 
+// Which certificate. Thus RFC 5280 4.1.2.2: "unique for each certificate issued by a given CA".
+struct CertificateId {
+  AuthorityId authority = 0;
+  Serial serial;
+};
+
 struct CertificateRow {
   AuthorityId authority = 0;
   Serial serial;

@@ -94,11 +94,9 @@ class FakeOutbound final : public Outbound {
 
 // Signs what it is asked with a key of its own, under a one-level chain, without any policy; keeps what it
 // issued.
-class FakeIssuer final : public Issuer {
+class FakePipeline final : public Issuer, public Trust, public Authentication {
  public:
-  FakeIssuer(MemoryStorage& storage, const Clock& clock);
-  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
-  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
+  FakePipeline(MemoryStorage& storage, const Clock& clock);
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
   Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
                 Call& call) override;
@@ -109,15 +107,19 @@ class FakeIssuer final : public Issuer {
   Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
   Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const override;
+  std::vector<std::string> profiles() const override { return known_profiles; }
+  Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
+
   AuthorityId authority() const override { return 1; }
   std::vector<Bytes> chain(AuthorityId) const override { return {}; }
   std::vector<Bytes> path() const override { return {certificate_}; }
   RollOver roll_over() const override { return wanted_roll_over; }
   Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
-  std::vector<std::string> profiles() const override { return known_profiles; }
-  Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
   Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
+
+  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
+  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
 
   std::vector<std::string> known_profiles = {"default"};
   RequestForm wanted_form;
@@ -161,7 +163,9 @@ class FakeHost final : public Host {
   Outbound& outbound() override { return fake_outbound; }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
-  Issuer& issuer(std::string_view) override { return fake_issuer; }
+  Issuer& issuer(std::string_view) override { return fake_pipeline; }
+  Trust& trust(std::string_view) override { return fake_pipeline; }
+  Authentication& authentication(std::string_view) override { return fake_pipeline; }
   // An authority of that name, made when it is first asked for.
   FakeAuthority& authority(std::string_view name) override;
   const std::string& state_folder() const override { return folder_; }
@@ -185,7 +189,7 @@ class FakeHost final : public Host {
   FakeHealth fake_health;
   FakeOutbound fake_outbound;
   MemoryStorage memory_storage{manual_clock};
-  FakeIssuer fake_issuer{memory_storage, manual_clock};
+  FakePipeline fake_pipeline{memory_storage, manual_clock};
 
  private:
   class MemoryCollection;
