@@ -32,8 +32,8 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
   if (profile.names.contains(Kind::ip)) return {Kind::ip, "192.0.2.1"};
   if (profile.names.contains(Kind::email)) return {Kind::email, "self-test@example.test"};
   if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://self-test.example.test/"};
-  if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "REHEARSAL"};
-  return {Kind::hardware_module, "REHEARSAL/1.2.3"};
+  if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "SELF-TEST"};
+  return {Kind::hardware_module, "SELF-TEST/1.2.3"};
 }
 
 }  // namespace
@@ -59,7 +59,8 @@ Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
                          .not_after = period.not_after,
                          .tbs = {},
                          .account_uri = {},
-                         .proofs = {}};
+                         .proofs = {},
+                         .rehearsal = true};
       if (!profile->config().names.empty()) work.draft.names.push_back(stand_in_name(profile->config()));
       Call call{"self-test", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
       const auto fail = [&](Error error) {

@@ -472,6 +472,31 @@ TEST_F(Admission, RefusesASecondCommonNameThatTheOrderHasNotProven) {
   EXPECT_FALSE(ask(scene).has_value());
 }
 
+TEST_F(Admission, TakesFromPoliciesOnlyWhatIsAmendable) {
+  open();
+  policy_.decision = [](Draft& draft) -> Status {
+    draft.pipeline = draft.profile = draft.authority = draft.requester = draft.account_uri = "another";
+    draft.rehearsal = true;
+    draft.names = {{Kind::dns, "amended.example.test"}};
+    return {};
+  };
+  bool seen = false;
+  validator_.judgement = [&](const Draft& draft) -> Status {
+    seen = true;
+    EXPECT_EQ(draft.pipeline, "web");
+    EXPECT_EQ(draft.profile, "web");
+    EXPECT_EQ(draft.authority, "issuing");
+    EXPECT_EQ(draft.requester, "test:somebody");
+    EXPECT_EQ(draft.account_uri, "");
+    EXPECT_FALSE(draft.rehearsal);
+    EXPECT_EQ(draft.names, (std::vector<Identifier>{{Kind::dns, "amended.example.test"}}));
+    return {};
+  };
+  ASSERT_TRUE(issue(request_for(*new_key(), {{Kind::dns, "host.example.test"}})));
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(ledger().front().requester, "test:somebody");
+}
+
 TEST_F(Admission, SaysBeforehandWhatWouldBeRefused) {
   open();
   policy_.decision = [](Draft& draft) -> Status {

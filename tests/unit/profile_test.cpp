@@ -218,6 +218,38 @@ TEST_F(Profiles, AreTriedBeforeAnybodyNeedsThem) {
   EXPECT_EQ(tested.error().detail, "profile.web with a key of type rsa-2048: no rsa here");
 }
 
+TEST_F(Profiles, AreTriedWithDraftsThatSaySo) {
+  open();
+  std::vector<bool> seen;
+  validator_.judgement = [&](const Draft& draft) -> Status {
+    seen.push_back(draft.rehearsal);
+    return {};
+  };
+  EXPECT_TRUE(pipeline_.self_test().has_value());
+  EXPECT_FALSE(seen.empty());
+  EXPECT_TRUE(std::ranges::all_of(seen, [](bool rehearsal) { return rehearsal; }));
+}
+
+// A requester may be called whatever it likes.
+TEST_F(Profiles, AreNotTriedByAnybodyWhoIsCalledLikeASelfTest) {
+  open();
+  for (const char* name : {"self-test", "rehearsal", "SELF-TEST", "host"}) {
+    bool called = false, rehearsal = true;
+    validator_.judgement = [&](const Draft& draft) -> Status {
+      called = true;
+      EXPECT_EQ(draft.requester, name);
+      rehearsal = draft.rehearsal;
+      return {};
+    };
+    csr_ = request_for(*new_key(), {{Kind::dns, "host.example.test"}});
+    IssueRequest wish = request(csr_);
+    wish.requester = name;
+    ASSERT_TRUE(issue(wish)) << name;
+    EXPECT_TRUE(called) << name;
+    EXPECT_FALSE(rehearsal) << name;
+  }
+}
+
 TEST(Authorities, TakeOnlyTheKeyOfTheirCertificate) {
   const Plan plan;
   const fakes::ManualClock clock;

@@ -95,7 +95,7 @@ const Refused refusals[] = {
     {"WhereAStageThrowsAsItIsConfigured", policy(4), "number = 2\n", "policy.unruly has failed",
      "configure=std"},
     {"WhereAStageThrowsAsItStarts", policy(4), "number = 2\n", "policy.unruly has failed", "start=int"},
-    {"WhereAStageThrowsInTheRehearsal", policy(2), "number = 4\n", "validator.unruly has failed",
+    {"WhereAStageThrowsInTheSelfTest", policy(2), "number = 4\n", "validator.unruly has failed",
      "validate=std"},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, RefusedReload, ::testing::ValuesIn(refusals),

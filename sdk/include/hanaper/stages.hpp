@@ -45,6 +45,9 @@ struct Draft {
 
   std::string_view account_uri;   // whose request it is (RFC 8657 3); empty: nobody's with an account
   std::span<const Proof> proofs;  // at most one for each name; none when names were not proven
+
+  // Drawn up for a self-test; nobody will get it. Its names belong to nobody and its key is random octets.
+  bool rehearsal = false;
 };
 
 // Who sends an HTTP request.
@@ -85,15 +88,23 @@ class Authentication {
   ~Authentication() = default;
 };
 
+// Decides who may have which certificate. Thread-safe.
 class Policy : public Plugin {
  public:
-  // [worker] May amend the draft, or refuse it: rejected, forbidden, rate_limited.
+  // [worker] Success, with a draft that it may have amended, or a refusal: rejected, forbidden, rate_limited;
+  // unavailable when it cannot decide now. The draft and what it views live until the call returns.
   virtual Status decide(Draft& draft, Call& call) = 0;
 };
 
+// Looks at the finished certificate before it is signed. Thread-safe.
+//
+// The host calls validators for self-tests too: at start, at a reload and for `hanaper check --deep` it draws
+// up a certificate of each profile and key type, and a refusal ends the start or the reload. Then
+// `Draft::rehearsal` is set, and the call comes on [main].
 class Validator : public Plugin {
  public:
-  // [worker] May only refuse: rejected, bad_csr, bad_key.
+  // [worker] Success, or why this certificate must not be: rejected, bad_csr, bad_key; unavailable when that
+  // cannot be found out now. The draft and what it views live until the call returns.
   virtual Status validate(const Draft& draft, Call& call) = 0;
 };
 
