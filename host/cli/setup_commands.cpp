@@ -20,8 +20,9 @@ namespace fs = std::filesystem;
 // Whether a pin that we choose is as good as any: a token's was chosen when the token was made.
 bool makes_up_pin(Session& session, const config::Table& settings) {
   const config::Entry* plugin = settings.find("plugin");
-  return plugin != nullptr && plugin->value.text() != nullptr &&
-         session.catalog().offers("keys", *plugin->value.text(), "own-pin");
+  if (plugin == nullptr || plugin->value.text() == nullptr) return false;
+  const auto manifest = session.catalog().find("keys", *plugin->value.text());
+  return manifest && (*manifest)->takes_any_pin;
 }
 
 // Secrets that the configuration expects as files in the state folder and that are not there: made up once,
@@ -183,7 +184,7 @@ int run_plugins(Session& session) {
                                      {"version", manifest.version},
                                      {"licence", manifest.licence},
                                      {"summary", manifest.summary},
-                                     {"capabilities", manifest.capabilities}});
+                                     {"clusterable", manifest.clusterable}});
       }
       list.emplace_back(std::move(object));
     }

@@ -219,14 +219,11 @@ class Builder {
         if (kind != "storage" || key.type == SettingType::secret)
           model_.written[full_name] += content_of(key, instance.settings);
       for (const SettingKey& key : keys)
-        for (const std::string& name : referred(instance.settings, key)) {
-          if (key.name == std::string_view("authorities")) instance.authorities.push_back(name);
-          if (key.bounds == std::string_view("pipeline")) instance.pipelines.push_back(name);
-        }
+        for (std::string& name : referred(instance.settings, key))
+          instance.references.push_back({key.name, key.bounds, std::move(name)});
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
-        check_crl_makers(instance, **manifest);
         if (!instance.path.empty() && !is_plain_path(instance.path))
           messages_.add(
               instance.settings.error("path", "\"" + instance.path + "\" must look like \"/acme\"").detail);
@@ -235,27 +232,6 @@ class Builder {
         instance.from_beginning = instance.settings.text_or("since", "now") == "beginning";
       if (kind == "notifier") instance.events = instance.settings.texts("events");
       model_.instances.push_back(std::move(instance));
-    }
-  }
-
-  // CRLs of one authority share their numbers (RFC 5280 5.2.3): one instance makes them all.
-  void check_crl_makers(InstanceConfig& instance, const Manifest& manifest) {
-    const std::string words = " " + std::string(manifest.capabilities) + " ";
-    if (words.find(" crl ") == std::string::npos) return;
-    std::vector<std::pair<std::string_view, std::string>> made;
-    for (const std::string& name : instance.authorities) made.emplace_back("authorities", name);
-    if (words.find(" issuer ") != std::string::npos)
-      instance.crl_issuer = instance.settings.text_or("issuer", {});
-    const std::string& issuer = instance.crl_issuer;
-    if (!issuer.empty() && std::ranges::find(instance.authorities, issuer) == instance.authorities.end())
-      made.emplace_back("issuer", issuer);
-    for (const auto& [key, name] : made) {
-      const auto [other, fresh] = crl_makers_.emplace(name, instance.name);
-      if (fresh) continue;
-      messages_.add(
-          instance.settings
-              .error(key, "protocol." + other->second + " makes the CRLs of authority " + name + " already")
-              .detail);
     }
   }
 
@@ -433,7 +409,6 @@ class Builder {
   const Position whole_;  // of what is missing altogether
   Model model_;
   std::set<std::string> used_;
-  std::map<std::string, std::string> crl_makers_;  // authority to instance
 };
 
 }  // namespace
@@ -447,9 +422,22 @@ InstanceConfig InstanceConfig::without_secrets() const {
           .events = events,
           .from_beginning = from_beginning,
           .settings = settings.without_secrets(),
-          .authorities = authorities,
-          .pipelines = pipelines,
-          .crl_issuer = crl_issuer};
+          .references = references};
+}
+
+std::vector<std::string> InstanceConfig::referred(std::string_view kind_of) const {
+  std::vector<std::string> names;
+  for (const Reference& reference : references)
+    if (reference.kind == kind_of && std::ranges::find(names, reference.name) == names.end())
+      names.push_back(reference.name);
+  return names;
+}
+
+Error InstanceConfig::error(std::string_view kind_of, std::string_view other,
+                            std::string_view message) const {
+  for (const Reference& reference : references)
+    if (reference.kind == kind_of && reference.name == other) return settings.error(reference.key, message);
+  return settings.error(message);
 }
 
 const InstanceConfig* Model::instance(std::string_view kind, std::string_view name) const {

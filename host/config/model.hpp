@@ -131,11 +131,18 @@ struct InstanceConfig {
   std::vector<std::string> events;  // notifiers: the types they are told of; empty: all
   bool from_beginning = false;      // publishers and notifiers
   Settings settings{"", ""};
-  std::vector<std::string> authorities, pipelines;  // those its settings refer to
-  std::string crl_issuer;  // who signs the CRLs of all those authorities; empty: each
+  struct Reference {
+    std::string key, kind, name;
+  };
+  std::vector<Reference> references;  // what its settings refer to, in the order of the keys
 
   // A copy whose settings lack the secrets: those belong to the plugin alone.
   InstanceConfig without_secrets() const;
+
+  // Names of that kind that its settings refer to, each once.
+  std::vector<std::string> referred(std::string_view kind_of) const;
+  // An error at the key that refers to `other`, or about the table where none does.
+  Error error(std::string_view kind_of, std::string_view other, std::string_view message) const;
 };
 
 struct Model {

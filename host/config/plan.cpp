@@ -40,10 +40,9 @@ std::vector<std::string> plan(const Model& model) {
     const auto listener = model.listeners.find(instance.listener);
     if (listener == model.listeners.end()) continue;
     std::string line = instance.name + "  " + bound_url(listener->second, instance.path) + " →";
-    for (const std::string& pipeline : instance.pipelines) line += " " + pipeline_text(model, pipeline);
-    line += list("authorities", instance.authorities);
-    if (!instance.crl_issuer.empty())
-      line += " sign(" + instance.crl_issuer + " @ " + model.authorities.at(instance.crl_issuer).keys + ")";
+    for (const std::string& pipeline : instance.referred("pipeline"))
+      line += " " + pipeline_text(model, pipeline);
+    line += list("authorities", instance.referred("authority"));
     lines.push_back(std::move(line));
   }
   for (const auto& [name, listener] : model.listeners) {

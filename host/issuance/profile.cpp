@@ -31,7 +31,7 @@ x509::Extension extended_usages(const config::ProfileConfig& config) {
 // themselves is left to them.
 x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config, const Authority& authority,
                                              std::uint32_t shard) {
-  const StatusUrls urls = authority.urls().of_shard(shard);
+  const StatusUrls& urls = authority.status().of_shard(shard);
   x509::CertificateTemplate::Fixed fixed;
   fixed.scheme = config.scheme.value_or(authority.scheme());
   fixed.issuer = to_bytes(authority.subject());
@@ -51,10 +51,10 @@ x509::CertificateTemplate::Fixed fixed_parts(const config::ProfileConfig& config
     add(oid::authority_info_access, false, x509::authority_info_access(ocsp, issuer));
   const auto crl = chosen(config.crl_url, urls.crl);
   // Who signs the CRLs at an address of the profile's own choice is the authority itself, as far as we know.
-  const ByteView crl_issuer = config.crl_url.empty() ? ByteView(urls.crl_issuer) : ByteView{};
+  const ByteView crl_issuer = config.crl_url.empty() ? ByteView(authority.status().crl_issuer) : ByteView{};
   if (!crl.empty()) add(oid::crl_distribution_points, false, x509::crl_distribution_points(crl, crl_issuer));
-  if (config.crl_url.empty() && !urls.freshest.empty())
-    add(oid::freshest_crl, false, x509::crl_distribution_points(urls.freshest, crl_issuer));
+  if (config.crl_url.empty() && !urls.delta_crl.empty())
+    add(oid::freshest_crl, false, x509::crl_distribution_points(urls.delta_crl, crl_issuer));
   if (config.must_staple) add(oid::tls_feature, false, x509::tls_feature_status_request());
   return fixed;
 }
@@ -66,13 +66,13 @@ Profile::Profile(const config::ProfileConfig& config, std::shared_ptr<const Auth
   // An address of its own choice has no shards.
   const bool derived = config_.crl_url.empty();
   if (derived && config_.ca) only_shard_ = authority_->shard_of_authorities();
-  const std::uint32_t shards = derived && only_shard_ == 0 ? authority_->urls().shards : 0;
+  const std::uint32_t shards = derived && only_shard_ == 0 ? authority_->status().shards : 0;
   for (std::uint32_t shard = 0; shard <= shards; ++shard)
     forms_.emplace_back(fixed_parts(config_, *authority_, shards == 0 ? only_shard_ : shard));
 }
 
 std::uint32_t Profile::shard_of(const Serial& serial) const noexcept {
-  return forms_.size() == 1 ? only_shard_ : authority_->urls().shard_of(serial);
+  return forms_.size() == 1 ? only_shard_ : authority_->status().shard_of(serial);
 }
 
 Status Profile::accepts(KeySpec key) const {

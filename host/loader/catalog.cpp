@@ -165,13 +165,6 @@ Result<std::unique_ptr<Plugin>> Catalog::create(std::string_view kind, std::stri
   return std::unique_ptr<Plugin>(manifest->create());
 }
 
-bool Catalog::offers(std::string_view kind, std::string_view name, std::string_view capability) {
-  const auto manifest = find(kind, name);
-  if (!manifest) return false;
-  const std::string words = " " + std::string((*manifest)->capabilities) + " ";
-  return words.find(" " + std::string(capability) + " ") != std::string::npos;
-}
-
 std::vector<std::string> Catalog::names(std::string_view kind) const {
   const std::string prefix = std::string(kind) + "-";
   std::vector<std::string> result;

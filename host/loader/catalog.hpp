@@ -37,9 +37,6 @@ class Catalog {
   // A new instance; the caller owns it. Failures as find.
   Result<std::unique_ptr<Plugin>> create(std::string_view kind, std::string_view name);
 
-  // Whether that plugin is there and has the word among its capabilities.
-  bool offers(std::string_view kind, std::string_view name, std::string_view capability);
-
   // Every shared object of the folder, by file name.
   std::vector<Found> list();
 

@@ -139,8 +139,7 @@ Status Authorities::adopt(const config::AuthorityConfig& config, const Authority
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
   if (config.own_registrar) HANAPER_CHECK(check_own_registrar(config, row.certificate, *key));
   HANAPER_TRY(const std::shared_ptr<Authority> authority,
-              Authority::assemble(config, row, key, serials(config),
-                                  issuance::status_urls(model_, config.name, offers_)));
+              Authority::assemble(config, row, key, serials(config), status_plans_.at(config.name)));
   if (config.own_registrar) {
     authority->give_registrar_key(std::move(key));
   } else if (!config.registrar_keys.empty()) {
@@ -244,12 +243,12 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   // A self-signed certificate carries no addresses of its own status: nobody could revoke it (RFC
   // 5280 4.2.1.13 is about certificates of an issuer).
   const std::uint32_t shard = issuer ? issuer->shard_of_authorities() : 0;
-  const issuance::StatusUrls urls = issuer ? issuer->urls().of_shard(shard) : issuance::StatusUrls{};
   const x509::CertificateTemplate form(
       {.scheme = scheme,
        .issuer = issuer ? to_bytes(issuer->subject()) : subject,
        .authority_key_identifier = issuer ? to_bytes(issuer->key_identifier()) : Bytes{},
-       .extensions = authority_extensions(config, urls)});
+       .extensions =
+           authority_extensions(config, issuer ? issuer->status() : issuance::StatusPlan{}, shard)});
   const Time now = std::chrono::floor<std::chrono::seconds>(shared_.clock.now());
   Time not_after = now + config.lifetime - std::chrono::seconds{1};
   if (issuer) not_after = std::min(not_after, issuer->not_after());
@@ -303,7 +302,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
 Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig& config, Key& key) {
   x509::CsrContent content;
   content.subject = config.subject;
-  content.extensions = authority_extensions(config, {});
+  content.extensions = authority_extensions(config, {}, 0);
   content.extensions.push_back({to_bytes(oid::key_usage), true, x509::key_usage(authority_usage(config))});
   HANAPER_TRY(const Bytes csr, x509::build_csr(key, content));
   const std::string path = shared_.state_folder + "/" + config.name + ".csr";

@@ -24,10 +24,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
       catalog_(catalog),
       shared_(logger, model_.node.state, model_.node.name),
       authorities_(
-          model_, shared_, [this](const std::string& name) { return keys(name); },
-          [this](const config::InstanceConfig& config, std::string_view ability) {
-            return catalog_.offers(config.kind, config.plugin, ability);
-          }),
+          model_, shared_, [this](const std::string& name) { return keys(name); }, status_plans_),
       roll_overs_(model_, authorities_),
       certificates_(
           shared_,
@@ -97,6 +94,7 @@ std::vector<std::string> Node::configure() {
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);
+  status_plans_ = ask_status_services(model_, made, failures);
   return failures;
 }
 

@@ -136,6 +136,7 @@ class Node {
   std::atomic<bool> key_is_missing_{false};  // in blocked_: all of the ledger's are to be read once more
   validity::ChangeFeed changes_;
   StatusAuthorities status_authorities_;
+  StatusPlans status_plans_;  // once configured
   Authorities authorities_;
   RollOvers roll_overs_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one

@@ -67,7 +67,7 @@ Result<bool> RollOvers::cross(const validity::Context& context, const std::strin
        .spki = subject->spki(),
        .key_identifier = to_bytes(subject->key_identifier()),
        .key_usage = authority_usage(subject->config()),
-       .extensions = authority_extensions(subject->config(), signer->urls().of_shard(shard)),
+       .extensions = authority_extensions(subject->config(), signer->status(), shard),
        .not_after = std::min(signer->not_after(), subject->not_after()),
        .not_before = subject->not_before(),
        .shard = shard,

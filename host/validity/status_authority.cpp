@@ -31,7 +31,7 @@ Status NodeAuthority::attached() const {
 }
 
 std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
-  return authority_ ? authority_->urls().of_shard(shard).crl : std::vector<std::string>{};
+  return authority_ ? authority_->status().of_shard(shard).crl : std::vector<std::string>{};
 }
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {

@@ -25,7 +25,7 @@ constexpr SettingKey status_keys[] = {
 
 template <std::size_t N>
 Manifest manifest(const char* kind, const char* name, const SettingKey (&keys)[N]) {
-  return {sizeof(Manifest), kind, name, "1", "Apache-2.0", "", keys, N, "", nullptr};
+  return {sizeof(Manifest), kind, name, "1", "Apache-2.0", "", keys, N, nullptr};
 }
 
 Result<const Manifest*> find_manifest(std::string_view kind, std::string_view name) {

@@ -79,7 +79,7 @@ inline Bytes extended_usage(std::string_view name) { return *x509::parse_extende
 struct Plan {
   config::AuthorityConfig authority;
   config::ProfileConfig profile;
-  issuance::StatusUrls urls;
+  issuance::StatusPlan status;
   std::vector<x509::Extension> of_the_authority;  // in its own certificate
   std::chrono::hours authority_lifetime = std::chrono::days{3650};
 
@@ -141,7 +141,7 @@ class IssuanceFixture : public WriterFixture {
   void open(const Plan& plan = {}) {
     start();
     authority_ = *issuance::Authority::assemble(plan.authority, self_signed(plan, *key_, clock_.now()), key_,
-                                                serials_, plan.urls);
+                                                serials_, plan.status);
     key_->asked = 0;
     auto wiring = std::make_shared<issuance::Wiring>();
     wiring->authority = authority_;

@@ -109,8 +109,10 @@ TEST_F(Profiles, LeaveOutWhatTheyDoNotHonour) {
 
 TEST_F(Profiles, WriteTheAddressesOfTheAuthority) {
   Plan plan;
-  plan.urls = {
-      {"http://pki.example.test/ocsp"}, {"http://pki.example.test/a.crl"}, {"http://pki.example.test/a.cer"}};
+  plan.status.urls[0] = {.ocsp = {"http://pki.example.test/ocsp"},
+                         .issuer = {"http://pki.example.test/a.cer"},
+                         .crl = {"http://pki.example.test/a.crl"},
+                         .delta_crl = {}};
   const auto view = issue_with(plan);
   const auto access = *x509::parse_info_access(view.find(oid::authority_info_access)->value);
   ASSERT_EQ(access.size(), 2u);
@@ -124,9 +126,10 @@ class SplitProfiles : public Profiles, public ::testing::WithParamInterface<bool
 TEST_P(SplitProfiles, SendTheirCertificatesToTheListThatWouldHaveThem) {
   Plan plan;
   plan.profile.ca = GetParam();
-  plan.urls.crl = {"http://pki.example.test/a.crl"};
-  plan.urls.shards = 1;
-  plan.urls.split = true;
+  plan.status.urls[1].crl = {"http://pki.example.test/a-1.crl"};
+  plan.status.urls[authority_shard].crl = {"http://pki.example.test/a-ca.crl"};
+  plan.status.shards = 1;
+  plan.status.split = true;
   const auto view = issue_with(plan);
   const std::string points(as_text(view.find(oid::crl_distribution_points)->value));
   EXPECT_NE(points.find(GetParam() ? "http://pki.example.test/a-ca.crl" : "http://pki.example.test/a-1.crl"),
@@ -139,9 +142,9 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SplitProfiles, ::testing::Bool(),
 
 TEST_F(Profiles, NameWhoSignsTheListWhenItIsAnother) {
   Plan plan;
-  plan.urls.crl = {"http://pki.example.test/crls.crl"};
-  plan.urls.freshest = {"http://pki.example.test/crls-delta.crl"};
-  plan.urls.crl_issuer = x509::encode_name({{std::string(x509::common_name_oid), "CRL Signer"}});
+  plan.status.urls[0].crl = {"http://pki.example.test/crls.crl"};
+  plan.status.urls[0].delta_crl = {"http://pki.example.test/crls-delta.crl"};
+  plan.status.crl_issuer = x509::encode_name({{std::string(x509::common_name_oid), "CRL Signer"}});
   const auto view = issue_with(plan);
   for (const der::Oid& oid : {oid::crl_distribution_points, oid::freshest_crl}) {
     const unsigned char* data = view.find(oid)->value.data();
@@ -160,8 +163,10 @@ TEST_F(Profiles, NameWhoSignsTheListWhenItIsAnother) {
 
 TEST_F(Profiles, OverrideOrLeaveOutAddresses) {
   Plan plan;
-  plan.urls = {
-      {"http://pki.example.test/ocsp"}, {"http://pki.example.test/a.crl"}, {"http://pki.example.test/a.cer"}};
+  plan.status.urls[0] = {.ocsp = {"http://pki.example.test/ocsp"},
+                         .issuer = {"http://pki.example.test/a.cer"},
+                         .crl = {"http://pki.example.test/a.crl"},
+                         .delta_crl = {}};
   plan.profile.ocsp_url = "http://elsewhere.example.test/";
   plan.profile.crl_url = "none";
   plan.profile.issuer_url = "none";

@@ -199,20 +199,22 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST_F(Validity, SpreadsCertificatesOverShardsByTheirSerialNumbers) {
-  issuance::StatusUrls urls{
-      {}, {"http://pki.example.test/crl/a.crl"}, {}, {"http://pki.example.test/crl/a-delta.crl"}, 4};
-  EXPECT_EQ(urls.of_shard(0).crl.front(), "http://pki.example.test/crl/a.crl");
-  EXPECT_EQ(urls.of_shard(3).crl.front(), "http://pki.example.test/crl/a-3.crl");
-  EXPECT_EQ(urls.of_shard(3).freshest.front(), "http://pki.example.test/crl/a-3-delta.crl");
+  issuance::StatusPlan plan;
+  plan.shards = 4;
+  plan.urls[3].crl = {"http://pki.example.test/crl/a-3.crl"};
+  EXPECT_EQ(plan.all_shards(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(plan.of_shard(3).crl.front(), "http://pki.example.test/crl/a-3.crl");
+  EXPECT_TRUE(plan.of_shard(5).crl.empty()) << "there is no such shard";
   std::set<std::uint32_t> shards;
   for (int i = 1; i < 100; ++i)
     shards.insert(
-        urls.shard_of(*Serial::from_text("0c00000000" + to_hex(Bytes{static_cast<std::uint8_t>(i)}))));
+        plan.shard_of(*Serial::from_text("0c00000000" + to_hex(Bytes{static_cast<std::uint8_t>(i)}))));
   EXPECT_EQ(shards, (std::set<std::uint32_t>{1, 2, 3, 4}));
-  urls.shards = 0;
-  EXPECT_EQ(urls.shard_of(*Serial::from_text("0c05")), 0u);
-  EXPECT_EQ(urls.of_shard(authority_shard).crl.front(), "http://pki.example.test/crl/a-ca.crl");
-  EXPECT_EQ(urls.of_shard(authority_shard).freshest.front(), "http://pki.example.test/crl/a-ca-delta.crl");
+  plan.shards = 0;
+  EXPECT_EQ(plan.shard_of(*Serial::from_text("0c05")), 0u);
+  plan.shards = 1;
+  plan.split = true;
+  EXPECT_EQ(plan.all_shards(), (std::vector<std::uint32_t>{0, 1, authority_shard}));
 }
 
 // Nodes on one storage; time is the storage's.

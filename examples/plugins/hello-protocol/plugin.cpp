@@ -203,4 +203,4 @@ class Hello final : public hanaper::Protocol, public hanaper::Operable {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "hello", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "greets, and issues to whoever posts a certification request", .keys = keys,
-               .key_count = std::size(keys), .capabilities = "", .create = hanaper::create_plugin<Hello>);
+               .key_count = std::size(keys), .create = hanaper::create_plugin<Hello>);

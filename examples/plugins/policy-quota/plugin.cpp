@@ -97,4 +97,4 @@ class Quota final : public hanaper::Policy {
 
 HANAPER_PLUGIN(.kind = "policy", .name = "quota", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "limits the certificates of each requester and day", .keys = keys,
-               .key_count = std::size(keys), .capabilities = "", .create = hanaper::create_plugin<Quota>);
+               .key_count = std::size(keys), .create = hanaper::create_plugin<Quota>);

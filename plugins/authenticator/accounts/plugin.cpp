@@ -175,4 +175,4 @@ class AccountsFile final : public Authenticator {
 HANAPER_PLUGIN(.kind = "authenticator", .name = "accounts", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "passwords (HTTP Basic) and bearer tokens that a file lists",
                .keys = hanaper::accounts::keys, .key_count = std::size(hanaper::accounts::keys),
-               .capabilities = "", .create = hanaper::create_plugin<hanaper::accounts::AccountsFile>);
+               .create = hanaper::create_plugin<hanaper::accounts::AccountsFile>);

@@ -90,5 +90,5 @@ class Mtls final : public Authenticator {
 
 HANAPER_PLUGIN(.kind = "authenticator", .name = "mtls", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "TLS client certificates of our own authorities, or of others",
-               .keys = hanaper::mtls::keys, .key_count = std::size(hanaper::mtls::keys), .capabilities = "",
+               .keys = hanaper::mtls::keys, .key_count = std::size(hanaper::mtls::keys),
                .create = hanaper::create_plugin<hanaper::mtls::Mtls>);

@@ -233,4 +233,4 @@ class Pkcs11 final : public Keys, public Replication {
 HANAPER_PLUGIN(.kind = "keys", .name = "pkcs11", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "private keys on PKCS#11 tokens, one or a group of them",
                .keys = hanaper::pkcs11::setting_keys, .key_count = std::size(hanaper::pkcs11::setting_keys),
-               .capabilities = "replication", .create = hanaper::create_plugin<hanaper::pkcs11::Pkcs11>);
+               .create = hanaper::create_plugin<hanaper::pkcs11::Pkcs11>);

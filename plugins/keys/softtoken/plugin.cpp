@@ -160,5 +160,5 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
 HANAPER_PLUGIN(.kind = "keys", .name = "softtoken", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "private keys in a folder, encrypted at rest",
                .keys = hanaper::softtoken::setting_keys,
-               .key_count = std::size(hanaper::softtoken::setting_keys), .capabilities = "backup own-pin",
-               .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>);
+               .key_count = std::size(hanaper::softtoken::setting_keys),
+               .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>, .takes_any_pin = true);

@@ -176,5 +176,5 @@ class Names final : public Policy {
 
 HANAPER_PLUGIN(.kind = "policy", .name = "names", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "permits and excludes names by name, suffix, wildcard and address range",
-               .keys = hanaper::names::keys, .key_count = std::size(hanaper::names::keys), .capabilities = "",
+               .keys = hanaper::names::keys, .key_count = std::size(hanaper::names::keys),
                .create = hanaper::create_plugin<hanaper::names::Names>);

@@ -145,4 +145,4 @@ class Acme final : public Protocol, public Operable {
 HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.2.0", .licence = "Apache-2.0",
                .summary = "Automatic Certificate Management Environment, RFC 8555",
                .keys = hanaper::acme::keys, .key_count = std::size(hanaper::acme::keys),
-               .capabilities = "acme clusterable", .create = hanaper::create_plugin<hanaper::acme::Acme>);
+               .create = hanaper::create_plugin<hanaper::acme::Acme>);

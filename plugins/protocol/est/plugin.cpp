@@ -122,5 +122,5 @@ class Est final : public Protocol {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "est", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Enrollment over Secure Transport, RFC 7030", .keys = hanaper::est::keys,
-               .key_count = std::size(hanaper::est::keys), .capabilities = "",
+               .key_count = std::size(hanaper::est::keys),
                .create = hanaper::create_plugin<hanaper::est::Est>);

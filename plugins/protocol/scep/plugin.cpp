@@ -138,5 +138,5 @@ class Scep final : public Protocol, public Operable {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "scep", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Simple Certificate Enrolment Protocol, RFC 8894", .keys = hanaper::scep::keys,
-               .key_count = std::size(hanaper::scep::keys), .capabilities = "scep",
+               .key_count = std::size(hanaper::scep::keys),
                .create = hanaper::create_plugin<hanaper::scep::Scep>);

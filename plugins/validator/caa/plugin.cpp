@@ -51,5 +51,5 @@ class Caa final : public Validator {
 
 HANAPER_PLUGIN(.kind = "validator", .name = "caa", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "refuses names whose CAA records do not allow this authority, RFC 8659 and 8657",
-               .keys = hanaper::caa::keys, .key_count = std::size(hanaper::caa::keys), .capabilities = "",
+               .keys = hanaper::caa::keys, .key_count = std::size(hanaper::caa::keys),
                .create = hanaper::create_plugin<hanaper::caa::Caa>);

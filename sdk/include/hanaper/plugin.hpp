@@ -100,6 +100,11 @@ class Settings {
     return malformed(where + ": " + table_ + "." + std::string(key) + ": " + std::string(message));
   }
 
+  // The same about the table as a whole.
+  Error error(std::string_view message) const {
+    return malformed(position_ + ": " + table_ + ": " + std::string(message));
+  }
+
   // The same without its secrets.
   Settings without_secrets() const {
     Settings copy(table_, position_);
@@ -199,8 +204,11 @@ struct Manifest {
   const char* summary;  // one line
   const SettingKey* keys;
   std::uint32_t key_count;
-  const char* capabilities;  // words, e.g. "clusterable backup"; "" for none
-  Plugin* (*create)();       // the caller owns the result
+  Plugin* (*create)();  // the caller owns the result
+  // What has to be known before there is an instance; whatever else a plugin can do, its abilities say.
+  bool clusterable = false;  // storages: several nodes may work on the same one
+  bool takes_any_pin =
+      false;  // keys: the pin is what the first start is given, so `hanaper init` may choose it
 };
 
 template <class T>

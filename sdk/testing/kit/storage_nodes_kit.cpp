@@ -37,9 +37,7 @@ class StorageKitNodes : public StorageKit {
     StorageKit::SetUp();
     if (HasFatalFailure()) return;
     other_ = subject.second_instance();
-    const bool clusterable =
-        std::string_view(manifest().capabilities).find("clusterable") != std::string_view::npos;
-    if (!other_ && !clusterable)
+    if (!other_ && !manifest().clusterable)
       GTEST_SKIP() << "this storage is for one process at a time, and keeps others out";
     ASSERT_TRUE(other_) << "a second instance over the same storage does not start";
     nodes_.emplace_back(storage(), "a");
