@@ -30,7 +30,7 @@ struct StatusPlan {
   std::uint32_t shard_of(const Serial& serial) const noexcept;
 };
 
-// One generation of a configured authority. Immutable after construction; thread-safe.
+// A configured authority that has a certificate. Immutable after construction; thread-safe.
 class Authority {
  public:
   // internal when the key is not the certificate's, naming both.

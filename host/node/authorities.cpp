@@ -60,10 +60,9 @@ std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
 
 Result<std::optional<AuthorityRow>> Authorities::row_of(const std::string& name) const {
   HANAPER_TRY(std::vector<AuthorityRow> rows, shared_.storage->ledger().authorities());
-  std::optional<AuthorityRow> latest;
   for (AuthorityRow& row : rows)
-    if (row.name == name && (!latest || row.generation > latest->generation)) latest = std::move(row);
-  return latest;
+    if (row.name == name) return std::optional(std::move(row));
+  return std::optional<AuthorityRow>();
 }
 
 Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig& config) const {
@@ -208,7 +207,6 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
     Write write;
     write.authority = AuthorityRow{.id = 0,
                                    .name = config.name,
-                                   .generation = 1,
                                    .key = config.keys + ":" + config.label,
                                    .certificate = {},
                                    .chain = {}};
@@ -405,7 +403,6 @@ Result<Authorities::Outcome> Authorities::import(const std::string& name, const 
   Write write;
   write.authority = AuthorityRow{.id = 0,
                                  .name = name,
-                                 .generation = 1,
                                  .key = config.keys + ":" + config.label,
                                  .certificate = certificates.front(),
                                  .chain = joined(without_self_signed(above))};

@@ -63,8 +63,7 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
     AuthorityRow row = *write.authority;
     if (row.id == 0) {
       for (const AuthorityRow& other : state.authorities)
-        if (other.name == row.name && other.generation == row.generation)
-          return conflict("authority " + row.name + " exists already");
+        if (other.name == row.name) return conflict("authority " + row.name + " exists already");
       row.id = static_cast<AuthorityId>(state.authorities.size() + 1);
       state.authorities.push_back(std::move(row));
     } else {

@@ -120,7 +120,6 @@ inline AuthorityRow self_signed(const Plan& plan, Key& key, Time now) {
   const Bytes tbs = writer.bytes();
   return {.id = 1,
           .name = plan.authority.name,
-          .generation = 1,
           .key = "soft:issuing",
           .certificate = x509::assemble_certificate(tbs, *key.sign(SignatureScheme::ecdsa_sha256, tbs)),
           .chain = {}};

@@ -117,7 +117,7 @@ void fields(Coder& coder, hanaper::RecordWrite& v) {
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::AuthorityRow& v) {
-  each(coder, v.id, v.name, v.generation, v.key, v.certificate, v.chain);
+  each(coder, v.id, v.name, v.key, v.certificate, v.chain);
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::Reservation& v) {

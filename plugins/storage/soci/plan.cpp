@@ -71,8 +71,7 @@ void Plan::add_ledger(Write& write) {
   if (write.authority) {
     const AuthorityRow& row = *write.authority;
     if (row.id == 0)
-      add({Statement::insert_authority,
-           {row.name, std::int64_t{row.generation}, row.key, ByteView(row.certificate), ByteView(row.chain)}},
+      add({Statement::insert_authority, {row.name, row.key, ByteView(row.certificate), ByteView(row.chain)}},
           &write);
     else
       add({Statement::update_authority,

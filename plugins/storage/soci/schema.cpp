@@ -20,8 +20,8 @@ const std::vector<std::vector<Step>>& migrations() {
       // 1: ledger, records, leases
       {
           {"authority",
-           "id BIGINT PRIMARY KEY, name {id} NOT NULL, generation BIGINT NOT NULL, key_ref {id} NOT NULL, "
-           "certificate {blob} NOT NULL, chain {blob} NOT NULL, UNIQUE (name, generation)"},
+           "id BIGINT PRIMARY KEY, name {id} NOT NULL, key_ref {id} NOT NULL, "
+           "certificate {blob} NOT NULL, chain {blob} NOT NULL, UNIQUE (name)"},
           {"certificate",
            "authority BIGINT NOT NULL, serial {id} NOT NULL, profile {id} NOT NULL, requester {text} NOT "
            "NULL, "

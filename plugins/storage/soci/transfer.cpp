@@ -30,7 +30,7 @@ struct Layout {
 
 // The writers come last: see Transferable::tables.
 constexpr Layout layouts[] = {
-    {"authority", Statement::copy_authority, "ititoo", 1},
+    {"authority", Statement::copy_authority, "ittoo", 1},
     {"certificate", Statement::insert_certificate, "itttiiiot", 2},
     {"signature", Statement::insert_signature, "tiitio", 2},
     {"revocation", Statement::insert_revocation, "iitiiiiti", 3},

@@ -17,13 +17,12 @@ namespace hanaper {
 // A small number the ledger gives each authority certificate; stable for ever.
 using AuthorityId = std::uint32_t;
 
-// One generation of an authority: its key and, once signed, its certificate.
+// An authority: its key and, once signed, its certificate. Unique by name.
 struct AuthorityRow {
   AuthorityId id = 0;  // 0 in a write: the ledger assigns the next
   std::string name;    // as configured
-  std::uint32_t generation = 1;
-  std::string key;    // "soft:issuing"
-  Bytes certificate;  // DER; empty while it waits for an outside issuer's answer
+  std::string key;     // "soft:issuing"
+  Bytes certificate;   // DER; empty while it waits for an outside issuer's answer
   Bytes chain;  // the certificates above it, DER one after the other, without a self-signed root's repeat
 };
 

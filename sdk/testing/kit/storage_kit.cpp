@@ -374,12 +374,8 @@ TEST_F(StorageKit, RevokesOnceAndBlocksTheKey) {
 TEST_F(StorageKit, NumbersAuthoritiesAndNeverReplacesACertificate) {
   for (const char* name : {"root", "issuing"}) {
     Write write;
-    write.authority = AuthorityRow{.id = 0,
-                                   .name = name,
-                                   .generation = 1,
-                                   .key = "soft:" + std::string(name),
-                                   .certificate = {},
-                                   .chain = {}};
+    write.authority = AuthorityRow{
+        .id = 0, .name = name, .key = "soft:" + std::string(name), .certificate = {}, .chain = {}};
     ASSERT_TRUE(commit_one(storage(), write));
     EXPECT_EQ(commit_one(storage(), write).error().code, Code::conflict);
   }
