@@ -36,7 +36,7 @@ Progress::Progress(std::string what, std::function<std::string()> detail)
 
 Progress::~Progress() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     done_ = true;
   }
   ended_.notify_all();
@@ -45,8 +45,9 @@ Progress::~Progress() {
 
 void Progress::show() {
   const auto start = std::chrono::steady_clock::now();
-  std::unique_lock lock(mutex_);
-  if (ended_.wait_for(lock, std::chrono::seconds{1}, [&] { return done_; })) return;
+  Lock lock(mutex_);
+  if (ended_.wait_for(lock, std::chrono::seconds{1}, [&]() HANAPER_REQUIRES(mutex_) { return done_; }))
+    return;
   for (int turn = 0; !done_; ++turn) {
     constexpr char signs[] = {'-', '\\', '|', '/'};
     const auto seconds =
@@ -55,7 +56,7 @@ void Progress::show() {
     std::fprintf(stderr, "\r\033[K%c %s%s%s, %lld s", signs[turn % 4], what_.c_str(),
                  detail.empty() ? "" : ", ", detail.c_str(), static_cast<long long>(seconds));
     std::fflush(stderr);
-    ended_.wait_for(lock, std::chrono::milliseconds{250}, [&] { return done_; });
+    ended_.wait_for(lock, std::chrono::milliseconds{250}, [&]() HANAPER_REQUIRES(mutex_) { return done_; });
   }
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);

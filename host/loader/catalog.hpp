@@ -2,10 +2,10 @@
 #pragma once
 
 #include <hanaper/plugin.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <map>
 #include <memory>
-#include <mutex>
 
 namespace hanaper::loader {
 
@@ -47,12 +47,13 @@ class Catalog {
 
  private:
   struct Loaded;
-  Result<const Manifest*> load(const std::string& path, std::string_view kind, std::string_view name);
+  Result<const Manifest*> load(const std::string& path, std::string_view kind, std::string_view name)
+      HANAPER_REQUIRES(mutex_);
   std::vector<std::string> names(std::string_view kind) const;
 
   const std::string folder_;
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Loaded>, std::less<>> loaded_;  // by file name; guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Loaded>, std::less<>> loaded_ HANAPER_GUARDED_BY(mutex_);  // by file
 };
 
 // Where plugins are installed relative to the running program: <prefix>/bin/x ->

@@ -5,6 +5,8 @@
 #include "../issuance/pipeline.hpp"
 #include "instance.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <map>
 
 namespace hanaper {
@@ -54,8 +56,8 @@ class ListenerCertificates {
   Shared& shared_;
   const FindPipeline pipelines_;
   const FindKeys keys_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Held> held_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, Held> held_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper

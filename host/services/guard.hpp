@@ -8,7 +8,6 @@
 
 #include <hanaper/services.hpp>
 
-#include <mutex>
 #include <set>
 
 namespace hanaper::services {

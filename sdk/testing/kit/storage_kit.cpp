@@ -1,6 +1,8 @@
 // What every storage must do.
 #include "storage_kit.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <barrier>
 #include <thread>
 
@@ -199,7 +201,7 @@ TEST_F(StorageKit, TreatsExpiredDocumentsAsAbsentAndPurgesThem) {
 TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
   ASSERT_TRUE(put("counter", "n", 0, "0"));
   constexpr int threads = 4, each = 25;
-  std::mutex one_writer;  // commit has one caller at a time
+  Mutex one_writer;  // commit has one caller at a time
   std::atomic<int> conflicts{0};
   std::vector<std::thread> workers;
   for (int t = 0; t < threads; ++t)
@@ -207,7 +209,7 @@ TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
       for (int done = 0; done < each;) {
         const auto record = records().get("counter", "n");
         if (!record) continue;
-        const std::lock_guard lock(one_writer);
+        const Lock lock(one_writer);
         if (put("counter", "n", record->version, std::to_string(std::stoi(record->data) + 1)))
           ++done;
         else
@@ -242,7 +244,7 @@ TEST_F(StorageKit, ReadsWhatIsCommittedWhileOthersWrite) {
 }
 
 TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
-  std::mutex one_writer;
+  Mutex one_writer;
   std::set<std::uint64_t> taken;
   std::atomic<bool> overlap{false};
   std::vector<std::thread> workers;
@@ -252,7 +254,7 @@ TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
         const auto record = records().get("serial", "lane");
         const std::uint64_t head = record ? std::stoull(record->data) : 0,
                             version = record ? record->version : 0;
-        const std::lock_guard lock(one_writer);
+        const Lock lock(one_writer);
         if (!put("serial", "lane", version, std::to_string(head + 100))) continue;
         ++got;
         if (!taken.insert(head).second) overlap = true;

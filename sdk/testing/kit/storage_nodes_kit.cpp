@@ -1,6 +1,8 @@
 // Two nodes over one storage.
 #include "storage_kit.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <functional>
 #include <thread>
 
@@ -93,7 +95,7 @@ TEST_F(StorageKitNodes, LoseNoUpdateToOneAnother) {
 }
 
 TEST_F(StorageKitNodes, TakeRangesThatDoNotOverlap) {
-  std::mutex mutex;
+  Mutex mutex;
   std::multiset<std::uint64_t> taken;
   on_both([&](NodeWriter& node) {
     for (int got = 0, attempts = 0; got < 15 && attempts < 1000; ++attempts) {
@@ -104,7 +106,7 @@ TEST_F(StorageKitNodes, TakeRangesThatDoNotOverlap) {
           {"serial", "head", record ? record->version : 0, false, {}, {}, std::to_string(head + 100)});
       if (!node.commit(write)) continue;
       ++got;
-      const std::lock_guard lock(mutex);
+      const Lock lock(mutex);
       taken.insert(head);
     }
   });
