@@ -125,7 +125,8 @@ TEST_F(ProtocolKit, AnswersWhereItSaysTheStatusIsFound) {
   for (const char* authority : {"one", "two", "another"})
     for (const std::uint32_t shard : {0u, 1u, authority_shard}) {
       const StatusUrls urls = service->status_urls(authority, shard);
-      for (const auto list : {&StatusUrls::issuer, &StatusUrls::crl, &StatusUrls::delta_crl, &StatusUrls::ocsp})
+      for (const auto list :
+           {&StatusUrls::issuer, &StatusUrls::crl, &StatusUrls::delta_crl, &StatusUrls::ocsp})
         for (const std::string& url : urls.*list) {
           EXPECT_NE(url.find("://"), std::string::npos) << url << " is no absolute URL";
           if (url.starts_with(own)) ask(Method::get, url.substr(own.size() - 1), {}, {});
