@@ -80,6 +80,7 @@ Status commit_one(Storage& storage, Write& write) {
   Batch batch;
   batch.node = "test";
   batch.number = state.number + 1;
+  crypto::random(batch.token);
   batch.writes = writes;
   return storage.commit(batch);
 }

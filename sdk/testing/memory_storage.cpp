@@ -17,14 +17,14 @@ Status MemoryStorage::commit(Batch& batch) {
     --failures_;
     return failure_;
   }
-  if (state_.writers[batch.node] + 1 != batch.number)
+  if (state_.writers[batch.node].number + 1 != batch.number)
     return conflict("another process writes under the node name \"" + batch.node + "\"");
   State next = state_;
   for (Write* write : batch.writes) {
     write->outcome = apply(next, *write);
     if (!write->outcome) return write->outcome.error();
   }
-  next.writers[batch.node] = batch.number;
+  next.writers[batch.node] = {batch.number, batch.token};
   for (const ExpiryChange& change : batch.expiries) next.expiries[batch.node][change.day] += change.change;
   if (batch.audit) next.audit[batch.node].push_back(*batch.audit);
   state_ = std::move(next);
@@ -278,7 +278,9 @@ Result<std::vector<ExpiryChange>> MemoryStorage::expiries() {
 Result<WriterState> MemoryStorage::writer(std::string_view node) {
   const Lock lock(mutex_);
   WriterState writer;
-  writer.number = state_.writers[std::string(node)];
+  const WriterRow& row = state_.writers[std::string(node)];
+  writer.number = row.number;
+  writer.token = row.token;
   const std::vector<AuditPage>& pages = state_.audit[std::string(node)];
   if (!pages.empty()) {
     writer.audit_sequence = pages.back().sequence;

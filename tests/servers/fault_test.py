@@ -145,7 +145,7 @@ class Faults(unittest.TestCase):
 
         def usurp(link, _):
             link.cut_server()  # which takes its transaction back
-            self.server.sql(f"UPDATE writer SET number = {number + 1}, token = 'of another' WHERE node = 'driver'")
+            self.server.sql(f"UPDATE writer SET number = {number + 1}, token = '{'07' * 16}' WHERE node = 'driver'")
             link.close()
         self.proxy.once(COMMIT, usurp)
         self.assertRegex(driver.ask("put second 2"), 'conflict: another process writes to .* under the node name "driver"')

@@ -6,6 +6,8 @@
 // runs there are lines "ack KEY" and "failed KEY: DETAIL" in between.
 #include "../../sdk/testing/kit/subject.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+
 #include <cstdio>
 #include <iostream>
 #include <mutex>
@@ -51,6 +53,7 @@ class Driver {
     Batch batch;
     batch.node = "driver";
     batch.number = number_ + 1;
+    crypto::random(batch.token);
     batch.writes = writes;
     Status committed = storage_.commit(batch);
     if (committed)

@@ -2,6 +2,7 @@
 #include "writer_support.hpp"
 
 #include <numeric>
+#include <set>
 
 namespace hanaper::services {
 namespace {
@@ -44,6 +45,26 @@ TEST_F(WriterTest, CommitsTogetherWhatGathersMeanwhile) {
   const std::string text = metrics_.text();
   EXPECT_NE(text.find("\nhanaper_commits_total 4\n"), std::string::npos);
   EXPECT_NE(text.find("\nhanaper_commit_writes_total 600\n"), std::string::npos);
+}
+
+TEST_F(WriterTest, GivesEveryBatchATokenOfItsOwn) {
+  std::vector<std::pair<std::uint64_t, BatchToken>> seen;
+  storage_.before_commit = [&](const Batch& batch) -> Status {
+    seen.emplace_back(batch.number, batch.token);
+    return {};
+  };
+  start();
+  storage_.memory.fail_next(1, unavailable("gone"));
+  EXPECT_FALSE(commit(record("a")).has_value());
+  EXPECT_TRUE(commit(record("a")).has_value());  // under the same number: not the same batch
+  EXPECT_TRUE(commit(record("b")).has_value());
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[0].first, 1u);
+  EXPECT_EQ(seen[1].first, 1u);
+  EXPECT_EQ(seen[2].first, 2u);
+  const std::set<BatchToken> tokens{BatchToken{}, seen[0].second, seen[1].second, seen[2].second};
+  EXPECT_EQ(tokens.size(), 4u);
+  EXPECT_EQ(storage_.memory.writer("main")->token, seen[2].second);
 }
 
 TEST_F(WriterTest, LetsTheConflictOfOneHurtNobodyElse) {

@@ -211,8 +211,14 @@ Result<WriterState> SqlStorage::writer(std::string_view node) {
     const std::string name(node);
     WriterState state;
     long long count = 0;
-    session << "SELECT number FROM writer WHERE node = :node", soci::use(name), soci::into(count);
-    if (session.got_data()) state.number = static_cast<std::uint64_t>(count);
+    std::string token;
+    session << "SELECT number, token FROM writer WHERE node = :node", soci::use(name), soci::into(count),
+        soci::into(token);
+    if (session.got_data()) {
+      state.number = static_cast<std::uint64_t>(count);
+      if (const auto octets = from_hex(token); octets && octets->size() == state.token.size())
+        std::ranges::copy(*octets, state.token.begin());
+    }
     long long sequence = 0, at = 0;
     std::string hash;
     session

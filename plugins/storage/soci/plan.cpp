@@ -19,9 +19,9 @@ std::int64_t integer(std::uint64_t value) { return static_cast<std::int64_t>(val
 
 }  // namespace
 
-Plan::Plan(const Batch& batch, std::string_view token)
-    : batch_(batch), position_(integer(batch.number) * signatures_in_a_batch) {
+Plan::Plan(const Batch& batch) : batch_(batch), position_(integer(batch.number) * signatures_in_a_batch) {
   steps_.reserve(batch.writes.size() * 3 + 8);
+  const std::string_view token = keep(to_hex(batch.token));
   if (batch.number == 1)
     add({Statement::create_writer, {batch.node, integer(1), token}});
   else

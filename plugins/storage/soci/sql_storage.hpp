@@ -81,7 +81,7 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   // commit.cpp
   Result<bool> try_commit(Attempt& attempt);
   void abandon();
-  std::string stored_token(const std::string& node);
+  bool is_stored(const Batch& batch);
 
   void probe();
   void set_health(Status status, bool until_written = false);

@@ -8,6 +8,7 @@
 
 #include <hanaper/plugin.hpp>
 
+#include <array>
 #include <optional>
 #include <span>
 #include <variant>
@@ -170,12 +171,17 @@ struct ExpiryChange {
   std::int64_t change = 0;
 };
 
+// What tells a batch from every other, also from another one of the same node and number.
+using BatchToken = std::array<std::uint8_t, 16>;
+
 // One transaction. `number` is the writer's own count: commit refuses any but the successor of the stored
-// one. That makes two processes under one node name notice each other, and makes a commit whose outcome is
-// unknown a thing to be read back.
+// one, so that two processes under one node name notice each other. The writer makes a new token for each
+// batch, at random; both are stored, so that a commit whose outcome is unknown can be read back: it has
+// happened when the stored number and the stored token are the batch's.
 struct Batch {
   std::string node;
   std::uint64_t number = 0;
+  BatchToken token{};
   std::optional<AuditPage> audit;
   std::span<Write* const> writes;
   std::vector<ExpiryChange> expiries;
@@ -184,6 +190,7 @@ struct Batch {
 // Where a node's writer stands.
 struct WriterState {
   std::uint64_t number = 0;          // of the last batch; 0 when there was none
+  BatchToken token{};                // of that batch
   std::uint64_t audit_sequence = 0;  // of the last page
   Fingerprint audit_hash{};
   std::optional<Time> audit_at;
@@ -337,7 +344,8 @@ class Storage : public Plugin {
   //   batch number that does not follow leaves all outcomes alone: another process writes under this node's
   //   name.
   // unavailable: nothing was written, as far as reading back could tell.
-  // Retries what the database calls transient, and resolves an unknown outcome by reading back the number.
+  // Retries what the database calls transient, and resolves an unknown outcome by reading back number and
+  // token.
   virtual Status commit(Batch& batch) = 0;
 
   // [any] Whether a commit would succeed now; quick, from memory.

@@ -101,6 +101,44 @@ TEST_F(StorageKit, RefusesABatchNumberThatDoesNotFollow) {
   EXPECT_EQ(ledger().writer("another")->number, 0u) << "every node counts for itself";
 }
 
+TEST_F(StorageKit, KeepsTheTokenOfEachNodesLastBatch) {
+  EXPECT_EQ(ledger().writer("a")->token, BatchToken{}) << "nothing has been written";
+  const auto commit = [&](const char* node, std::uint64_t number, std::uint8_t octet,
+                          std::uint64_t expected = 0) {
+    Write write;
+    write.records.push_back({"tokens", node + std::to_string(octet), expected, false, {}, {}, "1"});
+    Write* writes[] = {&write};
+    Batch batch;
+    batch.node = node;
+    batch.number = number;
+    batch.token.fill(octet);
+    batch.token.back() = 0;  // octets, not text
+    batch.writes = writes;
+    return storage().commit(batch);
+  };
+  const auto expect = [&](const char* node, std::uint64_t number, std::uint8_t octet) {
+    BatchToken token;
+    token.fill(octet);
+    token.back() = 0;
+    const auto state = ledger().writer(node);
+    ASSERT_TRUE(state) << state.error().detail;
+    EXPECT_EQ(state->number, number);
+    EXPECT_EQ(state->token, token);
+  };
+  ASSERT_TRUE(commit("a", 1, 0x11));
+  ASSERT_TRUE(commit("b", 1, 0xff));
+  expect("a", 1, 0x11);
+  expect("b", 1, 0xff);
+  ASSERT_TRUE(commit("a", 2, 0x22));
+  EXPECT_FALSE(commit("a", 2, 0x33)) << "the number is taken, whatever the token";
+  EXPECT_FALSE(commit("a", 3, 0x44, 7)) << "a document that is not there";
+  expect("a", 2, 0x22);
+  subject.reopen();
+  ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+  expect("a", 2, 0x22);
+  expect("b", 1, 0xff);
+}
+
 TEST_F(StorageKit, KeepsTheVersionOfADocument) {
   ASSERT_TRUE(put("orders", "a", 0, "one"));
   EXPECT_EQ(records().get("orders", "a")->version, 1u);

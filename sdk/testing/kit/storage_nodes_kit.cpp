@@ -1,6 +1,8 @@
 // Two nodes over one storage.
 #include "storage_kit.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+
 #include <functional>
 #include <thread>
 
@@ -17,6 +19,7 @@ class NodeWriter {
     Batch batch;
     batch.node = node_;
     batch.number = number_ + 1;
+    crypto::random(batch.token);
     batch.writes = writes;
     const Status committed = storage_.commit(batch);
     if (committed) ++number_;

@@ -50,6 +50,10 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
   Status release(std::string_view name, std::string_view holder) override;
 
  private:
+  struct WriterRow {
+    std::uint64_t number = 0;
+    BatchToken token{};
+  };
   struct Lease {
     std::string holder;
     std::uint64_t epoch = 0;
@@ -68,7 +72,7 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
     std::map<std::string, std::vector<std::pair<AuthorityId, Serial>>> names;
     std::map<std::pair<std::string, std::string>, Record> records;  // by collection and key
     std::map<std::string, std::map<std::int64_t, std::int64_t>> expiries;
-    std::map<std::string, std::uint64_t> writers;
+    std::map<std::string, WriterRow> writers;
     std::map<std::string, std::vector<AuditPage>> audit;
     std::map<std::string, Lease> leases;
   };
