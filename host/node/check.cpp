@@ -52,6 +52,7 @@ Node::Checked Node::check_start() {
   };
   started_ = true;
   if (!succeeds(start_kind("storage")) || !succeeds(shared_.writer->start())) return checked;
+  make_roles("check");  // which are never asked for
   bool all = true;
   for (const auto& instance : instances())
     if (std::ranges::find(quiet_kinds, instance->config().kind) != std::end(quiet_kinds))

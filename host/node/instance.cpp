@@ -86,27 +86,8 @@ void Instance::audit(std::string_view event, std::initializer_list<LogField> fie
     log_.warning("a refusal is not in the audit", {{"error", written.error().detail}, {"call", call.id}});
 }
 
-// Each node takes the lowest seat that is free: a lease. Who sees a seat taken below his own knows his place,
-// and the last that is taken tells how many there are.
-Result<Share> Instance::share(std::string_view job, std::chrono::milliseconds ttl) {
-  constexpr std::uint32_t seats = 16;
-  Leases& leases = shared_.storage->leases();
-  Share share{0, 0};
-  bool seated = false;
-  for (std::uint32_t seat = 0; seat < seats; ++seat) {
-    const std::string lease = name_ + "." + std::string(job) + ":" + std::to_string(seat);
-    const auto taken = leases.acquire(lease, shared_.node, ttl);
-    if (!taken && taken.error().code != Code::conflict) return taken.error();
-    if (taken && seated) {
-      HANAPER_CHECK(leases.release(lease, shared_.node));
-      break;
-    }
-    if (taken) share.index = share.count;
-    seated = seated || taken.has_value();
-    ++share.count;
-  }
-  if (!seated) return unavailable("more than " + std::to_string(seats) + " nodes take part in " + name_);
-  return share;
+Result<Share> Instance::share(std::string_view job) {
+  return shared_.roles->share(name_ + "." + std::string(job));
 }
 
 Collection& Instance::collection(std::string_view name) {

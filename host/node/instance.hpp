@@ -9,6 +9,7 @@
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
 #include "../services/readiness.hpp"
+#include "../services/roles.hpp"
 #include "../services/scheduler.hpp"
 #include "../services/writer.hpp"
 #include "../validity/status_authority.hpp"
@@ -33,6 +34,7 @@ struct Shared {
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
+  std::unique_ptr<services::Roles> roles;    // likewise
   std::function<Issuer&(std::string_view pipeline)> issuer;
   std::function<validity::NodeAuthority&(std::string_view name)> authority;
 };
@@ -103,7 +105,7 @@ class Instance final : public Host {
   void offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) override;
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }
-  Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
+  Result<Share> share(std::string_view job) override;
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:

@@ -128,8 +128,22 @@ Status Node::start() {
   started_ = true;
   HANAPER_CHECK(start_kind("storage"));
   HANAPER_CHECK(shared_.writer->start());
+  HANAPER_CHECK(start_roles());
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   return read_ledger();
+}
+
+Status Node::start_roles() {
+  HANAPER_TRY(std::string state, state_id(shared_.state_folder));
+  make_roles(std::move(state));
+  shared_.roles->start();
+  return {};
+}
+
+void Node::make_roles(std::string state) {
+  const bool alone = !catalog_.offers("storage", model_.storage().plugin, "clusterable");
+  services::Holder self{model_.node.name, std::move(state), crypto::random_name(9)};
+  shared_.roles = std::make_unique<services::Roles>(*shared_.storage, std::move(self), alone, shared_.logger);
 }
 
 Status Node::read_ledger() {
@@ -148,7 +162,7 @@ Status Node::read_ledger() {
 }
 
 validity::Context Node::means() {
-  return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name};
+  return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name, *shared_.roles};
 }
 
 Result<std::vector<Authorities::Outcome>> Node::init() {
@@ -373,11 +387,10 @@ void Node::schedule_housekeeping() {
   shared_.jobs->every("host", "listener-certificates", std::chrono::seconds{30},
                       [this](Call& call) { return certificates_.renew(call); });
   shared_.jobs->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
-    const std::string lease = "housekeeping";
-    const auto epoch = shared_.storage->leases().acquire(lease, model_.node.name, std::chrono::minutes{3});
-    if (!epoch) return epoch.error().code == Code::conflict ? Status{} : Status(epoch.error());
+    const auto fence = shared_.roles->hold("housekeeping");
+    if (!fence) return fence.error().code == Code::conflict ? Status{} : Status(fence.error());
     Write write;
-    write.fence = Fence{lease, *epoch};
+    write.fence = *fence;
     write.purge = shared_.clock.now();
     return shared_.writer->commit(write, call.deadline);
   });
@@ -422,6 +435,7 @@ bool Node::stop() {
   std::ranges::for_each(retired_, end);
   for (auto it = instances.rbegin(); it != instances.rend(); ++it)
     if ((*it)->config().kind != "storage") end(*it);
+  if (shared_.roles) shared_.roles->stop();
   shared_.writer->stop();
   for (const auto& instance : instances)
     if (instance->config().kind == "storage") end(instance);

@@ -97,6 +97,8 @@ class Node {
 
   validity::Context means();
   Status start_kind(std::string_view kind);
+  Status start_roles();
+  void make_roles(std::string state);
   Status read_ledger();
   bool look_before_start(Checked& checked);
   void look_at_pipelines(Checked& checked);

@@ -1,13 +1,18 @@
 #include "state_lock.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace hanaper {
 
@@ -21,6 +26,18 @@ Status check_state_owner(const std::string& state_folder) {
   return forbidden(state_folder + ": belongs to user " + name +
                    ", who could not read what others write there; run this as that user (runuser -u " + name +
                    " -- ...)");
+}
+
+Result<std::string> state_id(const std::string& state_folder) {
+  constexpr std::size_t longest = 64;
+  const std::string path = state_folder + "/id";
+  if (!std::filesystem::exists(path)) HANAPER_CHECK(files::create(path, crypto::random_name(9) + "\n", 0600));
+  HANAPER_TRY(std::string id, files::read(path, longest));
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  const auto odd = [](char c) { return c <= ' ' || c > '~'; };
+  if (id.empty() || std::ranges::any_of(id, odd))
+    return malformed(path + ": is not an id; remove the file, and a new one is made");
+  return id;
 }
 
 StateLock::~StateLock() {

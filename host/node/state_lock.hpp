@@ -9,6 +9,10 @@ namespace hanaper {
 // the folder of a daemon that runs as somebody else would keep that daemon from starting.
 Status check_state_owner(const std::string& state_folder);
 
+// [any] What tells this state folder from every other; made where there is none yet. For whoever has the
+// folder's lock: all who had it before have ended.
+Result<std::string> state_id(const std::string& state_folder);
+
 // Held from take until destruction or the end of the process, however it ends.
 class StateLock {
  public:

@@ -85,6 +85,17 @@ Status commit_one(Storage& storage, Write& write) {
   return storage.commit(batch);
 }
 
+Result<Fence> take_lease(Leases& leases, std::string_view name, std::string_view holder) {
+  HANAPER_TRY(const std::vector<LeaseRow> rows, leases.all());
+  const auto found = std::ranges::find(rows, name, &LeaseRow::name);
+  LeaseRow seen;
+  seen.name = name;
+  if (found != rows.end()) seen = *found;
+  if (seen.holder == holder) return Fence{seen.name, seen.epoch};
+  HANAPER_TRY(const std::uint64_t epoch, leases.take(seen, holder));
+  return Fence{seen.name, epoch};
+}
+
 namespace {
 
 Serial new_serial() {

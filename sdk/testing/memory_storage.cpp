@@ -331,23 +331,34 @@ Result<std::vector<Record>> MemoryStorage::find(std::string_view collection, std
   return records;
 }
 
-Result<std::uint64_t> MemoryStorage::acquire(std::string_view name, std::string_view holder,
-                                             std::chrono::milliseconds ttl) {
+Result<std::vector<LeaseRow>> MemoryStorage::all() {
   const Lock lock(mutex_);
-  Lease& lease = state_.leases[std::string(name)];
-  const Time now = clock_.now();
-  if (lease.holder != holder && lease.expires > now)
-    return conflict("lease " + std::string(name) + " is held by " + lease.holder);
-  if (lease.holder != holder) ++lease.epoch;
-  lease.holder = holder;
-  lease.expires = now + ttl;
-  return lease.epoch;
+  std::vector<LeaseRow> rows;
+  for (const auto& [name, row] : state_.leases) rows.push_back(row);
+  return rows;
+}
+
+Result<std::uint64_t> MemoryStorage::take(const LeaseRow& seen, std::string_view holder) {
+  const Lock lock(mutex_);
+  const auto found = state_.leases.find(seen.name);
+  const LeaseRow stored = found == state_.leases.end() ? LeaseRow{seen.name, "", 0, 0} : found->second;
+  if (stored.epoch != seen.epoch || stored.renewals != seen.renewals)
+    return conflict("lease " + seen.name + " has moved on");
+  state_.leases[seen.name] = {seen.name, std::string(holder), seen.epoch + 1, seen.renewals + 1};
+  return seen.epoch + 1;
+}
+
+Status MemoryStorage::renew(std::string_view holder) {
+  const Lock lock(mutex_);
+  for (auto& [name, row] : state_.leases)
+    if (row.holder == holder) ++row.renewals;
+  return {};
 }
 
 Status MemoryStorage::release(std::string_view name, std::string_view holder) {
   const Lock lock(mutex_);
-  Lease& lease = state_.leases[std::string(name)];
-  if (lease.holder == holder) lease.expires = Time{};
+  const auto found = state_.leases.find(std::string(name));
+  if (found != state_.leases.end() && found->second.holder == holder) found->second.holder.clear();
   return {};
 }
 

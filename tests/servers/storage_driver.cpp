@@ -83,8 +83,8 @@ class Driver {
       return "ok";
     }
     if (command == "lease") {
-      const auto epoch = storage_.leases().acquire(key, value, std::chrono::seconds{30});
-      return epoch ? "ok " + std::to_string(*epoch) : text(epoch.error());
+      const auto fence = fakes::take_lease(storage_.leases(), key, value);
+      return fence ? "ok " + std::to_string(fence->epoch) : text(fence.error());
     }
     if (command == "load") {
       load_ = std::jthread([this](const std::stop_token& stop) { load(stop); });

@@ -255,7 +255,9 @@ void Guards::storages() {
   expect_internal("Ledger", "audit", [&] { return ledger.audit("a", 0, 1); });
   expect_internal("Records", "get", [&] { return storage.records().get("a", "b"); });
   expect_internal("Records", "find", [&] { return storage.records().find("a", "b", "c", "", 1); });
-  expect_internal("Leases", "acquire", [&] { return storage.leases().acquire("a", "b", {}); });
+  expect_internal("Leases", "all", [&] { return storage.leases().all(); });
+  expect_internal("Leases", "take", [&] { return storage.leases().take({}, "b"); });
+  expect_internal("Leases", "renew", [&] { return storage.leases().renew("b"); });
   expect_internal("Leases", "release", [&] { return storage.leases().release("a", "b"); });
 }
 

@@ -69,7 +69,7 @@ const std::vector<std::vector<Step>>& migrations() {
            true},
           {"", "CREATE INDEX IF NOT EXISTS record_index_item ON record_index (collection, item)"},
           {"lease",
-           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, expires BIGINT NOT NULL, "
+           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, renewals BIGINT NOT NULL, "
            "writes BIGINT NOT NULL"},
       },
   };

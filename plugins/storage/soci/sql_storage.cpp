@@ -13,7 +13,10 @@ constexpr auto stall_grace = std::chrono::milliseconds{2200};
 }  // namespace
 
 SqlStorage::SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers)
-    : dialect_(std::move(dialect)), host_(host), pool_(*dialect_, readers) {}
+    : dialect_(std::move(dialect)),
+      host_(host),
+      pool_(*dialect_, readers, false),
+      leasing_(*dialect_, 2, true) {}
 
 Result<std::string> SqlStorage::inspect() { return look_at_schema(*dialect_); }
 
@@ -37,6 +40,7 @@ void SqlStorage::close() {
   set_health(unavailable(dialect_->place() + ": closed"), true);
   writer_.reset();
   pool_.clear();
+  leasing_.clear();
 }
 
 void SqlStorage::set_health(Status status, bool until_written) {

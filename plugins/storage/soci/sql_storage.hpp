@@ -47,8 +47,9 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
                                    std::string_view value, std::string_view after,
                                    std::uint32_t limit) override;
 
-  Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                std::chrono::milliseconds ttl) override;
+  Result<std::vector<LeaseRow>> all() override;
+  Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) override;
+  Status renew(std::string_view holder) override;
   Status release(std::string_view name, std::string_view holder) override;
 
   std::vector<Table> tables() const override;
@@ -73,8 +74,8 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   template <class Body>
   auto read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))>;
 
-  // Runs `body` in a transaction of a connection of its own, again when it conflicted. What body returns as
-  // an error is not committed.
+  // Runs `body` in a transaction of a borrowed connection, again when it conflicted, or when the connection
+  // turned out to be gone before it was committed. What body returns as an error is not committed.
   template <class Body>
   auto write(Body&& body) -> decltype(body(std::declval<soci::session&>()));
 
@@ -88,7 +89,8 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 
   std::unique_ptr<Dialect> dialect_;
   Host& host_;
-  Pool pool_;
+  Pool pool_;  // for reading
+  Pool leasing_;
   std::unique_ptr<Connection> writer_;  // the commit thread's own
 
   mutable Mutex mutex_;
@@ -131,22 +133,32 @@ auto SqlStorage::write(Body&& body) -> decltype(body(std::declval<soci::session&
   constexpr int attempts = 5;
   for (int attempt = 1;; ++attempt) {
     Failure failure;
+    bool committing = false;
     try {
-      const auto connection = dialect_->connect(true);
-      const auto guard = connection->guard();
-      connection->begin();
-      auto result = body(connection->session());
-      if (result)
-        connection->commit();
-      else
-        static_cast<void>(connection->rollback());
-      return result;
-    } catch (const Failure& thrown) {
-      failure = thrown;
-    } catch (const soci::soci_error&) {
-      failure = dialect_->classify();
+      Pool::Loan loan = leasing_.borrow();
+      try {
+        const auto guard = (*loan).guard();
+        (*loan).begin();
+        auto result = body(loan.session());
+        committing = result.has_value();
+        if (committing)
+          (*loan).commit();
+        else if (!(*loan).rollback())
+          loan.discard();
+        return result;
+      } catch (const Failure& thrown) {
+        failure = thrown;
+      } catch (const soci::soci_error&) {
+        failure = dialect_->classify();
+      }
+      loan.discard();
+    } catch (const Failure& unreachable) {
+      return unavailable(dialect_->place() + ": " + unreachable.what);
     }
-    const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
+    const bool was_idle = failure.kind == Failure::Kind::lost && !committing;
+    if (was_idle) leasing_.clear();
+    const bool again =
+        was_idle || failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
     if (!again || attempt == attempts) return unavailable(dialect_->place() + ": " + failure.what);
   }
 }

@@ -114,7 +114,7 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // copy_authority, copy_record, copy_lease: what is written by nobody but a move, whole rows
     "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) VALUES (?, ?, ?, ?, ?, ?)",
     "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, ?, ?, ?)",
-    "INSERT INTO lease (name, holder, epoch, expires, writes) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO lease (name, holder, epoch, renewals, writes) VALUES (?, ?, ?, ?, ?)",
 };
 
 }  // namespace hanaper::sql

@@ -464,11 +464,10 @@ class Host {
   // "https://pki.example.test/acme".
   virtual const std::string& public_url() const = 0;
 
-  // [worker] This node's part of `job`, for `ttl`: nodes that ask within that time divide it among them, up
-  // to
-  // 16. Shares change as nodes come and go; for a moment two may have the same, or one be nobody's: for work
-  // that may be done twice, or late. unavailable.
-  virtual Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) = 0;
+  // [worker] This node's part of `job`: the nodes that have asked divide it among them, up to 16. Shares
+  // change as nodes come and go; for a moment two may have the same, or one be nobody's: for work that may be
+  // done twice, or late. unavailable.
+  virtual Result<Share> share(std::string_view job) = 0;
 
   // [worker] One line of the audit, durable when it returns; the instance's name is added. For refusals that
   // somebody may have to answer for, which stand whether or not they can be written down: what cannot is in

@@ -318,15 +318,29 @@ class Records {
   ~Records() = default;
 };
 
-// The right to run a job that only one node may run. All calls are [worker] and thread-safe.
+// A lease as it is stored. A name that nobody has ever taken has none.
+struct LeaseRow {
+  std::string name;
+  std::string holder;          // empty: nobody
+  std::uint64_t epoch = 0;     // one more whenever it is taken
+  std::uint64_t renewals = 0;  // one more whenever it is taken or renewed
+};
+
+// The right to run a job that only one node may run. No clock is asked: who may take a lease from its holder
+// is for the nodes to know, who watch its count. All calls are [worker] and thread-safe, and see what is
+// committed. Every call may fail with unavailable.
 class Leases {
  public:
-  // Takes or renews `name` for `holder` until now + ttl. The epoch rises by one whenever the holder
-  // changes. conflict while another holder's lease runs.
-  virtual Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                        std::chrono::milliseconds ttl) = 0;
+  virtual Result<std::vector<LeaseRow>> all() = 0;
 
-  // Gives it back early. Releasing what one no longer holds is not an error.
+  // Takes the lease `seen.name` for `holder`, whoever has it, where epoch and count are still those of `seen`
+  // (0: where it has never been taken). Gives the new epoch. conflict when it has moved on.
+  virtual Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) = 0;
+
+  // Raises the count of every lease that `holder` has.
+  virtual Status renew(std::string_view holder) = 0;
+
+  // Gives it back: nobody has it. Epoch and count stay. Releasing what one does not hold is not an error.
   virtual Status release(std::string_view name, std::string_view holder) = 0;
 
  protected:

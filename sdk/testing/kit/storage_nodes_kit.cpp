@@ -163,11 +163,16 @@ TEST_F(StorageKitNodes, FeedWhatBothIssueAndLeaveNothingOut) {
 
 TEST_F(StorageKitNodes, AreFencedWhenTheirLeaseHasMoved) {
   Leases &ours = nodes_[0].storage().leases(), &theirs = nodes_[1].storage().leases();
-  const auto stale = ours.acquire("crl", "a", std::chrono::seconds{30});
+  const auto stale = ours.take({"crl", "", 0, 0}, "a");
   ASSERT_TRUE(stale);
-  EXPECT_EQ(theirs.acquire("crl", "b", std::chrono::seconds{30}).error().code, Code::conflict);
-  subject.host().manual_clock.advance(std::chrono::seconds{31});
-  const auto current = theirs.acquire("crl", "b", std::chrono::seconds{30});
+  EXPECT_EQ(theirs.take({"crl", "", 0, 0}, "b").error().code, Code::conflict);
+  const auto rows = theirs.all();
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().holder, "a");
+  ASSERT_TRUE(ours.renew("a"));
+  EXPECT_EQ(theirs.take(rows->front(), "b").error().code, Code::conflict) << "it has been renewed meanwhile";
+  const auto current = theirs.take(theirs.all()->front(), "b");
   ASSERT_TRUE(current);
   Write late;
   late.fence = Fence{"crl", *stale};

@@ -173,7 +173,7 @@ class FakeHost final : public Host {
                  StatusAuthority::CrlSource source) override {
     authority(published.name()).offer_crl(shard, std::move(source));
   }
-  Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
+  Result<Share> share(std::string_view) override { return node_share; }
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
 
   RecordingLog audited;  // "info event name=value"
@@ -200,5 +200,8 @@ inline Call test_call() { return {"test", std::chrono::steady_clock::now() + std
 
 // Commits one write as the only writer of "test" would.
 Status commit_one(Storage& storage, Write& write);
+
+// The right to write under the lease `name`, taken from whoever has it.
+Result<Fence> take_lease(Leases& leases, std::string_view name, std::string_view holder);
 
 }  // namespace hanaper::fakes
