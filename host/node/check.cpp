@@ -51,7 +51,7 @@ Node::Checked Node::check_start() {
     return status.has_value();
   };
   started_ = true;
-  if (!succeeds(start_kind("storage")) || !succeeds(shared_.writer->start())) return checked;
+  if (!succeeds(start_storage()) || !succeeds(shared_.writer->start())) return checked;
   make_roles("check");  // which are never asked for
   bool all = true;
   for (const auto& instance : instances())

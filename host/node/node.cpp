@@ -120,13 +120,21 @@ Status Node::start_kind(std::string_view kind) {
   return {};
 }
 
+// A storage may start before its database is there. Nothing of a node works without it yet.
+Status Node::start_storage() {
+  HANAPER_CHECK(start_kind("storage"));
+  if (Status well = shared_.storage->health(); !well)
+    return std::move(well).error().within("storage." + model_.storage().name);
+  return {};
+}
+
 Status Node::start() {
   std::error_code ec;
   if (!std::filesystem::is_directory(shared_.state_folder, ec))
     return unavailable("the state folder " + shared_.state_folder + " does not exist; run hanaper init");
   HANAPER_CHECK(lock_.take(shared_.state_folder));
   started_ = true;
-  HANAPER_CHECK(start_kind("storage"));
+  HANAPER_CHECK(start_storage());
   HANAPER_CHECK(shared_.writer->start());
   HANAPER_CHECK(start_roles());
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));

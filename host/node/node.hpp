@@ -97,6 +97,7 @@ class Node {
 
   validity::Context means();
   Status start_kind(std::string_view kind);
+  Status start_storage();
   Status start_roles();
   void make_roles(std::string state);
   Status read_ledger();

@@ -50,6 +50,7 @@ struct SqlStorage::Attempt {
 };
 
 Status SqlStorage::commit(Batch& batch) {
+  HANAPER_CHECK(is_open());
   const Plan plan(batch);
   HANAPER_CHECK(plan.within_limits());
   Attempt attempt{plan, batch, !plan.may_be_grouped()};

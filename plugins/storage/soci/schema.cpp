@@ -152,7 +152,7 @@ Status migrate(Dialect& dialect, Log& log) {
       failure = dialect.classify();
     }
     const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
-    if (!again || attempt == attempts) return unavailable(dialect.place() + ": " + failure.what);
+    if (!again || attempt == attempts) throw failure;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
+#include <atomic>
 #include <optional>
 
 namespace hanaper::sql {
@@ -19,7 +20,9 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 
   // Instead of open: what it would change. Closed afterwards as before.
   Result<std::string> inspect();
-  Status open();  // migrates, connects
+  // Migrates and connects. Where the database has a server that is away, it succeeds all the same: every call
+  // is unavailable until it is there, which is asked again and again.
+  Status open();
   void close();
 
   Status commit(Batch& batch);
@@ -84,6 +87,8 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   void abandon();
   bool is_stored(const Batch& batch);
 
+  // Whether the schema is known to be right; looks at it now and then as long as it is not.
+  Status is_open();
   void probe();
   void set_health(Status status, bool until_written = false);
 
@@ -93,6 +98,9 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   Pool leasing_;
   std::unique_ptr<Connection> writer_;  // the commit thread's own
 
+  Mutex opening_;  // taken before:
+  std::atomic<bool> open_{false};
+  std::chrono::steady_clock::time_point next_attempt_ HANAPER_GUARDED_BY(opening_){};
   mutable Mutex mutex_;
   Status health_ HANAPER_GUARDED_BY(mutex_) = unavailable("not open");
   bool until_written_ HANAPER_GUARDED_BY(mutex_) = false;  // only a commit that succeeds makes it well again
@@ -102,6 +110,7 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 template <class Body>
 auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))> {
   // A fresh connection may do better at once; one that took its time to fail is not tried again.
+  HANAPER_CHECK(is_open());
   constexpr int attempts = 3;
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
   for (int attempt = 1;; ++attempt) {
@@ -130,6 +139,7 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<
 
 template <class Body>
 auto SqlStorage::write(Body&& body) -> decltype(body(std::declval<soci::session&>())) {
+  HANAPER_CHECK(is_open());
   constexpr int attempts = 5;
   for (int attempt = 1;; ++attempt) {
     Failure failure;

@@ -175,6 +175,7 @@ Result<Transferable::Row> SqlStorage::last(const Table& table) {
 }
 
 Status SqlStorage::add(const Table& table, const std::vector<Row>& rows) {
+  HANAPER_CHECK(is_open());
   const Layout& layout = layout_of(table);
   std::vector<sql::Row> made;
   std::vector<const sql::Row*> pointers;

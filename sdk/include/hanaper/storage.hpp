@@ -347,6 +347,9 @@ class Leases {
   ~Leases() = default;
 };
 
+// `start` may succeed while the database is away: then `health` says so, every call is unavailable, and the
+// storage connects by itself when the database is there; its schema is checked, or made, before anything
+// else. A database that answers and refuses (who we are, what is in it) is a failure of `start`.
 class Storage : public Plugin {
  public:
   virtual Ledger& ledger() = 0;    // [any]

@@ -619,5 +619,51 @@ TEST_F(StorageKit, CommitsBatchesOfHundreds) {
 
 TEST_F(StorageKit, SaysThatItIsWell) { EXPECT_TRUE(storage().health()); }
 
+// Of storages that have servers, by the setting's name.
+TEST_F(StorageKit, SaysThatItsServerIsAway) {
+  const auto keys = std::span(manifest().keys, manifest().key_count);
+  if (std::ranges::none_of(keys, [](const SettingKey& key) { return std::string_view(key.name) == "hosts"; }))
+    GTEST_SKIP() << "this storage has no setting `hosts`";
+  Status status;
+  const std::unique_ptr<Plugin> plugin = subject.configured(status, {{"hosts", "127.0.0.1:1"}});
+  ASSERT_TRUE(status) << status.error().detail;
+  status = plugin->start();
+  auto& away = dynamic_cast<Storage&>(*plugin);
+  const auto expect = [](const Status& answer, const char* call) {
+    ASSERT_FALSE(answer) << call;
+    EXPECT_EQ(answer.error().code, Code::unavailable) << call << ": " << answer.error().detail;
+  };
+  if (!status) expect(status, "start");
+  if (status) {
+    std::string cursor;
+    Write write;
+    write.records.push_back({"orders", "a", 0, false, {}, {}, "1"});
+    Write* writes[] = {&write};
+    Batch batch;
+    batch.node = "test";
+    batch.number = 1;
+    batch.writes = writes;
+    const auto of = [](const auto& result) { return result ? Status{} : Status(result.error()); };
+    expect(away.health(), "health");
+    expect(away.commit(batch), "commit");
+    EXPECT_TRUE(write.outcome) << "the write itself is not to blame";
+    expect(of(away.ledger().authorities()), "authorities");
+    expect(of(away.ledger().certificate(1, serial(1))), "certificate");
+    expect(of(away.ledger().issued_since(cursor, 1)), "issued_since");
+    expect(of(away.ledger().revoked_since(cursor, 1)), "revoked_since");
+    expect(of(away.ledger().feed_cursor()), "feed_cursor");
+    expect(of(away.ledger().writer("test")), "writer");
+    expect(of(away.ledger().newest_crl(1, 0, false)), "newest_crl");
+    expect(of(away.records().get("orders", "a")), "get");
+    expect(of(away.records().find("orders", "", "", "", 1)), "find");
+    expect(of(away.leases().all()), "all");
+    expect(of(away.leases().take({"crl", "", 0, 0}, "a")), "take");
+    expect(away.leases().renew("a"), "renew");
+    expect(away.leases().release("crl", "a"), "release");
+    EXPECT_EQ(cursor, "");
+  }
+  plugin->stop(std::chrono::steady_clock::now() + std::chrono::seconds{5});
+}
+
 }  // namespace
 }  // namespace hanaper::kit

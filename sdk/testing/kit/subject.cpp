@@ -96,14 +96,18 @@ Subject::~Subject() {
   std::filesystem::remove_all(folder_, ec);
 }
 
-std::unique_ptr<Plugin> Subject::configured(Status& status) {
+std::unique_ptr<Plugin> Subject::configured(Status& status) { return configured(status, {}); }
+
+std::unique_ptr<Plugin> Subject::configured(Status& status,
+                                            const std::vector<std::pair<std::string, std::string>>& instead) {
   Settings settings(std::string(manifest().kind) + ".kit", "command line");
   for (std::uint32_t i = 0; i < manifest().key_count; ++i) {
     const SettingKey& key = manifest().keys[i];
     std::optional<std::string> text;
     if (key.fallback != nullptr && *key.fallback != '\0') text = key.fallback;
-    for (const auto& [name, value] : target().settings)
-      if (name == key.name) text = value;
+    for (const auto* given : {&target().settings, &instead})
+      for (const auto& [name, value] : *given)
+        if (name == key.name) text = value;
     Settings::Entry entry{{}, "command line"};
     if (text) {
       for (std::size_t at = text->find("{folder}"); at != std::string::npos; at = text->find("{folder}"))
