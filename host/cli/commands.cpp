@@ -43,8 +43,7 @@ constexpr LocalOption new_plugin_options[] = {
 };
 constexpr LocalOption issue_options[] = {
     {"--name", "NAME", "DNS name or address, when a key is made here", true},
-    {"--key-type", "TYPE", "of that key; default ec-p256", false, false,
-     "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--key-type", "TYPE", "of that key; default ec-p256", false, false, key_spec_choices},
     {"--key-out", "FILE", "where that key goes; never overwritten", false, true},
     {"--out", "FILE", "where certificate and chain go; default standard output", false, true},
 };

@@ -1,6 +1,7 @@
 // The first half of the spine: what is asked, whether it may be, and what would be signed.
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
@@ -159,7 +160,7 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   HANAPER_TRY(work.key, x509::parse_public_key(work.csr.spki));
   HANAPER_CHECK(work.profile->accepts(work.key.spec));
   // A point off its curve is refused by the verification below, which looks at it anyway.
-  const bool on_a_curve = work.key.spec.type != KeyType::rsa && work.key.spec.type != KeyType::ed25519;
+  const bool on_a_curve = algorithms::family_of(work.key.spec.type) == algorithms::Family::ec;
   if (!on_a_curve) HANAPER_CHECK(x509::check_public_key(work.key));
   if (spine_.blocked.contains(crypto::sha256(work.csr.spki)))
     return bad_key("this key is blocked: it was compromised or is listed as weak");

@@ -7,6 +7,7 @@
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 
 #include <memory>
 
@@ -67,8 +68,7 @@ class Authority {
   // [worker] The signature of a CRL by the digest of its to-be-signed octets; for Ed25519 by those
   // themselves.
   Result<Bytes> sign_crl(ByteView digest) const {
-    return scheme_ == SignatureScheme::ed25519 ? key_->sign(scheme_, digest)
-                                               : key_->sign_digest(scheme_, digest);
+    return crypto::hash_of(scheme_) ? key_->sign_digest(scheme_, digest) : key_->sign(scheme_, digest);
   }
 
  private:

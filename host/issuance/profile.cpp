@@ -1,5 +1,6 @@
 #include "profile.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -86,9 +87,9 @@ Status Profile::accepts(KeySpec key) const {
 std::uint16_t Profile::key_usage(KeySpec key) const {
   if (config_.key_usage) return *config_.key_usage;
   if (config_.ca) return x509::key_cert_sign | x509::crl_sign;
-  // Only RSA keys can have secrets encrypted to them as TLS 1.2 does (RFC 5246 7.4.2).
-  return key.type == KeyType::rsa ? x509::digital_signature | x509::key_encipherment
-                                  : x509::digital_signature;
+  // Only some keys can have secrets encrypted to them as TLS 1.2 does (RFC 5246 7.4.2).
+  return algorithms::row(key.type).encrypts ? x509::digital_signature | x509::key_encipherment
+                                            : x509::digital_signature;
 }
 
 Status Profile::accepts(const std::vector<Identifier>& names) const {

@@ -1,6 +1,7 @@
 // Trying a profile before anybody needs it.
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 
 namespace hanaper::issuance {
@@ -13,15 +14,15 @@ Bytes stand_in_key(KeySpec spec) {
     crypto::random(octets);
     return octets;
   };
-  if (spec.type == KeyType::rsa) {
+  const algorithms::KeyRow& row = algorithms::row(spec.type);
+  if (row.family == algorithms::Family::rsa) {
     Bytes modulus = some_octets(spec.bits / 8u);
     modulus.front() |= 0x80;
     modulus.back() |= 1;
     return x509::rsa_spki(modulus, Bytes{1, 0, 1});
   }
-  if (spec.type == KeyType::ed25519) return x509::ec_spki(spec.type, some_octets(32));
-  const std::size_t coordinate = spec.type == KeyType::ec_p256 ? 32 : spec.type == KeyType::ec_p384 ? 48 : 66;
-  Bytes point = some_octets(1 + 2 * coordinate);
+  if (row.family == algorithms::Family::edwards) return x509::ec_spki(spec.type, some_octets(row.octets));
+  Bytes point = some_octets(1 + 2 * row.octets);
   point[0] = 0x04;
   return x509::ec_spki(spec.type, point);
 }

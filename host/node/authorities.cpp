@@ -4,6 +4,7 @@
 #include "../services/audit.hpp"
 #include "authority_form.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
@@ -76,7 +77,7 @@ Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig
 Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::AuthorityConfig& config) const {
   auto key = find_key(config);
   if (key || key.error().code != Code::not_found) return key;
-  if (config.own_registrar && config.key_type.type != KeyType::rsa)
+  if (config.own_registrar && !algorithms::row(config.key_type.type).encrypts)
     return unsupported("authority." + config.name + ".registrar: an authority that is its own registrar " +
                        "needs an RSA key; set key_type, as in \"rsa-3072\"");
   auto created = find_keys_(config.keys)->create(config.label, config.key_type);
@@ -91,7 +92,7 @@ Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::Autho
     return not_found("authority." + config.name + ".registrar: no key " + place +
                      "; run hanaper init, or bring it here from the node that has it");
   if (!key) return std::move(key).error().within("authority." + config.name + ".registrar");
-  if ((*key)->spec().type != KeyType::rsa)
+  if (!algorithms::row((*key)->spec().type).encrypts)
     return unsupported("authority." + config.name + ".registrar: the key " + place + " is of type " +
                        to_string((*key)->spec()) + ", but a registrar decrypts, which takes RSA");
   return key;
@@ -101,7 +102,7 @@ Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::Autho
 Status Authorities::check_own_registrar(const config::AuthorityConfig& config, ByteView certificate,
                                         Key& key) const {
   const std::string what = "authority." + config.name + ".registrar: the authority's key ";
-  if (key.spec().type != KeyType::rsa)
+  if (!algorithms::row(key.spec().type).encrypts)
     return unsupported(what + "is of type " + to_string(key.spec()) +
                        ", but a registrar decrypts, which takes RSA; name another key here");
   const Bytes probe(16, 0x5a);

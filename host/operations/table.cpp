@@ -14,7 +14,6 @@ constexpr std::string_view reasons =
     "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|"
     "certificateHold|"
     "removeFromCRL|privilegeWithdrawn";
-constexpr std::string_view key_types = "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096";
 
 constexpr Parameter after{"after", text, 0, {}, "1..1024", "go on behind: the \"next\" of the answer before"};
 constexpr Parameter limit{"limit", integer, 0, {}, "1..1000000000", "no more than that many"};
@@ -166,7 +165,7 @@ constexpr Parameter keys_parameters[] = {
 constexpr Column keys_columns[] = {{"key"}, {"type"}, {"used_by"}};
 constexpr Parameter create_key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},
-    {"key_type", choice, 0, "ec-p256", key_types, "default ec-p256"},
+    {"key_type", choice, 0, "ec-p256", key_spec_choices, "default ec-p256"},
 };
 constexpr Parameter import_key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},

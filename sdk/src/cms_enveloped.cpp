@@ -288,7 +288,7 @@ Result<Bytes> envelop(ByteView content_type, ByteView content, const Recipient& 
   if (recipient.secret == nullptr && !recipient.by_key_identifier) {
     HANAPER_TRY(const Holder holder, parse_holder(recipient.certificate));
     const auto key = x509::parse_public_key(holder.spki);
-    if (key && key->spec.type == KeyType::rsa)
+    if (key && algorithms::family_of(key->spec.type) == algorithms::Family::rsa)
       return envelop_rsa(content_type, content, holder, *key, entry(cipher));
   }
   // Of what is empty it takes no null pointer.

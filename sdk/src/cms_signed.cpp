@@ -1,6 +1,7 @@
 // SignedData (RFC 5652 5).
 #include "crypto_context.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/extensions.hpp>
@@ -19,24 +20,11 @@ constexpr std::size_t max_certificates = 16;
 constexpr std::size_t max_signers = 4;
 constexpr std::size_t max_attributes = 32;
 
-der::Oid digest_oid(crypto::Hash hash) {
-  switch (hash) {
-    case crypto::Hash::sha1:
-      return oid::sha1;
-    case crypto::Hash::sha256:
-      return oid::sha256;
-    case crypto::Hash::sha384:
-      return oid::sha384;
-    case crypto::Hash::sha512:
-      break;
-  }
-  return oid::sha512;
-}
-
+// The scheme of rsaEncryption, which names the digest beside it.
 SignatureScheme rsa_scheme(crypto::Hash hash) {
-  if (hash == crypto::Hash::sha384) return SignatureScheme::rsa_pkcs1_sha384;
-  if (hash == crypto::Hash::sha512) return SignatureScheme::rsa_pkcs1_sha512;
-  return SignatureScheme::rsa_pkcs1_sha256;
+  for (const algorithms::SchemeRow& row : algorithms::schemes)
+    if (row.padding == algorithms::Padding::pkcs1 && row.hash == hash) return row.scheme;
+  return algorithms::row(KeyType::rsa).scheme;
 }
 
 Bytes encode(const Attribute& attribute) {
@@ -72,8 +60,7 @@ void write_certificates(der::Writer& writer, const std::vector<ByteView>& certif
 
 // RSA signatures are named rsaEncryption, without a digest: some clients read no other name.
 void write_signature_algorithm(der::Writer& writer, SignatureScheme scheme) {
-  if (scheme != SignatureScheme::rsa_pkcs1_sha256 && scheme != SignatureScheme::rsa_pkcs1_sha384 &&
-      scheme != SignatureScheme::rsa_pkcs1_sha512)
+  if (algorithms::row(scheme).padding != algorithms::Padding::pkcs1)
     return writer.raw(x509::algorithm_identifier(scheme));
   writer.sequence([&] {
     writer.null();
@@ -142,8 +129,7 @@ Result<std::optional<SignatureScheme>> scheme_of(ByteView algorithm, crypto::Has
   }
   if (rsa) return std::optional(rsa_scheme(hash));
   HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(algorithm));
-  // RFC 8419 3.1: with Ed25519 the digest is SHA-512.
-  if (crypto::hash_of(scheme).value_or(crypto::Hash::sha512) != hash)
+  if (algorithms::row(scheme).cms_hash != hash)
     return unsupported("the digest is not that of the signature algorithm");
   return std::optional(scheme);
 }
@@ -169,14 +155,13 @@ Bytes certs_only(const std::vector<ByteView>& certificates, const std::vector<By
 Result<Bytes> sign(const SignedContent& content, const Sign& sign) {
   HANAPER_TRY(const x509::CertificateView signer, x509::parse_certificate(content.signer));
   const SignatureScheme scheme = content.scheme.value_or(rsa_scheme(content.hash));
-  // RFC 8419 2.3: with Ed25519 the digest is SHA-512.
-  const crypto::Hash hash = crypto::hash_of(scheme).value_or(crypto::Hash::sha512);
+  const crypto::Hash hash = algorithms::row(scheme).cms_hash;
   const Bytes attributes = signed_attributes(content, hash);
   der::Writer to_sign(attributes.size() + 8);
   to_sign.primitive(der::set, attributes);
   HANAPER_TRY(const Bytes signature, sign(scheme, to_sign.view()));
   der::Writer writer(content.content.value_or(ByteView{}).size() + 4096);
-  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(digest_oid(hash)); }); };
+  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(algorithms::row(hash).oid); }); };
   writer.sequence([&] {
     writer.constructed(der::set, [&] {
       writer.sequence([&] {
@@ -302,9 +287,9 @@ Result<Holder> find_signer(const SignedView& view, const SignerInfo& signer) {
 }
 
 Result<crypto::Hash> hash_of(ByteView digest_algorithm, bool legacy) {
-  for (crypto::Hash hash : {crypto::Hash::sha256, crypto::Hash::sha384, crypto::Hash::sha512})
-    if (digest_oid(hash) == digest_algorithm) return hash;
-  if (legacy && oid::sha1 == digest_algorithm) return crypto::Hash::sha1;
+  const algorithms::HashRow* row =
+      algorithms::find(algorithms::hashes, &algorithms::HashRow::oid, digest_algorithm);
+  if (row != nullptr && (legacy || row->hash != crypto::Hash::sha1)) return row->hash;
   return unsupported("the digest algorithm is not supported");
 }
 

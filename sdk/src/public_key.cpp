@@ -1,6 +1,5 @@
 #include <hanaper/toolkit/public_key.hpp>
 
-#include <hanaper/toolkit/oids.hpp>
 #include "crypto_context.hpp"
 
 #include <openssl/bn.h>
@@ -11,37 +10,38 @@ namespace {
 
 using crypto::Owned;
 
-std::size_t coordinate_size(KeyType type) noexcept {
-  switch (type) {
-    case KeyType::ec_p256:
-      return 32;
-    case KeyType::ec_p384:
-      return 48;
-    case KeyType::ec_p521:
-      return 66;
-    default:
-      return 0;
-  }
-}
-
 ByteView magnitude(ByteView integer) noexcept {
   return integer.size() > 1 && integer[0] == 0 ? integer.subspan(1) : integer;
 }
 
-Status parse_ec(PublicKey& key, ByteView curve) {
-  if (curve.data() == nullptr) return bad_key("ec key without a named curve");
-  if (oid::p256 == curve)
-    key.spec = {KeyType::ec_p256, 0};
-  else if (oid::p384 == curve)
-    key.spec = {KeyType::ec_p384, 0};
-  else if (oid::p521 == curve)
-    key.spec = {KeyType::ec_p521, 0};
-  else
-    return bad_key("elliptic curve " + der::oid_to_text(curve) + " is not one of P-256, P-384 and P-521");
+Status take_point(PublicKey& key, std::size_t coordinate) {
   key.point = key.key_bits;
-  if (key.point.size() != 1 + 2 * coordinate_size(key.spec.type) || key.point[0] != 0x04)
+  if (key.point.size() != 1 + 2 * coordinate || key.point[0] != 0x04)
     return bad_key("ec point is not in uncompressed form");
   return {};
+}
+
+Status take_raw(PublicKey& key, std::size_t size) {
+  key.point = key.key_bits;
+  if (key.point.size() != size)
+    return bad_key(to_string(key.spec) + " key is not " + std::to_string(size) + " octets");
+  return {};
+}
+
+// No row fits: of an algorithm that we know the parameters do not.
+Error unknown_algorithm(ByteView id, der::Reader parameters) {
+  if (oid::ec_public_key == id) {
+    if (parameters.peek() != der::object_identifier) return bad_key("ec key without a named curve");
+    const auto curve = parameters.read_oid();
+    if (!curve) return curve.error();
+    if (!parameters.at_end()) return malformed("octets behind the curve of an ec key");
+    return bad_key("elliptic curve " + der::oid_to_text(*curve) + " is not one of P-256, P-384 and P-521");
+  }
+  // RFC 3279 2.3.1: "The parameters field MUST have ASN.1 type NULL"; RFC 8410 3: "the parameters MUST be
+  // absent".
+  if (algorithms::find(algorithms::keys, &algorithms::KeyRow::oid, id) != nullptr)
+    return bad_key("public key algorithm " + der::oid_to_text(id) + " with parameters that it does not have");
+  return bad_key("public key algorithm " + der::oid_to_text(id) + " is not supported");
 }
 
 Status parse_rsa(PublicKey& key) {
@@ -67,24 +67,19 @@ Result<PublicKey> parse(ByteView spki) {
   HANAPER_TRY(key.key_bits, outer.read_bits());
   HANAPER_CHECK(outer.finish());
   HANAPER_TRY(const ByteView id, algorithm.read_oid());
-  if (oid::ec_public_key == id) {
-    ByteView curve;
-    if (algorithm.peek() == der::object_identifier) {
-      HANAPER_TRY(curve, algorithm.read_oid());
-      HANAPER_CHECK(algorithm.finish());
-    }
-    HANAPER_CHECK(parse_ec(key, curve));
-  } else if (oid::rsa_encryption == id) {
-    HANAPER_CHECK(algorithm.read_null());  // RFC 3279 2.3.1: "The parameters field MUST have ASN.1 type NULL"
-    HANAPER_CHECK(algorithm.finish());
-    HANAPER_CHECK(parse_rsa(key));
-  } else if (oid::ed25519 == id) {
-    HANAPER_CHECK(algorithm.finish());  // RFC 8410 3: "the parameters MUST be absent"
-    if (key.key_bits.size() != 32) return bad_key("ed25519 key is not 32 octets");
-    key.spec = {KeyType::ed25519, 0};
-    key.point = key.key_bits;
-  } else {
-    return bad_key("public key algorithm " + der::oid_to_text(id) + " is not supported");
+  const algorithms::KeyRow* row = algorithms::find_key(id, algorithm.rest());
+  if (row == nullptr) return unknown_algorithm(id, algorithm);
+  key.spec = {row->type, 0};
+  switch (row->family) {
+    case algorithms::Family::rsa:
+      HANAPER_CHECK(parse_rsa(key));
+      break;
+    case algorithms::Family::ec:
+      HANAPER_CHECK(take_point(key, row->octets));
+      break;
+    case algorithms::Family::edwards:
+      HANAPER_CHECK(take_raw(key, row->octets));
+      break;
   }
   return key;
 }
@@ -200,9 +195,12 @@ bool has_close_factors(ByteView modulus) {
 }
 
 Status check_rsa(const PublicKey& key) {
-  if (key.spec.bits < 2048)
-    return bad_key("rsa key of " + std::to_string(key.spec.bits) + " bits; 2048 is the least");
-  if (key.spec.bits > 8192) return bad_key("rsa key of more than 8192 bits");
+  const algorithms::KeyRow& row = algorithms::row(key.spec.type);
+  if (key.spec.bits < row.least_bits)
+    return bad_key("rsa key of " + std::to_string(key.spec.bits) + " bits; " +
+                   std::to_string(row.least_bits) + " is the least");
+  if (key.spec.bits > row.most_bits)
+    return bad_key("rsa key of more than " + std::to_string(row.most_bits) + " bits");
   if (key.spec.bits % 8 != 0) return bad_key("rsa modulus is not a whole number of octets");
   if (!(key.modulus.back() & 1)) return bad_key("rsa modulus is even");
   if (!(key.exponent.back() & 1)) return bad_key("rsa exponent is even");
@@ -248,28 +246,35 @@ Result<PublicKey> parse_public_key(ByteView spki) {
 }
 
 Status check_public_key(const PublicKey& key) {
-  switch (key.spec.type) {
-    case KeyType::rsa:
+  switch (algorithms::family_of(key.spec.type)) {
+    case algorithms::Family::rsa:
       return check_rsa(key);
-    case KeyType::ed25519:
-      return check_ed25519(key);
-    default:
+    case algorithms::Family::ec:
       return check_ec(key);
+    case algorithms::Family::edwards:
+      return check_ed25519(key);
   }
+  return bad_key("no rule for a key of type " + to_string(key.spec));
 }
 
-Bytes ec_spki(KeyType type, ByteView point) {
-  der::Writer writer(192);
+namespace {
+
+Bytes spki_of(KeyType type, ByteView key_bits) {
+  const algorithms::KeyRow& row = algorithms::row(type);
+  der::Writer writer(key_bits.size() + 64);
   writer.sequence([&] {
-    writer.bits(point);
+    writer.bits(key_bits);
     writer.sequence([&] {
-      if (type == KeyType::ed25519) return writer.oid(oid::ed25519);
-      writer.oid(type == KeyType::ec_p256 ? oid::p256 : type == KeyType::ec_p384 ? oid::p384 : oid::p521);
-      writer.oid(oid::ec_public_key);
+      writer.raw(row.parameters);
+      writer.oid(row.oid);
     });
   });
   return writer.bytes();
 }
+
+}  // namespace
+
+Bytes ec_spki(KeyType type, ByteView point) { return spki_of(type, point); }
 
 Bytes rsa_spki(ByteView modulus, ByteView exponent) {
   der::Writer key(1100);
@@ -277,15 +282,7 @@ Bytes rsa_spki(ByteView modulus, ByteView exponent) {
     key.unsigned_integer(exponent);
     key.unsigned_integer(modulus);
   });
-  der::Writer writer(1200);
-  writer.sequence([&] {
-    writer.bits(key.view());
-    writer.sequence([&] {
-      writer.null();
-      writer.oid(oid::rsa_encryption);
-    });
-  });
-  return writer.bytes();
+  return spki_of(KeyType::rsa, key.view());
 }
 
 std::array<std::uint8_t, 20> key_identifier(const PublicKey& key) {

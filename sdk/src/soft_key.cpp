@@ -20,31 +20,16 @@ constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
 
-std::string_view digest_name(SignatureScheme scheme) {
-  switch (hash_of(scheme).value_or(Hash::sha256)) {
-    case Hash::sha384:
-      return "SHA384";
-    case Hash::sha512:
-      return "SHA512";
-    default:
-      return "SHA256";
-  }
-}
-
-bool is_pss(SignatureScheme scheme) {
-  return scheme == SignatureScheme::rsa_pss_sha256 || scheme == SignatureScheme::rsa_pss_sha384 ||
-         scheme == SignatureScheme::rsa_pss_sha512;
-}
-
 PkeyContextPtr make_context(EVP_PKEY* pkey, KeySpec spec, SignatureScheme scheme) {
   PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
   if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
-  if (spec.type != KeyType::rsa) return context;
-  const MdPtr md(EVP_MD_fetch(nullptr, digest_name(scheme).data(), nullptr));
-  if (EVP_PKEY_CTX_set_rsa_padding(context.get(),
-                                   is_pss(scheme) ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
+  if (algorithms::family_of(spec.type) != algorithms::Family::rsa) return context;
+  const algorithms::SchemeRow& row = algorithms::row(scheme);
+  const bool pss = row.padding == algorithms::Padding::pss;
+  const MdPtr md(EVP_MD_fetch(nullptr, algorithms::row(*row.hash).openssl, nullptr));
+  if (EVP_PKEY_CTX_set_rsa_padding(context.get(), pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
       EVP_PKEY_CTX_set_signature_md(context.get(), md.get()) != 1 ||
-      (is_pss(scheme) && EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), RSA_PSS_SALTLEN_DIGEST) != 1))
+      (pss && EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), RSA_PSS_SALTLEN_DIGEST) != 1))
     return {};
   return context;
 }
@@ -98,7 +83,7 @@ Result<Bytes> SoftKey::sign(SignatureScheme scheme, ByteView message) {
   if (!x509::fits(spec_, scheme)) return misfit(spec_, scheme);
   if (const auto hash = hash_of(scheme)) return sign_digest(scheme, crypto::digest(*hash, message));
   const MdContextPtr context(EVP_MD_CTX_new());
-  Bytes signature(64);
+  Bytes signature(2 * algorithms::row(spec_.type).octets);
   std::size_t size = signature.size();
   if (!context ||
       EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(), nullptr) != 1 ||
@@ -114,7 +99,7 @@ Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
     return internal("digest of the wrong size for " + std::string(to_string(scheme)));
   EVP_PKEY_CTX* context = context_for(shared_from_this(), scheme);
   if (context == nullptr) return openssl_failed("preparing a signature");
-  Bytes signature(spec_.type == KeyType::rsa ? (spec_.bits + 7u) / 8u : 144u);
+  Bytes signature(spec_.bits != 0 ? (spec_.bits + 7u) / 8u : 144u);
   std::size_t size = signature.size();
   if (EVP_PKEY_sign(context, signature.data(), &size, digest.data(), digest.size()) != 1)
     return openssl_failed("signing");
@@ -123,7 +108,8 @@ Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
 }
 
 Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
-  if (spec_.type != KeyType::rsa) return unsupported("a key of type " + to_string(spec_) + " cannot decrypt");
+  if (!algorithms::row(spec_.type).encrypts)
+    return unsupported("a key of type " + to_string(spec_) + " cannot decrypt");
   const PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
   std::string plain((spec_.bits + 7u) / 8u, '\0');
   std::size_t size = plain.size();
@@ -140,21 +126,16 @@ Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
 
 Result<std::shared_ptr<SoftKey>> SoftKey::generate(KeySpec spec) {
   Pkey pkey;
-  switch (spec.type) {
-    case KeyType::rsa:
+  const char* name = algorithms::row(spec.type).openssl;
+  switch (algorithms::family_of(spec.type)) {
+    case algorithms::Family::rsa:
       pkey.reset(EVP_RSA_gen(spec.bits));
       break;
-    case KeyType::ec_p256:
-      pkey.reset(EVP_EC_gen("P-256"));
+    case algorithms::Family::ec:
+      pkey.reset(EVP_EC_gen(name));
       break;
-    case KeyType::ec_p384:
-      pkey.reset(EVP_EC_gen("P-384"));
-      break;
-    case KeyType::ec_p521:
-      pkey.reset(EVP_EC_gen("P-521"));
-      break;
-    case KeyType::ed25519:
-      pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    case algorithms::Family::edwards:
+      pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, name));
       break;
   }
   ERR_clear_error();
