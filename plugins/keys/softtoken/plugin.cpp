@@ -4,6 +4,7 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
+#include <hanaper/toolkit/swapped.hpp>
 
 #include <filesystem>
 
@@ -21,13 +22,23 @@ constexpr SettingKey setting_keys[] = {
 
 constexpr std::string_view suffix = ".pem";
 
-class SoftToken final : public Keys, public Archivable, public Inspectable {
+class SoftToken final : public Keys, public Archivable, public Inspectable, public Adjustable {
  public:
   Status configure(const Settings& settings, Host&) override {
     folder_ = settings.text("folder");
-    pin_ = settings.secret("pin").clone();
-    if (pin_.reveal().size() < 8) return settings.error("pin", "shorter than 8 characters");
+    HANAPER_TRY(std::shared_ptr<const Secret> pin, read_pin(settings));
+    pin_.store(std::move(pin));
     return {};
+  }
+
+  // Another PIN must open every key that is there: they are encrypted anew before it is told.
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    if (settings.text("folder") != folder_) return unsupported("with another folder");
+    HANAPER_TRY(std::shared_ptr<const Secret> pin, read_pin(settings));
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    for (const std::string& label : labels)
+      if (const auto key = open(label, *pin); !key) return settings.error("pin", key.error().detail);
+    return std::unique_ptr<Change>(std::make_unique<Swap<const Secret>>(pin_, std::move(pin)));
   }
 
   Status start() override {
@@ -48,15 +59,9 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
     if (const auto found = opened_.find(label); found != opened_.end())
       return std::shared_ptr<Key>(found->second);
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const fs::path path = path_of(label);
-    auto text = files::read(path, 64 * 1024);
-    if (!text && text.error().code == Code::not_found)
-      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
-    if (!text) return std::move(text).error();
-    auto key = SoftKey::from_pem(Secret(*std::move(text)), pin_);
-    if (!key) return std::move(key).error().within(path.string());
-    opened_.emplace(label, *key);
-    return std::shared_ptr<Key>(*std::move(key));
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, open(label, *pin_.load()));
+    opened_.emplace(label, key);
+    return std::shared_ptr<Key>(std::move(key));
   }
 
   Result<std::shared_ptr<Key>> create(std::string_view label, KeySpec spec) override {
@@ -97,6 +102,7 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   }
 
   void* ability(std::string_view id) override {
+    if (id == Adjustable::ability_id) return static_cast<Adjustable*>(this);
     if (id == Inspectable::ability_id) return static_cast<Inspectable*>(this);
     return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
   }
@@ -119,6 +125,22 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   }
 
  private:
+  static Result<std::shared_ptr<const Secret>> read_pin(const Settings& settings) {
+    if (settings.secret("pin").reveal().size() < 8) return settings.error("pin", "shorter than 8 characters");
+    return std::make_shared<const Secret>(settings.secret("pin").clone());
+  }
+
+  Result<std::shared_ptr<SoftKey>> open(std::string_view label, const Secret& pin) const {
+    const fs::path path = path_of(label);
+    auto text = files::read(path, 64 * 1024);
+    if (!text && text.error().code == Code::not_found)
+      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
+    if (!text) return std::move(text).error();
+    auto key = SoftKey::from_pem(Secret(*std::move(text)), pin);
+    if (!key) return std::move(key).error().within(path.string());
+    return key;
+  }
+
   fs::path path_of(std::string_view label) const {
     return folder_ / (std::string(label) + std::string(suffix));
   }
@@ -139,16 +161,15 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   Result<std::shared_ptr<Key>> store(std::string_view label, std::shared_ptr<SoftKey> key) {
     if (!is_key_label(label))
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
-    HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin_));
+    HANAPER_TRY(const std::string pem, key->to_encrypted_pem(*pin_.load()));
     HANAPER_CHECK(files::create(path_of(label), pem, 0600));
     const Lock lock(mutex_);
     opened_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }
 
-  // Constant after configure.
-  fs::path folder_;
-  Secret pin_;
+  fs::path folder_;  // constant after configure
+  Swapped<const Secret> pin_;
 
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<SoftKey>, std::less<>> opened_ HANAPER_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/swapped.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::scep {
@@ -53,40 +54,39 @@ constexpr Operation operation_table[] = {
      Permission::system_operate, AnswerForm::one, challenge_parameters, challenge_columns, true},
 };
 
-class Scep final : public Protocol, public Operable {
+// What the settings say, as a whole: a reload puts another one in its place.
+struct Serving {
+  Serving(Options options, Host& host, Issuer& issuing, std::chrono::milliseconds challenge_lifetime)
+      : service(std::move(options), host, issuing), issuer(issuing), lifetime(challenge_lifetime) {}
+  Service service;
+  Issuer& issuer;
+  const std::chrono::milliseconds lifetime;
+};
+
+class Scep final : public Protocol, public Operable, public Adjustable {
  public:
   Status configure(const Settings& settings, Host& host) override {
-    Options options;
-    if (settings.has("challenge")) options.challenge = settings.secret("challenge").clone();
-    if (options.challenge && options.challenge->reveal().size() < 8)
-      return settings.error("challenge", "at least 8 octets are wanted");
-    options.legacy = settings.boolean("legacy");
-    options.chain = settings.boolean("chain");
-    HANAPER_CHECK(read_webhook(settings, options));
-    options.renewals = settings.text("renewal") == "granted";
-    options.list_renewals = settings.text("renewal") != "refused";
-    const std::string wanted = settings.text("ca_certificates");
-    options.ca_certificates = wanted == "one"    ? CaCertificates::one
-                              : wanted == "list" ? CaCertificates::in_a_list
-                                                 : CaCertificates::as_many;
-    lifetime_ = settings.duration("challenge_lifetime");
+    host_ = &host;
     url_ = host.public_url();
-    issuer_ = &host.issuer(settings.text("pipeline"));
-    service_ = std::make_unique<Service>(std::move(options), host, *issuer_);
+    HANAPER_TRY(std::shared_ptr<Serving> serving, read(settings));
+    serving_.store(std::move(serving));
     return {};
   }
-  // Without a registrar nothing works: better told now than to the first client.
-  Status start() override {
-    Call call{"scep-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-    HANAPER_CHECK(issuer_->registrar(call));
-    return {};
+  Status start() override { return check(*serving_.load()); }
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    HANAPER_TRY(std::shared_ptr<Serving> next, read(settings));
+    HANAPER_CHECK(check(*next));
+    return std::unique_ptr<Change>(std::make_unique<Swap<Serving>>(serving_, std::move(next)));
   }
   void* ability(std::string_view id) override {
+    if (id == Adjustable::ability_id) return static_cast<Adjustable*>(this);
     return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
   }
 
   ByteCount body_limit() const override { return ByteCount{scep::body_limit}; }
-  Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
+  Response handle(const Request& request, Call& call) override {
+    return serving_.load()->service.handle(request, call);
+  }
 
   std::span<const Operation> operations() const noexcept override { return operation_table; }
   Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
@@ -100,13 +100,40 @@ class Scep final : public Protocol, public Operable {
       HANAPER_TRY(Identifier name, x509::guess_identifier(text));
       wanted.names.push_back(std::move(name));
     }
-    HANAPER_TRY(const Challenges::Made made, service_->make_challenge(wanted, lifetime_, call));
+    const std::shared_ptr<Serving> serving = serving_.load();
+    HANAPER_TRY(const Challenges::Made made,
+                serving->service.make_challenge(wanted, serving->lifetime, call));
     return json::write(json::Value(json::Object{{"challenge", std::string(made.text.reveal())},
                                                 {"url", url_},
                                                 {"expires", time_text(made.expires)}}));
   }
 
  private:
+  Result<std::shared_ptr<Serving>> read(const Settings& settings) const {
+    Options options;
+    if (settings.has("challenge")) options.challenge = settings.secret("challenge").clone();
+    if (options.challenge && options.challenge->reveal().size() < 8)
+      return settings.error("challenge", "at least 8 octets are wanted");
+    options.legacy = settings.boolean("legacy");
+    options.chain = settings.boolean("chain");
+    HANAPER_CHECK(read_webhook(settings, options));
+    options.renewals = settings.text("renewal") == "granted";
+    options.list_renewals = settings.text("renewal") != "refused";
+    const std::string wanted = settings.text("ca_certificates");
+    options.ca_certificates = wanted == "one"    ? CaCertificates::one
+                              : wanted == "list" ? CaCertificates::in_a_list
+                                                 : CaCertificates::as_many;
+    return std::make_shared<Serving>(std::move(options), *host_, host_->issuer(settings.text("pipeline")),
+                                     settings.duration("challenge_lifetime"));
+  }
+
+  // Without a registrar nothing works: better told now than to the first client.
+  static Status check(const Serving& serving) {
+    Call call{"scep-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+    HANAPER_CHECK(serving.issuer.registrar(call));
+    return {};
+  }
+
   static Status read_webhook(const Settings& settings, Options& options) {
     const std::string url = settings.text_or("webhook", "");
     for (const char* key : {"webhook_authorization", "webhook_roots"})
@@ -127,10 +154,9 @@ class Scep final : public Protocol, public Operable {
     return {};
   }
 
+  Host* host_ = nullptr;  // constant after configure, as is:
   std::string url_;
-  std::chrono::milliseconds lifetime_{};
-  Issuer* issuer_ = nullptr;
-  std::unique_ptr<Service> service_;
+  Swapped<Serving> serving_;
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "service.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 #include <hanaper/toolkit/renewal.hpp>
+#include <hanaper/toolkit/url.hpp>
 
 #include <algorithm>
 
@@ -21,29 +23,14 @@ Response text_response(int status, std::string text) {
   return Response{status, {{"Content-Type", "text/plain"}}, std::move(text)};
 }
 
-Result<std::string> unescape(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain.push_back(text[i]);
-      continue;
-    }
-    const auto octet = from_hex(text.substr(i + 1, 2));
-    if (!octet || octet->size() != 1) return malformed("the query has a broken escape");
-    plain.push_back(static_cast<char>(octet->front()));
-    i += 2;
-  }
-  return plain;
-}
-
-// The first parameter of that name, escapes undone; empty when absent.
+// The first parameter of that name, escapes undone; empty when absent. A '+' stays: the message is base64.
 Result<std::string> parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     const std::size_t equals = pair.find('=');
     if (pair.substr(0, equals) == name)
-      return unescape(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+      return url::decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
   }
   return std::string{};
 }
@@ -336,7 +323,7 @@ Service::Outcome<Bytes> Service::seal(const Opened& opened, ByteView content) co
 Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant, Call& call) {
   // Nothing is issued that could not be handed over. To RSA keys that can be read everything can.
   const auto key = x509::parse_public_key(opened.signer.spki);
-  if (!key || key->spec.type != KeyType::rsa)
+  if (!key || !algorithms::row(key->spec.type).encrypts)
     if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
   IssueRequest order;
   order.profile = grant.profile;

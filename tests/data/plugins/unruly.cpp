@@ -129,8 +129,18 @@ class UnrulyNotifier final : public Unruly<Notifier> {
     return {};
   }
 };
-class UnrulyProtocol final : public Unruly<Protocol> {
+class UnrulyProtocol final : public Unruly<Protocol>, public Adjustable {
  public:
+  void* ability(std::string_view id) override {
+    act("ability");
+    return id == Adjustable::ability_id ? static_cast<Adjustable*>(this) : nullptr;
+  }
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    act("prepare");
+    if (settings.text("configure") == "fail") return settings.error("configure", "fails as it was told");
+    if (settings.text("start") == "fail") return unsupported("with another start");
+    return std::unique_ptr<Change>(std::make_unique<Other>(*this, settings.integer("number")));
+  }
   ByteCount body_limit() const override {
     act("body_limit");
     return ByteCount{1024};
@@ -143,6 +153,21 @@ class UnrulyProtocol final : public Unruly<Protocol> {
     act("answer_fast");
     return false;
   }
+
+ private:
+  class Other final : public Change {
+   public:
+    Other(UnrulyProtocol& plugin, std::int64_t number) : plugin_(plugin), number_(number) {}
+    ~Other() override { plugin_.host_->log().info("change dropped", {{"number", std::to_string(number_)}}); }
+    void commit() noexcept override {
+      plugin_.host_->log().info("change committed", {{"number", std::to_string(number_)}});
+      plugin_.number_ = number_;
+    }
+
+   private:
+    UnrulyProtocol& plugin_;
+    const std::int64_t number_;
+  };
 };
 
 }  // namespace
