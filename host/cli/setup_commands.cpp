@@ -245,8 +245,8 @@ Sample sample_of(Session& session, const std::string& wanted) {
 }
 
 json::Value key_value(const SettingKey& key) {
-  constexpr std::string_view types[] = {"text", "texts", "integer", "boolean",   "duration",
-                                        "size", "path",  "secret",  "reference", "references"};
+  constexpr std::string_view types[] = {"text", "texts",  "integer",   "boolean",    "duration", "size",
+                                        "path", "secret", "reference", "references", "tables",   "map"};
   json::Object value{{"key", key.name},
                      {"type", types[static_cast<std::size_t>(key.type)]},
                      {"required", key.fallback == nullptr},

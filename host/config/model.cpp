@@ -41,7 +41,8 @@ std::string content_of(const SettingKey& key, const Settings& settings) {
   static const std::string salt = crypto::random_name(32);
   if (!settings.has(key.name)) return {};
   const auto digest = [&](std::string_view content) {
-    return " " + std::string(key.name) + "#" + to_hex(crypto::sha256(as_bytes(salt + std::string(content))));
+    return " " + settings.table() + "." + key.name + "#" +
+           to_hex(crypto::sha256(as_bytes(salt + std::string(content))));
   };
   if (key.type == SettingType::secret) return digest(settings.secret(key.name).reveal());
   if (key.type != SettingType::path) return {};
@@ -215,14 +216,15 @@ class Builder {
                                         {model_.node.state, read_secrets_, {}}, messages_);
       note_references(instance.settings, keys);
       // A storage's files are its own: they change with every write.
-      for (const SettingKey& key : keys)
+      each_key(instance.settings, keys, [&](const Settings& settings, const SettingKey& key) {
         if (kind != "storage" || key.type == SettingType::secret)
-          model_.written[full_name] += content_of(key, instance.settings);
-      for (const SettingKey& key : keys)
-        for (const std::string& name : referred(instance.settings, key)) {
+          model_.written[full_name] += content_of(key, settings);
+        for (const std::string& name : referred(settings, key)) {
           if (key.name == std::string_view("authorities")) instance.authorities.push_back(name);
-          if (key.bounds == std::string_view("pipeline")) instance.pipelines.push_back(name);
+          if (key.bounds != nullptr && key.bounds == std::string_view("pipeline"))
+            instance.pipelines.push_back(name);
         }
+      });
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
@@ -268,8 +270,9 @@ class Builder {
 
   // Every name that a key refers to must exist; what is referred to is used.
   void note_references(const Settings& settings, std::span<const SettingKey> keys) {
-    for (const SettingKey& key : keys)
-      for (const std::string& name : referred(settings, key)) refer(settings, key.name, key.bounds, name);
+    each_key(settings, keys, [&](const Settings& where, const SettingKey& key) {
+      for (const std::string& name : referred(where, key)) refer(where, key.name, key.bounds, name);
+    });
   }
 
   void refer(const Settings& settings, std::string_view key, const std::string& kind,

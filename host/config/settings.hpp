@@ -19,6 +19,25 @@ struct SettingsContext {
 Settings make_settings(const std::string& name, const Table& table, const Position& header,
                        std::span<const SettingKey> keys, const SettingsContext& context, Messages& messages);
 
+// The keys of each table of the `tables` key of that name, without its name in front.
+std::vector<SettingKey> keys_below(std::span<const SettingKey> keys, const SettingKey& tables);
+// Whether it is a key of some `tables` key's.
+bool is_below_tables(std::span<const SettingKey> keys, const SettingKey& key);
+
+// visit(settings, key) for each key, those of every table of a `tables` key among them.
+template <class Visit>
+void each_key(const Settings& settings, std::span<const SettingKey> keys, Visit&& visit) {
+  for (const SettingKey& key : keys) {
+    if (is_below_tables(keys, key)) continue;
+    if (key.type != SettingType::tables) {
+      visit(settings, key);
+      continue;
+    }
+    const std::vector<SettingKey> below = keys_below(keys, key);
+    for (const Settings& table : settings.tables(key.name)) each_key(table, below, visit);
+  }
+}
+
 // The commented sample of a table, as `hanaper sample` prints it.
 std::string sample(const std::string& name, std::span<const SettingKey> keys);
 

@@ -174,6 +174,34 @@ TEST_F(StorageKit, FindsDocumentsByIndexInPagesWithoutPhantoms) {
   EXPECT_EQ(records().get("orders", "k100")->indexes.size(), 2u);
 }
 
+TEST_F(StorageKit, ListsACollectionPageByPage) {
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(i % 3 == 0 ? put("orders", "k" + std::to_string(100 + i), 0, "")
+                           : put("orders", "k" + std::to_string(100 + i), 0, "", {{"state", "open"}}));
+  ASSERT_TRUE(put("order", "k", 0, ""));
+  ASSERT_TRUE(put("orders2", "k", 0, ""));
+  std::vector<std::string> seen;
+  for (std::string after;;) {
+    const auto page = records().find("orders", "", "", after, 6);
+    ASSERT_TRUE(page);
+    for (const Record& record : *page) seen.push_back(record.key);
+    if (page->size() < 6) break;
+    after = page->back().key;
+    // What is deleted meanwhile, the last one of the page included, moves nothing.
+    RecordWrite gone;
+    gone.collection = "orders";
+    gone.key = after;
+    gone.expected = 1;
+    gone.erase = true;
+    Write write;
+    write.records = {gone};
+    ASSERT_TRUE(commit_one(storage(), write));
+  }
+  EXPECT_EQ(seen.size(), 20u);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_TRUE(records().find("orders", "", "", seen.back(), 6)->empty());
+}
+
 TEST_F(StorageKit, ReplacesTheIndexesWithTheDocument) {
   ASSERT_TRUE(put("orders", "a", 0, "1", {{"state", "pending"}}));
   ASSERT_TRUE(put("orders", "a", 1, "2", {{"state", "valid"}}));
