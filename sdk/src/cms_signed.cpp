@@ -117,6 +117,7 @@ Result<SignerInfo> parse_signer(der::Reader reader) {
 
 // RSA PKCS#1 v1.5 with SHA-1, which the rest of the toolkit does not know.
 Status verify_sha1(ByteView spki, ByteView message, ByteView signature) {
+  HANAPER_CHECK(x509::check_key_cost(spki));
   const unsigned char* octets = spki.data();
   const crypto::PkeyPtr key(d2i_PUBKEY(nullptr, &octets, static_cast<long>(spki.size())));
   const crypto::MdContextPtr context(EVP_MD_CTX_new());

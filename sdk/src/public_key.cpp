@@ -44,6 +44,14 @@ Status parse_ec(PublicKey& key, ByteView curve) {
   return {};
 }
 
+// An operation with the public key squares as often as its exponent has bits, and each squaring costs the
+// square of the modulus.
+Status check_rsa_size(ByteView modulus, ByteView exponent) {
+  if (modulus.size() > 1024) return bad_key("rsa key of more than 8192 bits");
+  if (exponent.size() > 8) return bad_key("rsa exponent is longer than 64 bits");
+  return {};
+}
+
 Status parse_rsa(PublicKey& key) {
   HANAPER_TRY(der::Reader rsa, der::open(key.key_bits, der::sequence));
   HANAPER_TRY(const ByteView modulus, rsa.read_integer());
@@ -52,7 +60,7 @@ Status parse_rsa(PublicKey& key) {
   if ((modulus[0] & 0x80) || (exponent[0] & 0x80)) return bad_key("rsa key with a negative number");
   key.modulus = magnitude(modulus);
   key.exponent = magnitude(exponent);
-  if (key.modulus.size() > 8191) return bad_key("rsa modulus too long");
+  HANAPER_CHECK(check_rsa_size(key.modulus, key.exponent));
   std::size_t bits = key.modulus.size() * 8;
   for (std::uint8_t mask = 0x80; mask != 0 && !(key.modulus[0] & mask); mask >>= 1) --bits;
   key.spec = {KeyType::rsa, static_cast<std::uint16_t>(bits)};
@@ -202,12 +210,10 @@ bool has_close_factors(ByteView modulus) {
 Status check_rsa(const PublicKey& key) {
   if (key.spec.bits < 2048)
     return bad_key("rsa key of " + std::to_string(key.spec.bits) + " bits; 2048 is the least");
-  if (key.spec.bits > 8192) return bad_key("rsa key of more than 8192 bits");
   if (key.spec.bits % 8 != 0) return bad_key("rsa modulus is not a whole number of octets");
   if (!(key.modulus.back() & 1)) return bad_key("rsa modulus is even");
   if (!(key.exponent.back() & 1)) return bad_key("rsa exponent is even");
   if (key.exponent.size() < 3) return bad_key("rsa exponent is below 65537");
-  if (key.exponent.size() > 8) return bad_key("rsa exponent is longer than 64 bits");
   if (has_roca_fingerprint(key.modulus)) return bad_key("rsa key from a generator with the ROCA flaw");
   if (has_small_factor(key.modulus)) return bad_key("rsa modulus has a small factor");
   if (has_close_factors(key.modulus)) return bad_key("rsa modulus has factors close to each other");
@@ -239,12 +245,58 @@ Status check_ed25519(const PublicKey& key) {
   return {};
 }
 
+// Of a certificate of which nothing else is looked at: those of others may be odd.
+Result<ByteView> spki_of(ByteView certificate) {
+  HANAPER_TRY(der::Reader outer, der::open(certificate, der::sequence));
+  HANAPER_TRY(der::Reader tbs, outer.enter(der::sequence));
+  HANAPER_CHECK(tbs.maybe(der::context(0)));  // version
+  HANAPER_CHECK(tbs.expect(der::integer));    // serial number
+  for (int field = 0; field < 4; ++field)     // signature, issuer, validity, subject
+    HANAPER_CHECK(tbs.expect(der::sequence));
+  HANAPER_TRY(const der::Element spki, tbs.expect(der::sequence));
+  return spki.whole;
+}
+
 }  // namespace
 
 Result<PublicKey> parse_public_key(ByteView spki) {
   auto key = parse(spki);
   if (!key && key.error().code == Code::malformed) key.error().code = Code::bad_key;
   return key;
+}
+
+Status check_key_cost(ByteView spki) {
+  constexpr std::size_t longest_point = 1 + 2 * 72;  // of a field of 576 bits
+  HANAPER_TRY(der::Reader outer, der::open(spki, der::sequence));
+  HANAPER_TRY(der::Reader algorithm, outer.enter(der::sequence));
+  HANAPER_TRY(const ByteView bits, outer.read_bits());
+  HANAPER_TRY(const ByteView id, algorithm.read_oid());
+  if (oid::rsa_encryption == id || oid::rsassa_pss == id) {
+    HANAPER_TRY(der::Reader rsa, der::open(bits, der::sequence));
+    HANAPER_TRY(const ByteView modulus, rsa.read_integer());
+    HANAPER_TRY(const ByteView exponent, rsa.read_integer());
+    return check_rsa_size(magnitude(modulus), magnitude(exponent));
+  }
+  if (oid::ec_public_key == id) {
+    // Parameters that are written out make the reader compute square roots in a field of the maker's choice.
+    if (algorithm.peek() != der::object_identifier) return bad_key("ec key without a named curve");
+    if (bits.size() > longest_point) return bad_key("ec point is too long");
+    return {};
+  }
+  if (oid::ed25519 == id || oid::ed448 == id) return {};
+  return bad_key("public key algorithm " + der::oid_to_text(id) + " is not supported");
+}
+
+Status check_chain_cost(std::span<const ByteView> chain) {
+  if (chain.size() > longest_chain)
+    return bad_key("a chain of more than " + std::to_string(longest_chain) + " certificates");
+  for (const ByteView certificate : chain) {
+    if (certificate.size() > largest_certificate)
+      return bad_key("a certificate of more than " + std::to_string(largest_certificate) + " octets");
+    HANAPER_TRY(const ByteView spki, spki_of(certificate));
+    HANAPER_CHECK(check_key_cost(spki));
+  }
+  return {};
 }
 
 Status check_public_key(const PublicKey& key) {

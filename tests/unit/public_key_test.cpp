@@ -1,5 +1,6 @@
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/bn.h>
@@ -9,8 +10,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace hanaper::x509 {
 namespace {
+
+using namespace der::literals;
 
 struct PkeyFree {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -66,7 +71,6 @@ TEST(PublicKeys, ThatAreWeakAreRefusedByName) {
       {rsa(even, {1, 0, 1}), "modulus is even"},
       {rsa(to_bytes(parsed->modulus), {1, 0, 0}), "exponent is even"},
       {rsa(to_bytes(parsed->modulus), {3}), "below 65537"},
-      {rsa(to_bytes(parsed->modulus), Bytes(9, 1)), "longer than 64 bits"},
       {rsa(tripled, {1, 0, 1}), "small factor"},
   };
   for (const auto& [spki, why] : table) {
@@ -77,6 +81,107 @@ TEST(PublicKeys, ThatAreWeakAreRefusedByName) {
     EXPECT_EQ(checked.error().code, Code::bad_key);
     EXPECT_NE(checked.error().detail.find(why), std::string::npos) << checked.error().detail;
   }
+}
+
+Bytes algorithm_spki(der::Oid algorithm, const std::function<void(der::Writer&)>& parameters, ByteView bits) {
+  der::Writer writer(bits.size() + 256);
+  writer.sequence([&] {
+    writer.bits(bits);
+    writer.sequence([&] {
+      parameters(writer);
+      writer.oid(algorithm);
+    });
+  });
+  return writer.bytes();
+}
+
+Bytes rsa_bits(std::size_t modulus, std::size_t exponent) {
+  der::Writer writer(modulus + exponent + 32);
+  writer.sequence([&] {
+    writer.unsigned_integer(Bytes(exponent, 0xff));
+    writer.unsigned_integer(Bytes(modulus, 0xff));
+  });
+  return writer.bytes();
+}
+
+Bytes explicit_curve() {
+  const Pkey key(EVP_EC_gen("P-256"));
+  EVP_PKEY_set_utf8_string_param(key.get(), "encoding", "explicit");
+  return spki_of(key.get());
+}
+
+// What OpenSSL would compute with a key that somebody sends, while it reads it or verifies with it.
+TEST(PublicKeys, ThatCostMuchAreRefusedBeforeAnybodyComputes) {
+  const auto none = [](der::Writer&) {};
+  const auto null = [](der::Writer& writer) { writer.null(); };
+  const auto curve = [](der::Writer& writer) { writer.oid(oid::p521); };
+  const struct {
+    const char* name;
+    Bytes spki;
+    const char* why;  // "": good
+  } table[] = {
+      {"the largest RSA key", rsa_spki(Bytes(1024, 0xff), Bytes(8, 0xff)), ""},
+      {"a small exponent", rsa_spki(Bytes(256, 0xff), Bytes{3}), ""},
+      {"a modulus of 8200 bits", rsa_spki(Bytes(1025, 0xff), Bytes{1, 0, 1}), "more than 8192 bits"},
+      {"a modulus of 16384 bits", rsa_spki(Bytes(2048, 0xff), Bytes{1, 0, 1}), "more than 8192 bits"},
+      {"an exponent of 72 bits", rsa_spki(Bytes(256, 0xff), Bytes(9, 0xff)), "longer than 64 bits"},
+      {"an exponent as long as the modulus", rsa_spki(Bytes(384, 0xff), Bytes(384, 0xff)),
+       "longer than 64 bits"},
+      {"an RSA key for PSS", algorithm_spki(oid::rsassa_pss, none, rsa_bits(256, 3)), ""},
+      {"a long exponent for PSS", algorithm_spki(oid::rsassa_pss, none, rsa_bits(256, 256)),
+       "longer than 64 bits"},
+      {"a long modulus for PSS", algorithm_spki(oid::rsassa_pss, null, rsa_bits(2048, 3)),
+       "more than 8192 bits"},
+      {"an EC key", ec_spki(KeyType::ec_p384, Bytes(97, 4)), ""},
+      {"a curve that is written out", explicit_curve(), "without a named curve"},
+      {"a point of a thousand octets", algorithm_spki(oid::ec_public_key, curve, Bytes(1000, 4)), "too long"},
+      {"Ed25519", ec_spki(KeyType::ed25519, Bytes(32, 9)), ""},
+      {"Ed448", algorithm_spki(oid::ed448, none, Bytes(57, 9)), ""},
+      {"an algorithm nobody wants", algorithm_spki("1.2.840.10040.4.1"_oid, null, Bytes(2000, 9)),
+       "is not supported"},
+      {"nothing", {}, "der"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    const Status cost = check_key_cost(row.spki);
+    ASSERT_EQ(cost.has_value(), *row.why == '\0') << (cost ? "" : cost.error().detail);
+    if (cost) continue;
+    EXPECT_NE(cost.error().detail.find(row.why), std::string::npos) << cost.error().detail;
+    // Whatever costs much is not read as a key either, so that no other way leads there.
+    EXPECT_FALSE(parse_public_key(row.spki).has_value());
+  }
+}
+
+TEST(PublicKeys, OfChainsAreCountedAndWeighed) {
+  const auto certificate = [](const Bytes& spki, std::size_t more = 0) {
+    der::Writer writer(spki.size() + more + 256);
+    writer.sequence([&] {
+      writer.bits(Bytes(more, 0));
+      writer.sequence([&] {});
+      writer.sequence([&] {
+        writer.raw(spki);
+        for (int field = 0; field < 4; ++field) writer.sequence([&] {});
+        writer.integer(1);
+      });
+    });
+    return writer.bytes();
+  };
+  const Bytes good = certificate(ec_spki(KeyType::ec_p256, Bytes(65, 4)));
+  const Bytes dear = certificate(rsa_spki(Bytes(384, 0xff), Bytes(384, 0xff)));
+  const Bytes large = certificate(ec_spki(KeyType::ec_p256, Bytes(65, 4)), largest_certificate);
+  const struct {
+    const char* name;
+    std::vector<ByteView> chain;
+    bool good;
+  } table[] = {{"nobody", {}, true},
+               {"one", {good}, true},
+               {"as many as may be", std::vector<ByteView>(longest_chain, good), true},
+               {"one more", std::vector<ByteView>(longest_chain + 1, good), false},
+               {"a dear key at the end", {good, good, dear}, false},
+               {"a dear key in front", {dear}, false},
+               {"a large one", {good, large}, false},
+               {"what is no certificate", {as_bytes("certificate")}, false}};
+  for (const auto& row : table) EXPECT_EQ(check_chain_cost(row.chain).has_value(), row.good) << row.name;
 }
 
 TEST(PublicKeys, WithTheRocaFingerprintAreRefused) {

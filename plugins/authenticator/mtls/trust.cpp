@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -89,6 +90,8 @@ Result<Trust> Trust::load(const std::string& anchors, const std::string& crls) {
 
 Status Trust::check(const std::vector<ByteView>& chain, Time now) const {
   const auto refused = [](std::string why) { return Error{Code::unauthenticated, std::move(why)}; };
+  if (const Status cost = x509::check_chain_cost(chain); !cost)
+    return refused("the client certificate is not looked at: " + cost.error().detail);
   const Certificate leaf = certificate_of(chain.front());
   const std::unique_ptr<STACK_OF(X509), CertificatesFreed> others(sk_X509_new_null());
   const Context context(X509_STORE_CTX_new());

@@ -14,6 +14,7 @@ inline constexpr der::Oid p256 = "1.2.840.10045.3.1.7"_oid;
 inline constexpr der::Oid p384 = "1.3.132.0.34"_oid;
 inline constexpr der::Oid p521 = "1.3.132.0.35"_oid;
 inline constexpr der::Oid ed25519 = "1.3.101.112"_oid;
+inline constexpr der::Oid ed448 = "1.3.101.113"_oid;
 
 // Signatures: RFC 4055, 5758, 8410.
 inline constexpr der::Oid ecdsa_sha256 = "1.2.840.10045.4.3.2"_oid;

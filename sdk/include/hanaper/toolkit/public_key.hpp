@@ -17,7 +17,8 @@ struct PublicKey {
 };
 
 // Reads the structure and nothing more: the key may still be weak or off its curve. bad_key for an algorithm
-// this SDK does not know, compressed points, named curves other than P-256, P-384 and P-521.
+// this SDK does not know, compressed points, named curves other than P-256, P-384 and P-521, and for what
+// check_key_cost refuses.
 Result<PublicKey> parse_public_key(ByteView spki);
 
 // Whether a CA may certify that key at all: RSA of 2048 to 8192 bits with an odd exponent above 65536 and a
@@ -25,6 +26,17 @@ Result<PublicKey> parse_public_key(ByteView spki);
 // factors close to each other (Fermat); points on their curve and not at infinity. bad_key says which rule
 // is broken.
 Status check_public_key(const PublicKey& key);
+
+// Whether it costs little to read that key and to verify a signature with it, whoever made it: RSA of at most
+// 8192 bits with an exponent of at most 64, EC on a named curve, Ed25519, Ed448. To be asked before OpenSSL
+// sees the key. bad_key; malformed when it cannot be read.
+Status check_key_cost(ByteView spki);
+
+// The same for certificates (DER) that somebody sends, the first of which is his own: their number, size and
+// keys.
+inline constexpr std::size_t longest_chain = 10;
+inline constexpr std::size_t largest_certificate = std::size_t{16} * 1024;
+Status check_chain_cost(std::span<const ByteView> chain);
 
 // The DER of a SubjectPublicKeyInfo from its parts: an uncompressed point or 32 Ed25519 octets; modulus and
 // exponent as magnitudes.
