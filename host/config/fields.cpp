@@ -117,6 +117,8 @@ NodeConfig read_node(const Fields& fields) {
   node.workers = static_cast<std::size_t>(fields.integer("workers"));
   node.queue = static_cast<std::size_t>(fields.integer("queue"));
   node.io_threads = static_cast<std::size_t>(fields.integer("io_threads"));
+  node.disk_reserve = fields.size("disk_reserve");
+  node.request_memory = fields.size("request_memory");
   node.request_timeout = fields.duration("request_timeout");
   node.drain = fields.duration("drain");
   return node;
@@ -155,6 +157,7 @@ ListenerConfig read_listener(const std::string& name, const Fields& fields) {
   listener.freebind = fields.flag("freebind");
   listener.status = fields.flag("status");
   listener.max_connections = static_cast<std::size_t>(fields.integer("max_connections"));
+  listener.connections_per_address = static_cast<std::size_t>(fields.integer("connections_per_address"));
   listener.header_limit = fields.size("header_limit");
   listener.header_timeout = fields.duration("header_timeout");
   listener.body_timeout = fields.duration("body_timeout");

@@ -26,6 +26,7 @@ struct NodeConfig {
   std::size_t workers = 32;
   std::size_t queue = 1024;
   std::size_t io_threads = 0;  // 0: one for each core
+  ByteCount request_memory, disk_reserve;
   std::chrono::milliseconds request_timeout{};
   std::chrono::milliseconds drain{};
 };
@@ -63,7 +64,7 @@ struct ListenerConfig {
   ClientCertificates client_certificates = ClientCertificates::none;
   bool freebind = false;
   bool status = false;
-  std::size_t max_connections = 0;
+  std::size_t max_connections = 0, connections_per_address = 1000;
   ByteCount header_limit;
   std::chrono::milliseconds header_timeout{}, body_timeout{}, idle_timeout{};
 };

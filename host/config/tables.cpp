@@ -16,8 +16,15 @@ constexpr SettingKey node_keys[] = {
     {"workers", integer, "32", "1..1024", "threads that answer requests"},
     {"queue", integer, "1024", "1..100000", "requests that may wait for a worker; more are answered 503"},
     {"io_threads", integer, "0", "0..256", "network threads; 0 is one for each core"},
+    {"request_memory", size, "128MiB", "1MiB..64GiB",
+     "what the requests of all connections may hold together, an eighth of it those of one address (IPv6: "
+     "/64); more are answered 503"},
     {"request_timeout", duration, "30s", "100ms..10m", "how long one request may take"},
     {"drain", duration, "20s", "0s..10m", "how long running requests may take to end at a stop"},
+    {"disk_reserve", size, "64MiB", "0B..64GiB",
+     "what stays free on the disk of the state folder for revocations, CRLs and the audit: with less nothing "
+     "is "
+     "issued; no more than a sixteenth of the disk, else none"},
     {"blocked_keys", path, "", nullptr,
      "file of keys never to certify: a SHA-256 of SubjectPublicKeyInfo in hex each line; read again at a "
      "reload"},
@@ -36,8 +43,10 @@ constexpr SettingKey outbound_keys[] = {
      "file with DNSSEC trust anchors, such as /usr/share/dns/root.key; without, the DNS servers are "
      "believed"},
     {"permit", texts, "[]", nullptr,
-     "address ranges to reach although they are denied by default (loopback, link-local, multicast, "
-     "100.64.0.0/10, 168.63.129.16, 64:ff9b:1::/48)"},
+     "address ranges to reach although they are denied by default: whatever the registries of IANA do not "
+     "give to hosts of the world (loopback, link-local, multicast, fc00::/7, NAT64, documentation and so "
+     "on), "
+     "and 168.63.129.16"},
     {"deny", texts, "[]", nullptr, "address ranges never to reach"},
     {"timeout", duration, "10s", "100ms..1m", "how long one outbound request may take"},
 };
@@ -59,6 +68,8 @@ constexpr SettingKey listener_keys[] = {
      "bind although the address is not here (yet): floating addresses"},
     {"status", boolean, "false", nullptr, "serve /health/live, /health/ready and /metrics here"},
     {"max_connections", integer, "10000", "1..1000000", "connections at once; more are closed"},
+    {"connections_per_address", integer, "1000", "1..1000000",
+     "connections at once from one address (IPv6: one /64); more are closed"},
     {"header_limit", size, "16KiB", "1KiB..64KiB", "size of a request's header section"},
     {"header_timeout", duration, "10s", "100ms..5m", "for the TLS handshake, and for the header section"},
     {"body_timeout", duration, "30s", "100ms..10m", "for the body"},
