@@ -81,6 +81,15 @@ std::string ip_text(ByteView octets) {
   return text;
 }
 
+std::string client_of(std::string_view address) {
+  constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  auto octets = ip_octets(address.substr(0, address.find('%')));
+  if (!octets || octets->size() != 16) return std::string(address);
+  if (equal(ByteView(*octets).first(12), mapped)) return ip_text(ByteView(*octets).subspan(12));
+  std::fill(octets->begin() + 8, octets->end(), std::uint8_t{0});
+  return ip_text(*octets) + "/64";
+}
+
 Result<std::string> normal_email(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return malformed("email address " + shown(text) + ": " + std::string(why));

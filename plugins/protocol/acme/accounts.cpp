@@ -106,7 +106,7 @@ Outcome<Response> Service::new_account(const Request& request, Call& call) {
   account.created = host_.clock().now();
   ACME_TRY(const std::optional<ExternalKey> binding, bind_account(signed_request, payload, account, call));
   if (Status allowed =
-          options_.limits.take("accounts-per-address", std::string(request.address), account.created);
+          options_.limits.take("accounts-per-address", x509::client_of(request.address), account.created);
       !allowed)
     return problem_of(allowed.error(), call);
   RecordWrite owner;

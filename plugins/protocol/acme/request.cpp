@@ -180,13 +180,13 @@ std::string Service::requested_url(const Request& request) const {
 std::optional<Problem> Service::spend_nonce(const std::string& nonce, Call& call) {
   const Problem bad{400, "badNonce", "the nonce is missing, unknown or spent"};
   if (!nonces_.shared()) {
-    if (nonces_.spend(nonce)) return std::nullopt;
+    if (nonces_.spend(nonce, host_.clock().now())) return std::nullopt;
     bad_nonces_.add();
     return bad;
   }
   RecordWrite spent;
   spent.key = nonce;
-  spent.expires = host_.clock().now() + Nonces::shared_lifetime + std::chrono::minutes{10};
+  spent.expires = host_.clock().now() + Nonces::lifetime + std::chrono::minutes{10};
   const Status stored = store_.commit({store_.nonces.bind(std::move(spent))}, call);
   if (stored) return std::nullopt;
   if (stored.error().code != Code::conflict) return problem_of(stored.error(), call);
