@@ -16,6 +16,9 @@
 
 #include <openssl/x509.h>
 
+#include <functional>
+#include <thread>
+
 namespace hanaper {
 namespace {
 
@@ -24,6 +27,7 @@ struct Sender {
   std::string authorization;
   std::vector<Bytes> chain;
   bool tls = true;
+  std::string address = "192.0.2.7";
 };
 
 Result<Identity> ask(Plugin& plugin, const Sender& sender) {
@@ -33,6 +37,7 @@ Result<Identity> ask(Plugin& plugin, const Sender& sender) {
   Request request;
   if (!sender.authorization.empty()) request.headers = {&header, 1};
   if (sender.tls) request.tls = &peer;
+  request.address = sender.address;
   Call call = fakes::test_call();
   return static_cast<Authenticator&>(plugin).authenticate(request, call);
 }
@@ -113,6 +118,106 @@ TEST_F(Accounts, KnowWhoHasPasswordOrToken) {
   }
   for (const std::string& line : host_.recording_log.lines())
     EXPECT_EQ(line.find("horse"), std::string::npos);
+}
+
+// Each row is a guesser's history, and then somebody with the right password.
+TEST_F(Accounts, AreNotLockedByThoseWhoGuess) {
+  struct Row {
+    const char* name;
+    int guesses;
+    std::function<Sender(int)> guess;
+    Sender right;
+  };
+  const auto guess = [](std::string name, std::string address) {
+    return [=](int i) { return Sender{basic(name + ":guess" + std::to_string(i)), {}, true, address}; };
+  };
+  const Sender owner{basic("router-7:correct horse"), {}, true, "198.51.100.1"};
+  const Row rows[] = {
+      {"guesses at the same address", 12, guess("router-7", "198.51.100.1"), owner},
+      {"guesses at another account", 12, guess("office", "198.51.100.1"), owner},
+      {"guesses at no account", 12, guess("nobody", "198.51.100.1"), owner},
+      {"guesses from elsewhere", 12, guess("router-7", "203.0.113.9"), owner},
+      {"guesses from everywhere", 12,
+       [](int i) {
+         return Sender{basic("router-7:x" + std::to_string(i)), {}, true, "203.0.113." + std::to_string(i)};
+       },
+       owner},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    plugin_ = *catalog_.create("authenticator", "accounts");
+    ASSERT_TRUE(configure(accounts_text));
+    for (int i = 0; i < row.guesses; ++i) EXPECT_FALSE(ask(*plugin_, row.guess(i)));
+    EXPECT_TRUE(ask(*plugin_, row.right));
+  }
+}
+
+TEST_F(Accounts, LetTheirOwnersInWhileManyGuess) {
+  ASSERT_TRUE(configure(accounts_text));
+  for (int i = 0; i < 12; ++i)
+    EXPECT_FALSE(ask(*plugin_, {basic("router-7:early" + std::to_string(i)), {}, true, "203.0.113.9"}));
+  std::atomic<bool> stop{false};
+  std::atomic<int> tried{0};
+  std::vector<std::thread> guessers;
+  for (int g = 0; g < 8; ++g)
+    guessers.emplace_back([&, g] {
+      for (int i = 0; !stop; ++i, ++tried)
+        static_cast<void>(
+            ask(*plugin_, {basic("router-7:" + std::to_string(g * 1000 + i)), {}, true, "203.0.113.9"}));
+    });
+  while (tried < 8) std::this_thread::yield();
+  const Sender table[] = {{basic("office:correct horse"), {}, true, "198.51.100.1"},
+                          {basic("router-7:correct horse"), {}, true, "198.51.100.1"},
+                          {basic("office:correct horse"), {}, true, "203.0.113.9"},
+                          {basic("router-7:correct horse"), {}, true, "203.0.113.9"}};
+  for (const Sender& sender : table) {
+    const auto identity = ask(*plugin_, sender);
+    EXPECT_TRUE(identity) << sender.address << ": " << identity.error().detail;
+  }
+  stop = true;
+  for (std::thread& guesser : guessers) guesser.join();
+}
+
+TEST_F(Accounts, SayWhoGuessesAndWhere) {
+  ASSERT_TRUE(configure(accounts_text));
+  static_cast<void>(ask(*plugin_, {basic("router-7:guess"), {}, true, "2001:db8::7"}));
+  static_cast<void>(ask(*plugin_, {basic("my-password:guess"), {}, true, "198.51.100.9"}));
+  static_cast<void>(ask(*plugin_, {"Bearer guess", {}, true, "198.51.100.8"}));
+  std::string all;
+  for (const std::string& line : host_.recording_log.lines()) all += line + "\n";
+  for (const char* part : {"router-7", "2001:db8::7", "198.51.100.9", "198.51.100.8"})
+    EXPECT_NE(all.find(part), std::string::npos) << part << " in " << all;
+  for (const char* part : {"guess", "my-password"}) EXPECT_EQ(all.find(part), std::string::npos) << all;
+}
+
+// The least of a few times, so that a busy machine counts for little.
+std::chrono::microseconds time_of(Plugin& plugin, const std::string& name) {
+  std::chrono::microseconds least = std::chrono::hours{1};
+  for (int i = 0; i < 5; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    static_cast<void>(ask(plugin, {basic(name + ":wrong" + std::to_string(i)), {}}));
+    least = std::min(least, std::chrono::duration_cast<std::chrono::microseconds>(
+                                std::chrono::steady_clock::now() - before));
+  }
+  return least;
+}
+
+TEST_F(Accounts, TakeAsLongForNamesThatAreNotThere) {
+  const std::pair<const char*, const char*> kinds[] = {
+      {"yescrypt", "a:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"},
+      {"yescrypt that costs little",
+       "a:$y$j75$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"},
+      {"scrypt", "a:$7$CU..../....courMM0vm6AE2hHMKPQRf.$jhh6exoaU5Ke5nXEFMnfYsHJ.6nYxWDaxUp4UcStjC9\n"},
+      {"scrypt that costs little",
+       "a:$7$7U..../....courMM0vm6AE2hHMKPQRf.$jhh6exoaU5Ke5nXEFMnfYsHJ.6nYxWDaxUp4UcStjC9\n"},
+  };
+  for (const auto& [name, text] : kinds) {
+    plugin_ = *catalog_.create("authenticator", "accounts");
+    ASSERT_TRUE(configure(text));
+    const auto there = time_of(*plugin_, "a"), not_there = time_of(*plugin_, "b");
+    EXPECT_LT(there.count(), 2 * not_there.count()) << name;
+    EXPECT_LT(not_there.count(), 2 * there.count()) << name;
+  }
 }
 
 TEST_F(Accounts, FollowTheirFile) {

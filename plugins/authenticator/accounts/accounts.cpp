@@ -12,8 +12,8 @@ constexpr std::size_t max_lines = 100'000;
 constexpr std::size_t max_password = 256;
 constexpr std::string_view token_mark = "sha256:";
 
-// A hash of nothing anybody knows, for names that are not there: costs what `mkpasswd -m yescrypt` costs.
-constexpr const char* nobodys_hash =
+// A hash of nothing anybody knows, where there is no other: costs what `mkpasswd -m yescrypt` costs.
+constexpr std::string_view nobodys_hash =
     "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7";
 
 Error unknown(std::string_view kind) { return {Code::unauthenticated, std::string(kind)}; }
@@ -34,7 +34,8 @@ bool is_name(std::string_view name) {
 }
 
 // Whether crypt(3) gives that hash again.
-bool fits(const Secret& password, const std::string& hash) {
+bool fits(const Secret& password, std::string_view hash_text) {
+  const std::string hash(hash_text);
   auto data = std::make_unique<crypt_data>();
   const std::string given(password.reveal());
   const char* made = crypt_rn(given.c_str(), hash.c_str(), data.get(), sizeof(crypt_data));
@@ -48,6 +49,7 @@ bool fits(const Secret& password, const std::string& hash) {
 
 Result<Accounts> Accounts::parse(std::string_view text) {
   Accounts accounts;
+  crypto::random(accounts.secret_);
   std::size_t number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -80,6 +82,7 @@ Result<Accounts> Accounts::parse(std::string_view text) {
     if (!secret.starts_with("$7$") && !secret.starts_with("$y$"))
       return wrong("no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one");
     account.hash = secret;
+    accounts.hashes_.emplace_back(secret);
     std::string name = account.name;
     if (!accounts.passwords_.emplace(std::move(name), std::move(account)).second)
       return wrong("the same name again");
@@ -90,9 +93,17 @@ Result<Accounts> Accounts::parse(std::string_view text) {
 Result<Identity> Accounts::by_password(const std::string& name, const Secret& password) const {
   const auto found = passwords_.find(name);
   const bool there = found != passwords_.end();
-  const bool right = fits(password, there ? found->second.hash : nobodys_hash);
+  const bool right = fits(password, there ? std::string_view(found->second.hash) : stand_in(name));
   if (!there || !right) return unknown("no such name and password");
   return Identity{"password:" + found->second.name, found->second.roles};
+}
+
+std::string_view Accounts::stand_in(std::string_view name) const {
+  if (hashes_.empty()) return nobodys_hash;
+  const Fingerprint mac = crypto::hmac_sha256(secret_, as_bytes(name));
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < 8; ++i) number = number << 8 | mac[i];
+  return hashes_[number % hashes_.size()];
 }
 
 Result<Identity> Accounts::by_token(std::string_view token) const {
