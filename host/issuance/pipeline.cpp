@@ -86,6 +86,7 @@ Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
 }
 
 Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
+  if (spine_.room) HANAPER_CHECK(spine_.room());
   HANAPER_TRY(Admitted admitted, admit(request, call));
   HANAPER_TRY(Cleared cleared, clear(std::move(admitted), call));
   IssuanceTask task({spine_.ledger, spine_.writer, spine_.signers, spine_.clock, spine_.log},

@@ -24,6 +24,7 @@ struct Spine {
   Log& log;
   Metrics& metrics;
   std::function<void(const RevocationRow&)> revoked = {};  // hears of changes that are durable
+  std::function<Status()> room = {};                       // whether there is any for more; empty: always
 };
 
 // What the configuration fills in; replaced as a whole by a reload.
