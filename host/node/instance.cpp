@@ -3,6 +3,8 @@
 #include "../services/thread_tag.hpp"
 #include "guarded_kinds.hpp"
 
+#include <hanaper/toolkit/identifiers.hpp>
+
 namespace hanaper {
 
 Instance::Instance(Shared& shared, config::InstanceConfig config, std::string public_url)
@@ -68,6 +70,8 @@ void Instance::offer_crl(StatusAuthority& authority, std::uint32_t shard, Status
 }
 
 Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
+  // What serves a pipeline writes what anybody may ask for.
+  if (!config_.pipelines.empty()) HANAPER_CHECK(shared_.disk->room());
   Write write;
   write.records = std::move(writes);
   return shared_.writer->commit(write, call.deadline);
@@ -75,7 +79,13 @@ Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
 
 void Instance::audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) {
   const Time now = shared_.clock.now();
-  const auto passed_over = audit_allowance_.take(now);
+  const auto field = [&](std::string_view name) {
+    const auto* const found = std::ranges::find(fields, name, &LogField::name);
+    return found == fields.end() ? std::string_view{} : std::string_view(found->value);
+  };
+  const auto passed_over =
+      audit_allowance_.take(now, std::string(event) + " " + services::kind_of_error(field("error")),
+                            x509::client_of(field("address")));
   if (!passed_over) return;
   std::vector<LogField> all{{"instance", name_}};
   all.insert(all.end(), fields.begin(), fields.end());

@@ -6,6 +6,7 @@
 #include "../loader/catalog.hpp"
 #include "../services/audit.hpp"
 #include "../services/clock.hpp"
+#include "../services/disk_reserve.hpp"
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
 #include "../services/readiness.hpp"
@@ -33,6 +34,7 @@ struct Shared {
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
+  std::unique_ptr<services::DiskReserve> disk;
   std::function<Issuer&(std::string_view pipeline)> issuer;
   std::function<validity::NodeAuthority&(std::string_view name)> authority;
 };

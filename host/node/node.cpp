@@ -83,6 +83,7 @@ std::vector<std::string> Node::configure() {
     return failures;
   }
   signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
+  shared_.disk = std::make_unique<services::DiskReserve>(model_.node.state, model_.node.disk_reserve);
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
   outbox_ = std::make_unique<events::Outbox>(*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
@@ -95,7 +96,8 @@ std::vector<std::string> Node::configure() {
         name, std::make_unique<issuance::Pipeline>(
                   name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
                                         *requests_, shared_.clock, shared_.logger, shared_.metrics,
-                                        [this](const RevocationRow& row) { changes_.publish(row); }}));
+                                        [this](const RevocationRow& row) { changes_.publish(row); },
+                                        [this] { return shared_.disk->room(); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);
@@ -244,9 +246,11 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   for (const auto& instance : instances())
     if (instance->config().kind != "protocol") instance->take();
   workers_ = std::make_unique<services::WorkerPool>("hanaper-worker", model_.node.workers, model_.node.queue);
-  server_ =
-      std::make_unique<http::Server>(http::ServerOptions{model_.node.io_threads, model_.node.request_timeout},
-                                     *workers_, shared_.logger, shared_.metrics);
+  server_ = std::make_unique<http::Server>(
+      http::ServerOptions{model_.node.io_threads, model_.node.request_timeout,
+                          static_cast<std::size_t>(model_.node.request_memory.value),
+                          model_.node.workers + model_.node.queue},
+      *workers_, shared_.logger, shared_.metrics);
   // Before anybody keeps an answer that a revocation could make wrong.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(start_kind("protocol"));
@@ -319,6 +323,7 @@ void Node::add_checks() {
       return {};
     });
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
+  readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
   readiness.add("plugins", Purpose::node, [] { return services::blocked_threads(); });
   for (const auto& instance : instances()) {
