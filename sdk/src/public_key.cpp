@@ -6,6 +6,8 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 
+#include <algorithm>
+
 namespace hanaper::x509 {
 namespace {
 
@@ -153,18 +155,78 @@ bool has_small_factor(ByteView modulus) {
   return false;
 }
 
-// Floor of the square root, by Newton's method from above.
-void integer_root(const BIGNUM* of, BIGNUM* root, BN_CTX* context) {
-  const Owned<BIGNUM, BN_free> next(BN_new());
+// Floor of the root of that degree, by Newton's method from above.
+void integer_root(const BIGNUM* of, unsigned degree, BIGNUM* root, BN_CTX* context) {
+  const Owned<BIGNUM, BN_free> next(BN_new()), power(BN_new()), less(BN_new());
+  if (!next || !power || !less) throw std::bad_alloc();
+  BN_set_word(less.get(), degree - 1);
   BN_one(root);
-  BN_lshift(root, root, (BN_num_bits(of) + 1) / 2);
+  BN_lshift(root, root, (BN_num_bits(of) + static_cast<int>(degree) - 1) / static_cast<int>(degree));
   for (;;) {
-    BN_div(next.get(), nullptr, of, root, context);
-    BN_add(next.get(), next.get(), root);
-    BN_rshift1(next.get(), next.get());
+    // next = ((degree - 1) * root + of / root^(degree - 1)) / degree
+    BN_exp(power.get(), root, less.get(), context);
+    BN_div(next.get(), nullptr, of, power.get(), context);
+    BN_mul(power.get(), root, less.get(), context);
+    BN_add(next.get(), next.get(), power.get());
+    BN_div_word(next.get(), degree);
     if (BN_cmp(next.get(), root) >= 0) return;
     BN_copy(root, next.get());
   }
+}
+
+// Moduli q with q - 1 divisible by a degree k: only one residue in k is a k-th power modulo q, so that what
+// is a power modulo all four is one by chance less than once in k^4.
+struct PowerTest {
+  std::uint32_t degree = 0;
+  std::array<std::uint32_t, 4> moduli{};
+};
+
+consteval auto power_tests() {
+  const auto is_prime = [](std::uint32_t n) {
+    for (std::uint32_t d = 2; d * d <= n; ++d)
+      if (n % d == 0) return false;
+    return true;
+  };
+  // Factors are above 751, so that no power of 8192 bits has a degree of 858 or more.
+  std::array<PowerTest, 148> tests{};
+  std::size_t at = 0;
+  for (std::uint32_t degree = 2; degree < 858; ++degree) {
+    if (!is_prime(degree)) continue;
+    tests[at].degree = degree;
+    std::size_t found = 0;
+    for (std::uint32_t q = 2 * degree + 1; found < 4; q += degree)
+      if (q > 100 && is_prime(q)) tests[at].moduli[found++] = q;
+    ++at;
+  }
+  return tests;
+}
+
+std::uint32_t power_of(std::uint64_t base, std::uint32_t exponent, std::uint32_t modulus) noexcept {
+  std::uint64_t result = 1;
+  for (base %= modulus; exponent != 0; exponent >>= 1, base = base * base % modulus)
+    if (exponent & 1) result = result * base % modulus;
+  return static_cast<std::uint32_t>(result);
+}
+
+// Whether the modulus is a square, a cube or another power: then its root tells its factors.
+bool is_power(ByteView modulus) {
+  static constexpr auto tests = power_tests();
+  for (const PowerTest& test : tests) {
+    if (test.degree * 9 > modulus.size() * 8) break;
+    const bool may_be = std::ranges::all_of(test.moduli, [&](std::uint32_t q) {
+      return power_of(remainder(modulus, q), (q - 1) / test.degree, q) <= 1;
+    });
+    if (!may_be) continue;
+    const Owned<BN_CTX, BN_CTX_free> context(BN_CTX_new());
+    const Owned<BIGNUM, BN_free> n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
+    const Owned<BIGNUM, BN_free> root(BN_new()), degree(BN_new()), power(BN_new());
+    if (!context || !n || !root || !degree || !power) throw std::bad_alloc();
+    integer_root(n.get(), test.degree, root.get(), context.get());
+    BN_set_word(degree.get(), test.degree);
+    BN_exp(power.get(), root.get(), degree.get(), context.get());
+    if (BN_cmp(power.get(), n.get()) == 0) return true;
+  }
+  return false;
 }
 
 // Primes that differ little are found by Fermat's method in a few rounds: some a with a * a - n a square.
@@ -173,7 +235,7 @@ bool has_close_factors(ByteView modulus) {
   const Owned<BIGNUM, BN_free> n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
   const Owned<BIGNUM, BN_free> a(BN_new()), square(BN_new()), root(BN_new()), step(BN_new());
   if (!context || !n || !a || !square || !root || !step) throw std::bad_alloc();
-  integer_root(n.get(), a.get(), context.get());
+  integer_root(n.get(), 2, a.get(), context.get());
   BN_add_word(a.get(), 1);
   BN_sqr(square.get(), a.get(), context.get());
   BN_sub(square.get(), square.get(), n.get());
@@ -187,7 +249,7 @@ bool has_close_factors(ByteView modulus) {
     const std::uint64_t rest = BN_mod_word(square.get(), 64 * 63 * 65 * 11);
     if (may_be_square(rest % 64, 64) && may_be_square(rest % 63, 63) && may_be_square(rest % 65, 65) &&
         may_be_square(rest % 11, 11)) {
-      integer_root(square.get(), root.get(), context.get());
+      integer_root(square.get(), 2, root.get(), context.get());
       BN_sqr(step.get(), root.get(), context.get());
       if (BN_cmp(step.get(), square.get()) == 0) return true;
     }
@@ -210,6 +272,7 @@ Status check_rsa(const PublicKey& key) {
   if (key.exponent.size() > 8) return bad_key("rsa exponent is longer than 64 bits");
   if (has_roca_fingerprint(key.modulus)) return bad_key("rsa key from a generator with the ROCA flaw");
   if (has_small_factor(key.modulus)) return bad_key("rsa modulus has a small factor");
+  if (is_power(key.modulus)) return bad_key("rsa modulus is a power of another number");
   if (has_close_factors(key.modulus)) return bad_key("rsa modulus has factors close to each other");
   return {};
 }
@@ -222,20 +285,50 @@ Status check_ec(const PublicKey& key) {
   return bad_key("the public key is not a point of its curve");
 }
 
-// RFC 7748 6.1 speaks of the small-order points that a peer must not choose; these are their Edwards forms.
+using Number = Owned<BIGNUM, BN_free>;
+
+Number number_of(std::string_view hex) {
+  BIGNUM* number = nullptr;
+  if (BN_hex2bn(&number, std::string(hex).c_str()) == 0) throw std::bad_alloc();
+  return Number(number);
+}
+
+// RFC 8032 5.1: -x^2 + y^2 = 1 + d * x^2 * y^2 modulo p = 2^255 - 19.
+struct Edwards {
+  const Number p = number_of("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+  const Number d = number_of("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+  // (p - 1) / 2, for Euler's criterion.
+  const Number half = number_of("3ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff6");
+  // Second coordinates of the points of order 8; those of order 1, 2 and 4 are 1, -1 and 0.
+  const Number y8 = number_of("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7");
+  const Number minus_y8 = number_of("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826");
+};
+
+// Everybody can sign for a point of small order, and readers differ on spellings that are not canonical (RFC
+// 8032 5.1.3: "If the resulting value is >= p, decoding fails.").
 Status check_ed25519(const PublicKey& key) {
-  constexpr std::string_view small_order[] = {
-      "0100000000000000000000000000000000000000000000000000000000000000",
-      "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-      "0000000000000000000000000000000000000000000000000000000000000080",
-      "0000000000000000000000000000000000000000000000000000000000000000",
-      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85"};
-  const std::string hex = to_hex(key.point);
-  for (std::string_view point : small_order)
-    if (hex == point) return bad_key("ed25519 key of small order");
+  static const Edwards curve;
+  Bytes octets(key.point.rbegin(), key.point.rend());
+  octets.front() &= 0x7f;  // the sign of x
+  const Number y(BN_bin2bn(octets.data(), static_cast<int>(octets.size()), nullptr));
+  const Owned<BN_CTX, BN_CTX_free> context(BN_CTX_new());
+  const Number square(BN_new()), u(BN_new()), v(BN_new());
+  if (!y || !context || !square || !u || !v) throw std::bad_alloc();
+  if (BN_cmp(y.get(), curve.p.get()) >= 0) return bad_key("ed25519 key is not in its canonical encoding");
+  BN_copy(u.get(), curve.p.get());
+  BN_sub_word(u.get(), 1);
+  if (BN_is_zero(y.get()) || BN_is_one(y.get()) || BN_cmp(y.get(), u.get()) == 0 ||
+      BN_cmp(y.get(), curve.y8.get()) == 0 || BN_cmp(y.get(), curve.minus_y8.get()) == 0)
+    return bad_key("ed25519 key of small order");
+  // x^2 = (y^2 - 1) / (d * y^2 + 1) has a root where the product of both has one.
+  BN_mod_sqr(square.get(), y.get(), curve.p.get(), context.get());
+  BN_copy(u.get(), square.get());
+  BN_sub_word(u.get(), 1);
+  BN_mod_mul(v.get(), square.get(), curve.d.get(), curve.p.get(), context.get());
+  BN_add_word(v.get(), 1);
+  BN_mod_mul(u.get(), u.get(), v.get(), curve.p.get(), context.get());
+  BN_mod_exp(v.get(), u.get(), curve.half.get(), curve.p.get(), context.get());
+  if (!BN_is_one(v.get())) return bad_key("the public key is not a point of its curve");
   return {};
 }
 
@@ -256,6 +349,24 @@ Status check_public_key(const PublicKey& key) {
     default:
       return check_ec(key);
   }
+}
+
+// 2^n is 2 modulo each prime p whose p - 1 divides n - 1: so it is for the prime of which n is a power, n
+// itself included, and for other products only by a chance of one in p.
+Status check_modulus(const PublicKey& key) {
+  if (key.spec.type != KeyType::rsa) return {};
+  const Owned<BN_CTX, BN_CTX_free> context(BN_CTX_new());
+  const Number n(BN_bin2bn(key.modulus.data(), static_cast<int>(key.modulus.size()), nullptr));
+  const Number two(BN_new()), power(BN_new()), divisor(BN_new());
+  if (!context || !n || !two || !power || !divisor) throw std::bad_alloc();
+  BN_set_word(two.get(), 2);
+  if (!BN_is_odd(n.get()) || BN_mod_exp(power.get(), two.get(), n.get(), n.get(), context.get()) != 1)
+    return bad_key("rsa modulus is even");
+  BN_mod_sub(power.get(), power.get(), two.get(), n.get(), context.get());
+  if (BN_is_zero(power.get())) return bad_key("rsa modulus is a prime");
+  BN_gcd(divisor.get(), power.get(), n.get(), context.get());
+  if (!BN_is_one(divisor.get())) return bad_key("rsa modulus has a factor that everybody can compute");
+  return {};
 }
 
 Bytes ec_spki(KeyType type, ByteView point) {

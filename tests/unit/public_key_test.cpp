@@ -139,6 +139,108 @@ TEST(PublicKeys, WithFactorsCloseToEachOtherAreRefused) {
   BN_free(p), BN_free(q), BN_free(n), BN_CTX_free(context);
 }
 
+// Products of primes with other factors than an RSA key has, by the bits of each.
+struct Modulus {
+  const char* name;
+  std::vector<std::pair<int, int>> factors;  // bits of a prime, and its power
+  const char* why;                           // "": a good one
+};
+std::ostream& operator<<(std::ostream& out, const Modulus& of) { return out << of.name; }
+class Moduli : public ::testing::TestWithParam<Modulus> {};
+
+// A modulus of whole octets with those factors.
+Bytes modulus_of(const std::vector<std::pair<int, int>>& factors) {
+  BN_CTX* context = BN_CTX_new();
+  BIGNUM *n = BN_new(), *prime = BN_new(), *degree = BN_new();
+  do {
+    BN_one(n);
+    for (const auto& [bits, power] : factors) {
+      BN_generate_prime_ex2(prime, bits, 0, nullptr, nullptr, nullptr, context);
+      BN_set_word(degree, static_cast<unsigned long>(power));
+      BN_exp(prime, prime, degree, context);
+      BN_mul(n, n, prime, context);
+    }
+  } while (BN_num_bits(n) < 2048 || BN_num_bits(n) % 8 != 0);
+  Bytes modulus(static_cast<std::size_t>(BN_num_bytes(n)));
+  BN_bn2bin(n, modulus.data());
+  BN_free(n), BN_free(prime), BN_free(degree), BN_CTX_free(context);
+  return modulus;
+}
+
+TEST_P(Moduli, HaveTwoDifferentFactors) {
+  const Bytes spki = rsa_spki(modulus_of(GetParam().factors), Bytes{1, 0, 1});
+  const auto key = *parse_public_key(spki);
+  Status checked = check_public_key(key);
+  if (checked) checked = check_modulus(key);
+  const std::string outcome = checked ? "" : checked.error().detail;
+  EXPECT_EQ(outcome, GetParam().why);
+}
+
+constexpr const char* a_power = "rsa modulus is a power of another number";
+const Modulus moduli[] = {
+    {"APrime", {{2048, 1}}, "rsa modulus is a prime"},
+    {"ASquare", {{1024, 2}}, a_power},
+    {"ACube", {{683, 3}}, a_power},
+    {"AFourthPower", {{512, 4}}, a_power},
+    {"AFifthPower", {{413, 5}}, a_power},
+    {"ASeventhPower", {{294, 7}}, a_power},
+    {"TheEleventhPower", {{187, 11}}, a_power},
+    {"TheSixtyFourthPower", {{32, 64}}, a_power},
+    {"TheHundredAndSixtyThirdPower", {{13, 163}}, a_power},
+    {"ASquareOfAProduct", {{500, 2}, {524, 2}}, a_power},
+    {"TwoPrimes", {{1000, 1}, {1048, 1}}, ""},
+    {"ThreePrimes", {{683, 1}, {682, 1}, {683, 1}}, ""},
+};
+INSTANTIATE_TEST_SUITE_P(As, Moduli, ::testing::ValuesIn(moduli),
+                         [](const auto& test) { return test.param.name; });
+
+// RFC 8032 5.1.3, and the points of small order in each spelling that some reader takes.
+struct Point {
+  const char* name;
+  const char* hex;
+  const char* why;
+};
+std::ostream& operator<<(std::ostream& out, const Point& of) { return out << of.name; }
+class EdwardsPoints : public ::testing::TestWithParam<Point> {};
+
+TEST_P(EdwardsPoints, AreOnesThatOnlyTheirOwnerSignsFor) {
+  const Bytes spki = ec_spki(KeyType::ed25519, *from_hex(GetParam().hex));
+  const Status checked = check_public_key(*parse_public_key(spki));
+  EXPECT_EQ(checked ? "" : checked.error().detail, GetParam().why);
+}
+
+constexpr const char* small = "ed25519 key of small order";
+constexpr const char* not_canonical = "ed25519 key is not in its canonical encoding";
+const Point points[] = {
+    {"TheBasePoint", "5866666666666666666666666666666666666666666666666666666666666666", ""},
+    {"ItsOpposite", "58666666666666666666666666666666666666666666666666666666666666e6", ""},
+    // RFC 8032 7.1, tests 1 to 3.
+    {"TheFirstOfTheRfc", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", ""},
+    {"TheSecond", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", ""},
+    {"TheThird", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", ""},
+    {"OffTheCurve", "0200000000000000000000000000000000000000000000000000000000000000",
+     "the public key is not a point of its curve"},
+    {"Neutral", "0100000000000000000000000000000000000000000000000000000000000000", small},
+    {"NeutralWithASign", "0100000000000000000000000000000000000000000000000000000000000080", small},
+    {"NeutralPlusP", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+    {"NeutralPlusPWithASign", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     not_canonical},
+    {"OfOrder2", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", small},
+    {"OfOrder2WithASign", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", small},
+    {"OfOrder4", "0000000000000000000000000000000000000000000000000000000000000000", small},
+    {"OfOrder4WithASign", "0000000000000000000000000000000000000000000000000000000000000080", small},
+    {"OfOrder4PlusP", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+    {"OfOrder4PlusPWithASign", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     not_canonical},
+    {"OfOrder8", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", small},
+    {"OfOrder8WithASign", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", small},
+    {"OfOrder8TheOther", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", small},
+    {"OfOrder8TheOtherWithASign", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", small},
+    {"TheGreatestOfAll", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+};
+INSTANTIATE_TEST_SUITE_P(As, EdwardsPoints, ::testing::ValuesIn(points),
+                         [](const auto& test) { return test.param.name; });
+
 TEST(PublicKeys, OffTheirCurveAreRefused) {
   for (const auto& [curve, type] :
        {std::pair{"P-256", KeyType::ec_p256}, {"P-384", KeyType::ec_p384}, {"P-521", KeyType::ec_p521}}) {
