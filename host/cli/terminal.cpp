@@ -1,5 +1,7 @@
 #include "terminal.hpp"
 
+#include <hanaper/toolkit/unicode.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +10,21 @@
 
 namespace hanaper::cli {
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+namespace {
+
+// What a request wrote is not to look like something else to who approves it.
+std::string for_eyes(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return unicode::shown(text);
+}
+
+}  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& raw) {
+  std::vector<std::vector<std::string>> rows = raw;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = for_eyes(std::move(cell));
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -19,8 +35,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       std::string cell = row[i];
-      for (char& c : cell)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
       if (i + 1 < row.size()) cell.resize(widths[i] + 2, ' ');
       line += cell;
     }

@@ -75,7 +75,8 @@ Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const 
     if (!parsed) return bad_csr("subjectAltName: " + parsed.error().detail);
     if (!parsed->faults.empty()) return bad_csr("subjectAltName: " + parsed->faults.front());
     if (parsed->others != 0)
-      return bad_csr("subjectAltName holds names other than dns, ip, email, uri and names of devices");
+      return bad_csr(
+          "subjectAltName holds names other than dns, ip, email, uri, devices, accounts and mailboxes");
     std::ranges::move(parsed->names, std::back_inserter(names));
   }
   const x509::Name subject = naming_part(whole_subject, wanted, proven || !taken_over);
@@ -103,7 +104,7 @@ Status same_names(std::vector<Identifier> wanted, std::vector<Identifier> reques
 
 // Of a subject what the names have proven: nobody has asked whose organization that is.
 x509::Name proven_part(x509::Name subject, const std::vector<Identifier>& names) {
-  std::erase_if(subject, [&](const NameAttribute& attribute) {
+  x509::remove_attributes(subject, [&](const NameAttribute& attribute) {
     if (attribute.oid == x509::common_name_oid && is_text_of_device(attribute.value, names)) return false;
     const std::vector<Identifier> own = x509::subject_names({attribute}, true).names;
     return own.empty() || std::ranges::find(names, own.front()) == names.end();

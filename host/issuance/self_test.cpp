@@ -33,6 +33,9 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
   if (profile.names.contains(Kind::email)) return {Kind::email, "self-test@example.test"};
   if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://self-test.example.test/"};
   if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "REHEARSAL"};
+  if (profile.names.contains(Kind::user_principal)) return {Kind::user_principal, "self-test@example.test"};
+  if (profile.names.contains(Kind::smtp_utf8_mailbox))
+    return {Kind::smtp_utf8_mailbox, "selbst-pr\u00fcfung@example.test"};
   return {Kind::hardware_module, "REHEARSAL/1.2.3"};
 }
 

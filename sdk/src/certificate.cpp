@@ -119,7 +119,8 @@ Status parse_attribute(der::Reader attribute, CsrView& csr) {
   HANAPER_TRY(const ByteView type, attribute.read_oid());
   HANAPER_TRY(der::Reader values, attribute.enter(der::set));
   HANAPER_CHECK(attribute.finish());
-  if (oid::extension_request == type) {
+  // Microsoft's tools have an attribute of their own for the same list; two lists would be two requests.
+  if (oid::extension_request == type || oid::microsoft_extension_request == type) {
     if (!csr.extensions.empty()) return malformed("extensionRequest twice");
     HANAPER_TRY(const der::Reader list, values.enter(der::sequence));
     HANAPER_CHECK(values.finish());

@@ -12,10 +12,12 @@
 
 namespace hanaper {
 
-// One attribute of a distinguished name: dotted object identifier and UTF-8 value.
+// One attribute of a distinguished name: dotted object identifier and UTF-8 value. One that is `joined`
+// stands in the same relative distinguished name as the one before it ("CN=a+serialNumber=1").
 struct NameAttribute {
   std::string oid;
   std::string value;
+  bool joined = false;
   auto operator<=>(const NameAttribute&) const = default;
 };
 

@@ -55,9 +55,10 @@ struct CsrView {
   ByteView info;     // whole CertificationRequestInfo, what the signature covers
   ByteView subject;  // whole Name
   ByteView spki;
-  ByteView attributes;                    // Attribute values one after the other, each well formed
-  std::vector<ExtensionView> extensions;  // of the extensionRequest attribute
-  std::string_view challenge_password;    // RFC 2985 5.4.1; empty when absent
+  ByteView attributes;  // Attribute values one after the other, each well formed
+  std::vector<ExtensionView>
+      extensions;                       // of extensionRequest, or of the attribute that Microsoft has for it
+  std::string_view challenge_password;  // RFC 2985 5.4.1; empty when absent
   ByteView algorithm;  // AlgorithmIdentifier of the signature; looked at with it, by verify_csr
   ByteView signature;
 

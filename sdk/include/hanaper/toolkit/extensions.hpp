@@ -58,6 +58,9 @@ struct NameConstraints {
 Result<Subtree> parse_subtree(std::string_view text);
 std::string subtree_text(const Subtree& subtree);
 Bytes name_constraints(const NameConstraints& constraints);
+// Whether subtrees of that kind say anything about names of the other: those of mail addresses do about
+// addresses that are not ASCII (RFC 9598 6), and those of addresses about whatever form an address has.
+bool judges(const Subtree& subtree, Identifier::Kind kind);
 // Whether `name` lies within the constraints.
 bool allows(const NameConstraints& constraints, const Identifier& name);
 
