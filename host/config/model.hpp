@@ -96,6 +96,7 @@ struct AuthorityConfig {
 struct ProfileConfig {
   std::string name;
   std::chrono::milliseconds lifetime{}, backdate{};
+  bool validity_by_request = false;
   std::vector<KeySpec> key_types;
   std::vector<Bytes> extended_usages;
   std::optional<std::uint16_t> key_usage;  // none: what the key type can do

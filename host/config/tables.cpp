@@ -88,7 +88,9 @@ constexpr SettingKey authority_keys[] = {
 
 constexpr SettingKey profile_keys[] = {
     {"lifetime", duration, nullptr, "1m..100y", "how long certificates are valid"},
-    {"backdate", duration, "5m", "0s..30d", "how far notBefore lies back, for clocks that are slow"},
+    {"backdate", duration, "5m", "0s..1h", "how far notBefore lies back, for clocks that are slow"},
+    {"validity", text, "profile", "profile|request",
+     "who chooses notBefore and notAfter: the profile alone, or requests within its lifetime"},
     {"key_types", texts, "[\"ec-p256\", \"ec-p384\", \"rsa-2048\", \"rsa-3072\", \"rsa-4096\", \"ed25519\"]",
      nullptr, "keys accepted; rsa sizes are exact"},
     {"usages", texts, "[]", nullptr, "extended key usages by name or object identifier"},
@@ -108,8 +110,9 @@ constexpr SettingKey profile_keys[] = {
     {"name_constraints.exclude", texts, "[]", nullptr, "subtrees excluded, for authorities"},
     {"must_staple", boolean, "false", nullptr, "demand a stapled OCSP response (RFC 7633)"},
     {"honour", texts, "[]", nullptr,
-     "extensions taken from the request as they are: key-usage, extended-key-usage, tls-feature or an object "
-     "identifier"},
+     "what requests may choose: key-usage and extended-key-usage below the profile's, tls-feature, or "
+     "extensions "
+     "by object identifier that say nothing an authority has to know"},
     {"signature", text, "", nullptr, "signature scheme; default the authority's"},
     {"ocsp_url", text, "", nullptr,
      "OCSP address in the certificates, \"none\" for none; default from the ocsp instances"},

@@ -1,4 +1,5 @@
 // The first half of the spine: what is asked, whether it may be, and what would be signed.
+#include "certified.hpp"
 #include "pipeline.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
@@ -13,22 +14,6 @@ std::string list_of(const std::vector<Identifier>& names) {
   std::string text;
   for (const Identifier& name : names) text += (text.empty() ? "" : ", ") + name.value;
   return text.size() > 300 ? text.substr(0, 300) + "..." : text;
-}
-
-// Whether TLS clients may accept it for a server: by what the profile says, or may take from the request.
-bool is_for_servers(const config::ProfileConfig& profile) {
-  const auto holds = [](const std::vector<Bytes>& list, const der::Oid& id) {
-    return std::ranges::any_of(list, [&](const Bytes& one) { return id == ByteView(one); });
-  };
-  return profile.extended_usages.empty() || holds(profile.extended_usages, oid::server_auth) ||
-         holds(profile.extended_usages, oid::any_extended_key_usage) ||
-         holds(profile.honour, oid::extended_key_usage);
-}
-
-bool is_text_of_device(std::string_view text, const std::vector<Identifier>& names) {
-  return std::ranges::any_of(names, [&](const Identifier& name) {
-    return names_device(name.kind) && name.value.substr(0, name.value.find('/')) == text;
-  });
 }
 
 // What of a subject may name somebody else than a device that is known to be the client's. Where nothing but
@@ -175,8 +160,8 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   HANAPER_TRY(std::vector<Identifier> names,
               requested_names(work.csr, *subject, request.names, work.profile->config()));
   if (request.names) HANAPER_CHECK(same_names(*request.names, names));
-  HANAPER_TRY(const ValidityPeriod validity,
-              work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));
+  HANAPER_TRY(const ValidityPeriod validity, work.profile->validity(spine_.clock.now(), request.not_before,
+                                                                    request.not_after, request.own_period));
 
   Draft& draft = work.draft;
   draft.pipeline = name_;
@@ -189,15 +174,24 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   draft.spki = work.key.spki;
   draft.key = work.key.spec;
   draft.subject = subject_for(work.profile->config(), *subject, names, request.names.has_value());
+  const x509::Name first_subject = draft.subject;
   draft.names = std::move(names);
   draft.not_before = validity.not_before;
   draft.not_after = validity.not_after;
   HANAPER_CHECK(run_policies(*wiring, draft, call));
-  // After the policies, because they may have amended it.
+  // After the policies, because they may have amended it. A common name that stands for the first name
+  // follows it.
+  if (work.profile->config().subject == config::ProfileConfig::Subject::common_name &&
+      draft.subject == first_subject)
+    draft.subject = subject_for(work.profile->config(), *subject, draft.names, request.names.has_value());
   HANAPER_CHECK(work.profile->accepts(draft.names));
+  HANAPER_CHECK(work.profile->accepts(ValidityPeriod{draft.not_before, draft.not_after}, spine_.clock.now()));
   if (draft.names.empty() && draft.subject.empty())
     return bad_csr("the request names nothing: neither alternative names nor a subject");
-  work.extensions = work.profile->honoured(work.csr);
+  HANAPER_CHECK(check_subject_names(draft.subject, draft.names, work.profile->config()));
+  // It takes longest, so it comes last.
+  HANAPER_CHECK(x509::check_modulus(work.key));
+  HANAPER_TRY(work.purposes, work.profile->purposes(work.csr, work.key.spec));
   return admitted;
 }
 
@@ -219,9 +213,6 @@ Status Pipeline::draw_up(Work& work, Call& call) {
   work.shard = work.profile->shard_of(work.serial);
   const Bytes subject = x509::encode_name(work.draft.subject);
   const auto key_identifier = x509::key_identifier(work.key);
-  const bool own_key_usage = std::ranges::any_of(work.extensions, [](const x509::Extension& extension) {
-    return oid::key_usage == ByteView(extension.oid);
-  });
   thread_local der::Writer writer(2048);
   work.profile->form(work.shard)
       .render({.serial = work.serial,
@@ -230,9 +221,9 @@ Status Pipeline::draw_up(Work& work, Call& call) {
                .subject = subject,
                .spki = work.draft.spki,
                .key_identifier = key_identifier,
-               .key_usage = own_key_usage ? std::uint16_t{0} : work.profile->key_usage(work.key.spec),
+               .key_usage = work.purposes.key_usage,
                .names = work.draft.names,
-               .extensions = work.extensions},
+               .extensions = work.purposes.extensions},
               writer);
   work.tbs = writer.bytes();
   work.draft.tbs = work.tbs;

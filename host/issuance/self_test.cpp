@@ -1,4 +1,5 @@
 // Trying a profile before anybody needs it.
+#include "certified.hpp"
 #include "pipeline.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
@@ -69,8 +70,9 @@ Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
         return std::move(error).within("profile." + profile->config().name + " with a key of type " +
                                        to_string(spec));
       };
+      HANAPER_TRY(work.purposes, profile->purposes(work.csr, spec));
       if (Status drawn = draw_up(work, call); !drawn) return fail(drawn.error());
-      if (auto read = x509::parse_tbs(work.tbs); !read) return fail(read.error());
+      if (Status same = check_certified(work); !same) return fail(same.error());
       if (Status valid = run_validators(*wiring, work.draft, call); !valid) return fail(valid.error());
     }
   }

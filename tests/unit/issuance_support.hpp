@@ -82,6 +82,7 @@ struct Plan {
   issuance::StatusUrls urls;
   std::vector<x509::Extension> of_the_authority;  // in its own certificate
   std::chrono::hours authority_lifetime = std::chrono::days{3650};
+  std::chrono::minutes authority_age = std::chrono::hours{1};
 
   Plan() {
     authority.name = "issuing";
@@ -108,7 +109,7 @@ inline AuthorityRow self_signed(const Plan& plan, Key& key, Time now) {
   const auto identifier = x509::key_identifier(*x509::parse_public_key(key.spki()));
   der::Writer writer;
   x509::CertificateTemplate(fixed).render({.serial = *Serial::from_text("01"),
-                                           .not_before = now - std::chrono::hours{1},
+                                           .not_before = now - plan.authority_age,
                                            .not_after = now + plan.authority_lifetime,
                                            .subject = fixed.issuer,
                                            .spki = key.spki(),

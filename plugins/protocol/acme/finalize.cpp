@@ -95,6 +95,7 @@ Result<Issued> Service::issue(Order& order, const Account& account, Call& call) 
     const ValidityPeriod first = order.renew->first(due);
     request.not_before = first.not_before;
     request.not_after = first.not_after;
+    request.own_period = true;
   }
   request.account_uri = url("/account/" + order.account);
   request.approved_as = order.id;

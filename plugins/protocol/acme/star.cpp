@@ -149,6 +149,7 @@ Status Service::renew(Order order, Call& call) {
   const ValidityPeriod period = order.renew->later(now);
   request.not_before = period.not_before;
   request.not_after = period.not_after;
+  request.own_period = true;
   request.proofs = order.renew->proofs;
   request.account_uri = url("/account/" + order.account);
   request.approved_as = id + "/" + order.certificate->serial.hex();  // each renewal for itself

@@ -181,7 +181,8 @@ struct IssueRequest {
   ByteView asked;
   // When set, the request must name exactly these, and nothing else is believed.
   std::optional<std::vector<Identifier>> names;
-  std::optional<Time> not_before;  // wishes within the profile's lifetime; refused beyond it
+  // Wishes of the client: refused where the profile takes none, and beyond its lifetime.
+  std::optional<Time> not_before;
   std::optional<Time> not_after;
   // What policies and validators may want to know of how it was proven; see Draft.
   std::string account_uri;
@@ -201,6 +202,9 @@ struct IssueRequest {
   // Committed with the request that begins to wait for approval, whose id it is told: the order's own memory
   // that it waits.
   std::function<std::vector<RecordWrite>(std::string_view request)> with_pending;
+  // notBefore and notAfter are no wishes of the client but the protocol's own (RFC 8739): cut to what the
+  // authority allows, within the profile's lifetime.
+  bool own_period = false;
 };
 
 struct Issued {
