@@ -94,10 +94,10 @@ Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
 }
 
 Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                        Call& call) {
+                        Call& call, bool key_proven) {
   HANAPER_TRY(const CertificateRow row, spine_.ledger.certificate(id.authority, id.serial));
   if (reason == RevocationReason::remove_from_crl) return malformed("removeFromCRL is no reason to revoke");
-  return revoke(row, {reason, {}, std::string(requester)}, call);
+  return revoke(row, {reason, {}, std::string(requester), key_proven}, call);
 }
 
 Status Pipeline::revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call) {

@@ -60,8 +60,8 @@ class Pipeline final : public Issuer {
   Result<Identity> authenticate(const Request& request, Call& call) override;
   std::vector<std::string> challenges() const override;
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
-  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester, Call& call,
+                bool key_proven = true) override;
   // [worker] The same for whoever knows more about it, release from hold included.
   Status revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call);
   // [any] Counts one that was made without asking the pipeline.

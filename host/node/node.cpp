@@ -344,15 +344,33 @@ issuance::Revoker Node::revoker() {
           [this](const RevocationRow& row) { changes_.publish(row); }};
 }
 
+namespace {
+
+// The number below that hash, so that a list that begins behind it begins with the hash itself.
+Fingerprint before(Fingerprint hash) {
+  for (std::size_t i = hash.size(); i-- > 0;)
+    if (hash[i]-- != 0) break;
+  return hash;
+}
+
+}  // namespace
+
 // What another node has revoked, or this one without having heard that it succeeded.
 void Node::block_key(const RevocationRow& row) {
   const auto certificate = shared_.storage->ledger().certificate(row.authority, row.serial);
   const auto tbs =
       certificate ? x509::parse_tbs(certificate->tbs) : Result<x509::TbsView>(certificate.error());
-  if (tbs)
-    blocked_.add(crypto::sha256(tbs->spki));
-  else
+  if (!tbs) {
     key_is_missing_ = true;
+    return;
+  }
+  // Not every compromise that somebody claims blocks a key; the ledger says.
+  const Fingerprint key = crypto::sha256(tbs->spki);
+  const auto blocked = shared_.storage->ledger().blocked_keys(before(key), 1);
+  if (!blocked)
+    key_is_missing_ = true;
+  else if (!blocked->empty() && blocked->front() == key)
+    blocked_.add(key);
 }
 
 Status Node::load_missing_keys() {

@@ -210,7 +210,8 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   return issued;
 }
 
-Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&) {
+Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&,
+                          bool key_proven) {
   HANAPER_TRY(const CertificateRow row, storage_.certificate(id.authority, id.serial));
   Write write;
   write.revocation = Revocation{.authority = id.authority,
@@ -221,6 +222,10 @@ Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std:
                                 .invalidity = {},
                                 .not_after = row.not_after,
                                 .block_key = {}};
+  if (reason == RevocationReason::key_compromise && key_proven) {
+    HANAPER_TRY(const x509::TbsView tbs, x509::parse_tbs(row.tbs));
+    write.revocation->block_key = crypto::sha256(tbs.spki);
+  }
   return commit(write);
 }
 

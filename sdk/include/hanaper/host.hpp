@@ -281,8 +281,11 @@ class Issuer {
 
   // [worker] conflict when it is revoked already, and its hold is no other; not_found when this pipeline's
   // authority never issued it. certificate_hold may be followed by another reason, or by a release.
+  // key_compromise blocks the key for ever and for everybody: false in `key_proven` says that whoever asks
+  // has shown a name, or ordered the certificate, and not that the key is known; then it is revoked and no
+  // more.
   virtual Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                        Call& call) = 0;
+                        Call& call, bool key_proven = true) = 0;
 
   // [worker] The certificate and what the ledger knows of it. not_found.
   virtual Result<CertificateStatus> status(const CertificateId& id) = 0;

@@ -100,8 +100,8 @@ class FakeIssuer final : public Issuer {
   Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
   std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
-  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester, Call& call,
+                bool key_proven = true) override;
   Result<CertificateStatus> status(const CertificateId& id) override;
   Result<CertificateStatus> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
