@@ -15,6 +15,7 @@ bool needs_more(const Identity& known) { return known.by_certificate && known.ro
 
 void add(Identity& known, Identity more) {
   std::ranges::move(more.roles, std::back_inserter(known.roles));
+  std::ranges::move(more.bound_to, std::back_inserter(known.bound_to));
   known.by_certificate = known.by_certificate && more.by_certificate;
 }
 

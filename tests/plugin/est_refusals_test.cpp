@@ -227,12 +227,81 @@ TEST_F(Refusals, OfOthersByACertificate) {
   const Bytes renewed = certificates(send(asked("/simplereenroll", csr)).body).front();
   EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest") << "what it was stays what it is";
   host_.fake_issuer.known_profiles = {"default"};
-  expect({{"4.2.2", "of a profile that is not issued here", asked("/simplereenroll", csr), 403,
-           "profile guest"}});
-  const Bytes enrolled = certificates(send(asked("/simpleenroll", csr)).body).front();
-  EXPECT_EQ(host_.fake_issuer.identify(enrolled)->row.profile, "default") << "as who is known from elsewhere";
+  // What it is no good for by one operation it is no good for by another.
+  for (const char* tail : {"/simplereenroll", "/simpleenroll", "/serverkeygen"})
+    expect({{"4.2.2", std::string("of a profile that is not issued here at ") + tail, asked(tail, csr), 403,
+             "profile guest"}});
+  Sent from_elsewhere = asked("/simpleenroll", csr);
+  fakes::FakeAuthority& elsewhere = host_.authority("elsewhere");
+  from_elsewhere.chain = {elsewhere.issue(77, (*crypto::SoftKey::generate({KeyType::ec_p256, 0}))->spki())};
+  from_elsewhere.body = base64::encode(csr_for({{"2.5.4.3", "fake 77"}}, {}));
+  expect({{"3.7", "of an authority that issues nothing here", from_elsewhere, 403, "not issued here"}});
   holder.roles = {"ra"};
   EXPECT_EQ(send(asked("/simpleenroll", of_another)).status, 200) << "a registration authority";
+}
+
+// An account asks for what it may have: by name where it was not told otherwise.
+TEST_F(Refusals, OfWhatAnAccountIsNotBoundTo) {
+  Options options;
+  options.server_key = KeySpec{KeyType::ec_p256, 0};
+  open(std::move(options));
+  Identity account{"password:router-7", {}, false, {x509::patterns_of_account("router-7")}};
+  host_.fake_issuer.identify_sender = [&](const Request&) { return Result<Identity>(account); };
+  using Subject = RequestForm::Subject;
+  const auto dns = [](const char* name) { return Identifier{Identifier::Kind::dns, name}; };
+  const Identifier account_name{Identifier::Kind::user_principal, "boss@example.test"};
+  struct Row {
+    const char* name;
+    Subject form;
+    x509::Name subject;
+    std::vector<Identifier> names;
+    const char* refusal;
+  };
+  const auto cn = [](const char* value) { return x509::Name{{"2.5.4.3", value}}; };
+  const Row rows[] = {
+      {"its own name", Subject::request, cn("router-7"), {dns("router-7")}, ""},
+      {"its name in a domain",
+       Subject::request,
+       cn("router-7.example.test"),
+       {dns("router-7.example.test")},
+       ""},
+      {"its name in another case", Subject::request, cn("Router-7"), {}, ""},
+      {"its name and what says nobody's",
+       Subject::request,
+       {{"2.5.4.10", "Example"}, {"2.5.4.3", "router-7"}},
+       {},
+       ""},
+      {"another name",
+       Subject::request,
+       cn("router-7"),
+       {dns("payroll.example.test")},
+       "payroll.example.test"},
+      {"another name beside its own", Subject::request, {}, {dns("router-7"), dns("router-8")}, "router-8"},
+      {"another common name", Subject::request, cn("payroll"), {}, "CN=payroll"},
+      {"another common name that is no host", Subject::request, cn("Big Boss"), {}, "CN=Big Boss"},
+      {"a common name that is not taken over", Subject::common_name, cn("Big Boss"), {dns("router-7")}, ""},
+      {"a host for a common name", Subject::common_name, cn("router-8"), {dns("router-7")}, "router-8"},
+      {"another user", Subject::request, {{"0.9.2342.19200300.100.1.1", "boss"}}, {}, "UID=boss"},
+      {"a mailbox in the subject",
+       Subject::request,
+       {{"1.2.840.113549.1.9.1", "boss@example.test"}},
+       {},
+       "boss@"},
+      {"a wildcard", Subject::request, {}, {dns("*.example.test")}, "*.example.test"},
+      {"a name that begins like its own", Subject::request, {}, {dns("router-77.example.test")}, "router-77"},
+      {"an account", Subject::request, {}, {account_name}, "boss@example.test"},
+  };
+  for (const Row& row : rows) {
+    host_.fake_issuer.wanted_form.subject = row.form;
+    for (const char* tail : {"/simpleenroll", "/serverkeygen"}) {
+      SCOPED_TRACE(std::string(row.name) + " at " + tail);
+      const Response response = send(post(tail, csr_for(row.subject, row.names)));
+      EXPECT_EQ(response.status, *row.refusal == '\0' ? 200 : 403) << response.body;
+      EXPECT_NE(response.body.find(row.refusal), std::string::npos) << response.body;
+    }
+  }
+  account.roles = {"ra"};
+  EXPECT_EQ(send(post("/simpleenroll", csr_for(cn("payroll"), {dns("payroll.example.test")}))).status, 200);
 }
 
 TEST_F(Refusals, OfServerKeys) {

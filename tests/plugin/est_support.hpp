@@ -10,6 +10,7 @@
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/name.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 
 #include <crypt.h>
 
@@ -26,6 +27,15 @@ std::vector<std::string> split(std::string_view text, char mark) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return parts;
+}
+
+// Who has no role that frees it is bound to names: to those of its line, or to what its own name says.
+Identity identity_of(std::string_view kind, const Account& account) {
+  Identity identity{std::string(kind) + account.name, account.roles, false, {}};
+  if (std::ranges::find(account.roles, "ra") == account.roles.end())
+    identity.bound_to.push_back(account.names.empty() ? x509::patterns_of_account(account.name)
+                                                      : account.names);
+  return identity;
 }
 
 bool is_name(std::string_view name) {
@@ -62,12 +72,20 @@ Result<Accounts> Accounts::parse(std::string_view text) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_name(line.substr(0, colon)))
       return wrong("no account: name:secret[:role,role] is wanted");
-    Account account{.name = std::string(line.substr(0, colon)), .hash = {}, .roles = {}};
+    Account account{.name = std::string(line.substr(0, colon)), .hash = {}, .roles = {}, .names = {}};
     std::string_view rest = line.substr(colon + 1);
     const bool token = rest.starts_with(token_mark);
     if (token) rest.remove_prefix(token_mark.size());
     const std::size_t roles = rest.find(':');
-    if (roles != std::string_view::npos) account.roles = split(rest.substr(roles + 1), ',');
+    if (roles != std::string_view::npos) {
+      const std::string_view more = rest.substr(roles + 1);
+      const std::size_t names = more.find(':');
+      account.roles = split(more.substr(0, names), ',');
+      if (names != std::string_view::npos) account.names = split(more.substr(names + 1), ',');
+      for (const std::string& name : account.names)
+        if (const auto pattern = x509::NamePattern::parse(name); !pattern)
+          return wrong(pattern.error().detail);
+    }
     const std::string_view secret = rest.substr(0, roles);
     if (token) {
       const auto digest = from_hex(secret);
@@ -92,13 +110,13 @@ Result<Identity> Accounts::by_password(const std::string& name, const Secret& pa
   const bool there = found != passwords_.end();
   const bool right = fits(password, there ? found->second.hash : nobodys_hash);
   if (!there || !right) return unknown("no such name and password");
-  return Identity{"password:" + found->second.name, found->second.roles};
+  return identity_of("password:", found->second);
 }
 
 Result<Identity> Accounts::by_token(std::string_view token) const {
   const auto found = tokens_.find(crypto::sha256(as_bytes(token)));
   if (found == tokens_.end()) return unknown("no such token");
-  return Identity{"token:" + found->second.name, found->second.roles};
+  return identity_of("token:", found->second);
 }
 
 Result<BasicCredentials> parse_basic(std::string_view field) {

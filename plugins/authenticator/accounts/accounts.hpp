@@ -11,13 +11,14 @@ struct Account {
   std::string name;
   std::string hash;  // crypt(5): scrypt or yescrypt; empty for a token
   std::vector<std::string> roles;
+  std::vector<std::string> names;  // patterns of what it may ask for
 };
 
 // What one reading of the file gave. Immutable.
 class Accounts {
  public:
-  // Lines of name:secret[:role,role]; the secret is a crypt(5) hash ($7$ or $y$) or "sha256:" and the
-  // hexadecimal digest of a token. Empty lines and those with '#' in front are skipped. At most 100,000
+  // Lines of name:secret[:role,role[:name,name]]; the secret is a crypt(5) hash ($7$ or $y$) or "sha256:" and
+  // the hexadecimal digest of a token. Empty lines and those with '#' in front are skipped. At most 100,000
   // lines. malformed with the number of the line.
   static Result<Accounts> parse(std::string_view text);
 

@@ -14,7 +14,8 @@ namespace hanaper::accounts {
 namespace {
 
 constexpr SettingKey keys[] = {
-    {"file", SettingType::path, nullptr, nullptr, "accounts, one a line: name:secret[:role,role]"},
+    {"file", SettingType::path, nullptr, nullptr,
+     "accounts, one a line: name:secret[:role,role[:name,name]]"},
     {"realm", SettingType::text, "hanaper", nullptr, "what clients show when they ask for a password"},
 };
 

@@ -207,7 +207,7 @@ Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView&
     return forbidden(
         "the request's subject and names are not those of the signer's certificate; only a registration "
         "authority asks for others");
-  return renewed_profile(issuer_, work.signer->row).value_or(std::string());
+  return renewed_profile(issuer_, work.signer->row);
 }
 
 void FullCmc::process(Work& work, Call& call) {

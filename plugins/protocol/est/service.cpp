@@ -7,6 +7,7 @@
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/renewal.hpp>
 
@@ -191,21 +192,34 @@ Status Service::check_channel_binding(const Request& request, const Identity& id
   return {};
 }
 
+// An account asks for what it may have and for nothing else.
+Status Service::check_bound(const Identity& identity, const x509::CsrView& csr) const {
+  if (identity.bound_to.empty()) return {};
+  HANAPER_TRY(const RequestForm form, issuer_.request_form(""));
+  for (const std::vector<std::string>& patterns : identity.bound_to)
+    HANAPER_CHECK(x509::check_bound(csr, patterns, form.subject == RequestForm::Subject::request));
+  return {};
+}
+
 // RFC 7030 3.7: who is known by a certificate of ours alone asks for himself; only an "ra" asks for others.
-// The profile then is that certificate's, where it is one of this pipeline's; else empty.
+// The profile then is that certificate's; where this pipeline does not have it, it speaks for nobody here.
 Result<std::string> Service::check_holder(const Request& request, const Identity& identity,
                                           const x509::CsrView& csr) const {
-  if (!identity.by_certificate || is_registration_authority(identity)) return std::string();
+  if (is_registration_authority(identity)) return std::string();
+  HANAPER_CHECK(check_bound(identity, csr));
+  if (!identity.by_certificate) return std::string();
   const ByteView shown = request.tls->chain.front();
   HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(shown));
   if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
     return forbidden(
         "the request's subject and names are not those of the client certificate; only a registration "
         "authority asks for others");
+  // What a certificate is no good for by simplereenroll it is no good for by another name.
   const auto status = issuer_.identify(shown);
-  if (!status && status.error().code == Code::not_found) return std::string();
+  if (!status && status.error().code == Code::not_found)
+    return forbidden("the client certificate was not issued here, so that it speaks for nobody here");
   if (!status) return status.error();
-  return renewed_profile(issuer_, status->row).value_or(std::string());
+  return renewed_profile(issuer_, status->row);
 }
 
 Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {

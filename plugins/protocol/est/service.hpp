@@ -56,6 +56,7 @@ class Service {
   Result<Asked> read(const Request& request, Call& call);
   Status check_channel_binding(const Request& request, const Identity& identity,
                                const x509::CsrView& csr) const;
+  Status check_bound(const Identity& identity, const x509::CsrView& csr) const;
   Result<std::string> check_holder(const Request& request, const Identity& identity,
                                    const x509::CsrView& csr) const;
   Result<std::string> check_renewal(const Request& request, const Asked& asked) const;

@@ -56,6 +56,9 @@ struct Identity {
   // Nothing but a certificate of ours says so, the one that TLS has shown: who is known by it, and is no
   // "ra", may ask for what it certifies already and for nothing else.
   bool by_certificate = false;
+  // Which names it may ask for, where that was said, as patterns (toolkit/name_pattern.hpp); each of these
+  // lists has to cover each name. None: any. An "ra" asks for others.
+  std::vector<std::vector<std::string>> bound_to = {};
 };
 
 // Finds out who sends an HTTP request.
