@@ -43,6 +43,9 @@ Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
   std::string refusals;
   for (const auto& [name, authenticator] : wiring->authenticators) {
     auto found = authenticator->authenticate(request, call);
+    // Known to be bad is not unknown: nobody else is asked about it.
+    if (!found && found.error().code == Code::forbidden)
+      return Error{Code::unauthenticated, std::move(found).error().detail};
     if (!found && found.error().code != Code::unauthenticated) return std::move(found).error();
     if (found && !wiring->authenticate_all && !needs_more(*found)) return found;
     if (!found && wiring->authenticate_all) return std::move(found).error();

@@ -35,6 +35,7 @@ struct Shared {
   std::unique_ptr<services::Writer> writer;  // once started
   std::function<Issuer&(std::string_view pipeline)> issuer;
   std::function<validity::NodeAuthority&(std::string_view name)> authority;
+  std::function<std::vector<StatusAuthority*>()> authorities;
 };
 
 // One named set of documents of one instance.
@@ -99,6 +100,7 @@ class Instance final : public Host {
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
   StatusAuthority& authority(std::string_view name) override { return shared_.authority(name); }
+  std::vector<StatusAuthority*> authorities() override { return shared_.authorities(); }
   void watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) override;
   void offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) override;
   const std::string& state_folder() const override { return shared_.state_folder; }

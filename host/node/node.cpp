@@ -44,6 +44,11 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
   shared_.authority = [this](std::string_view name) -> validity::NodeAuthority& {
     return status_authorities_.at(std::string(name));
   };
+  shared_.authorities = [this] {
+    std::vector<StatusAuthority*> all;
+    for (auto& [name, authority] : status_authorities_) all.push_back(&authority);
+    return all;
+  };
   shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
 }
 

@@ -318,6 +318,12 @@ FakeAuthority& FakeHost::authority(std::string_view name) {
   return *authority;
 }
 
+std::vector<StatusAuthority*> FakeHost::authorities() {
+  std::vector<StatusAuthority*> all;
+  for (const auto& [name, authority] : authorities_) all.push_back(authority.get());
+  return all;
+}
+
 Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {
   Write write;
   write.records = std::move(writes);

@@ -454,6 +454,9 @@ class Host {
   // [main] An authority that the settings name; it has a certificate, if at all, from start on.
   virtual StatusAuthority& authority(std::string_view name) = 0;
 
+  // [any] Every authority of this host: what names one of them as issuer is known here, or is forged.
+  virtual std::vector<StatusAuthority*> authorities() = 0;
+
   // [main] `watcher` is told of every revocation, hold and release of that authority's certificates: of this
   // node's before its caller hears of success, of other nodes' within a second. It may be told twice.
   // [worker], quick. Until the instance ends.

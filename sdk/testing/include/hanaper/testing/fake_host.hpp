@@ -164,6 +164,7 @@ class FakeHost final : public Host {
   Issuer& issuer(std::string_view) override { return fake_issuer; }
   // An authority of that name, made when it is first asked for.
   FakeAuthority& authority(std::string_view name) override;
+  std::vector<StatusAuthority*> authorities() override;
   const std::string& state_folder() const override { return folder_; }
   const std::string& public_url() const override { return url_; }
   void watch(StatusAuthority& watched, StatusAuthority::Watcher watcher) override {
