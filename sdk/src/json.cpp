@@ -117,6 +117,11 @@ const Value* Value::find(std::string_view name) const noexcept {
   return nullptr;
 }
 
+const Value* Value::optional(std::string_view name) const noexcept {
+  const Value* value = find(name);
+  return value != nullptr && std::holds_alternative<std::nullptr_t>(value->value_) ? nullptr : value;
+}
+
 std::string_view Value::text_at(std::string_view name) const noexcept {
   const Value* value = find(name);
   const std::string* found = value ? value->text() : nullptr;
