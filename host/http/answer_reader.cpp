@@ -97,24 +97,72 @@ std::optional<OutboundRequest> read_target(std::string_view target, OutboundRequ
 std::optional<OutboundRequest> read_url(std::string_view url) {
   OutboundRequest next;
   url = url.substr(0, url.find('#'));
-  next.tls = url.starts_with("https://");
-  if (!next.tls && !url.starts_with("http://")) return std::nullopt;
-  url.remove_prefix(next.tls ? 8 : 7);
+  // RFC 3986 3.1: "schemes are case-insensitive"
+  const std::size_t scheme = std::min(url.find("://"), url.size());
+  next.tls = Request::same_name(url.substr(0, scheme), "https");
+  if (scheme == url.size() || (!next.tls && !Request::same_name(url.substr(0, scheme), "http")))
+    return std::nullopt;
+  url.remove_prefix(scheme + 3);
   const std::size_t end = std::min(url.find_first_of("/?"), url.size());
   next.port = next.tls ? 443 : 80;
   if (!read_authority(url.substr(0, end), next)) return std::nullopt;
   return read_target(url.substr(end), next);
 }
 
+namespace {
+
+// RFC 3986 5.2.4. `path` begins with "/".
+std::string without_dot_segments(std::string_view path) {
+  std::string plain;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/', 1), path.size());
+    const std::string_view segment = path.substr(0, end);
+    path.remove_prefix(end);
+    const bool up = segment == "/..";
+    if (up) plain.erase(plain.empty() ? 0 : plain.rfind('/'));
+    if (!up && segment != "/.")
+      plain += segment;
+    else if (path.empty())
+      plain += '/';
+  }
+  return plain.empty() ? "/" : plain;
+}
+
+bool has_scheme(std::string_view reference) {
+  const std::size_t colon = reference.find(':');
+  return colon != std::string_view::npos && colon < reference.find_first_of("/?#");
+}
+
+// RFC 3986 5.2.2: the reference as a URL, as seen from where it was found.
+std::string resolved(const OutboundRequest& from, std::string_view reference) {
+  reference = reference.substr(0, reference.find('#'));
+  if (has_scheme(reference)) return std::string(reference);
+  const std::string scheme = from.tls ? "https:" : "http:";
+  if (reference.starts_with("//")) return scheme + std::string(reference);
+  const std::string authority =
+      "//" + (from.host.find(':') == std::string::npos ? from.host : "[" + from.host + "]") + ":" +
+      std::to_string(from.port);
+  const std::string_view path = std::string_view(from.target).substr(0, from.target.find('?'));
+  std::string_view base;  // what of the path stays
+  if (reference.empty() || reference.front() == '?')
+    base = path;
+  else if (reference.front() != '/')
+    base = path.substr(0, path.rfind('/') + 1);
+  return scheme + authority + std::string(base) + std::string(reference);
+}
+
+}  // namespace
+
 std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
-  if (location.starts_with('/')) return read_target(location.substr(0, location.find('#')), from);
-  const auto place = read_url(location);
+  const auto place = read_url(resolved(from, location));
   if (!place || (place->port != 80 && place->port != 443 && place->port != from.port)) return std::nullopt;
   OutboundRequest next = from;
   next.tls = place->tls;
   next.host = place->host;
   next.port = place->port;
-  next.target = place->target;
+  const std::size_t path = std::min(place->target.find('?'), place->target.size());
+  next.target =
+      without_dot_segments(std::string_view(place->target).substr(0, path)) + place->target.substr(path);
   return next;
 }
 

@@ -122,10 +122,12 @@ x509::Name subject_for(const config::ProfileConfig& profile, const x509::Name& r
     case config::ProfileConfig::Subject::common_name:
       break;
   }
-  for (const Identifier& name : names)
-    if (name.value.size() <= 64 && (name.kind == Identifier::Kind::dns || name.kind == Identifier::Kind::ip ||
-                                    name.kind == Identifier::Kind::email))
-      return {{std::string(x509::common_name_oid), name.value}};
+  // An address is no common name: certbot takes every common name for a domain, and a folder of its
+  // certificates with such a one in it is of no use to it any more.
+  for (const Identifier::Kind kind : {Identifier::Kind::dns, Identifier::Kind::email})
+    for (const Identifier& name : names)
+      if (name.kind == kind && name.value.size() <= 64)
+        return {{std::string(x509::common_name_oid), name.value}};
   return {};
 }
 
@@ -163,7 +165,7 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   if (!on_a_curve) HANAPER_CHECK(x509::check_public_key(work.key));
   if (spine_.blocked.contains(crypto::sha256(work.csr.spki)))
     return bad_key("this key is blocked: it was compromised or is listed as weak");
-  HANAPER_CHECK(x509::verify_csr(work.csr));
+  HANAPER_CHECK(x509::verify_csr(work.csr, request.sha1));
   HANAPER_CHECK(check_request(work.csr, work.profile->config()));
 
   auto subject = x509::parse_name(work.csr.subject);

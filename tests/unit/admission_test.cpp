@@ -371,6 +371,29 @@ TEST_F(Admission, TakesACommonNameForAName) {
             "cn.example.test");
 }
 
+// certbot, which reads every common name as a domain, cannot list its certificates after one of "192.0.2.1".
+TEST_F(Admission, TakesNoAddressForACommonName) {
+  const struct {
+    std::vector<Identifier> names;
+    const char* subject;
+  } table[] = {
+      {{{Kind::ip, "192.0.2.1"}}, ""},
+      {{{Kind::ip, "2001:db8::1"}}, ""},
+      {{{Kind::ip, "192.0.2.1"}, {Kind::dns, "host.example.test"}}, "CN=host.example.test"},
+      {{{Kind::email, "joe@example.test"}, {Kind::dns, "host.example.test"}}, "CN=host.example.test"},
+      {{{Kind::ip, "192.0.2.1"}, {Kind::email, "joe@example.test"}}, "CN=joe@example.test"}};
+  for (const auto& row : table) {
+    Scene scene;
+    scene.plan.profile.names = {Kind::dns, Kind::ip, Kind::email};
+    scene.names(row.names);
+    const auto issued = ask(scene);
+    ASSERT_TRUE(issued.has_value()) << issued.error().detail;
+    const auto view = *x509::parse_certificate(issued->certificate);
+    EXPECT_EQ(x509::name_text(*x509::parse_name(view.subject)), row.subject);
+    EXPECT_EQ(view.find(oid::subject_alt_name)->critical, *row.subject == '\0') << "RFC 5280 4.2.1.6";
+  }
+}
+
 TEST_F(Admission, BelievesNothingOfTheSubjectButItsCommonName) {
   Scene scene;
   scene.subject(oid::organization, der::utf8_string, "Somebody Important");

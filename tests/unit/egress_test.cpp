@@ -109,6 +109,54 @@ TEST(Urls, AreReadAsPlaceAndTarget) {
   }
 }
 
+// RFC 3986 5.4 and 5.2.2, as seen from http://a.test:8080/b/c?d.
+TEST(Redirects, LeadWhereAReferenceLeads) {
+  struct Row {
+    const char* location;
+    const char* host;  // "": not followed
+    std::uint16_t port;
+    const char* target;
+  };
+  for (const Row& row : {Row{"http://z.test/x", "z.test", 80, "/x"},
+                         Row{"HTTP://z.test/x", "z.test", 80, "/x"},
+                         Row{"https://z.test", "z.test", 443, "/"},
+                         Row{"/x?y#z", "a.test", 8080, "/x?y"},
+                         Row{"//z.test/x", "z.test", 80, "/x"},
+                         Row{"//z.test:8080", "z.test", 8080, "/"},
+                         Row{"//[2001:db8::1]/x", "2001:db8::1", 80, "/x"},
+                         Row{"x", "a.test", 8080, "/b/x"},
+                         Row{"./x", "a.test", 8080, "/b/x"},
+                         Row{"../x/", "a.test", 8080, "/x/"},
+                         Row{"../../x", "a.test", 8080, "/x"},
+                         Row{"/./x/../y", "a.test", 8080, "/y"},
+                         Row{"/x/..", "a.test", 8080, "/"},
+                         Row{"/.well-known/x", "a.test", 8080, "/.well-known/x"},
+                         Row{"?y", "a.test", 8080, "/b/c?y"},
+                         Row{"?y=/../z", "a.test", 8080, "/b/c?y=/../z"},
+                         Row{"#z", "a.test", 8080, "/b/c"},
+                         Row{"http://z.test/x/../y", "z.test", 80, "/y"},
+                         Row{"//user@z.test/", "", 0, ""},
+                         Row{"//z.test:22/", "", 0, ""},
+                         Row{"///x", "", 0, ""},
+                         Row{"http:///x", "", 0, ""},
+                         Row{"ftp://z.test/", "", 0, ""},
+                         Row{"mailto:a@z.test", "", 0, ""},
+                         Row{"http:x", "", 0, ""},
+                         Row{"/x y", "", 0, ""}}) {
+    SCOPED_TRACE(row.location);
+    OutboundRequest from;
+    from.host = "a.test";
+    from.port = 8080;
+    from.target = "/b/c?d";
+    const auto next = redirected(from, row.location);
+    ASSERT_EQ(next.has_value(), *row.host != '\0');
+    if (!next) continue;
+    EXPECT_EQ(next->host, row.host);
+    EXPECT_EQ(next->port, row.port);
+    EXPECT_EQ(next->target, row.target);
+  }
+}
+
 // Refused before anybody is connected: what would end the field, and what the host writes itself.
 TEST(Posts, TakeOnlyFieldsThatHttpHas) {
   config::OutboundConfig config;

@@ -8,9 +8,29 @@
 namespace hanaper::acme {
 namespace {
 
+// RFC 8555 6.1: "Such servers SHOULD set the Access-Control-Allow-Origin header field to the value "*"."
+// Browsers read the other fields only where they are named.
+constexpr std::string_view any_origin[][2] = {
+    {"Access-Control-Allow-Origin", "*"},
+    {"Access-Control-Expose-Headers", "Link, Location, Replay-Nonce, Retry-After"}};
+// What a browser asks before a POST of this content type (Fetch 3.2.3), for a day.
+constexpr std::string_view preflight[][2] = {{"Access-Control-Allow-Methods", "GET, HEAD, POST"},
+                                             {"Access-Control-Allow-Headers", "Content-Type"},
+                                             {"Access-Control-Max-Age", "86400"}};
+
+void share(Response& response) {
+  for (const auto& [name, value] : any_origin) response.with(std::string(name), std::string(value));
+}
+
 std::string head_of(const std::string& body, const std::string& content_type) {
-  return serialise_head(
-      {200, {{"Content-Type", content_type}, {"Cache-Control", "public, max-age=300"}}, body});
+  Response response{200, {{"Content-Type", content_type}, {"Cache-Control", "public, max-age=300"}}, body};
+  share(response);
+  return serialise_head(response);
+}
+
+// acme.sh knows by these words that it may try again, and by no type.
+Problem bad_nonce() {
+  return {400, "badNonce", "JWS has an invalid anti-replay nonce: it is missing, unknown or spent"};
 }
 
 }  // namespace
@@ -80,6 +100,7 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
                                                     : "HTTP/1.1 204 No Content\r\n";
   head += "Cache-Control: no-store\r\nReplay-Nonce: " + nonces_.issue(host_.clock().now()) + "\r\nLink: <" +
           url("/directory") + ">;rel=\"index\"\r\n";
+  for (const auto& [name, value] : any_origin) head.append(name).append(": ").append(value).append("\r\n");
   reply.send(head, {});
   return true;
 }
@@ -94,6 +115,7 @@ Response Service::handle(const Request& request, Call& call) {
   if (request.method == Method::post) response.with("Replay-Nonce", nonces_.issue(host_.clock().now()));
   if (request.tail != "/directory") response.with("Link", "<" + url("/directory") + ">;rel=\"index\"");
   if (!has("Cache-Control")) response.with("Cache-Control", "no-store");
+  share(response);
   if (response.status >= 400 && request.method == Method::head) response.body.clear();
   return response;
 }
@@ -121,6 +143,11 @@ Outcome<Response> Service::dispatch(const Request& request, Call& call) {
                              {"/star-certificate/", "", &Service::star_certificate, true},
                              {"/renewal-info/", "", &Service::renewal_info, true}};
   const std::string_view tail = request.tail;
+  if (request.method == Method::options) {
+    Response response{204, {{"Allow", "GET, HEAD, POST, OPTIONS"}}, {}};
+    for (const auto& [name, value] : preflight) response.with(std::string(name), std::string(value));
+    return response;
+  }
   const bool reads = request.method == Method::get || request.method == Method::head;
   const auto not_allowed = [&](std::string_view methods) {
     // RFC 8555 6.3: "the server MUST return ... status code 405 (Method Not Allowed) and type malformed"
@@ -178,7 +205,7 @@ std::string Service::requested_url(const Request& request) const {
 }
 
 std::optional<Problem> Service::spend_nonce(const std::string& nonce, Call& call) {
-  const Problem bad{400, "badNonce", "the nonce is missing, unknown or spent"};
+  const Problem bad = bad_nonce();
   if (!nonces_.shared()) {
     if (nonces_.spend(nonce)) return std::nullopt;
     bad_nonces_.add();
@@ -216,7 +243,7 @@ Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call
       return malformed_problem("nonce is not base64url");
     case Nonces::Verdict::bad:
       bad_nonces_.add();
-      return Problem{400, "badNonce", "the nonce is missing, unknown or spent"};
+      return bad_nonce();
   }
   SignedRequest result;
   Bytes spki;

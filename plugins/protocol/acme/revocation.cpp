@@ -13,7 +13,7 @@ namespace hanaper::acme {
 namespace {
 
 Outcome<RevocationReason> read_reason(const json::Value& payload) {
-  const json::Value* value = payload.find("reason");
+  const json::Value* value = payload.optional("reason");
   if (value == nullptr) return RevocationReason::unspecified;
   using enum RevocationReason;
   for (RevocationReason reason :
