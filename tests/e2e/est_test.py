@@ -191,8 +191,7 @@ class Curl(Est):
         for user in (None, "router-7:wrong", "nobody:correct horse"):
             text = self.curl("simpleenroll", csr=csr, status=401, user=user)
             self.assertIn("WWW-Authenticate: Basic", self.head)
-            self.assertIn("text/plain", self.head)
-            self.assertNotIn(b"MII", text)
+            self.assertEqual(text, b"", "Bouncy Castle's client fails on a body")
         self.assertEqual(self.ledger(), before)
 
     def test_renewal_with_the_old_certificate_and_a_new_key(self):
@@ -209,7 +208,7 @@ class Curl(Est):
         _, csr = self.csr("renew.example.test")
         self.curl("simplereenroll", csr=csr, status=403)
         self.node.out("revoke", "--reason", "superseded", certificate)
-        self.assertIn(b"revoked", self.curl("simplereenroll", "--cert", certificate, "--key", key, csr=csr, user=None, status=401))
+        self.curl("simplereenroll", "--cert", certificate, "--key", key, csr=csr, user=None, status=401)
         self.assertIn(b"revoked", self.curl("simplereenroll", "--cert", certificate, "--key", key, csr=csr, status=403))
 
     def test_a_key_made_by_the_server_alone_and_encrypted(self):
@@ -280,6 +279,21 @@ class Curl(Est):
         self.assertEqual(first, again)
         self.assertIn(b"unknown device", self.curl("simpleenroll", csr=denied[1], label="approved", status=403))
         self.assertEqual(self.ledger(), before + 1)
+
+    def test_a_renewal_with_the_same_key_waits_for_an_approval_of_its_own(self):
+        key, csr = self.csr("keeps.example.test")
+        def approved(*words):
+            self.assertEqual(self.curl(*words, csr=csr, label="approved", status=202), b"")
+            request, = (row["request"] for row in self.node.items("requests", "list") if "keeps" in row["subject"])
+            self.node.out("requests", "approve", request)
+            return self.certificates(self.curl(*words, csr=csr, label="approved"))[0]
+        given = [approved("simpleenroll")]
+        certificate = self.file("keeps.pem")
+        for _ in range(2):
+            certificate.write_text(given[-1])
+            given.append(approved("simplereenroll", "--cert", certificate, "--key", key))
+            self.assertEqual(self.certificates(self.curl("simplereenroll", "--cert", certificate, "--key", key, csr=csr, label="approved"))[0], given[-1])
+        self.assertEqual(len(set(given)), 3)
 
     def test_a_key_made_here_waits_for_its_request_and_goes_out_once(self):
         _, csr = self.csr("keyless.example.test")

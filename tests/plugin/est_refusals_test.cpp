@@ -23,7 +23,9 @@ class Refusals : public EstFixture {
       const Response response = send(row.sent);
       EXPECT_EQ(response.status, row.status) << response.body;
       EXPECT_EQ(issued(), before);
-      EXPECT_EQ(header(response, "content-type"), "text/plain; charset=utf-8") << "RFC 8951 5";
+      const bool asks = response.status == 401;
+      EXPECT_EQ(header(response, "content-type"), asks ? "" : "text/plain; charset=utf-8") << "RFC 8951 5";
+      EXPECT_EQ(response.body.empty(), asks) << response.body;
       EXPECT_NE(response.body.find(row.says), std::string::npos) << response.body;
       // RFC 9110 15.5.2 and 15.5.6.
       EXPECT_EQ(response.status == 401, !header(response, "www-authenticate").empty());
@@ -128,11 +130,9 @@ TEST_F(Refusals, OfStrangers) {
     for (const char* tail : {"/simpleenroll", "/simplereenroll"}) {
       Sent sent = post(tail, csr);
       sent.authorization = who;
-      rows.push_back(
-          {"3.2.3", std::string("Authorization \"") + who + "\" at " + tail, sent, 401, "no password"});
+      rows.push_back({"3.2.3", std::string("Authorization \"") + who + "\" at " + tail, sent, 401});
       sent.body = "!";
-      rows.push_back(
-          {"3.2.3", std::string("the same with a bad body, ") + who + tail, sent, 401, "no password"});
+      rows.push_back({"3.2.3", std::string("the same with a bad body, ") + who + tail, sent, 401});
     }
   expect(rows);
 }

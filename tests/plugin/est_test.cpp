@@ -253,9 +253,11 @@ TEST_F(EstFixture, ErrorsAreTextWithTheRightStatus) {
     host_.fake_issuer.fail_with = row.error;
     const Response response = send(post("/simpleenroll", csr));
     EXPECT_EQ(response.status, row.status);
-    EXPECT_EQ(header(response, "content-type"), "text/plain; charset=utf-8");
+    // What asks for something has no body: Bouncy Castle's client fails on one.
+    const bool asks = row.status == 202;
+    EXPECT_EQ(header(response, "content-type"), asks ? "" : "text/plain; charset=utf-8");
     EXPECT_EQ(header(response, "retry-after"), row.retry_after);
-    EXPECT_FALSE(response.body.empty());
+    EXPECT_EQ(response.body.empty(), asks);
     EXPECT_EQ(response.body.find("secret"), std::string::npos);
   }
 }
@@ -266,6 +268,7 @@ TEST_F(EstFixture, StrangersAreAskedForWhatWouldDo) {
   const Response response = send(sent);
   EXPECT_EQ(response.status, 401);
   EXPECT_EQ(header(response, "www-authenticate"), "Basic realm=\"test\"");
+  EXPECT_TRUE(response.body.empty()) << "Bouncy Castle's client fails on one";
 }
 
 class Keygen : public EstFixture {

@@ -255,6 +255,7 @@ void FullCmc::issue(const Wanted& wanted, Work& work, Call& call) {
   order.profile = by_peer->empty() ? *by_signer : *by_peer;
   order.requester = work.who.name;
   order.csr = wanted.csr;
+  if (work.signer) order.renews = work.signer->certificate;
   const auto issued = issuer_.issue(order, call);
   if (issued) {
     work.issued.push_back(issued->certificate);

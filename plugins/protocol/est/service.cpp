@@ -214,11 +214,15 @@ Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
   order.requester = asked.identity.name;
   order.csr = csr;
   order.asked = asked.body;
+  order.renews = asked.renews;
   return issuer_.issue(order, call);
 }
 
 Result<Response> Service::simple_enroll(const Request& request, Call& call) {
   HANAPER_TRY(Asked asked, read(request, call));
+  // Some clients renew by this operation, with the certificate that they have.
+  if (asked.identity.by_certificate && !is_registration_authority(asked.identity))
+    asked.renews = request.tls->chain.front();
   HANAPER_TRY(asked.profile, check_holder(request, asked.identity, asked.csr));
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
@@ -227,6 +231,7 @@ Result<Response> Service::simple_enroll(const Request& request, Call& call) {
 Result<Response> Service::simple_reenroll(const Request& request, Call& call) {
   HANAPER_TRY(Asked asked, read(request, call));
   HANAPER_TRY(asked.profile, check_renewal(request, asked));
+  asked.renews = request.tls->chain.front();
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
 }
@@ -309,6 +314,8 @@ Response Service::present(const Error& error, Call& call) const {
       error.code == Code::unauthenticated ? issuer_.challenges() : std::vector<std::string>{};
   const bool unasked = error.code == Code::unauthenticated && challenges.empty();
   Response response = text_response(unasked ? 403 : status_of(error.code), error.detail);
+  // Bouncy Castle's client fails on a body where it has to log in, or to wait.
+  if (response.status == 401 || response.status == 202) response = Response{response.status, {}, {}};
   for (const std::string& challenge : challenges) response.with("WWW-Authenticate", challenge);
   if (error.retry_after) response.with("Retry-After", std::to_string(error.retry_after->count()));
   return response;

@@ -42,6 +42,7 @@ class Service {
     Bytes body;  // `csr` looks into it
     x509::CsrView csr;
     std::string profile = {};
+    ByteView renews = {};  // the certificate shown, where the request stands on it
   };
 
   Result<Response> dispatch(const Request& request, Call& call);

@@ -194,6 +194,10 @@ struct IssueRequest {
   // subject, key and attributes but for challengePassword, which a client has to change when it comes back
   // (RFC 7030 4.2.3).
   std::string approved_as;
+  // DER of the certificate that this is a renewal of; empty: it is none. A client that keeps its key asks for
+  // the same each time, and an approval is for one renewal.
+  ByteView renews;
+  bool sha1 = false;  // the request may be signed with SHA-1, as old devices do; somebody vouches for its key
   // Committed with the intent, before the signature exists: claims the order for this very issuance.
   std::vector<RecordWrite> with_intent;
   // Committed with the signature: the order's own memory of its certificate.
