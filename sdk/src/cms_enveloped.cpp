@@ -36,11 +36,16 @@ using CipherContextPtr = crypto::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 Result<EnvelopedView::Recipient> parse_recipient(der::Reader reader) {
   EnvelopedView::Recipient recipient;
   HANAPER_CHECK(reader.read_unsigned());
-  HANAPER_TRY(der::Reader name, reader.enter(der::sequence));
-  HANAPER_TRY(const der::Element issuer, name.expect(der::sequence));
-  HANAPER_TRY(recipient.serial, name.read_integer());
-  HANAPER_CHECK(name.finish());
-  recipient.issuer = issuer.whole;
+  HANAPER_TRY(const std::optional<der::Element> identifier, reader.maybe(der::context_primitive(0)));
+  if (identifier) {
+    recipient.key_identifier = identifier->content;
+  } else {
+    HANAPER_TRY(der::Reader name, reader.enter(der::sequence));
+    HANAPER_TRY(const der::Element issuer, name.expect(der::sequence));
+    HANAPER_TRY(recipient.serial, name.read_integer());
+    HANAPER_CHECK(name.finish());
+    recipient.issuer = issuer.whole;
+  }
   HANAPER_TRY(der::Reader algorithm, reader.enter(der::sequence));
   HANAPER_TRY(const ByteView type, algorithm.read_oid());
   if (oid::rsa_encryption != type) return unsupported("the key is not encrypted with RSA PKCS#1 v1.5");

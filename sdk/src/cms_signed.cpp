@@ -1,14 +1,9 @@
 // SignedData (RFC 5652 5).
-#include "crypto_context.hpp"
-
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
-
-#include <openssl/err.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 
@@ -113,22 +108,6 @@ Result<SignerInfo> parse_signer(der::Reader reader) {
   HANAPER_CHECK(reader.maybe(der::context(1)));  // unsigned attributes say nothing that counts
   HANAPER_CHECK(reader.finish());
   return signer;
-}
-
-// RSA PKCS#1 v1.5 with SHA-1, which the rest of the toolkit does not know.
-Status verify_sha1(ByteView spki, ByteView message, ByteView signature) {
-  const unsigned char* octets = spki.data();
-  const crypto::PkeyPtr key(d2i_PUBKEY(nullptr, &octets, static_cast<long>(spki.size())));
-  const crypto::MdContextPtr context(EVP_MD_CTX_new());
-  const bool readable = key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA;
-  const bool good = readable && context &&
-                    EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha1(), nullptr, key.get()) == 1 &&
-                    EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                                     message.size()) == 1;
-  ERR_clear_error();
-  if (!readable) return bad_key("the signer's key is no RSA key");
-  if (!good) return Error{Code::forbidden, "the signature is wrong"};
-  return {};
 }
 
 // What the algorithm of a signature says of its key: with rsaEncryption the digest is named beside it.
@@ -308,6 +287,25 @@ Result<crypto::Hash> hash_of(ByteView digest_algorithm, bool legacy) {
   return unsupported("the digest algorithm is not supported");
 }
 
+namespace {
+
+// The elements of a SET, in the order of DER.
+Bytes sorted(ByteView set) {
+  std::vector<Bytes> elements;
+  der::Reader reader(set);
+  while (!reader.at_end()) {
+    const auto element = reader.next();
+    if (!element) return to_bytes(set);
+    elements.push_back(to_bytes(element->whole));
+  }
+  std::ranges::sort(elements);
+  Bytes joined;
+  for (const Bytes& element : elements) joined.insert(joined.end(), element.begin(), element.end());
+  return joined;
+}
+
+}  // namespace
+
 Status verify(const SignedView& view, const SignerInfo& signer, ByteView spki, bool legacy) {
   if (signer.signed_attributes.empty()) return malformed("there are no signed attributes");
   HANAPER_TRY(const crypto::Hash hash, hash_of(signer.digest_algorithm, legacy));
@@ -319,10 +317,18 @@ Status verify(const SignedView& view, const SignerInfo& signer, ByteView spki, b
   if (digest.tag != der::octet_string ||
       !equal(digest.content, crypto::digest(hash, view.content.value_or(ByteView{}))))
     return Error{Code::forbidden, "the signed messageDigest is not the content's"};
-  der::Writer writer(signer.signed_attributes.size() + 8);
-  writer.primitive(der::set, signer.signed_attributes);
-  return scheme ? crypto::verify(*scheme, spki, writer.view(), signer.signature)
-                : verify_sha1(spki, writer.view(), signer.signature);
+  const auto is_signed = [&](ByteView attributes) {
+    der::Writer writer(attributes.size() + 8);
+    writer.primitive(der::set, attributes);
+    return scheme ? crypto::verify(*scheme, spki, writer.view(), signer.signature)
+                  : crypto::verify_sha1(spki, writer.view(), signer.signature);
+  };
+  Status verified = is_signed(signer.signed_attributes);
+  if (verified || verified.error().code != Code::forbidden) return verified;
+  // RFC 5652 5.4: "A separate encoding of the signedAttrs field is performed for message digest calculation",
+  // in DER: who sends them in another order has sorted them to sign.
+  const Bytes in_order = sorted(signer.signed_attributes);
+  return equal(in_order, signer.signed_attributes) ? verified : is_signed(in_order);
 }
 
 }  // namespace hanaper::cms

@@ -126,4 +126,9 @@ Status verify(SignatureScheme scheme, ByteView spki, ByteView message, ByteView 
   return unsupported("unknown signature scheme");
 }
 
+Status verify_sha1(ByteView spki, ByteView message, ByteView signature) {
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  return verify_rsa(false, Hash::sha1, key, message, signature);
+}
+
 }  // namespace hanaper::crypto

@@ -165,7 +165,7 @@ Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
 Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   if (before_issuing) HANAPER_CHECK(before_issuing(request));
   HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
-  HANAPER_CHECK(x509::verify_csr(csr));
+  HANAPER_CHECK(x509::verify_csr(csr, request.sha1));
   std::vector<Identifier> names;
   if (const auto* extension = csr.find(oid::subject_alt_name)) {
     HANAPER_TRY(x509::GeneralNames parsed, x509::parse_general_names(extension->value));
@@ -178,6 +178,19 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
     if (wanted != names) return bad_csr("the request names something else");
   }
   HANAPER_CHECK(x509::parse_public_key(csr.spki));
+  if (const auto before = asked_once_.find(request.once); before != asked_once_.end()) {
+    const auto& [info, id] = before->second;
+    if (info != to_bytes(csr.info)) return conflict("another request was made under this name before");
+    HANAPER_TRY(CertificateStatus known, status(id));
+    if (const Status current = check_current(known.row, clock_.now(), "the certificate"); !current)
+      return rejected(current.error().detail);
+    return Issued{.authority = id.authority,
+                  .serial = id.serial,
+                  .certificate = std::move(known.certificate),
+                  .chain = {},
+                  .not_before = known.row.not_before,
+                  .not_after = known.row.not_after};
+  }
   HANAPER_TRY(const ValidityPeriod period, validity({}, request.not_before, request.not_after));
   const Serial serial = new_serial();
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
@@ -207,6 +220,7 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   if (request.with_record) record.records = request.with_record(issued);
   record.recording = Recording{1, serial, signature, now};
   HANAPER_CHECK(commit(record));
+  if (!request.once.empty()) asked_once_[request.once] = {to_bytes(csr.info), {1, serial}};
   return issued;
 }
 

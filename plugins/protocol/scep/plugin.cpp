@@ -28,6 +28,8 @@ constexpr SettingKey keys[] = {
      "PEM certificates that an https webhook is certified by; the system's without"},
     {"renewal", SettingType::text, "granted", "granted|refused|listed",
      "whether a certificate renews itself; listed: refused, but named by GetCACaps"},
+    {"renewal_grace", SettingType::duration, "", "1m..365d",
+     "how long after its end a certificate still renews itself; without, not at all"},
     {"ca_certificates", SettingType::text, "auto", "auto|one|list",
      "what GetCACert answers: one certificate as it is and several as SignedData, the registrar's alone, or "
      "always SignedData"},
@@ -65,6 +67,7 @@ class Scep final : public Protocol, public Operable {
     HANAPER_CHECK(read_webhook(settings, options));
     options.renewals = settings.text("renewal") == "granted";
     options.list_renewals = settings.text("renewal") != "refused";
+    if (settings.has("renewal_grace")) options.renewal_grace = settings.duration("renewal_grace");
     const std::string wanted = settings.text("ca_certificates");
     options.ca_certificates = wanted == "one"    ? CaCertificates::one
                               : wanted == "list" ? CaCertificates::in_a_list

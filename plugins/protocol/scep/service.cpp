@@ -62,7 +62,21 @@ constexpr const char* unknown_certificate = "there is no such certificate here";
 Failure bad_request_of(const Error& error) {
   return {error.code == Code::bad_key || error.code == Code::unsupported ? FailInfo::bad_algorithm
                                                                          : FailInfo::bad_request,
-          error.detail};
+          error.detail,
+          {},
+          error.code == Code::rejected};
+}
+
+// What a request says, however often it is signed.
+Fingerprint digest_of(ByteView csr) {
+  const auto view = x509::parse_csr(csr);
+  return crypto::sha256(view ? view->info : csr);
+}
+
+// The name of a request among the pipeline's.
+std::string once_of(std::string_view transaction, ByteView csr, std::int64_t generation) {
+  return "scep:" + to_hex(crypto::sha256(
+                       {as_bytes(transaction), digest_of(csr), as_bytes(std::to_string(generation))}));
 }
 
 // What is a failure of ours, or passes by itself, is none of the request: HTTP says so, and clients come
@@ -222,42 +236,78 @@ Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
                  "there is no messageType " + std::to_string(opened.message.header.type)};
 }
 
+// The same transaction gives the same certificate, while it is good. Who may ask anew opens another under the
+// same name: with another request, or once what came of this one is over.
 Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
   const auto request = read_request(opened);
   if (const auto* failure = std::get_if<Failure>(&request)) return *failure;
   const auto& csr = std::get<x509::CsrView>(request);
-  auto known = remembered(opened);
-  if (!known) return std::move(known).error();
-  if (*known) {
-    // Whoever signs with the same key under the same name asks the same again, or is confused.
-    if (!equal((*known)->csr, csr.der))
-      return Failure{FailInfo::bad_request, "the transactionID belongs to another request"};
-    return issue(opened, **known, call);
+  auto before = remembered(opened);
+  if (!before) return std::move(before).error();
+  std::optional<Failure> over;
+  if (*before && digest_of((*before)->csr) == digest_of(csr.der)) {
+    auto answered = issue(opened, **before, call);
+    const auto* failure = std::get_if<Failure>(&answered);
+    if (failure == nullptr || !failure->rejected || csr.challenge_password.empty()) return answered;
+    over = *failure;
   }
   auto grant = authorise(opened, csr, call);
-  if (auto* failure = std::get_if<Failure>(&grant)) return std::move(*failure);
+  if (auto* failure = std::get_if<Failure>(&grant)) return over.value_or(std::move(*failure));
   if (auto* error = std::get_if<Error>(&grant)) return std::move(*error);
-  return issue(opened, std::get<Grant>(grant), call);
+  if (over && !std::get<Grant>(grant).by_challenge) return *std::move(over);
+  return issue_anew(opened, std::move(std::get<Grant>(grant)), *before, call);
+}
+
+Service::Outcome<Bytes> Service::issue_anew(const Opened& opened, Grant grant,
+                                            const std::optional<Grant>& before, Call& call) {
+  // The day, so that none comes again once its record has been forgotten.
+  const auto after = [&](std::int64_t generation) {
+    const auto today = std::chrono::floor<std::chrono::days>(host_.clock().now());
+    return std::max<std::int64_t>(generation + 1, today.time_since_epoch().count());
+  };
+  bool again = false;
+  if (before) {
+    // CertPoll asks about the last one.
+    grant.keep = true;
+    grant.version = before->version;
+    again = digest_of(before->csr) == digest_of(grant.csr);
+    grant.generation = again ? after(before->generation) : before->generation;
+  }
+  auto answered = issue(opened, grant, call);
+  const auto* failure = std::get_if<Failure>(&answered);
+  if (again || failure == nullptr || !failure->rejected || !grant.by_challenge) return answered;
+  // The challenge is good, so that what was issued may be over; where it is the request that is refused, it
+  // is refused once more.
+  grant.keep = true;
+  grant.generation = after(grant.generation);
+  return issue(opened, grant, call);
 }
 
 // RFC 8894 2.4: a certificate of ours speaks for its owner; a self-signed one says nothing, and a challenge
 // has to.
 Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr,
                                                     Call& call) {
-  const auto known = issuer_.identify(opened.signer.der);
-  if (!known && known.error().code != Code::not_found && known.error().code != Code::malformed)
-    return known.error();
-  if (known && options_.renewals) return authorise_renewal(opened, csr, *known);
-  if (!known && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
+  if (!opened.known && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
     return Failure{FailInfo::bad_message_check, "the signer's certificate was not issued here"};
-  return authorise_challenge(opened, csr, call);
+  if (!opened.known || !options_.renewals) return authorise_challenge(opened, csr, call);
+  auto renewal = authorise_renewal(opened, csr, *opened.known);
+  if (std::holds_alternative<Grant>(renewal) || csr.challenge_password.empty() || is_revoked(*opened.known))
+    return renewal;
+  // One that has expired, or asks for something else, is worth a self-signed one.
+  auto enrolment = authorise_challenge(opened, csr, call);
+  return std::holds_alternative<Failure>(enrolment) ? std::move(renewal) : std::move(enrolment);
+}
+
+bool Service::is_revoked(const CertificateStatus& known) const {
+  return known.row.revoked && !known.row.released;
 }
 
 Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened, const x509::CsrView& csr,
-                                                            const CertificateStatus& known) {
+                                                            const CertificateStatus& known) const {
   const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
-  if (const Status current = check_current(known.row, host_.clock().now(), "the signer's certificate");
-      !current)
+  Time now = host_.clock().now();
+  if (now > known.row.not_after) now = std::max(now - options_.renewal_grace, known.row.not_before);
+  if (const Status current = check_current(known.row, now, "the signer's certificate"); !current)
     return failed(current.error().detail);
   if (!x509::same_subject(csr.subject, opened.signer.subject))
     return failed("the request's subject is not that of the certificate being renewed");
@@ -267,7 +317,10 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
     return failed("the request's subjectAltName is not that of the certificate being renewed");
   auto profile = renewed_profile(issuer_, known.row);
   if (!profile) return failed(profile.error().detail);
-  return Grant{"scep:renewal:" + known.row.serial.hex(), *std::move(profile), to_bytes(csr.der), {}};
+  return Grant{.requester = "scep:renewal:" + known.row.serial.hex(),
+               .profile = *std::move(profile),
+               .csr = to_bytes(csr.der),
+               .writes = {}};
 }
 
 Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,
@@ -277,7 +330,8 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
     return failed("the request's key is not the one that has signed the message");
   const std::string_view shown = csr.challenge_password;
   if (shown.empty()) return failed("the request has no challengePassword");
-  Grant grant{"scep:challenge", "", to_bytes(csr.der), {}};
+  Grant grant{.requester = "scep:challenge", .profile = "", .csr = to_bytes(csr.der), .writes = {}};
+  grant.by_challenge = true;
   if (options_.challenge &&
       crypto::equal_constant_time(as_bytes(shown), as_bytes(options_.challenge->reveal())))
     return grant;
@@ -290,7 +344,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
   grant.profile = challenge->profile;
   // Used up together with what it is used for; who asks again under the same name needs none.
   grant.writes = {challenges_.spend(*challenge)};
-  grant.writes.push_back(remember(opened, grant));
+  grant.keep = true;
   return grant;
 }
 
@@ -301,8 +355,8 @@ Service::Outcome<Service::Grant> Service::authorise_elsewhere(const Opened& open
   const Status allowed = webhook_->ask(opened.message.header.transaction, csr, csr.der, call);
   if (!allowed && is_passing(allowed.error().code)) return allowed.error();
   if (!allowed) return Failure{FailInfo::bad_request, allowed.error().detail};
-  Grant grant{"scep:webhook", "", to_bytes(csr.der), {}};
-  grant.writes = {remember(opened, grant)};
+  Grant grant{.requester = "scep:webhook", .profile = "", .csr = to_bytes(csr.der), .writes = {}};
+  grant.by_challenge = grant.keep = true;
   return grant;
 }
 
@@ -312,16 +366,25 @@ Result<std::optional<Service::Grant>> Service::remembered(const Opened& opened) 
   if (!record) return record.error();
   HANAPER_TRY(const json::Value value, json::parse(record->data));
   HANAPER_TRY(Bytes csr, base64::decode(value.text_at("csr")));
-  return std::optional(Grant{
-      std::string(value.text_at("requester")), std::string(value.text_at("profile")), std::move(csr), {}});
+  const json::Value* generation = value.find("generation");
+  return std::optional(Grant{.requester = std::string(value.text_at("requester")),
+                             .profile = std::string(value.text_at("profile")),
+                             .csr = std::move(csr),
+                             .writes = {},
+                             .version = record->version,
+                             .generation = generation && generation->integer() ? *generation->integer() : 0,
+                             .remembered = true});
 }
 
 RecordWrite Service::remember(const Opened& opened, const Grant& grant) const {
   RecordWrite write;
   write.key = opened.transaction;
   write.expires = host_.clock().now() + kept_for;
-  write.data = json::write(json::Value(json::Object{
-      {"requester", grant.requester}, {"profile", grant.profile}, {"csr", base64::encode(grant.csr)}}));
+  write.expected = grant.version;
+  write.data = json::write(json::Value(json::Object{{"requester", grant.requester},
+                                                    {"profile", grant.profile},
+                                                    {"csr", base64::encode(grant.csr)},
+                                                    {"generation", grant.generation}}));
   return transactions_.bind(std::move(write));
 }
 
@@ -342,13 +405,16 @@ Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant,
   order.profile = grant.profile;
   order.requester = grant.requester;
   order.csr = grant.csr;
-  order.once = opened.transaction;
+  order.sha1 = options_.legacy;
+  order.once = once_of(opened.transaction, grant.csr, grant.generation);
   order.with_intent = grant.writes;
+  if (grant.keep) order.with_intent.push_back(remember(opened, grant));
   const auto issued = issuer_.issue(order, call);
   if (!issued && issued.error().code == Code::pending) {
     // What CertPoll will ask about; with it the challenge is spent.
+    if (grant.remembered) return issued.error();
     std::vector<RecordWrite> writes = grant.writes;
-    if (writes.empty()) writes.push_back(remember(opened, grant));
+    writes.push_back(remember(opened, grant));
     const Status stored = host_.commit(std::move(writes), call);
     if (!stored && stored.error().code != Code::conflict) return stored.error();
     if (!stored && !grant.writes.empty())
@@ -356,6 +422,11 @@ Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant,
     return issued.error();
   }
   if (!issued && is_passing(issued.error().code)) return issued.error();
+  if (!issued && issued.error().code == Code::conflict)
+    return Failure{FailInfo::bad_request,
+                   grant.writes.empty() ? "the same was asked at the same moment: ask again"
+                                        : "the challengePassword was used meanwhile",
+                   issued.error().detail};
   if (!issued) return bad_request_of(issued.error());
   std::vector<ByteView> certificates = {issued->certificate};
   if (options_.chain) certificates.insert(certificates.end(), issued->chain.begin(), issued->chain.end());

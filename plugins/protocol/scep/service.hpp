@@ -22,6 +22,7 @@ struct Options {
   std::optional<Webhook::Place> webhook = {};  // knows challenges that we do not
   bool legacy = false;                         // 3DES and SHA-1 as well
   bool chain = true;                           // send the authority's certificates with the issued one
+  std::chrono::milliseconds renewal_grace{};   // after its end a certificate renews itself still
   bool renewals = true;                        // a certificate of ours speaks for its owner
   bool list_renewals = true;                   // and GetCACaps says so
   CaCertificates ca_certificates = CaCertificates::as_many;
@@ -49,7 +50,8 @@ class Service {
     crypto::Hash hash = crypto::Hash::sha256;
     cms::Cipher cipher = cms::Cipher::aes128_cbc;
     cms::DerContent content;
-    std::string transaction;  // key of its record, and its name among the pipeline's requests
+    std::optional<CertificateStatus> known;  // the signer's certificate, when it is one of ours
+    std::string transaction;                 // key of its record
   };
   // Why a request may be granted, and what is to be written with the grant.
   struct Grant {
@@ -57,6 +59,11 @@ class Service {
     std::string profile;
     Bytes csr;
     std::vector<RecordWrite> writes;
+    bool by_challenge = false;
+    bool keep = false;            // remember it whatever comes: it cannot be granted again
+    std::uint64_t version = 0;    // of the transaction's record
+    std::int64_t generation = 0;  // how often the same was asked before and is over
+    bool remembered = false;
   };
   // An answer, a FAILURE, or an error that only HTTP can present.
   template <class T>
@@ -75,6 +82,8 @@ class Service {
   Outcome<Bytes> answer(const Opened& opened, Call& call);
   Outcome<x509::CsrView> read_request(const Opened& opened) const;
   Outcome<Bytes> enrol(const Opened& opened, Call& call);
+  Outcome<Bytes> issue_anew(const Opened& opened, Grant grant, const std::optional<Grant>& before,
+                            Call& call);
   Outcome<Bytes> poll(const Opened& opened, Call& call);
   Outcome<Bytes> get_certificate(const Opened& opened);
   Outcome<Bytes> get_crl(const Opened& opened);
@@ -83,7 +92,8 @@ class Service {
   Outcome<Bytes> issue(const Opened& opened, const Grant& grant, Call& call);
   Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr,
-                                   const CertificateStatus& known);
+                                   const CertificateStatus& known) const;
+  bool is_revoked(const CertificateStatus& known) const;
   Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_elsewhere(const Opened& opened, const x509::CsrView& csr, Call& call);
   Result<std::optional<Grant>> remembered(const Opened& opened) const;

@@ -144,6 +144,7 @@ class FakeIssuer final : public Issuer {
   std::shared_ptr<crypto::SoftKey> key_;
   Bytes certificate_;
   std::shared_ptr<Registrar> registrar_;
+  std::map<std::string, std::pair<Bytes, CertificateId>> asked_once_;  // by IssueRequest::once
 };
 
 // The Host of one plugin instance.
