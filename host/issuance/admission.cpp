@@ -50,8 +50,9 @@ Status check_subject(const x509::Name& subject, const x509::SubjectNames& own,
   for (const NameAttribute& attribute : subject) {
     if (attribute.oid != x509::common_name_oid) continue;
     if (++common_names > 1) return bad_csr("subject: more than one common name");
-    // RFC 6125 6.4.4 has clients look at a common name when there is nothing else to look at.
-    if (is_for_servers(profile) && x509::subject_names({attribute}, true).names.empty())
+    // RFC 6125 6.4.4 has clients look at a common name when there is nothing else to look at. An authority
+    // has a name of its own, which no client takes for a host.
+    if (is_for_servers(profile) && !profile.ca && x509::subject_names({attribute}, true).names.empty())
       return bad_csr("subject: the common name \"" + attribute.value +
                      "\" is no host; that of a server is (profile " + profile.name + ")");
   }

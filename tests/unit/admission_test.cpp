@@ -451,6 +451,19 @@ const Taken subjects[] = {
 INSTANTIATE_TEST_SUITE_P(As, TakenSubject, ::testing::ValuesIn(subjects),
                          [](const auto& test) { return test.param.name; });
 
+// An authority's name is no host's, whatever it may sign: an offline root certifies "Example Issuing CA 1".
+TEST_F(Admission, LetsAnAuthorityHaveANameOfItsOwn) {
+  Scene scene;
+  scene.plan.profile.ca = true;
+  scene.plan.profile.subject = config::ProfileConfig::Subject::request;
+  scene.plan.profile.extended_usages = {};
+  const x509::Name name = {{"2.5.4.10", "Example"}, cn("Example Issuing CA 1")};
+  scene.crafted.subject = x509::encode_name(name);
+  const auto issued = ask(scene);
+  ASSERT_TRUE(issued.has_value()) << issued.error().detail;
+  EXPECT_EQ(*x509::parse_name(x509::parse_certificate(issued->certificate)->subject), name);
+}
+
 TEST_F(Admission, TakesOfASubjectOnlyWhatTheOrderHasProven) {
   Scene scene;
   scene.plan.profile.subject = config::ProfileConfig::Subject::request;
