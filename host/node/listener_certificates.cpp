@@ -89,6 +89,13 @@ Status ListenerCertificates::renew(Call& call) {
   return result;
 }
 
+std::map<std::string, Time> ListenerCertificates::ends() const {
+  std::map<std::string, Time> ends;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, held] : held_) ends.emplace(name, held.not_after);
+  return ends;
+}
+
 Status ListenerCertificates::health() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, held] : held_)

@@ -32,6 +32,9 @@ class ListenerCertificates {
   // [worker] Renews what has less than a third of its life left, and reads files again that have changed.
   Status renew(Call& call);
 
+  // [any] Until when each listener's certificate is valid.
+  std::map<std::string, Time> ends() const;
+
   // [any] Whether every listener's certificate is valid now.
   Status health() const;
 

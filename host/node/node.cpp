@@ -292,25 +292,6 @@ Status Node::open_listeners() {
   return {};
 }
 
-void Node::add_metrics() {
-  shared_.metrics
-      .gauge("hanaper_build_info", "Version of the running program.", {{"version", HANAPER_VERSION}})
-      .set(1);
-  auto& waiting = shared_.metrics.gauge("hanaper_workers_waiting", "Requests that wait for a worker.");
-  auto& ready = shared_.metrics.gauge("hanaper_ready", "Whether every readiness check passes.");
-  std::map<std::string, Gauge*> buckets;
-  for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
-    buckets[std::string(bucket.label)] = &shared_.metrics.gauge(
-        "hanaper_certificates", "Certificates that are not revoked, by the time until they expire.",
-        {{"expires", std::string(bucket.label)}});
-  shared_.metrics.before_scrape([this, &waiting, &ready, buckets] {
-    waiting.set(static_cast<std::int64_t>(workers_->waiting()));
-    ready.set(shared_.readiness.status(Purpose::issue).has_value());
-    for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
-      buckets.at(std::string(bucket.label))->set(bucket.count);
-  });
-}
-
 void Node::add_checks() {
   services::Readiness& readiness = shared_.readiness;
   for (const Purpose purpose : {Purpose::issue, Purpose::status})

@@ -87,6 +87,12 @@ class Node {
   // null without.
   issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
 
+  // [main] That the configuration was read again, with what outcome.
+  void reloaded(bool taken_over);
+  // [worker] When the last backup of this node was made, which the ledger remembers; not_found: never.
+  Result<Time> last_backup() const;
+  Status backed_up(Time at, const Call& call);
+
   // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
   // empty where nobody serves. Set before serve.
   std::function<Result<std::vector<std::string>>(Call&)> on_reload;
@@ -109,6 +115,7 @@ class Node {
   void retire(Instances instances, Deadline deadline);
   void watch_plugins();
   void add_metrics();
+  Status count_figures();
   void add_checks();
   void block_key(const RevocationRow& row);
   Status load_missing_keys();

@@ -61,6 +61,8 @@ done <<'LIST'
 -rw-r--r-- /usr/share/doc/hanaper/examples/howto/README.md
 -rw-r--r-- /usr/share/doc/hanaper/config/acme.toml
 -rw-r--r-- /usr/share/doc/hanaper/config/devices.toml
+-rw-r--r-- /usr/share/doc/hanaper/config/monitoring/hanaper.rules.yml
+-rw-r--r-- /usr/share/doc/hanaper/config/monitoring/hanaper.json
 LIST
 for path in /usr/bin/hanaper-kit /usr/include/hanaper/plugin.hpp /usr/share/doc/hanaper-dev/copyright; do
   check "hanaper-dev has $path" grep -qF " .$path" "$work/dev.list"
