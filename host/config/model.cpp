@@ -226,6 +226,8 @@ class Builder {
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
+        instance.url = instance.settings.text_or("url", {});
+        check_place(instance);
         check_crl_makers(instance, **manifest);
         if (!instance.path.empty() && !is_plain_path(instance.path))
           messages_.add(
@@ -236,6 +238,26 @@ class Builder {
       if (kind == "notifier") instance.events = instance.settings.texts("events");
       model_.instances.push_back(std::move(instance));
     }
+  }
+
+  // A protocol is served by a listener below a path, or by something else.
+  void check_place(InstanceConfig& instance) {
+    const auto wrong = [&](std::string_view key, const std::string& what) {
+      messages_.add(instance.settings.error(key, what).detail);
+    };
+    const std::string& url = instance.url;
+    if (instance.listener.empty()) {
+      // Where nothing listens at all, an offline root makes its CRLs for others to serve.
+      if (url.empty() && !model_.listeners.empty()) wrong("listener", "must be given: where it is served");
+      if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
+        wrong("url", "\"" + url + "\" must begin with http:// or https://");
+      while (instance.url.ends_with('/')) instance.url.pop_back();
+      if (!instance.path.empty()) wrong("path", "goes with a listener; write it behind the url");
+      return;
+    }
+    if (!url.empty())
+      wrong("url", "goes with no listener; that of listener." + instance.listener + " counts");
+    if (instance.path.empty()) wrong("path", "must be given: below which path of the listener");
   }
 
   // CRLs of one authority share their numbers (RFC 5280 5.2.3): one instance makes them all.
@@ -444,6 +466,7 @@ InstanceConfig InstanceConfig::without_secrets() const {
           .plugin = plugin,
           .listener = listener,
           .path = path,
+          .url = url,
           .events = events,
           .from_beginning = from_beginning,
           .settings = settings.without_secrets(),
@@ -465,6 +488,7 @@ const InstanceConfig* Model::instance_of_kind(std::string_view kind) const {
 }
 
 std::string Model::public_url(const InstanceConfig& protocol) const {
+  if (!protocol.url.empty()) return protocol.url;
   const auto listener = listeners.find(protocol.listener);
   return (listener == listeners.end() ? "" : listener->second.url) + protocol.path;
 }

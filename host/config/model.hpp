@@ -128,6 +128,7 @@ struct InstanceConfig {
   std::string plugin;
   std::string listener;             // protocols
   std::string path;                 // protocols
+  std::string url;                  // protocols that something else serves
   std::vector<std::string> events;  // notifiers: the types they are told of; empty: all
   bool from_beginning = false;      // publishers and notifiers
   Settings settings{"", ""};

@@ -129,8 +129,11 @@ constexpr SettingKey pipeline_keys[] = {
 
 constexpr SettingKey protocol_keys[] = {
     {"plugin", text, "", nullptr, "the plugin's name; default the instance's"},
-    {"listener", reference, nullptr, "listener", "where it is served"},
-    {"path", text, nullptr, nullptr, "below which path"},
+    {"listener", reference, "", "listener",
+     "where it is served; not needed where nothing listens, as at an offline root, or with a url"},
+    {"path", text, "", nullptr, "below which path of the listener"},
+    {"url", text, "", nullptr,
+     "how the world reaches what something else serves; goes with no listener, where that has a url"},
 };
 
 constexpr SettingKey instance_keys[] = {
@@ -157,16 +160,16 @@ struct NamedKeys {
   std::string_view name;
   std::span<const SettingKey> keys;
 };
-constexpr NamedKeys tables[] = {{"node", node_keys},           {"log", log_keys},
-                                {"outbound", outbound_keys},   {"listener", listener_keys},
-                                {"authority", authority_keys}, {"profile", profile_keys},
-                                {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
-                                {"publisher", publisher_keys}, {"notifier", notifier_keys}};
+constexpr NamedKeys named_keys[] = {{"node", node_keys},           {"log", log_keys},
+                                    {"outbound", outbound_keys},   {"listener", listener_keys},
+                                    {"authority", authority_keys}, {"profile", profile_keys},
+                                    {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
+                                    {"publisher", publisher_keys}, {"notifier", notifier_keys}};
 
 }  // namespace
 
 std::span<const SettingKey> host_keys(std::string_view table) {
-  for (const NamedKeys& entry : tables)
+  for (const NamedKeys& entry : named_keys)
     if (entry.name == table) return entry.keys;
   if (std::ranges::find(kinds, table) != std::end(kinds)) return instance_keys;
   return {};

@@ -41,6 +41,7 @@ StatusUrls status_urls(const config::Model& model, const std::string& authority,
         std::ranges::find(instance.authorities, authority) == instance.authorities.end())
       continue;
     const std::string url = model.public_url(instance);
+    if (url.empty()) continue;  // made for somebody else to serve, who knows where
     if (offers(instance, "ocsp")) urls.ocsp.push_back(url);
     if (offers(instance, "crl")) add_crl_urls(urls, model, instance, authority, offers);
   }

@@ -59,6 +59,7 @@ done <<'LIST'
 -rw-r--r-- /usr/share/doc/hanaper/plugins/protocol/acme/README.md
 -rw-r--r-- /usr/share/doc/hanaper/plugins/keys/softtoken/README.md
 -rw-r--r-- /usr/share/doc/hanaper/examples/howto/README.md
+-rw-r--r-- /usr/share/doc/hanaper/examples/howto/offline-root.md
 -rw-r--r-- /usr/share/doc/hanaper/config/acme.toml
 -rw-r--r-- /usr/share/doc/hanaper/config/devices.toml
 -rw-r--r-- /usr/share/doc/hanaper/config/monitoring/hanaper.rules.yml
