@@ -50,8 +50,10 @@ void append_options(std::string& page, std::span<const Option> options, bool com
 }
 
 constexpr std::string_view manual_end =
-    ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed\n.TP\n.B 2\nwrong use or configuration\n"
-    ".SH FILES\n.TP\n.I /etc/hanaper/hanaper.toml\nconfiguration\n.TP\n.I /var/lib/hanaper\nstate folder\n";
+    ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed\n.TP\n.B 2\nwrong use or configuration: starting "
+    "again does not help\n.TP\n.B 3\na request waits for approval\n"
+    ".SH FILES\n.TP\n.I /etc/hanaper/hanaper.toml\nconfiguration, see hanaper.toml(5)\n.TP\n.I "
+    "/var/lib/hanaper\nstate folder\n";
 
 }  // namespace
 

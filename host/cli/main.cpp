@@ -4,6 +4,7 @@
 #include "print.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -103,6 +104,11 @@ int run(const Words& words) {
   return command->run != nullptr ? command->run(session) : run_operation(session);
 }
 
+bool writes_to_pipe() {
+  struct stat output {};
+  return ::fstat(STDOUT_FILENO, &output) == 0 && (S_ISFIFO(output.st_mode) || S_ISSOCK(output.st_mode));
+}
+
 void complain(const Failure& failure, bool as_json) {
   std::cout.flush();
   if (!as_json) {
@@ -124,7 +130,12 @@ int main(int count, char** arguments) {
   const Words words(arguments + 1, arguments + count);
   const bool as_json = std::ranges::find(words, "--json") != words.end();
   try {
-    return run(words);
+    const int status = run(words);
+    // What was asked for has to arrive; but who reads from a pipe decides how far.
+    if (status == 0 && !std::cout.flush() && !writes_to_pipe())
+      throw Failure{
+          1, {"standard output: cannot be written; its disk may be full"}, hanaper::Code::unavailable};
+    return status;
   } catch (const Failure& failure) {
     complain(failure, as_json);
     return failure.status;

@@ -54,12 +54,19 @@ std::string content_of(const SettingKey& key, const Settings& settings) {
 
 class Builder {
  public:
-  Builder(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages)
+  Builder(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+          std::vector<std::string>* missing_pins = nullptr)
       : root_(root),
         manifests_(manifests),
         messages_(messages),
         read_secrets_(read_secrets),
+        missing_pins_(missing_pins),
         whole_{root.empty() ? "configuration" : root.begin()->place.file} {}
+
+  std::string socket() {
+    read_node_table();
+    return model_.node.state.empty() ? std::string() : model_.node.socket;
+  }
 
   Model build() {
     check_top_level();
@@ -159,8 +166,9 @@ class Builder {
     static const Table empty;
     const Table& table = entry && entry->value.table() ? *entry->value.table() : empty;
     const Position position = entry ? entry->place : whole_;
-    Settings settings = make_settings(name, table, position, host_keys(keys),
-                                      {model_.node.state, read_secrets_, {}}, messages_);
+    Settings settings =
+        make_settings(name, table, position, host_keys(keys),
+                      {.state_folder = model_.node.state, .read_secrets = read_secrets_}, messages_);
     note_references(settings, host_keys(keys));
     return {std::move(settings), messages_};
   }
@@ -211,8 +219,12 @@ class Builder {
       const auto own = host_keys(kind);
       std::vector<SettingKey> keys(own.begin(), own.end());
       keys.insert(keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
-      instance.settings = make_settings(full_name, table, item.entry->place, keys,
-                                        {model_.node.state, read_secrets_, {}}, messages_);
+      const bool makes_pin =
+          kind == "keys" &&
+          (" " + std::string((*manifest)->capabilities) + " ").find(" own-pin ") != std::string::npos;
+      instance.settings =
+          make_settings(full_name, table, item.entry->place, keys,
+                        {model_.node.state, read_secrets_, {}, makes_pin, missing_pins_}, messages_);
       note_references(instance.settings, keys);
       // A storage's files are its own: they change with every write.
       for (const SettingKey& key : keys)
@@ -452,6 +464,7 @@ class Builder {
   const FindManifest& manifests_;
   Messages& messages_;
   const bool read_secrets_;
+  std::vector<std::string>* const missing_pins_;
   const Position whole_;  // of what is missing altogether
   Model model_;
   std::set<std::string> used_;
@@ -493,8 +506,17 @@ std::string Model::public_url(const InstanceConfig& protocol) const {
   return (listener == listeners.end() ? "" : listener->second.url) + protocol.path;
 }
 
-Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages) {
-  return Builder(root, manifests, read_secrets, messages).build();
+std::string socket_of(const Table& root) {
+  Messages ignored;
+  const FindManifest none = [](std::string_view, std::string_view) -> Result<const Manifest*> {
+    return not_found("no plugins are asked for");
+  };
+  return Builder(root, none, false, ignored).socket();
+}
+
+Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+                 std::vector<std::string>* missing_pins) {
+  return Builder(root, manifests, read_secrets, messages, missing_pins).build();
 }
 
 }  // namespace hanaper::config

@@ -162,8 +162,15 @@ struct Model {
 // Finds the manifest of a plugin; the error says why there is none.
 using FindManifest = std::function<Result<const Manifest*>(std::string_view kind, std::string_view plugin)>;
 
-// Makes the model, or says everything that is wrong. `read_secrets` is false where nothing is started.
-Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages);
+// Makes the model, or says everything that is wrong. `read_secrets` is false where nothing is started. Pins
+// that `hanaper init` has yet to make are wrong as well, or named in `missing_pins`, and others stand for
+// them.
+Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+                 std::vector<std::string>* missing_pins = nullptr);
+
+// Where the daemon of that configuration listens for the command line, whatever else is wrong with it; empty
+// when nothing says it.
+std::string socket_of(const Table& root);
 
 // The host's own keys of a table by its name ("node", "listener", ...) or of a plugin by its kind.
 std::span<const SettingKey> host_keys(std::string_view table);

@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -199,7 +200,23 @@ class ValueReader {
       out = Secret();
       return {};
     }
-    return read_secret_file(path, source == "file", out);
+    if (!made_by_init(source, path)) return read_secret_file(path, source == "file", out);
+    std::error_code ec;
+    if (fs::exists(path, ec)) return read_secret_file(path, true, out);
+    if (context_.missing_pins == nullptr)
+      return path.string() + ": there is no such file; " +
+             (fs::exists(context_.state_folder + "/lock", ec)
+                  ? "the keys that are here open with that pin alone: bring back your copy of it"
+                  : "hanaper init makes up pins that are missing");
+    context_.missing_pins->push_back(path.string());
+    out = Secret(crypto::random_name(24));
+    return {};
+  }
+
+  // As create_missing_secrets of the command line makes them.
+  bool made_by_init(const std::string& source, const fs::path& path) const {
+    return context_.makes_pin && source == "file" &&
+           path.lexically_normal().string().starts_with(context_.state_folder + "/");
   }
 
   static std::optional<std::string> read_secret_file(const fs::path& path, bool check_mode,
@@ -207,9 +224,8 @@ class ValueReader {
     constexpr std::size_t max_secret = 64 * 1024;
     auto opened = files::open_trusted(path.string());
     if (!opened && opened.error().code == Code::not_found)
-      return path.string() + (check_mode
-                                  ? ": there is no such file; hanaper init makes up pins that are missing"
-                                  : ": there is no such credential");
+      return path.string() + (check_mode ? ": there is no such file; write the secret into it, with mode 600"
+                                         : ": there is no such credential");
     if (!opened) return opened.error().detail;
     struct stat status {};
     if (check_mode && (::fstat(opened->handle(), &status) != 0 || (status.st_mode & 077) != 0))

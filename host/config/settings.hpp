@@ -10,9 +10,12 @@
 namespace hanaper::config {
 
 struct SettingsContext {
-  std::string state_folder;                 // where relative paths start
-  bool read_secrets = true;                 // false: `hanaper plan` and `sample` need none
-  std::span<const std::string> also_known;  // keys of this table that somebody else reads
+  std::string state_folder;                      // where relative paths start
+  bool read_secrets = true;                      // false: `hanaper plan` and `sample` need none
+  std::span<const std::string> also_known = {};  // keys of this table that somebody else reads
+  bool makes_pin = false;                        // `hanaper init` makes this table's pin when it is not there
+  // Where given, such a pin may be missing still: it is named here, and another stands for it.
+  std::vector<std::string>* missing_pins = nullptr;
 };
 
 // Checks `table` against `keys`; every violation is a message. `header` is where the table begins.

@@ -89,11 +89,11 @@ Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityCo
   if (!view) return internal(name + ": its certificate in the ledger cannot be read: " + view.error().detail);
   authority->view_ = *view;
   if (!equal(authority->key_->spki(), view->spki))
-    return internal(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
+    return rejected(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
                     " does not match the authority's certificate (serial number " + view->serial.hex() + ")");
   if (!equal(x509::encode_name(config.subject), view->subject)) {
     const auto stored = x509::parse_name(view->subject);
-    return internal(config.key_position + ": " + name + ".subject: the certificate says \"" +
+    return rejected(config.key_position + ": " + name + ".subject: the certificate says \"" +
                     (stored ? x509::name_text(*stored) : "something unreadable") +
                     "\", the configuration \"" + x509::name_text(config.subject) +
                     "\"; a certificate cannot be renamed");

@@ -19,6 +19,19 @@ constexpr std::string_view before_pipelines[] = {"keys",      "authenticator", "
 
 }  // namespace
 
+bool is_misconfigured(const Error& error) noexcept {
+  switch (error.code) {
+    case Code::unavailable:  // comes back by itself, as a database does
+    case Code::conflict:     // somebody else holds it still
+    case Code::rate_limited:
+    case Code::pending:
+    case Code::internal:
+      return false;
+    default:
+      return true;
+  }
+}
+
 Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logger)
     : model_(std::move(model)),
       catalog_(catalog),
@@ -125,6 +138,10 @@ Status Node::start() {
   if (!std::filesystem::is_directory(shared_.state_folder, ec))
     return unavailable("the state folder " + shared_.state_folder + " does not exist; run hanaper init");
   HANAPER_CHECK(lock_.take(shared_.state_folder));
+  HANAPER_TRY(const bool was_open, close_state_folder(shared_.state_folder));
+  if (was_open)
+    shared_.logger.warning("others could look into the state folder; its mode is 700 now",
+                           {{"folder", shared_.state_folder}});
   started_ = true;
   HANAPER_CHECK(start_kind("storage"));
   HANAPER_CHECK(shared_.writer->start());

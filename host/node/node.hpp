@@ -20,6 +20,9 @@ namespace hanaper {
 std::shared_ptr<Instance> find_instance(const std::vector<std::shared_ptr<Instance>>& instances,
                                         std::string_view kind, std::string_view name);
 
+// Whether starting again cannot help: what is configured, or what lies there, has to be changed by somebody.
+bool is_misconfigured(const Error& error) noexcept;
+
 // One node of the service, or as much of it as a command needs. [main] only, but for what says otherwise.
 class Node {
  public:
@@ -39,6 +42,12 @@ class Node {
   struct Checked {
     std::vector<std::string> failures;  // why a start would fail
     std::vector<std::string> notes;     // what it would make or change first, and what could not be looked at
+    bool misconfigured = false;         // one of the failures does not go by itself
+
+    void fail(const Error& error, const std::string& where = {}) {
+      failures.push_back(where + error.detail);
+      misconfigured = misconfigured || is_misconfigured(error);
+    }
   };
   Checked check_start();
 

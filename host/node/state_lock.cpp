@@ -23,12 +23,26 @@ Status check_state_owner(const std::string& state_folder) {
                    " -- ...)");
 }
 
+bool is_open_to_others(const std::string& state_folder) {
+  struct stat status {};
+  return ::stat(state_folder.c_str(), &status) == 0 && (status.st_mode & 077) != 0;
+}
+
+Result<bool> close_state_folder(const std::string& state_folder) {
+  if (!is_open_to_others(state_folder)) return false;
+  if (::chmod(state_folder.c_str(), 0700) != 0)
+    return forbidden(state_folder + ": others may look into it, and that cannot be changed: " +
+                     std::strerror(errno) + "; make its mode 700");
+  return true;
+}
+
 StateLock::~StateLock() {
   if (handle_ >= 0) ::close(handle_);
 }
 
 Status StateLock::take(const std::string& state_folder) {
-  HANAPER_CHECK(check_state_owner(state_folder));
+  // Not what is configured, but who runs it.
+  if (Status own = check_state_owner(state_folder); !own) return unavailable(own.error().detail);
   const std::string path = state_folder + "/lock";
   const int handle = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (handle < 0) return unavailable(path + ": " + std::strerror(errno));

@@ -172,6 +172,33 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pkcs8(const Secret& pkcs8) {
   return adopt(std::move(pkey));
 }
 
+namespace {
+
+// Whether an encrypted key came in one piece: a pin is to blame for nothing else.
+bool is_whole(const Secret& pem) {
+  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
+  char *name = nullptr, *header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+  if (!bio || PEM_read_bio(bio.get(), &name, &header, &data, &size) != 1) {
+    ERR_clear_error();
+    return false;
+  }
+  bool whole = true;
+  if (std::string_view(name) == PEM_STRING_PKCS8) {
+    const unsigned char* at = data;
+    const Owned<X509_SIG, X509_SIG_free> sealed(d2i_X509_SIG(nullptr, &at, size));
+    whole = sealed && at == data + size;
+    ERR_clear_error();
+  }
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(data);
+  return whole;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secret& pin) {
   const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
   const bool encrypted = pem.reveal().find("ENCRYPTED") != std::string_view::npos;
@@ -185,8 +212,9 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secr
   Pkey pkey(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, give_pin, const_cast<Secret*>(&pin)) : nullptr);
   ERR_clear_error();
   if (pkey) return adopt(std::move(pkey));
-  if (encrypted) return forbidden("the pin does not open it");
-  return malformed("not a private key in PEM");
+  if (!encrypted) return malformed("not a private key in PEM");
+  if (!is_whole(pem)) return malformed("the file is damaged: it holds no whole key; take it from a backup");
+  return forbidden("the pin does not open it");
 }
 
 Result<Secret> SoftKey::to_pkcs8() const {
