@@ -60,6 +60,15 @@ constexpr LocalOption delete_options[] = {
     {"--yes", "", "do not ask"},
 };
 
+constexpr LocalOption bootstrap_options[] = {
+    {"--fingerprint", "SHA256", "of the root's certificate, as init and show print it"},
+    {"--out", "FILE", "where the root goes; default standard output", false, true},
+};
+constexpr LocalOption probe_options[] = {
+    {"--roots", "FILE", "whom to trust, PEM; default whom the machine trusts", false, true},
+    {"--warn", "DURATION", "warn when a certificate of the server ends within; default 7d"},
+};
+
 // What the command line does itself, beside and around operations.
 struct Local {
   std::string_view words, arguments, summary;
@@ -80,6 +89,12 @@ constexpr Local before[] = {
 };
 constexpr Local behind[] = {
     {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1, run_restore},
+    {"bootstrap", "URL", "fetch the root of a PKI from another machine and check its fingerprint",
+     bootstrap_options, 1, 1, run_bootstrap},
+    {"probe", "URL",
+     "look at a PKI as its clients have it; ends with 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring "
+     "wants it",
+     probe_options, 1, 1, run_probe},
     {"storage migrate", "", "bring the schema up to date", {}, 0, 0, run_storage_migrate},
     {"storage check", "", "count and digest what is stored", {}, 0, 0, run_storage_check},
     {"storage copy",

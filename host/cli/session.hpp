@@ -93,6 +93,8 @@ int run_show(Session& session);
 int run_delete_key(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
+int run_bootstrap(Session& session);
+int run_probe(Session& session);
 int run_storage_migrate(Session& session);
 int run_storage_check(Session& session);
 int run_storage_copy(Session& session);

@@ -48,6 +48,11 @@ bool is_signed_by(const x509::CertificateView& certificate, const Authority& aut
          crypto::verify(*scheme, authority.spki(), certificate.whole, certificate.signature);
 }
 
+// How people tell it from another of its name.
+std::string fingerprint_of(const Authority& authority) {
+  return ", SHA-256 " + to_hex(crypto::sha256(authority.certificate()));
+}
+
 std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
   std::erase_if(above, [](const Bytes& certificate) {
     const auto view = x509::parse_certificate(certificate);
@@ -177,6 +182,20 @@ std::vector<Bytes> Authorities::path(const std::string& name) const {
   return path;
 }
 
+std::string Authorities::roots_pem() const {
+  std::vector<Bytes> roots;
+  for (const auto& [name, authority] : authorities_) {
+    const std::vector<Bytes> whole = path(name);
+    const Bytes& top = whole.empty() ? authority->certificate() : whole.back();
+    const auto view = x509::parse_certificate(top);
+    if (view && equal(view->issuer, view->subject) && std::ranges::find(roots, top) == roots.end())
+      roots.push_back(top);
+  }
+  std::string text;
+  for (const Bytes& root : roots) text += pem::encode("CERTIFICATE", root);
+  return text;
+}
+
 Status Authorities::store(Write& write) {
   return shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{30});
 }
@@ -202,7 +221,8 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
   if (row && !row->certificate.empty()) {
     HANAPER_CHECK(adopt(config, *row));
     return Outcome{config.name, "exists, " + x509::name_text(config.subject) + ", until " +
-                                    time_text(authorities_.at(config.name)->not_after())};
+                                    time_text(authorities_.at(config.name)->not_after()) +
+                                    fingerprint_of(*authorities_.at(config.name))};
   }
   HANAPER_TRY(const std::shared_ptr<Key> key, find_or_create_key(config));
   if (!row) {
@@ -297,7 +317,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   return Outcome{config.name,
                  std::string(issuer ? "created below " + issuer->config().name : "created, self-signed") +
                      ", " + x509::name_text(config.subject) + ", " + to_string(key.spec()) + ", until " +
-                     time_text(not_after)};
+                     time_text(not_after) + fingerprint_of(*authorities_.at(config.name))};
 }
 
 Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig& config, Key& key) {
@@ -373,7 +393,8 @@ Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
                                         {"certificate", to_hex(crypto::sha256(certificates.front()))}});
     HANAPER_CHECK(store(write));
     HANAPER_CHECK(adopt(config, *write.authority));
-    return Outcome{name, "installed, until " + time_text(leaf.not_after)};
+    return Outcome{name,
+                   "installed, until " + time_text(leaf.not_after) + fingerprint_of(*authorities_.at(name))};
   }
   return not_found("no authority with issuer = \"external\" waits for a certificate of that key");
 }
@@ -418,7 +439,8 @@ Result<Authorities::Outcome> Authorities::import(const std::string& name, const 
   HANAPER_TRY(const std::optional<AuthorityRow> stored, row_of(name));
   HANAPER_CHECK(adopt(config, *stored));
   return Outcome{name, "imported, " + to_string(key->spec()) + ", until " +
-                           time_text(authorities_.at(name)->not_after())};
+                           time_text(authorities_.at(name)->not_after()) +
+                           fingerprint_of(*authorities_.at(name))};
 }
 
 }  // namespace hanaper

@@ -28,6 +28,8 @@ class Authorities {
 
   // The chain above what that authority issues, with the self-signed root where this host has it.
   std::vector<Bytes> path(const std::string& name) const;
+  // Every self-signed certificate above an authority of this node, or an authority's own, PEM.
+  std::string roots_pem() const;
 
   // One line for each authority: what init did or found.
   struct Outcome {

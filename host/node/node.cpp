@@ -286,6 +286,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
 }
 
 Status Node::open_listeners() {
+  const auto roots = std::make_shared<RootsEndpoint>(authorities_.roots_pem());
   for (const auto& [name, listener] : model_.listeners) {
     http::Listener listening;
     listening.config = listener;
@@ -303,6 +304,8 @@ Status Node::open_listeners() {
       const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
       for (const char* path : {"/health", "/metrics"}) listening.router.add({path, endpoint});
     }
+    if (listening.router.find(RootsEndpoint::path) == nullptr)
+      listening.router.add({std::string(RootsEndpoint::path), roots});
     HANAPER_CHECK(server_->open(std::move(listening)));
     shared_.logger.info("listening", {{"listener", name}, {"url", listener.url}});
   }

@@ -3,6 +3,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/name.hpp>
 #include <hanaper/toolkit/oids.hpp>
@@ -144,6 +145,7 @@ Result<json::Value> show_authority(Node& node, const Caller&, const Arguments& a
   row.tbs = to_bytes(view.whole);
   row.signature = to_bytes(view.signature);
   json::Value described = describe(row, name);
+  described.object()->emplace_back("sha256", to_hex(crypto::sha256(authority->certificate())));
   described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", authority->certificate()));
   const std::vector<Bytes>& chain = authority->chain();
   described.object()->emplace_back("chain", chain.empty()
@@ -159,6 +161,7 @@ Result<json::Value> show_certificate(Node& node, const Caller&, const Arguments&
   if (row.signature.empty()) return described;
   const Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
   const auto authority = node.authorities().find(name);
+  described.object()->emplace_back("sha256", to_hex(crypto::sha256(certificate)));
   described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", certificate));
   described.object()->emplace_back(
       "chain", pem_chain(certificate, authority ? authority->chain() : std::vector<Bytes>{}));
