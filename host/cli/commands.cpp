@@ -106,7 +106,12 @@ constexpr Local behind[] = {
      run_storage_copy},
     {"openapi", "", "print what can be asked for by HTTP, as OpenAPI 3.1"},
     {"completion", "", "print the completion for bash"},
-    {"manual", "[hanaperd]", "print the manual page, or the daemon's", {}, 0, 1},
+    {"manual",
+     "[hanaperd|hanaper.toml]",
+     "print the manual page, or the daemon's, or the configuration's",
+     {},
+     0,
+     1},
     {"help", "[COMMAND...]", "explain a command", {}, 0, 4},
 };
 // Where the command of an operation does more than ask for it: options of its own, other arguments (unless
@@ -201,7 +206,7 @@ Command local_command(const Local& local) {
   add_common(command.spec);
   command.run = local.run;
   if (local.words == "new-plugin") command.words.assign(std::begin(config::kinds), std::end(config::kinds));
-  if (local.words == "manual") command.words = {"hanaperd"};
+  if (local.words == "manual") command.words = {"hanaperd", "hanaper.toml"};
   return command;
 }
 

@@ -62,7 +62,8 @@ std::vector<Command> commands_for(hanaper::loader::Catalog& catalog, const Words
          "; hanaper help lists them");
 }
 
-int run_about(const std::vector<Command>& commands, const std::string& name, const CommandLine& line) {
+int run_about(const std::vector<Command>& commands, const std::string& name, const CommandLine& line,
+              hanaper::loader::Catalog& catalog) {
   if (name == "completion") return print(bash_completion(commands));
   if (name == "openapi") {
     std::vector<hanaper::operations::Described> described = hanaper::operations::describe_host();
@@ -73,6 +74,7 @@ int run_about(const std::vector<Command>& commands, const std::string& name, con
   if (name == "manual") {
     if (line.positional.empty()) return print(manual(commands));
     if (line.positional.front() == hanaper::operations::daemon().program) return print(daemon_manual());
+    if (line.positional.front() == "hanaper.toml") return print(file_manual(catalog));
     misuse("no manual page \"" + line.positional.front() + "\"; see hanaper help manual");
   }
   if (line.positional.empty()) return print(help(commands));
@@ -99,7 +101,7 @@ int run(const Words& words) {
   if (!parsed) misuse(parsed.error().detail);
   if (parsed->has("--help")) return print(hanaper::operations::help(command->spec));
   if (command->run == nullptr && !command->operation)
-    return run_about(commands, command->spec.words, *parsed);
+    return run_about(commands, command->spec.words, *parsed, catalog);
   Session session(*command, *std::move(parsed), catalog);
   return command->run != nullptr ? command->run(session) : run_operation(session);
 }

@@ -48,6 +48,7 @@ done <<'LIST'
 -rw-r--r-- /usr/lib/sysusers.d/hanaper.conf
 -rw-r--r-- /usr/lib/tmpfiles.d/hanaper.conf
 -rw-r--r-- /usr/share/man/man1/hanaper.1
+-rw-r--r-- /usr/share/man/man5/hanaper.toml.5
 -rw-r--r-- /usr/share/man/man8/hanaperd.8
 -rw-r--r-- /usr/share/bash-completion/completions/hanaper
 -rw-r--r-- /usr/share/hanaper/embedded.toml
