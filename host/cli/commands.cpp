@@ -122,6 +122,7 @@ constexpr Local around[] = {
     {"show", "[FILE_OR_SERIAL]", "", show_options, 0, 1, run_show},
     {"backup", "FILE", "", {}, 1, 1, run_backup},
     {"keys delete", "", "", delete_options, 1, 1, run_delete_key},
+    {"keys repin", "", "", {}, 0, 1, run_repin},
 };
 
 Option option_of(const LocalOption& local) {

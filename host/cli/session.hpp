@@ -91,6 +91,7 @@ int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_show(Session& session);
 int run_delete_key(Session& session);
+int run_repin(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
 int run_bootstrap(Session& session);

@@ -181,6 +181,11 @@ constexpr Parameter import_key_parameters[] = {
 constexpr Parameter key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},
 };
+constexpr Parameter repin_parameters[] = {
+    {"instance", text, word, {}, {}, "key provider; default the only one"},
+    {"new_pin", secret, required, {}, {}, "what encrypts the keys from now on"},
+};
+constexpr Column repin_columns[] = {{"instance"}, {"keys", ColumnType::integer}};
 constexpr Column key_columns[] = {
     {"key"}, {"type"}, {"public", ColumnType::text, false, {}, "SubjectPublicKeyInfo, PEM"}};
 constexpr Column deleted_columns[] = {{"key"}};
@@ -308,6 +313,10 @@ constexpr HostOperation host_table[] = {
      {"keys replicate", "POST /keys/{place}/copies", "copy a key to every token of its group", system_operate,
       AnswerForm::one, key_parameters, replicated_columns},
      replicate_key},
+    {"keys.repin",
+     {"keys repin", "POST /keys/pin", "encrypt every key of a key provider again, under another pin",
+      system_operate, AnswerForm::one, repin_parameters, repin_columns},
+     repin_keys},
     {"audit.verify",
      {"audit verify", "GET /audit/chains", "check the audit's hash chains", audit_read, AnswerForm::list,
       chain_parameters, chain_columns},

@@ -141,4 +141,17 @@ class Replication {
   ~Replication() = default;
 };
 
+// Optional: a provider whose keys lie encrypted under a pin of ours can encrypt them again under another.
+class Repinning {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.repinning/1";
+
+  // [worker] All of them or none, durable when it returns: how many there are. From then on the old pin opens
+  // none. malformed when it takes no such pin; unavailable.
+  virtual Result<std::size_t> repin(const Secret& pin) = 0;
+
+ protected:
+  ~Repinning() = default;
+};
+
 }  // namespace hanaper
