@@ -45,11 +45,21 @@ constexpr LocalOption issue_options[] = {
     {"--name", "NAME", "DNS name or address, when a key is made here", true},
     {"--key-type", "TYPE", "of that key; default ec-p256", false, false,
      "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--mail", "ADDRESS", "mail address, likewise", true},
+    {"--subject", "DN", "subject, likewise, as in \"CN=Joe,O=Example\", where the profile takes it over"},
     {"--key-out", "FILE", "where that key goes; never overwritten", false, true},
+    {"--p12", "FILE", "a PFX (PKCS#12) with key, certificate and those above it; never overwritten", false,
+     true},
+    {"--p12-pin", "FILE", "file with the pin that the PFX gets", false, true},
     {"--out", "FILE", "where certificate and chain go; default standard output", false, true},
 };
 constexpr LocalOption revoke_options[] = {
     {"--from", "FILE", "those whose serial numbers are in the file, one on a line", false, true},
+    {"--requester", "NAME",
+     "all that are issued and were asked for by that one; token:red* for all that begin so"},
+    {"--profile", "NAME", "all that are issued, of that profile"},
+    {"--authority", "NAME", "all that are issued, of that authority"},
+    {"--yes", "", "do not ask before all of those are revoked"},
 };
 constexpr LocalOption show_options[] = {
     {"--authority", "NAME", "show an authority's certificate"},

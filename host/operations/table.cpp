@@ -64,10 +64,25 @@ constexpr Parameter show_authority_parameters[] = {
     {"authority", text, required | word, {}, {}, "an authority of the configuration"},
 };
 constexpr Parameter list_parameters[] = {
-    {"expires_within", duration, 0, {}, {}, "only those that expire within, as in 30d"},
+    {"expires_within",
+     duration,
+     0,
+     {},
+     {},
+     "only those that expire within, as in 30d, and that nobody has renewed: no other of that profile for "
+     "the same "
+     "names lives longer; without what the node renews by itself"},
+    {"all", boolean, 0, {}, {}, "with expires_within: those that were renewed, and the node's own, too"},
     {"name", text, 0, {}, {}, "only those for that name; .example.test for every name below"},
     {"state", choice, 0, {}, "reserved|issued|revoked", "only those in that state"},
     {"authority", text, 0, {}, {}, "only those of that authority"},
+    {"profile", text, 0, {}, {}, "only those of that profile"},
+    {"requester",
+     text,
+     0,
+     {},
+     "1..1024",
+     "only those that were asked for by that one; token:red* for all that begin so"},
     limit,
     after,
 };
@@ -144,10 +159,11 @@ constexpr Parameter requests_parameters[] = {
 };
 constexpr Parameter approve_parameters[] = {
     {"request", text, required | word, {}, {}, "by its id, as requests list shows it"},
+    {"comment", text, 0, {}, "1..1024", "why, for the audit and for those who are told"},
 };
 constexpr Parameter deny_parameters[] = {
     {"request", text, required | word, {}, {}, "by its id, as requests list shows it"},
-    {"reason", text, 0, {}, {}, "what the requester is told"},
+    {"reason", text, 0, {}, {}, "why: the requester is told, and it stands in the audit"},
 };
 constexpr Column request_columns[] = {
     {"request"},

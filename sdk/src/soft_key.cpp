@@ -19,6 +19,7 @@ constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
 
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
+void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 
 std::string_view digest_name(SignatureScheme scheme) {
   switch (hash_of(scheme).value_or(Hash::sha256)) {
@@ -235,6 +236,34 @@ Result<Secret> SoftKey::to_pem() const {
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
   return Secret(std::string(text, static_cast<std::size_t>(size)));
+}
+
+Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>& above, const Secret& pin,
+                                 const std::string& friendly_name) const {
+  constexpr int rounds = 100'000;
+  const auto read = [](ByteView der) {
+    const unsigned char* at = der.data();
+    return Owned<X509, X509_free>(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  };
+  const auto own = read(certificate);
+  const Owned<STACK_OF(X509), free_certificates> others(sk_X509_new_null());
+  if (!own || !others) return malformed("the certificate cannot be read");
+  if (X509_check_private_key(own.get(), pkey_.get()) != 1) {
+    ERR_clear_error();
+    return bad_key("the certificate is another key's");
+  }
+  for (const Bytes& der : above)
+    if (auto one = read(der)) sk_X509_push(others.get(), one.release());
+  Secret text(std::string(pin.reveal()));  // ends with a zero
+  const Owned<PKCS12, PKCS12_free> made(PKCS12_create(text.reveal().data(), friendly_name.c_str(),
+                                                      pkey_.get(), own.get(), others.get(), NID_aes_256_cbc,
+                                                      NID_aes_256_cbc, rounds, rounds, 0));
+  unsigned char* octets = nullptr;
+  const int size = made ? i2d_PKCS12(made.get(), &octets) : -1;
+  if (size <= 0) return openssl_failed("writing a PFX");
+  Bytes der(octets, octets + size);
+  OPENSSL_free(octets);
+  return der;
 }
 
 Result<std::string> SoftKey::to_encrypted_pem(const Secret& pin) const {
