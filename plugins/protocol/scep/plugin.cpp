@@ -48,7 +48,27 @@ constexpr Column challenge_columns[] = {
     {"url"},
     {"expires", ColumnType::time},
 };
+constexpr Column listed_columns[] = {
+    {"id", ColumnType::text, true, {}, "to withdraw it by"},
+    {"subject"},
+    {"names", ColumnType::texts},
+    {"profile"},
+    {"expires", ColumnType::time},
+};
+constexpr Parameter withdraw_parameters[] = {
+    {"id", ParameterType::text, Parameter::required | Parameter::word, {}, "1..64", "as challenges lists it"},
+};
+constexpr Column withdrawn_columns[] = {{"id"}};
 constexpr Operation operation_table[] = {
+    {"challenges",
+     "GET /challenges",
+     "list the challengePasswords that are good still, without their text",
+     Permission::system_read,
+     AnswerForm::list,
+     {},
+     listed_columns},
+    {"withdraw", "DELETE /challenges/{id}", "have a challengePassword be good no more",
+     Permission::system_operate, AnswerForm::one, withdraw_parameters, withdrawn_columns},
     {"challenge", "POST /challenges", "make a challengePassword that is good once",
      Permission::system_operate, AnswerForm::one, challenge_parameters, challenge_columns, true},
 };
@@ -91,6 +111,11 @@ class Scep final : public Protocol, public Operable {
   std::span<const Operation> operations() const noexcept override { return operation_table; }
   Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
                               Call& call) override {
+    if (words == "challenges") return list_challenges();
+    if (words == "withdraw") {
+      HANAPER_CHECK(service_->withdraw_challenge(arguments.text("id"), call));
+      return json::write(json::Value(json::Object{{"id", arguments.text("id")}}));
+    }
     if (words != "challenge") return unsupported("there is no operation \"" + std::string(words) + "\"");
     Challenge wanted{.profile = arguments.text("profile"), .subject = {}};
     if (arguments.has("subject")) {
@@ -107,6 +132,22 @@ class Scep final : public Protocol, public Operable {
   }
 
  private:
+  Result<std::string> list_challenges() const {
+    HANAPER_TRY(const std::vector<Challenges::Listed> all, service_->challenges());
+    json::Array rows;
+    for (const Challenges::Listed& one : all) {
+      json::Object row{{"id", one.id}};
+      if (!one.challenge.subject.empty()) row.emplace_back("subject", x509::name_text(one.challenge.subject));
+      json::Array names;
+      for (const Identifier& name : one.challenge.names) names.emplace_back(name.value);
+      row.emplace_back("names", std::move(names));
+      if (!one.challenge.profile.empty()) row.emplace_back("profile", one.challenge.profile);
+      if (one.expires) row.emplace_back("expires", time_text(*one.expires));
+      rows.emplace_back(std::move(row));
+    }
+    return json::write(json::Value(std::move(rows)));
+  }
+
   static Status read_webhook(const Settings& settings, Options& options) {
     const std::string url = settings.text_or("webhook", "");
     for (const char* key : {"webhook_authorization", "webhook_roots"})

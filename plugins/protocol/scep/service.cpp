@@ -426,4 +426,12 @@ Result<Challenges::Made> Service::make_challenge(const Challenge& wanted, std::c
   return made;
 }
 
+Status Service::withdraw_challenge(std::string_view id, Call& call) {
+  HANAPER_TRY(RecordWrite write, challenges_.withdraw(id));
+  Status written = host_.commit({std::move(write)}, call);
+  if (!written && written.error().code == Code::conflict)
+    return conflict("challenge " + std::string(id) + " was used just now");
+  return written;
+}
+
 }  // namespace hanaper::scep

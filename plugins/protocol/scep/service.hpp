@@ -39,6 +39,9 @@ class Service {
   // [worker] A challenge that is good once, durable when it returns. malformed for names without a subject.
   Result<Challenges::Made> make_challenge(const Challenge& wanted, std::chrono::milliseconds lifetime,
                                           Call& call);
+  Result<std::vector<Challenges::Listed>> challenges() const { return challenges_.list(); }
+  // not_found.
+  Status withdraw_challenge(std::string_view id, Call& call);
 
  private:
   // A request whose signature is good. Everybody can sign one, around a content that somebody else has
