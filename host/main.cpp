@@ -50,6 +50,7 @@ Result<std::vector<std::string>> logged_reload(const CommandLine& line, loader::
                                                services::Logger& logger) {
   services::notify_manager("RELOADING=1");
   auto outcome = reload(line, catalog, node);
+  node.reloaded(outcome.has_value());
   if (!outcome) logger.error("configuration not taken over", {{"error", outcome.error().detail}});
   if (outcome && outcome->empty()) logger.info("configuration read again, nothing changed");
   if (outcome)
@@ -86,7 +87,8 @@ int run(const CommandLine& line) {
   node.on_reload = [&reloads](Call& call) { return reloads.ask(call); };
   Status running = node.start();
   if (running) running = node.serve(std::make_shared<operations::ControlEndpoint>(node));
-  if (!running) return complain({running.error().detail}, failed);
+  if (!running)
+    return complain({running.error().detail}, is_misconfigured(running.error()) ? misconfigured : failed);
   logger.info("ready", {{"version", HANAPER_VERSION}, {"node", node.model().node.name}});
   services::notify_manager("READY=1");
 

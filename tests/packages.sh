@@ -1,6 +1,7 @@
 # What the project needs from Debian; sourced by tests/run.sh and examples/quickstart/run.sh.
 #
 #   install_packages PACKAGE...   installs those that are missing; as root, or with sudo
+#   unpack_promtool FOLDER        has FOLDER/usr/bin/promtool afterwards
 
 boost_package() {
   # Debian 12 has 1.81 beside its default of 1.74; later ones have it, or newer, as the default.
@@ -25,7 +26,14 @@ test_packages() {
   echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
     clang-19 libclang-rt-19-dev clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
     dpkg-dev systemd strace strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
-    slapd ldap-utils python3-aiosmtpd python3-jsonschema
+    slapd ldap-utils python3-aiosmtpd python3-jsonschema jq
+}
+
+# unpack_promtool FOLDER: promtool out of Debian's prometheus, which would start a service if it were installed.
+unpack_promtool() {
+  [ ! -x "$1/usr/bin/promtool" ] || return 0
+  mkdir -p "$1"
+  (cd "$1" && apt-get -qq download prometheus && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb usr/bin/prometheus)
 }
 
 # The clang++ that comes with libFuzzer here: the one that is asked for above, or any.

@@ -106,6 +106,9 @@ packages="$(build_packages) $(unit_packages)"
 # shellcheck disable=SC2086  # words
 install_packages $packages || { echo "run.sh: packages could not be installed" >&2; exit 1; }
 
+# Tests that want it and do not find it say so.
+[ -n "$unit" ] || unpack_promtool "$root/build/tools" 2> "$results/promtool.log" || cat "$results/promtool.log"
+
 if [ -n "$unit" ]; then
   part build build unit --target unit_tests && part test run_tests unit -L '^unit$'
   summarise

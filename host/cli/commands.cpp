@@ -43,13 +43,22 @@ constexpr LocalOption new_plugin_options[] = {
 };
 constexpr LocalOption issue_options[] = {
     {"--name", "NAME", "DNS name or address, when a key is made here", true},
-    {"--key-type", "TYPE", "of that key; default ec-p256", false, false,
-     "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096"},
+    {"--key-type", "TYPE", "of that key; default ec-p256", false, false, key_spec_choices},
+    {"--mail", "ADDRESS", "mail address, likewise", true},
+    {"--subject", "DN", "subject, likewise, as in \"CN=Joe,O=Example\", where the profile takes it over"},
     {"--key-out", "FILE", "where that key goes; never overwritten", false, true},
+    {"--p12", "FILE", "a PFX (PKCS#12) with key, certificate and those above it; never overwritten", false,
+     true},
+    {"--p12-pin", "FILE", "file with the pin that the PFX gets", false, true},
     {"--out", "FILE", "where certificate and chain go; default standard output", false, true},
 };
 constexpr LocalOption revoke_options[] = {
     {"--from", "FILE", "those whose serial numbers are in the file, one on a line", false, true},
+    {"--requester", "NAME",
+     "all that are issued and were asked for by that one; token:red* for all that begin so"},
+    {"--profile", "NAME", "all that are issued, of that profile"},
+    {"--authority", "NAME", "all that are issued, of that authority"},
+    {"--yes", "", "do not ask before all of those are revoked"},
 };
 constexpr LocalOption show_options[] = {
     {"--authority", "NAME", "show an authority's certificate"},
@@ -58,6 +67,15 @@ constexpr LocalOption show_options[] = {
 };
 constexpr LocalOption delete_options[] = {
     {"--yes", "", "do not ask"},
+};
+
+constexpr LocalOption bootstrap_options[] = {
+    {"--fingerprint", "SHA256", "of the root's certificate, as init and show print it"},
+    {"--out", "FILE", "where the root goes; default standard output", false, true},
+};
+constexpr LocalOption probe_options[] = {
+    {"--roots", "FILE", "whom to trust, PEM; default whom the machine trusts", false, true},
+    {"--warn", "DURATION", "warn when a certificate of the server ends within; default 7d"},
 };
 
 // What the command line does itself, beside and around operations.
@@ -80,6 +98,12 @@ constexpr Local before[] = {
 };
 constexpr Local behind[] = {
     {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1, run_restore},
+    {"bootstrap", "URL", "fetch the root of a PKI from another machine and check its fingerprint",
+     bootstrap_options, 1, 1, run_bootstrap},
+    {"probe", "URL",
+     "look at a PKI as its clients have it; ends with 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring "
+     "wants it",
+     probe_options, 1, 1, run_probe},
     {"storage migrate", "", "bring the schema up to date", {}, 0, 0, run_storage_migrate},
     {"storage check", "", "count and digest what is stored", {}, 0, 0, run_storage_check},
     {"storage copy",
@@ -91,7 +115,12 @@ constexpr Local behind[] = {
      run_storage_copy},
     {"openapi", "", "print what can be asked for by HTTP, as OpenAPI 3.1"},
     {"completion", "", "print the completion for bash"},
-    {"manual", "[hanaperd]", "print the manual page, or the daemon's", {}, 0, 1},
+    {"manual",
+     "[hanaperd|hanaper.toml]",
+     "print the manual page, or the daemon's, or the configuration's",
+     {},
+     0,
+     1},
     {"help", "[COMMAND...]", "explain a command", {}, 0, 4},
 };
 // Where the command of an operation does more than ask for it: options of its own, other arguments (unless
@@ -102,6 +131,7 @@ constexpr Local around[] = {
     {"show", "[FILE_OR_SERIAL]", "", show_options, 0, 1, run_show},
     {"backup", "FILE", "", {}, 1, 1, run_backup},
     {"keys delete", "", "", delete_options, 1, 1, run_delete_key},
+    {"keys repin", "", "", {}, 0, 1, run_repin},
 };
 
 Option option_of(const LocalOption& local) {
@@ -186,7 +216,7 @@ Command local_command(const Local& local) {
   add_common(command.spec);
   command.run = local.run;
   if (local.words == "new-plugin") command.words.assign(std::begin(config::kinds), std::end(config::kinds));
-  if (local.words == "manual") command.words = {"hanaperd"};
+  if (local.words == "manual") command.words = {"hanaperd", "hanaper.toml"};
   return command;
 }
 

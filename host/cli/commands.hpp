@@ -40,5 +40,6 @@ std::string help(const std::vector<Command>& commands, std::span<const std::stri
 std::string bash_completion(const std::vector<Command>& commands);
 std::string manual(const std::vector<Command>& commands);  // troff, hanaper(1)
 std::string daemon_manual();                               // troff, hanaperd(8)
+std::string file_manual(loader::Catalog& catalog);         // troff, hanaper.toml(5)
 
 }  // namespace hanaper::cli

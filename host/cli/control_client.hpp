@@ -13,7 +13,10 @@ class ControlClient {
   // Nothing when no daemon answers there; forbidden when it does and we may not talk to it.
   static Result<std::optional<ControlClient>> connect(const std::string& path);
   ControlClient(ControlClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
-  ControlClient& operator=(ControlClient&&) = delete;
+  ControlClient& operator=(ControlClient&& other) noexcept {
+    std::swap(socket_, other.socket_);
+    return *this;
+  }
   ~ControlClient();
 
   // What the operation answers, or its error.

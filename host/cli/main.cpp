@@ -4,6 +4,7 @@
 #include "print.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -61,7 +62,8 @@ std::vector<Command> commands_for(hanaper::loader::Catalog& catalog, const Words
          "; hanaper help lists them");
 }
 
-int run_about(const std::vector<Command>& commands, const std::string& name, const CommandLine& line) {
+int run_about(const std::vector<Command>& commands, const std::string& name, const CommandLine& line,
+              hanaper::loader::Catalog& catalog) {
   if (name == "completion") return print(bash_completion(commands));
   if (name == "openapi") {
     std::vector<hanaper::operations::Described> described = hanaper::operations::describe_host();
@@ -72,6 +74,7 @@ int run_about(const std::vector<Command>& commands, const std::string& name, con
   if (name == "manual") {
     if (line.positional.empty()) return print(manual(commands));
     if (line.positional.front() == hanaper::operations::daemon().program) return print(daemon_manual());
+    if (line.positional.front() == "hanaper.toml") return print(file_manual(catalog));
     misuse("no manual page \"" + line.positional.front() + "\"; see hanaper help manual");
   }
   if (line.positional.empty()) return print(help(commands));
@@ -98,9 +101,14 @@ int run(const Words& words) {
   if (!parsed) misuse(parsed.error().detail);
   if (parsed->has("--help")) return print(hanaper::operations::help(command->spec));
   if (command->run == nullptr && !command->operation)
-    return run_about(commands, command->spec.words, *parsed);
+    return run_about(commands, command->spec.words, *parsed, catalog);
   Session session(*command, *std::move(parsed), catalog);
   return command->run != nullptr ? command->run(session) : run_operation(session);
+}
+
+bool writes_to_pipe() {
+  struct stat output {};
+  return ::fstat(STDOUT_FILENO, &output) == 0 && (S_ISFIFO(output.st_mode) || S_ISSOCK(output.st_mode));
 }
 
 void complain(const Failure& failure, bool as_json) {
@@ -124,7 +132,12 @@ int main(int count, char** arguments) {
   const Words words(arguments + 1, arguments + count);
   const bool as_json = std::ranges::find(words, "--json") != words.end();
   try {
-    return run(words);
+    const int status = run(words);
+    // What was asked for has to arrive; but who reads from a pipe decides how far.
+    if (status == 0 && !std::cout.flush() && !writes_to_pipe())
+      throw Failure{
+          1, {"standard output: cannot be written; its disk may be full"}, hanaper::Code::unavailable};
+    return status;
   } catch (const Failure& failure) {
     complain(failure, as_json);
     return failure.status;

@@ -10,7 +10,12 @@
 
 namespace hanaper::cli {
 
-void fail(const Error& error) { throw Failure{1, {error.detail}, error.code}; }
+void fail(const Error& error) {
+  throw Failure{error.code == Code::pending ? 3 : 1, {error.detail}, error.code};
+}
+void fail_start(const Error& error) {
+  throw Failure{is_misconfigured(error) ? 2 : 1, {error.detail}, error.code};
+}
 void misuse(std::string line) { throw Failure{2, {std::move(line)}}; }
 
 Session::Session(const Command& command, CommandLine line, loader::Catalog& catalog)
@@ -23,41 +28,56 @@ void Session::misuse(const std::string& what) const {
   cli::misuse(what + "; see " + command_.spec.help_words());
 }
 
-config::Model Session::model(bool read_secrets, const std::string& file) {
+config::Model Session::model(bool read_secrets, const std::string& file,
+                             std::vector<std::string>* missing_pins) {
   config::Messages messages;
   const config::Table root =
       config::read(file.empty() ? config_file() : file, line_.texts("--set"), messages);
   if (!messages.empty()) throw Failure{2, messages.lines()};
   config::Model model = config::make_model(
       root, [&](std::string_view kind, std::string_view plugin) { return catalog_.find(kind, plugin); },
-      read_secrets, messages);
+      read_secrets, messages, missing_pins);
   if (!messages.empty()) throw Failure{2, messages.lines()};
   return model;
 }
 
-std::unique_ptr<Node> Session::configured_node(const std::string& file) {
-  auto node = std::make_unique<Node>(model(true, file), catalog_, logger_);
+std::unique_ptr<Node> Session::configured_node(const std::string& file,
+                                               std::vector<std::string>* missing_pins) {
+  auto node = std::make_unique<Node>(model(true, file, missing_pins), catalog_, logger_);
   if (std::vector<std::string> failures = node->configure(); !failures.empty())
     throw Failure{2, std::move(failures)};
   return node;
 }
 
+// The daemon that serves this state folder, if one runs. A file that was broken since it started keeps nobody
+// from it: it has read another.
+std::optional<ControlClient> Session::find_daemon() {
+  config::Messages messages;
+  const config::Table root = config::read(config_file(), line_.texts("--set"), messages);
+  const std::string socket =
+      config::socket_of(messages.empty() ? root : config::read_node(config_file(), line_.texts("--set")));
+  if (socket.empty()) return std::nullopt;
+  auto connected = ControlClient::connect(socket);
+  if (!connected) fail(connected.error());
+  if (*connected && line_.has("--set"))
+    std::cerr
+        << "hanaper: a daemon runs, with the configuration that it has read; --set changes nothing in it\n";
+  return *std::move(connected);
+}
+
 json::Value Session::run(std::string_view operation, const json::Value& arguments) {
   if (!node_ && !daemon_) {
-    const std::string socket = model(false).node.socket;
-    auto connected = ControlClient::connect(socket);
-    if (!connected) fail(connected.error());
-    if (*connected) {
-      daemon_.emplace(**std::move(connected));
-    } else if (operation == "reload") {
-      fail(unavailable("no daemon answers at " + socket + "; it reads the configuration when it starts"));
-    } else {
+    daemon_ = find_daemon();
+    if (!daemon_ && operation == "reload")
+      fail(unavailable("no daemon answers at " + model(false).node.socket +
+                       "; it reads the configuration when it starts"));
+    if (!daemon_) {
       // Whoever owns the folder is told before its secrets are looked at.
       if (const Status own = check_state_owner(model(false).node.state);
           !own && own.error().code == Code::forbidden)
         fail(own.error());
       node_ = configured_node();
-      if (Status started = node_->start(); !started) fail(started.error());
+      if (Status started = node_->start(); !started) fail_start(started.error());
     }
   }
   if (daemon_) return need(daemon_->run(operation, arguments));

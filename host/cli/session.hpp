@@ -12,7 +12,7 @@ inline constexpr std::string_view default_config = "/etc/hanaper/hanaper.toml";
 
 // Why a command ended without success.
 struct Failure {
-  int status;  // 1 failed, 2 wrong use or configuration
+  int status;  // 1 failed, 2 wrong use or configuration, 3 waits for approval
   std::vector<std::string> lines;
   Code code = Code::malformed;
 };
@@ -20,6 +20,8 @@ struct Failure {
 // Thrown to end the command; caught in main.
 [[noreturn]] void fail(const Error& error);
 [[noreturn]] void misuse(std::string line);
+// That a node cannot be started: status 2 where that is what is configured.
+[[noreturn]] void fail_start(const Error& error);
 
 // What the result holds; without that, fail.
 template <class T>
@@ -38,10 +40,13 @@ class Session {
   loader::Catalog& catalog() noexcept { return catalog_; }
 
   // The configuration, or that of another file; ends the command with status 2 when it is wrong.
-  config::Model model(bool read_secrets, const std::string& file = "");
+  // Pins that are still to be made end it too, unless `missing_pins` takes their names.
+  config::Model model(bool read_secrets, const std::string& file = "",
+                      std::vector<std::string>* missing_pins = nullptr);
 
   // A node with every plugin configured; status 2 when one of them objects.
-  std::unique_ptr<Node> configured_node(const std::string& file = "");
+  std::unique_ptr<Node> configured_node(const std::string& file = "",
+                                        std::vector<std::string>* missing_pins = nullptr);
 
   // Runs an operation: by the daemon when it runs, else here.
   json::Value run(std::string_view operation, const json::Value& arguments);
@@ -50,6 +55,8 @@ class Session {
   [[noreturn]] void misuse(const std::string& what) const;
 
  private:
+  std::optional<ControlClient> find_daemon();
+
   const Command& command_;
   const CommandLine line_;
   loader::Catalog& catalog_;
@@ -84,8 +91,11 @@ int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_show(Session& session);
 int run_delete_key(Session& session);
+int run_repin(Session& session);
 int run_backup(Session& session);
 int run_restore(Session& session);
+int run_bootstrap(Session& session);
+int run_probe(Session& session);
 int run_storage_migrate(Session& session);
 int run_storage_check(Session& session);
 int run_storage_copy(Session& session);

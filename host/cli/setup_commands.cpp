@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 namespace hanaper::cli {
 namespace {
@@ -20,8 +21,9 @@ namespace fs = std::filesystem;
 // Whether a pin that we choose is as good as any: a token's was chosen when the token was made.
 bool makes_up_pin(Session& session, const config::Table& settings) {
   const config::Entry* plugin = settings.find("plugin");
-  return plugin != nullptr && plugin->value.text() != nullptr &&
-         session.catalog().offers("keys", *plugin->value.text(), "own-pin");
+  if (plugin == nullptr || plugin->value.text() == nullptr) return false;
+  const auto manifest = session.catalog().find("keys", *plugin->value.text());
+  return manifest && (*manifest)->takes_any_pin;
 }
 
 // Secrets that the configuration expects as files in the state folder and that are not there: made up once,
@@ -53,6 +55,8 @@ void create_missing_secrets(Session& session, const config::Table& root, const s
 void create_state_folder(const std::string& state) {
   if (Status made = files::create_folder(state); !made) fail(made.error());
   if (Status own = check_state_owner(state); !own) fail(own.error());
+  if (need(close_state_folder(state)))
+    std::cerr << "hanaper: others could look into " << state << "; its mode is 700 now\n";
 }
 
 std::unique_ptr<Node> started_node(Session& session) {
@@ -65,7 +69,7 @@ std::unique_ptr<Node> started_node(Session& session) {
   if (Status started = node->start(); !started) {
     if (started.error().code == Code::conflict)
       fail(unavailable(started.error().detail + "; stop the daemon first"));
-    fail(started.error());
+    fail_start(started.error());
   }
   return node;
 }
@@ -117,8 +121,8 @@ int run_init(Session& session) {
 
 namespace {
 
-// What a start would do, as far as nothing changes by it; what was found on the way. Ends the command with
-// status 1 when a start would fail.
+// What a start would do, as far as nothing changes by it; what was found on the way. Ends the command as the
+// start would end when that fails.
 std::vector<std::string> look_deep(Session& session, Node& node) {
   std::vector<std::string> notes;
   const std::string& socket = node.model().node.socket;
@@ -127,7 +131,9 @@ std::vector<std::string> look_deep(Session& session, Node& node) {
     notes.push_back(
         "a daemon runs here; its state folder is looked at beside it, and it keeps what it holds");
   Node::Checked checked = node.check_start();
-  if (!checked.failures.empty()) throw Failure{1, std::move(checked.failures), Code::unavailable};
+  if (!checked.failures.empty())
+    throw Failure{checked.misconfigured ? 2 : 1, std::move(checked.failures),
+                  checked.misconfigured ? Code::malformed : Code::unavailable};
   notes.insert(notes.end(), checked.notes.begin(), checked.notes.end());
   if (!session.line().has("--json"))
     for (const std::string& note : notes) std::cout << note << "\n";
@@ -136,12 +142,43 @@ std::vector<std::string> look_deep(Session& session, Node& node) {
 
 }  // namespace
 
+namespace {
+
+void collect_file_names(const config::Value& value, std::set<std::string>& names) {
+  if (value.text() != nullptr) names.insert(fs::path(*value.text()).filename());
+  if (const auto* items = std::get_if<config::Array>(&value.content))
+    for (const config::Value& item : *items) collect_file_names(item, names);
+  if (const config::Table* table = value.table())
+    for (const config::Entry& entry : *table) collect_file_names(entry.value, names);
+}
+
+// Whether the state folder holds nothing but what somebody has put there for the configuration: accounts,
+// secrets.
+bool is_before_init(Session& session) {
+  config::Messages messages;
+  const config::Table root = config::read(session.config_file(), session.line().texts("--set"), messages);
+  std::set<std::string> names;
+  for (const config::Entry& table : root) collect_file_names(table.value, names);
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(session.model(false).node.state, ec))
+    if (!names.contains(entry.path().filename())) return false;
+  return true;
+}
+
+}  // namespace
+
 int run_check(Session& session) {
-  const auto node = session.configured_node();
+  // Before init has made them, pins may be missing; afterwards there are keys that want theirs.
+  std::vector<std::string> missing;
+  const auto node = session.configured_node("", is_before_init(session) ? &missing : nullptr);
   if (std::vector<std::string> failures = node->check_files(); !failures.empty())
     throw Failure{2, std::move(failures)};
   std::vector<std::string> notes;
-  if (session.line().has("--deep")) notes = look_deep(session, *node);
+  for (const std::string& pin : missing) notes.push_back(pin + ": does not exist; hanaper init makes it up");
+  if (!session.line().has("--json"))
+    for (const std::string& note : notes) std::cout << note << "\n";
+  if (session.line().has("--deep"))
+    for (std::string& note : look_deep(session, *node)) notes.push_back(std::move(note));
   const config::Model& model = node->model();
   if (session.line().has("--json")) {
     print_json(json::Object{{"file", session.config_file()},
@@ -183,7 +220,7 @@ int run_plugins(Session& session) {
                                      {"version", manifest.version},
                                      {"licence", manifest.licence},
                                      {"summary", manifest.summary},
-                                     {"capabilities", manifest.capabilities}});
+                                     {"clusterable", manifest.clusterable}});
       }
       list.emplace_back(std::move(object));
     }
@@ -227,6 +264,16 @@ struct Sample {
   std::string summary = {};
 };
 
+// What might be meant by a word that is no table.
+std::string without_name(Session& session, const std::string& kind) {
+  std::string known;
+  for (const std::string& name : sample_names(session))
+    if (name.starts_with(kind + ".")) known += (known.empty() ? "" : ", ") + name;
+  if (!known.empty()) return "\"" + kind + "\" is a kind of plugins; name one: " + known;
+  return "no table \"" + kind + "\"" + config::suggestion(kind, sample_names(session)) +
+         "; hanaper sample lists them";
+}
+
 Sample sample_of(Session& session, const std::string& wanted) {
   const std::vector<std::string> tables = config::host_tables();
   const std::size_t dot = wanted.find('.');
@@ -236,6 +283,7 @@ Sample sample_of(Session& session, const std::string& wanted) {
     const auto own = config::host_keys(kind);
     return {{own.begin(), own.end()}};
   }
+  if (name.empty()) misuse(without_name(session, kind));
   const auto manifest = session.catalog().find(kind, name);
   if (!manifest) misuse(manifest.error().detail);
   const auto own = config::host_keys(kind);
@@ -245,8 +293,8 @@ Sample sample_of(Session& session, const std::string& wanted) {
 }
 
 json::Value key_value(const SettingKey& key) {
-  constexpr std::string_view types[] = {"text", "texts", "integer", "boolean",   "duration",
-                                        "size", "path",  "secret",  "reference", "references"};
+  constexpr std::string_view types[] = {"text", "texts",  "integer",   "boolean",    "duration", "size",
+                                        "path", "secret", "reference", "references", "tables",   "map"};
   json::Object value{{"key", key.name},
                      {"type", types[static_cast<std::size_t>(key.type)]},
                      {"required", key.fallback == nullptr},
@@ -284,7 +332,12 @@ int run_restore(Session& session) {
   const std::string file = session.line().positional.front();
   const std::string state = session.model(false).node.state;
   create_state_folder(state);
-  const auto node = session.configured_node();
+  std::vector<std::string> missing;
+  const auto node = session.configured_node("", &missing);
+  if (!missing.empty())
+    throw Failure{2,
+                  {missing.front() + ": there is no such file; the keys of a backup open with the pin that "
+                                     "they had: bring it back first"}};
   const Progress progress("restoring");
   const json::Value restored = need(operations::restore(*node, file));
   if (session.line().has("--json")) {

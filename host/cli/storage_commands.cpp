@@ -29,6 +29,7 @@ class OpenStorage {
     for (const auto& instance : node_->instances())
       if (instance->config().kind == "storage") instance_ = instance.get();
     if (Status started = instance_->start(); !started) fail(std::move(started).error().within(name()));
+    if (Status well = health(); !well) fail(std::move(well).error().within(name()));
     rows_ = instance_->ability<Transferable>();
     if (rows_ == nullptr) fail(unsupported(name() + ": its plugin has no rows to show"));
   }

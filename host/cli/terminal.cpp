@@ -1,5 +1,7 @@
 #include "terminal.hpp"
 
+#include <hanaper/toolkit/unicode.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +10,21 @@
 
 namespace hanaper::cli {
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+namespace {
+
+// What a request wrote is not to look like something else to who approves it.
+std::string for_eyes(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return unicode::shown(text);
+}
+
+}  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& raw) {
+  std::vector<std::vector<std::string>> rows = raw;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = for_eyes(std::move(cell));
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -19,8 +35,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       std::string cell = row[i];
-      for (char& c : cell)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
       if (i + 1 < row.size()) cell.resize(widths[i] + 2, ' ');
       line += cell;
     }
@@ -36,7 +50,7 @@ Progress::Progress(std::string what, std::function<std::string()> detail)
 
 Progress::~Progress() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     done_ = true;
   }
   ended_.notify_all();
@@ -45,8 +59,9 @@ Progress::~Progress() {
 
 void Progress::show() {
   const auto start = std::chrono::steady_clock::now();
-  std::unique_lock lock(mutex_);
-  if (ended_.wait_for(lock, std::chrono::seconds{1}, [&] { return done_; })) return;
+  Lock lock(mutex_);
+  if (ended_.wait_for(lock, std::chrono::seconds{1}, [&]() HANAPER_REQUIRES(mutex_) { return done_; }))
+    return;
   for (int turn = 0; !done_; ++turn) {
     constexpr char signs[] = {'-', '\\', '|', '/'};
     const auto seconds =
@@ -55,7 +70,7 @@ void Progress::show() {
     std::fprintf(stderr, "\r\033[K%c %s%s%s, %lld s", signs[turn % 4], what_.c_str(),
                  detail.empty() ? "" : ", ", detail.c_str(), static_cast<long long>(seconds));
     std::fflush(stderr);
-    ended_.wait_for(lock, std::chrono::milliseconds{250}, [&] { return done_; });
+    ended_.wait_for(lock, std::chrono::milliseconds{250}, [&]() HANAPER_REQUIRES(mutex_) { return done_; });
   }
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);

@@ -1,12 +1,12 @@
 // What people see: tables, and a sign of life while something takes long.
 #pragma once
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <string>
 #include <vector>
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 namespace hanaper::cli {
@@ -28,9 +28,9 @@ class Progress {
   void show();
   const std::string what_;
   const std::function<std::string()> detail_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  bool done_ = false;
+  Mutex mutex_;
+  Condition ended_;
+  bool done_ HANAPER_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

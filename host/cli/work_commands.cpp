@@ -11,7 +11,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <sstream>
 
@@ -21,18 +24,69 @@ namespace {
 namespace fs = std::filesystem;
 
 // A new key in its file, and a request for it: the key never leaves this process by another way.
-Bytes make_key_and_request(const Session& session) {
-  const std::string key_out = session.line().text("--key-out");
-  if (key_out.empty())
-    session.misuse("--key-out is needed with --name: the key is made here and written there");
+struct MadeHere {
+  std::shared_ptr<crypto::SoftKey> key;
+  std::string key_file;
+  Bytes csr;
+};
+
+MadeHere make_key_and_request(const Session& session) {
+  const CommandLine& line = session.line();
+  // A PFX alone: the key has a file of its own for as long as there is no certificate.
+  const std::string key_file = line.has("--key-out") ? line.text("--key-out")
+                               : line.has("--p12")   ? line.text("--p12") + ".key"
+                                                     : "";
+  if (key_file.empty())
+    session.misuse("--key-out or --p12 is needed with --name: the key is made here and written there");
   x509::CsrContent content;
-  for (const std::string& name : session.line().texts("--name"))
+  if (line.has("--subject")) content.subject = need(x509::parse_name_text(line.text("--subject")));
+  for (const std::string& name : line.texts("--name"))
     content.names.push_back(need(x509::guess_identifier(name)));
-  const KeySpec spec = need(parse_key_spec(session.line().text("--key-type", "ec-p256")));
-  const auto key = need(crypto::SoftKey::generate(spec));
+  for (const std::string& mail : line.texts("--mail"))
+    content.names.push_back(need(x509::normal_identifier(Identifier::Kind::email, mail)));
+  const KeySpec spec = need(parse_key_spec(line.text("--key-type", "ec-p256")));
+  auto key = need(crypto::SoftKey::generate(spec));
   const Secret pem = need(key->to_pem());
-  if (Status written = files::create(key_out, pem.reveal(), 0600); !written) fail(written.error());
-  return need(x509::build_csr(*key, content));
+  if (Status written = files::create(key_file, pem.reveal(), 0600); !written) fail(written.error());
+  Bytes csr = need(x509::build_csr(*key, content));
+  return {std::move(key), key_file, std::move(csr)};
+}
+
+// The pin of a PFX, before anything is made that it would be for.
+Secret pin_of_pfx(const Session& session) {
+  const CommandLine& line = session.line();
+  if (!line.has("--p12")) return {};
+  if (!line.has("--p12-pin")) session.misuse("--p12-pin FILE is needed with --p12: what opens it");
+  std::string text = read_input(line.text("--p12-pin"));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  if (text.empty() || text.find('\0') != std::string::npos)
+    fail(malformed(line.text("--p12-pin") + ": one line of text is expected, the pin"));
+  if (fs::exists(line.text("--p12"))) fail(conflict(line.text("--p12") + " exists already"));
+  return Secret(std::move(text));
+}
+
+void write_pfx(const CommandLine& line, const MadeHere& made, const Secret& pin, const std::string& chain) {
+  std::vector<Bytes> certificates;
+  for (pem::Block& block : need(pem::decode(chain))) certificates.push_back(std::move(block.der));
+  const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
+  const std::string name = line.has("--mail")   ? line.texts("--mail").front()
+                           : line.has("--name") ? line.texts("--name").front()
+                                                : line.text("--subject");
+  const Bytes pfx = need(made.key->to_pkcs12(certificates.front(), above, pin, name));
+  if (Status written = files::create(line.text("--p12"), as_text(pfx), 0600); !written) fail(written.error());
+  if (!line.has("--key-out")) ::unlink(made.key_file.c_str());
+}
+
+// "5632 octets", "12.3 MiB".
+std::string amount_text(std::uint64_t octets) {
+  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB"};
+  if (octets < 10'000) return std::to_string(octets) + " octets";
+  double size = static_cast<double>(octets) / 1024;
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < std::size(units); ++unit) size /= 1024;
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << size << " " << units[unit];
+  return text.str();
 }
 
 std::string joined_names(const json::Value& certificate) {
@@ -55,27 +109,50 @@ std::string certificate_argument(const std::string& word) {
   return word;
 }
 
+namespace {
+
+// What waits for approval is asked for again by the same request, and its certificate belongs to the same
+// key.
+void keep_request(const std::string& key_file, const Bytes& csr, Failure& failure) {
+  const std::string file = key_file + ".csr";
+  if (Status written = files::replace(file, pem::encode("CERTIFICATE REQUEST", csr), 0644); !written)
+    failure.lines.front() += "; and its request cannot be kept: " + written.error().detail;
+  else
+    failure.lines.front() += "; the key stays in " + key_file + ", then it is hanaper issue --csr " + file;
+}
+
+}  // namespace
+
 int run_issue(Session& session) {
   const CommandLine& line = session.line();
-  if (line.has("--csr") == line.has("--name"))
+  const bool own_key = line.has("--name") || line.has("--mail") || line.has("--subject");
+  if (line.has("--csr") == own_key)
     session.misuse("either --csr FILE or --name NAME --key-out FILE is needed");
-  const bool own_key = line.has("--name");
+  if (line.has("--p12") && !own_key)
+    session.misuse("--p12 goes with --name: only a key that is made here can be in it");
+  const Secret pin = pin_of_pfx(session);
+  const MadeHere made = own_key ? make_key_and_request(session) : MadeHere{};
   json::Object arguments;
   for (const char* name : {"pipeline", "profile"})
     if (const std::string option = std::string("--") + name; line.has(option))
       arguments.emplace_back(name, line.text(option));
-  arguments.emplace_back("csr", own_key ? base64::encode(make_key_and_request(session))
-                                        : base64::encode(as_bytes(read_input(line.text("--csr")))));
+  const std::string given = own_key ? std::string() : read_input(line.text("--csr"));
+  arguments.emplace_back("csr", base64::encode(own_key ? ByteView(made.csr) : as_bytes(given)));
   check_arguments(session, arguments);
   json::Value result;
   try {
     const Progress progress("issuing");
     result = session.run("issue", arguments);
-  } catch (const Failure&) {
-    if (own_key) ::unlink(line.text("--key-out").c_str());
+  } catch (Failure& failure) {
+    if (!own_key) throw;
+    if (failure.code == Code::pending)
+      keep_request(made.key_file, made.csr, failure);
+    else
+      ::unlink(made.key_file.c_str());
     throw;
   }
   const std::string chain(result.text_at("chain"));
+  if (line.has("--p12")) write_pfx(line, made, pin, chain);
   if (line.has("--out")) {
     if (Status written = files::replace(line.text("--out"), chain, 0644); !written) fail(written.error());
   }
@@ -83,9 +160,10 @@ int run_issue(Session& session) {
     print_json(result);
     return 0;
   }
-  if (!line.has("--out")) std::cout << chain;
-  (line.has("--out") ? std::cout : std::cerr)
-      << "issued " << result.text_at("serial") << " until " << result.text_at("not_after") << "\n";
+  const bool to_file = line.has("--out") || line.has("--p12");
+  if (!to_file) std::cout << chain;
+  (to_file ? std::cout : std::cerr) << "issued " << result.text_at("serial") << " until "
+                                    << result.text_at("not_after") << "\n";
   return 0;
 }
 
@@ -108,19 +186,12 @@ int run_show(Session& session) {
     print_json(shown);
     return 0;
   }
-  const std::pair<const char*, const char*> fields[] = {{"state", "state"},
-                                                        {"serial", "serial number"},
-                                                        {"subject", "subject"},
-                                                        {"issuer", "issuer"},
-                                                        {"key", "key"},
-                                                        {"not_before", "not before"},
-                                                        {"not_after", "not after"},
-                                                        {"authority", "authority"},
-                                                        {"profile", "profile"},
-                                                        {"requester", "requester"},
-                                                        {"issued_at", "issued"},
-                                                        {"revoked_at", "revoked"},
-                                                        {"reason", "reason"}};
+  const std::pair<const char*, const char*> fields[] = {
+      {"state", "state"},           {"serial", "serial number"}, {"subject", "subject"},
+      {"issuer", "issuer"},         {"sha256", "SHA-256"},       {"key", "key"},
+      {"not_before", "not before"}, {"not_after", "not after"},  {"authority", "authority"},
+      {"profile", "profile"},       {"requester", "requester"},  {"issued_at", "issued"},
+      {"revoked_at", "revoked"},    {"reason", "reason"}};
   std::vector<std::vector<std::string>> rows;
   for (const auto& [key, label] : fields) {
     if (const std::string_view text = shown.text_at(key); !text.empty())
@@ -152,10 +223,9 @@ std::vector<std::string> read_serials(const std::string& path) {
   return serials;
 }
 
-int revoke_from(Session& session) {
+int revoke_all(Session& session, const std::vector<std::string>& serials, const std::string& source) {
   constexpr std::size_t batch = 2000;
   const CommandLine& line = session.line();
-  const std::vector<std::string> serials = read_serials(line.text("--from"));
   std::size_t done = 0;
   std::int64_t revoked = 0, already = 0;
   std::vector<std::string> failures;
@@ -172,7 +242,7 @@ int revoke_from(Session& session) {
       revoked += *result.find("revoked")->integer();
       already += *result.find("already")->integer();
       for (const json::Value& why : *result.find("failures")->array())
-        failures.push_back(line.text("--from") + ": " + *why.text());
+        failures.push_back(source + *why.text());
       done = end;
     }
   }
@@ -187,13 +257,57 @@ int revoke_from(Session& session) {
   return failures.empty() ? 0 : 1;
 }
 
+constexpr const char* filters[] = {"requester", "profile", "authority"};
+
+// Those that a filter finds, once somebody has seen how many they are.
+int revoke_filtered(Session& session) {
+  const CommandLine& line = session.line();
+  json::Object wanted{{"state", "issued"}};
+  for (const char* name : filters)
+    if (const std::string option = std::string("--") + name; line.has(option))
+      wanted.emplace_back(name, line.text(option));
+  std::vector<std::string> serials;
+  {
+    const Progress progress("looking", [&] { return std::to_string(serials.size()); });
+    json::Object page = wanted;
+    for (std::string next = "begin"; !next.empty();) {
+      const json::Value found = session.run("list", page);
+      // The node's own renew themselves, and nobody could answer for it without them.
+      for (const json::Value& row : *found.find("items")->array())
+        if (const std::string_view profile = row.text_at("profile");
+            line.has("--profile") ||
+            (profile != "authority" && profile != "ocsp-responder" && profile != "registrar"))
+          serials.emplace_back(row.text_at("serial"));
+      next = found.text_at("next");
+      page = wanted;
+      page.emplace_back("after", next);
+    }
+  }
+  if (serials.empty()) fail(not_found("no certificate that is issued fits"));
+  if (!line.has("--yes")) {
+    const std::string count = std::to_string(serials.size());
+    if (::isatty(STDIN_FILENO) == 0)
+      misuse("revoke would revoke " + count + " certificates; without a terminal it wants --yes");
+    std::cerr << "revoke " << count << " certificates? Type their number again: ";
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != count) misuse("nothing revoked");
+  }
+  return revoke_all(session, serials, "");
+}
+
 }  // namespace
 
 int run_revoke(Session& session) {
   const CommandLine& line = session.line();
-  if (line.has("--from") == !line.positional.empty())
-    session.misuse("either FILE_OR_SERIAL... or --from FILE is needed");
-  if (line.has("--from")) return revoke_from(session);
+  const bool filtered =
+      std::ranges::any_of(filters, [&](const char* name) { return line.has(std::string("--") + name); });
+  if ((line.has("--from") ? 1 : 0) + (line.positional.empty() ? 0 : 1) + (filtered ? 1 : 0) != 1)
+    session.misuse(
+        "either FILE_OR_SERIAL... or --from FILE is needed, or one of --requester, --profile, --authority");
+  if (filtered) return revoke_filtered(session);
+  if (line.has("--from"))
+    return revoke_all(session, read_serials(line.text("--from")), line.text("--from") + ": ");
   json::Array results;
   std::size_t done = 0;
   const std::size_t all = line.positional.size();
@@ -219,37 +333,68 @@ int run_revoke(Session& session) {
   return 0;
 }
 
+namespace {
+
+// The state folder, for what is shown while it lasts; a file that is broken by now is no reason not to back
+// up.
+std::string state_folder(Session& session) {
+  try {
+    return session.model(false).node.state;
+  } catch (const Failure&) {
+    return {};
+  }
+}
+
+// Takes a file of the daemon's away to where it was asked for.
+void take_away(const fs::path& made, const std::string& target) {
+  std::error_code ec, ignored;
+  if (target == "-") {
+    std::cout << std::ifstream(made, std::ios::binary).rdbuf() << std::flush;
+    const bool failed = !std::cout;
+    fs::remove(made, ignored);
+    if (failed) fail(unavailable("standard output: the backup could not be written whole"));
+    return;
+  }
+  fs::rename(made, target, ec);
+  if (!ec) return;
+  // Another file system: either all of it arrives or nothing stays.
+  const bool copied = fs::copy_file(made, target, ec);
+  fs::remove(made, ignored);
+  if (copied) return;
+  if (ec != std::errc::file_exists) fs::remove(target, ignored);
+  fail(unavailable(target + ": the backup could not be written: " + ec.message()));
+}
+
+}  // namespace
+
 int run_backup(Session& session) {
   const std::string target = session.line().positional.front();
-  if (fs::exists(target)) fail(conflict(target + " exists already"));
+  const bool to_output = target == "-", as_json = session.line().has("--json");
+  if (to_output && as_json) session.misuse("\"-\" and --json both want standard output");
+  if (to_output && ::isatty(STDOUT_FILENO) != 0) session.misuse("a backup is not written to a terminal");
+  if (!to_output && fs::exists(target)) fail(conflict(target + " exists already"));
   // The daemon writes into its state folder only; from there the file is ours to take.
   const std::string name = "backup-" + crypto::random_name(9) + ".tar";
-  const fs::path made = fs::path(session.model(false).node.state) / name;
+  const fs::path watched = fs::path(state_folder(session)) / name;
   json::Value result;
   {
     const Progress progress("backing up", [&] {
       std::error_code ec;
-      const auto size = fs::file_size(made, ec);
+      const auto size = fs::file_size(watched, ec);
       return ec ? std::string() : std::to_string(size / (1024 * 1024)) + " MiB";
     });
     result = session.run("backup", json::Object{{"name", name}});
-    std::error_code ec;
-    fs::rename(made, target, ec);
-    if (ec) {
-      fs::copy_file(made, target, ec);
-      const std::string why = ec.message();
-      const bool failed = static_cast<bool>(ec);
-      fs::remove(made, ec);
-      if (failed) fail(unavailable(target + ": " + why));
-    }
   }
-  if (session.line().has("--json")) {
+  take_away(std::string(result.text_at("file")), target);
+  if (as_json) {
+    *const_cast<json::Value*>(result.find("file")) = fs::absolute(target).string();
     print_json(result);
     return 0;
   }
-  std::cout << target << ": " << *result.find("entries")->integer() << " entries, "
-            << size_text(ByteCount{static_cast<std::uint64_t>(*result.find("octets")->integer())})
-            << "; pins are not in it\n";
+  (to_output ? std::cerr : std::cout)
+      << (to_output ? "standard output" : target) << ": " << *result.find("entries")->integer()
+      << " entries, " << amount_text(static_cast<std::uint64_t>(*result.find("octets")->integer()))
+      << "; pins are not in it\n";
   return 0;
 }
 

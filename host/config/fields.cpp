@@ -1,5 +1,6 @@
 #include "fields.hpp"
 
+#include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 
 #include <charconv>
@@ -84,12 +85,24 @@ Result<Bytes> honoured_extension(std::string_view name) {
   if (name == "extended-key-usage") return der::oid_from_text("2.5.29.37");
   if (name == "tls-feature") return der::oid_from_text("1.3.6.1.5.5.7.1.24");
   HANAPER_TRY(Bytes oid, der::oid_from_text(name));
-  // What the host writes itself cannot come from a request.
-  for (std::string_view own : {"2.5.29.14", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32",
-                               "2.5.29.35", "2.5.29.46", "1.3.6.1.5.5.7.1.1"})
-    if (own == name)
-      return malformed("\"" + std::string(name) + "\" is written by the host and never taken from a request");
+  if (!x509::may_be_requested(oid))
+    return malformed("\"" + std::string(name) +
+                     "\" says what an authority has checked and is never taken from a request");
   return oid;
+}
+
+// An authority's powers are the profile's to give; where a request chooses, they are no choice.
+void check_honoured(const Fields& fields, const ProfileConfig& profile) {
+  const auto honours = [&](const der::Oid& oid) {
+    return std::ranges::any_of(profile.honour, [&](const Bytes& one) { return oid == ByteView(one); });
+  };
+  constexpr std::uint16_t powers = x509::key_cert_sign | x509::crl_sign;
+  if (honours(oid::key_usage) && (profile.ca || (profile.key_usage.value_or(0) & powers) != 0))
+    fields.wrong("honour", "key-usage cannot come from a request where it has key-cert-sign or crl-sign");
+  for (const Bytes& usage : profile.extended_usages)
+    if (honours(oid::extended_key_usage) && x509::is_authority_purpose(usage))
+      fields.wrong("honour", "extended-key-usage cannot come from a request where usages has " +
+                                 x509::extended_usage_name(usage));
 }
 
 Result<x509::PolicyInformation> policy_information(std::string_view text) {
@@ -117,6 +130,8 @@ NodeConfig read_node(const Fields& fields) {
   node.workers = static_cast<std::size_t>(fields.integer("workers"));
   node.queue = static_cast<std::size_t>(fields.integer("queue"));
   node.io_threads = static_cast<std::size_t>(fields.integer("io_threads"));
+  node.disk_reserve = fields.size("disk_reserve");
+  node.request_memory = fields.size("request_memory");
   node.request_timeout = fields.duration("request_timeout");
   node.drain = fields.duration("drain");
   return node;
@@ -155,6 +170,7 @@ ListenerConfig read_listener(const std::string& name, const Fields& fields) {
   listener.freebind = fields.flag("freebind");
   listener.status = fields.flag("status");
   listener.max_connections = static_cast<std::size_t>(fields.integer("max_connections"));
+  listener.connections_per_address = static_cast<std::size_t>(fields.integer("connections_per_address"));
   listener.header_limit = fields.size("header_limit");
   listener.header_timeout = fields.duration("header_timeout");
   listener.body_timeout = fields.duration("body_timeout");
@@ -200,6 +216,7 @@ ProfileConfig read_profile(const std::string& name, const Fields& fields) {
   profile.name = name;
   profile.lifetime = fields.duration("lifetime");
   profile.backdate = fields.duration("backdate");
+  profile.validity_by_request = fields.text("validity") == "request";
   profile.key_types = fields.each("key_types", [](std::string_view text) { return parse_key_spec(text); });
   profile.extended_usages =
       fields.each("usages", [](std::string_view text) { return x509::parse_extended_usage_name(text); });
@@ -224,6 +241,7 @@ ProfileConfig read_profile(const std::string& name, const Fields& fields) {
   profile.constraints = read_constraints(fields);
   profile.must_staple = fields.flag("must_staple");
   profile.honour = fields.each("honour", honoured_extension);
+  check_honoured(fields, profile);
   profile.scheme = fields.parsed("signature", [](std::string_view text) { return x509::parse_scheme(text); });
   profile.ocsp_url = fields.text("ocsp_url");
   profile.crl_url = fields.text("crl_url");

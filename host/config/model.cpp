@@ -41,7 +41,8 @@ std::string content_of(const SettingKey& key, const Settings& settings) {
   static const std::string salt = crypto::random_name(32);
   if (!settings.has(key.name)) return {};
   const auto digest = [&](std::string_view content) {
-    return " " + std::string(key.name) + "#" + to_hex(crypto::sha256(as_bytes(salt + std::string(content))));
+    return " " + settings.table() + "." + key.name + "#" +
+           to_hex(crypto::sha256(as_bytes(salt + std::string(content))));
   };
   if (key.type == SettingType::secret) return digest(settings.secret(key.name).reveal());
   if (key.type != SettingType::path) return {};
@@ -54,12 +55,19 @@ std::string content_of(const SettingKey& key, const Settings& settings) {
 
 class Builder {
  public:
-  Builder(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages)
+  Builder(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+          std::vector<std::string>* missing_pins = nullptr)
       : root_(root),
         manifests_(manifests),
         messages_(messages),
         read_secrets_(read_secrets),
+        missing_pins_(missing_pins),
         whole_{root.empty() ? "configuration" : root.begin()->place.file} {}
+
+  std::string socket() {
+    read_node_table();
+    return model_.node.state.empty() ? std::string() : model_.node.socket;
+  }
 
   Model build() {
     check_top_level();
@@ -159,8 +167,9 @@ class Builder {
     static const Table empty;
     const Table& table = entry && entry->value.table() ? *entry->value.table() : empty;
     const Position position = entry ? entry->place : whole_;
-    Settings settings = make_settings(name, table, position, host_keys(keys),
-                                      {model_.node.state, read_secrets_, {}}, messages_);
+    Settings settings =
+        make_settings(name, table, position, host_keys(keys),
+                      {.state_folder = model_.node.state, .read_secrets = read_secrets_}, messages_);
     note_references(settings, host_keys(keys));
     return {std::move(settings), messages_};
   }
@@ -211,22 +220,23 @@ class Builder {
       const auto own = host_keys(kind);
       std::vector<SettingKey> keys(own.begin(), own.end());
       keys.insert(keys.end(), (*manifest)->keys, (*manifest)->keys + (*manifest)->key_count);
-      instance.settings = make_settings(full_name, table, item.entry->place, keys,
-                                        {model_.node.state, read_secrets_, {}}, messages_);
+      const bool makes_pin = kind == "keys" && (*manifest)->takes_any_pin;
+      instance.settings =
+          make_settings(full_name, table, item.entry->place, keys,
+                        {model_.node.state, read_secrets_, {}, makes_pin, missing_pins_}, messages_);
       note_references(instance.settings, keys);
       // A storage's files are its own: they change with every write.
-      for (const SettingKey& key : keys)
+      each_key(instance.settings, keys, [&](const Settings& settings, const SettingKey& key) {
         if (kind != "storage" || key.type == SettingType::secret)
-          model_.written[full_name] += content_of(key, instance.settings);
-      for (const SettingKey& key : keys)
-        for (const std::string& name : referred(instance.settings, key)) {
-          if (key.name == std::string_view("authorities")) instance.authorities.push_back(name);
-          if (key.bounds == std::string_view("pipeline")) instance.pipelines.push_back(name);
-        }
+          model_.written[full_name] += content_of(key, settings);
+        for (std::string& name : referred(settings, key))
+          instance.references.push_back({key.name, key.bounds, std::move(name)});
+      });
       if (kind == "protocol") {
         instance.listener = instance.settings.text_or("listener", {});
         instance.path = instance.settings.text_or("path", {});
-        check_crl_makers(instance, **manifest);
+        instance.url = instance.settings.text_or("url", {});
+        check_place(instance);
         if (!instance.path.empty() && !is_plain_path(instance.path))
           messages_.add(
               instance.settings.error("path", "\"" + instance.path + "\" must look like \"/acme\"").detail);
@@ -238,25 +248,24 @@ class Builder {
     }
   }
 
-  // CRLs of one authority share their numbers (RFC 5280 5.2.3): one instance makes them all.
-  void check_crl_makers(InstanceConfig& instance, const Manifest& manifest) {
-    const std::string words = " " + std::string(manifest.capabilities) + " ";
-    if (words.find(" crl ") == std::string::npos) return;
-    std::vector<std::pair<std::string_view, std::string>> made;
-    for (const std::string& name : instance.authorities) made.emplace_back("authorities", name);
-    if (words.find(" issuer ") != std::string::npos)
-      instance.crl_issuer = instance.settings.text_or("issuer", {});
-    const std::string& issuer = instance.crl_issuer;
-    if (!issuer.empty() && std::ranges::find(instance.authorities, issuer) == instance.authorities.end())
-      made.emplace_back("issuer", issuer);
-    for (const auto& [key, name] : made) {
-      const auto [other, fresh] = crl_makers_.emplace(name, instance.name);
-      if (fresh) continue;
-      messages_.add(
-          instance.settings
-              .error(key, "protocol." + other->second + " makes the CRLs of authority " + name + " already")
-              .detail);
+  // A protocol is served by a listener below a path, or by something else.
+  void check_place(InstanceConfig& instance) {
+    const auto wrong = [&](std::string_view key, const std::string& what) {
+      messages_.add(instance.settings.error(key, what).detail);
+    };
+    const std::string& url = instance.url;
+    if (instance.listener.empty()) {
+      // Where nothing listens at all, an offline root makes its CRLs for others to serve.
+      if (url.empty() && !model_.listeners.empty()) wrong("listener", "must be given: where it is served");
+      if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
+        wrong("url", "\"" + url + "\" must begin with http:// or https://");
+      while (instance.url.ends_with('/')) instance.url.pop_back();
+      if (!instance.path.empty()) wrong("path", "goes with a listener; write it behind the url");
+      return;
     }
+    if (!url.empty())
+      wrong("url", "goes with no listener; that of listener." + instance.listener + " counts");
+    if (instance.path.empty()) wrong("path", "must be given: below which path of the listener");
   }
 
   static std::vector<std::string> referred(const Settings& settings, const SettingKey& key) {
@@ -268,8 +277,9 @@ class Builder {
 
   // Every name that a key refers to must exist; what is referred to is used.
   void note_references(const Settings& settings, std::span<const SettingKey> keys) {
-    for (const SettingKey& key : keys)
-      for (const std::string& name : referred(settings, key)) refer(settings, key.name, key.bounds, name);
+    each_key(settings, keys, [&](const Settings& where, const SettingKey& key) {
+      for (const std::string& name : referred(where, key)) refer(where, key.name, key.bounds, name);
+    });
   }
 
   void refer(const Settings& settings, std::string_view key, const std::string& kind,
@@ -430,10 +440,10 @@ class Builder {
   const FindManifest& manifests_;
   Messages& messages_;
   const bool read_secrets_;
+  std::vector<std::string>* const missing_pins_;
   const Position whole_;  // of what is missing altogether
   Model model_;
   std::set<std::string> used_;
-  std::map<std::string, std::string> crl_makers_;  // authority to instance
 };
 
 }  // namespace
@@ -444,12 +454,26 @@ InstanceConfig InstanceConfig::without_secrets() const {
           .plugin = plugin,
           .listener = listener,
           .path = path,
+          .url = url,
           .events = events,
           .from_beginning = from_beginning,
           .settings = settings.without_secrets(),
-          .authorities = authorities,
-          .pipelines = pipelines,
-          .crl_issuer = crl_issuer};
+          .references = references};
+}
+
+std::vector<std::string> InstanceConfig::referred(std::string_view kind_of) const {
+  std::vector<std::string> names;
+  for (const Reference& reference : references)
+    if (reference.kind == kind_of && std::ranges::find(names, reference.name) == names.end())
+      names.push_back(reference.name);
+  return names;
+}
+
+Error InstanceConfig::error(std::string_view kind_of, std::string_view other,
+                            std::string_view message) const {
+  for (const Reference& reference : references)
+    if (reference.kind == kind_of && reference.name == other) return settings.error(reference.key, message);
+  return settings.error(message);
 }
 
 const InstanceConfig* Model::instance(std::string_view kind, std::string_view name) const {
@@ -465,12 +489,22 @@ const InstanceConfig* Model::instance_of_kind(std::string_view kind) const {
 }
 
 std::string Model::public_url(const InstanceConfig& protocol) const {
+  if (!protocol.url.empty()) return protocol.url;
   const auto listener = listeners.find(protocol.listener);
   return (listener == listeners.end() ? "" : listener->second.url) + protocol.path;
 }
 
-Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages) {
-  return Builder(root, manifests, read_secrets, messages).build();
+std::string socket_of(const Table& root) {
+  Messages ignored;
+  const FindManifest none = [](std::string_view, std::string_view) -> Result<const Manifest*> {
+    return not_found("no plugins are asked for");
+  };
+  return Builder(root, none, false, ignored).socket();
+}
+
+Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+                 std::vector<std::string>* missing_pins) {
+  return Builder(root, manifests, read_secrets, messages, missing_pins).build();
 }
 
 }  // namespace hanaper::config

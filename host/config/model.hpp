@@ -26,6 +26,7 @@ struct NodeConfig {
   std::size_t workers = 32;
   std::size_t queue = 1024;
   std::size_t io_threads = 0;  // 0: one for each core
+  ByteCount request_memory, disk_reserve;
   std::chrono::milliseconds request_timeout{};
   std::chrono::milliseconds drain{};
 };
@@ -63,7 +64,7 @@ struct ListenerConfig {
   ClientCertificates client_certificates = ClientCertificates::none;
   bool freebind = false;
   bool status = false;
-  std::size_t max_connections = 0;
+  std::size_t max_connections = 0, connections_per_address = 1000;
   ByteCount header_limit;
   std::chrono::milliseconds header_timeout{}, body_timeout{}, idle_timeout{};
 };
@@ -96,6 +97,7 @@ struct AuthorityConfig {
 struct ProfileConfig {
   std::string name;
   std::chrono::milliseconds lifetime{}, backdate{};
+  bool validity_by_request = false;
   std::vector<KeySpec> key_types;
   std::vector<Bytes> extended_usages;
   std::optional<std::uint16_t> key_usage;  // none: what the key type can do
@@ -128,14 +130,22 @@ struct InstanceConfig {
   std::string plugin;
   std::string listener;             // protocols
   std::string path;                 // protocols
+  std::string url;                  // protocols that something else serves
   std::vector<std::string> events;  // notifiers: the types they are told of; empty: all
   bool from_beginning = false;      // publishers and notifiers
   Settings settings{"", ""};
-  std::vector<std::string> authorities, pipelines;  // those its settings refer to
-  std::string crl_issuer;  // who signs the CRLs of all those authorities; empty: each
+  struct Reference {
+    std::string key, kind, name;
+  };
+  std::vector<Reference> references;  // what its settings refer to, in the order of the keys
 
   // A copy whose settings lack the secrets: those belong to the plugin alone.
   InstanceConfig without_secrets() const;
+
+  // Names of that kind that its settings refer to, each once.
+  std::vector<std::string> referred(std::string_view kind_of) const;
+  // An error at the key that refers to `other`, or about the table where none does.
+  Error error(std::string_view kind_of, std::string_view other, std::string_view message) const;
 };
 
 struct Model {
@@ -161,8 +171,15 @@ struct Model {
 // Finds the manifest of a plugin; the error says why there is none.
 using FindManifest = std::function<Result<const Manifest*>(std::string_view kind, std::string_view plugin)>;
 
-// Makes the model, or says everything that is wrong. `read_secrets` is false where nothing is started.
-Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages);
+// Makes the model, or says everything that is wrong. `read_secrets` is false where nothing is started. Pins
+// that `hanaper init` has yet to make are wrong as well, or named in `missing_pins`, and others stand for
+// them.
+Model make_model(const Table& root, const FindManifest& manifests, bool read_secrets, Messages& messages,
+                 std::vector<std::string>* missing_pins = nullptr);
+
+// Where the daemon of that configuration listens for the command line, whatever else is wrong with it; empty
+// when nothing says it.
+std::string socket_of(const Table& root);
 
 // The host's own keys of a table by its name ("node", "listener", ...) or of a plugin by its kind.
 std::span<const SettingKey> host_keys(std::string_view table);

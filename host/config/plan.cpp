@@ -25,10 +25,22 @@ std::string pipeline_text(const Model& model, const std::string& name) {
          list("publish", pipeline.publish) + list("notify", pipeline.notify);
 }
 
-std::string bound_url(const ListenerConfig& listener, const std::string& path) {
+std::string bound_to(const ListenerConfig& listener) {
   const std::string host =
       listener.host.find(':') == std::string::npos ? listener.host : "[" + listener.host + "]";
-  return (listener.tls ? "https://" : "http://") + host + ":" + std::to_string(listener.port) + path;
+  return host + ":" + std::to_string(listener.port);
+}
+
+// How the world reaches it, and where it is bound when that reads otherwise.
+std::string place_text(const ListenerConfig& listener, const std::string& path) {
+  const bool same = listener.url.ends_with("//" + bound_to(listener));
+  return listener.url + path + (same ? "" : " at " + bound_to(listener));
+}
+
+std::string place_of(const Model& model, const InstanceConfig& protocol) {
+  const auto listener = model.listeners.find(protocol.listener);
+  if (listener != model.listeners.end()) return place_text(listener->second, protocol.path);
+  return (protocol.url.empty() ? "" : protocol.url + " ") + "not served here";
 }
 
 }  // namespace
@@ -37,19 +49,16 @@ std::vector<std::string> plan(const Model& model) {
   std::vector<std::string> lines;
   for (const InstanceConfig& instance : model.instances) {
     if (instance.kind != "protocol") continue;
-    const auto listener = model.listeners.find(instance.listener);
-    if (listener == model.listeners.end()) continue;
-    std::string line = instance.name + "  " + bound_url(listener->second, instance.path) + " →";
-    for (const std::string& pipeline : instance.pipelines) line += " " + pipeline_text(model, pipeline);
-    line += list("authorities", instance.authorities);
-    if (!instance.crl_issuer.empty())
-      line += " sign(" + instance.crl_issuer + " @ " + model.authorities.at(instance.crl_issuer).keys + ")";
+    std::string line = instance.name + "  " + place_of(model, instance) + " →";
+    for (const std::string& pipeline : instance.referred("pipeline"))
+      line += " " + pipeline_text(model, pipeline);
+    line += list("authorities", instance.referred("authority"));
     lines.push_back(std::move(line));
   }
   for (const auto& [name, listener] : model.listeners) {
     if (!listener.issue.empty())
-      lines.push_back("tls  " + bound_url(listener, "") + " → " + pipeline_text(model, listener.issue));
-    if (listener.status) lines.push_back("status  " + bound_url(listener, "") + " → health metrics");
+      lines.push_back("tls  " + place_text(listener, "") + " → " + pipeline_text(model, listener.issue));
+    if (listener.status) lines.push_back("status  " + place_text(listener, "") + " → health metrics");
   }
   for (const auto& [name, pipeline] : model.pipelines)
     lines.push_back("command  " + model.node.socket + " → " + pipeline_text(model, name));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 namespace hanaper::config {
 namespace {
@@ -225,6 +226,21 @@ Table read(const std::string& file, const std::vector<std::string>& overrides, M
   Table table = reader.load(file, "", 0);
   for (const std::string& setting : overrides) reader.override_with(table, setting);
   return table;
+}
+
+Table read_node(const std::string& file, const std::vector<std::string>& overrides) {
+  Messages ignored;
+  const auto text = files::read_trusted(file, max_file);
+  std::string table;
+  bool inside = false;
+  std::istringstream lines(text ? *text : std::string());
+  for (std::string line; std::getline(lines, line); table += (inside ? line : "") + "\n")
+    if (const std::size_t first = line.find_first_not_of(" \t"); first != line.npos && line[first] == '[')
+      inside = line.compare(first, 6, "[node]") == 0;
+  Reader reader(ignored);
+  Table root = reader.parse(table, file);
+  for (const std::string& setting : overrides) reader.override_with(root, setting);
+  return root;
 }
 
 Table read_text(std::string_view text, const std::string& name, Messages& messages) {

@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -37,6 +38,10 @@ std::string_view type_phrase(SettingType type) {
       return "a size like \"64KiB\"";
     case SettingType::secret:
       return "{ file = \"...\" } or { credential = \"...\" }";
+    case SettingType::tables:
+      return "an array of tables";
+    case SettingType::map:
+      return "a table of strings";
   }
   return "something else";
 }
@@ -74,6 +79,14 @@ Range range_of(const SettingKey& key) {
   return {bound(key.type, bounds.substr(0, dots)), bound(key.type, bounds.substr(dots + 2))};
 }
 
+// What is wrong with so many entries, or nothing.
+std::optional<std::string> wrong_count(const SettingKey& key, std::size_t count) {
+  const Range range = range_of(key);
+  const auto number = static_cast<std::int64_t>(count);
+  if (number >= range.low && number <= range.high) return {};
+  return "has " + std::to_string(count) + " entries; it must have " + std::string(key.bounds);
+}
+
 // Reads one value into `out`; returns what is wrong, or nothing.
 class ValueReader {
  public:
@@ -103,6 +116,10 @@ class ValueReader {
         return read_scaled(value, out, [](std::string_view text) { return parse_size(text); });
       case SettingType::secret:
         return read_secret(value, out);
+      case SettingType::map:
+        return read_map(value, out);
+      case SettingType::tables:
+        break;  // read_tables, which says more than one thing
     }
     return "unknown type";
   }
@@ -148,6 +165,19 @@ class ValueReader {
       texts.push_back(*item.text());
     }
     out = std::move(texts);
+    return {};
+  }
+
+  std::optional<std::string> read_map(const Value& value, Settings::Value& out) const {
+    const Table* table = value.table();
+    if (table == nullptr) return wrong_type();
+    std::map<std::string, std::string> map;
+    for (const Entry& entry : *table) {
+      if (entry.value.text() == nullptr) return entry.key + ": a string is expected";
+      map.emplace(entry.key, *entry.value.text());
+    }
+    if (auto wrong = wrong_count(key_, map.size())) return wrong;
+    out = std::move(map);
     return {};
   }
 
@@ -199,7 +229,23 @@ class ValueReader {
       out = Secret();
       return {};
     }
-    return read_secret_file(path, source == "file", out);
+    if (!made_by_init(source, path)) return read_secret_file(path, source == "file", out);
+    std::error_code ec;
+    if (fs::exists(path, ec)) return read_secret_file(path, true, out);
+    if (context_.missing_pins == nullptr)
+      return path.string() + ": there is no such file; " +
+             (fs::exists(context_.state_folder + "/lock", ec)
+                  ? "the keys that are here open with that pin alone: bring back your copy of it"
+                  : "hanaper init makes up pins that are missing");
+    context_.missing_pins->push_back(path.string());
+    out = Secret(crypto::random_name(24));
+    return {};
+  }
+
+  // As create_missing_secrets of the command line makes them.
+  bool made_by_init(const std::string& source, const fs::path& path) const {
+    return context_.makes_pin && source == "file" &&
+           path.lexically_normal().string().starts_with(context_.state_folder + "/");
   }
 
   static std::optional<std::string> read_secret_file(const fs::path& path, bool check_mode,
@@ -207,9 +253,8 @@ class ValueReader {
     constexpr std::size_t max_secret = 64 * 1024;
     auto opened = files::open_trusted(path.string());
     if (!opened && opened.error().code == Code::not_found)
-      return path.string() + (check_mode
-                                  ? ": there is no such file; hanaper init makes up pins that are missing"
-                                  : ": there is no such credential");
+      return path.string() + (check_mode ? ": there is no such file; write the secret into it, with mode 600"
+                                         : ": there is no such credential");
     if (!opened) return opened.error().detail;
     struct stat status {};
     if (check_mode && (::fstat(opened->handle(), &status) != 0 || (status.st_mode & 077) != 0))
@@ -239,13 +284,18 @@ const Entry* find(const Table& table, std::string_view path) {
   return inner ? find(*inner, path.substr(dot + 1)) : nullptr;
 }
 
+// A default as a configuration would have it: what is a string there has its quotes.
+std::string fallback_literal(const SettingKey& key) {
+  constexpr SettingType bare[] = {SettingType::integer,    SettingType::boolean, SettingType::texts,
+                                  SettingType::references, SettingType::tables,  SettingType::map};
+  const std::string text = key.fallback;
+  return std::ranges::find(bare, key.type) == std::end(bare) ? "\"" + text + "\"" : text;
+}
+
 // The default as TOML, through the same reader as what a user writes.
 Value fallback_value(const SettingKey& key, const Position& position) {
   Messages ignored;
-  const bool quoted = key.type != SettingType::integer && key.type != SettingType::boolean &&
-                      key.type != SettingType::texts && key.type != SettingType::references;
-  const std::string literal = quoted ? "\"" + std::string(key.fallback) + "\"" : std::string(key.fallback);
-  Table table = read_text("value = " + literal, "default", ignored);
+  Table table = read_text("value = " + fallback_literal(key), "default", ignored);
   Value value = table.empty() ? Value{} : std::move(table.begin()->value);
   value.position = position;
   return value;
@@ -268,6 +318,9 @@ void check_unknown(const std::string& name, const Table& table, const std::strin
                                                             : suggestion(entry.key, known)));
       continue;
     }
+    if (std::ranges::any_of(
+            keys, [&](const SettingKey& k) { return k.name == path && k.type == SettingType::tables; }))
+      continue;  // each of them is looked through by itself
     const bool nested = std::ranges::any_of(
         keys, [&](const SettingKey& k) { return std::string_view(k.name).starts_with(path + "."); });
     if (!nested) continue;
@@ -278,21 +331,65 @@ void check_unknown(const std::string& name, const Table& table, const std::strin
   }
 }
 
+void read_tables(const Value& value, const SettingKey& key, std::span<const SettingKey> keys,
+                 const SettingsContext& context, Settings& settings, Messages& messages) {
+  const std::string name = settings.table() + "." + key.name;
+  const Array* items = std::get_if<Array>(&value.content);
+  if (items == nullptr || std::ranges::any_of(*items, [](const Value& item) { return !item.table(); })) {
+    messages.add(value.position, name + ": " + std::string(type_phrase(key.type)) + " is expected");
+    return;
+  }
+  if (const auto wrong = wrong_count(key, items->size())) messages.add(value.position, name + ": " + *wrong);
+  const std::vector<SettingKey> below = keys_below(keys, key);
+  const SettingsContext inner{context.state_folder, context.read_secrets, {}};
+  std::vector<Settings> tables;
+  for (const Value& item : *items)
+    tables.push_back(make_settings(name + "[" + std::to_string(tables.size() + 1) + "]", *item.table(),
+                                   item.position, below, inner, messages));
+  settings.set(key.name, {std::move(tables), value.position.text()});
+}
+
 }  // namespace
+
+std::vector<SettingKey> keys_below(std::span<const SettingKey> keys, const SettingKey& tables) {
+  const std::string prefix = std::string(tables.name) + ".";
+  std::vector<SettingKey> below;
+  for (SettingKey key : keys)
+    if (std::string_view(key.name).starts_with(prefix)) {
+      key.name += prefix.size();
+      below.push_back(key);
+    }
+  return below;
+}
+
+bool is_below_tables(std::span<const SettingKey> keys, const SettingKey& key) {
+  return std::ranges::any_of(keys, [&](const SettingKey& above) {
+    return above.type == SettingType::tables &&
+           std::string_view(key.name).starts_with(std::string(above.name) + ".");
+  });
+}
 
 Settings make_settings(const std::string& name, const Table& table, const Position& header,
                        std::span<const SettingKey> keys, const SettingsContext& context, Messages& messages) {
   check_unknown(name, table, "", keys, context, messages);
   Settings settings(name, header.text());
   for (const SettingKey& key : keys) {
+    if (is_below_tables(keys, key)) continue;
     const Entry* entry = find(table, key.name);
+    const bool usual = entry == nullptr && key.fallback != nullptr && *key.fallback != '\0';
+    if (key.type == SettingType::tables && (entry != nullptr || usual)) {
+      const Value value = entry ? entry->value : fallback_value(key, header);
+      settings.set(key.name, {std::vector<Settings>{}, value.position.text()});
+      read_tables(value, key, keys, context, settings, messages);
+      continue;
+    }
     Settings::Entry result{{}, entry ? entry->value.position.text() : header.text()};
     std::optional<std::string> wrong;
     if (entry != nullptr)
       wrong = ValueReader(key, context).read(entry->value, result.value);
     else if (key.fallback == nullptr)
       wrong = "must be given: " + std::string(key.doc);
-    else if (*key.fallback != '\0')
+    else if (usual)
       wrong = ValueReader(key, context).read(fallback_value(key, header), result.value);
     if (wrong) messages.add(result.position + ": " + name + "." + key.name + ": " + *wrong);
     settings.set(key.name, std::move(result));
@@ -300,31 +397,55 @@ Settings make_settings(const std::string& name, const Table& table, const Positi
   return settings;
 }
 
+namespace {
+
+// What stands for a value that somebody has to give.
+std::string placeholder(const SettingKey& key, std::span<const SettingKey> keys) {
+  switch (key.type) {
+    case SettingType::secret:
+      return "{ file = \"...\" }";
+    case SettingType::map:
+      return "{ name = \"...\" }";
+    case SettingType::tables: {
+      std::string members;
+      for (const SettingKey& below : keys_below(keys, key))
+        members += (members.empty() ? "" : ", ") + std::string(below.name) + " = " +
+                   (below.fallback != nullptr && *below.fallback != '\0' ? fallback_literal(below)
+                                                                         : placeholder(below, {}));
+      return "[{ " + members + " }]";
+    }
+    case SettingType::integer:
+    case SettingType::boolean:
+    case SettingType::texts:
+    case SettingType::references:
+      return "...";
+    default:
+      return "\"...\"";
+  }
+}
+
+std::string explanation(const SettingKey& key) {
+  std::string text(key.doc);
+  if (key.bounds != nullptr && key.type != SettingType::reference && key.type != SettingType::references)
+    text += " (" + std::string(key.bounds) + ")";
+  return text;
+}
+
+}  // namespace
+
 std::string sample(const std::string& name, std::span<const SettingKey> keys) {
   std::string text = "[" + name + "]\n";
   for (const SettingKey& key : keys) {
-    text += "# " + std::string(key.doc);
-    if (key.bounds != nullptr && key.type != SettingType::reference && key.type != SettingType::references)
-      text += " (" + std::string(key.bounds) + ")";
-    text += "\n";
-    const bool quoted = key.type != SettingType::integer && key.type != SettingType::boolean &&
-                        key.type != SettingType::texts && key.type != SettingType::references;
-    if (key.fallback == nullptr) {
-      text += std::string(key.name) + " = " +
-              (key.type == SettingType::secret ? "{ file = \"...\" }"
-               : quoted                        ? "\"...\""
-                                               : "...") +
-              "  # must be given\n";
-    } else if (*key.fallback == '\0') {
-      text += "#" + std::string(key.name) + " = " +
-              (key.type == SettingType::secret ? "{ file = \"...\" }"
-               : quoted                        ? "\"...\""
-                                               : "...") +
-              "\n";
-    } else {
-      text += "#" + std::string(key.name) + " = " +
-              (quoted ? "\"" + std::string(key.fallback) + "\"" : std::string(key.fallback)) + "\n";
-    }
+    if (is_below_tables(keys, key)) continue;
+    text += "# " + explanation(key) + "\n";
+    if (key.type == SettingType::tables)
+      for (const SettingKey& below : keys_below(keys, key))
+        text += "#   " + std::string(below.name) + ": " + explanation(below) + "\n";
+    const std::string start = std::string(key.name) + " = ";
+    if (key.fallback == nullptr)
+      text += start + placeholder(key, keys) + "  # must be given\n";
+    else
+      text += "#" + start + (*key.fallback == '\0' ? placeholder(key, keys) : fallback_literal(key)) + "\n";
   }
   return text;
 }

@@ -16,8 +16,15 @@ constexpr SettingKey node_keys[] = {
     {"workers", integer, "32", "1..1024", "threads that answer requests"},
     {"queue", integer, "1024", "1..100000", "requests that may wait for a worker; more are answered 503"},
     {"io_threads", integer, "0", "0..256", "network threads; 0 is one for each core"},
+    {"request_memory", size, "128MiB", "1MiB..64GiB",
+     "what the requests of all connections may hold together, an eighth of it those of one address (IPv6: "
+     "/64); more are answered 503"},
     {"request_timeout", duration, "30s", "100ms..10m", "how long one request may take"},
     {"drain", duration, "20s", "0s..10m", "how long running requests may take to end at a stop"},
+    {"disk_reserve", size, "64MiB", "0B..64GiB",
+     "what stays free on the disk of the state folder for revocations, CRLs and the audit: with less nothing "
+     "is "
+     "issued; no more than a sixteenth of the disk, else none"},
     {"blocked_keys", path, "", nullptr,
      "file of keys never to certify: a SHA-256 of SubjectPublicKeyInfo in hex each line; read again at a "
      "reload"},
@@ -36,8 +43,10 @@ constexpr SettingKey outbound_keys[] = {
      "file with DNSSEC trust anchors, such as /usr/share/dns/root.key; without, the DNS servers are "
      "believed"},
     {"permit", texts, "[]", nullptr,
-     "address ranges to reach although they are denied by default (loopback, link-local, multicast, "
-     "100.64.0.0/10, 168.63.129.16, 64:ff9b:1::/48)"},
+     "address ranges to reach although they are denied by default: whatever the registries of IANA do not "
+     "give to hosts of the world (loopback, link-local, multicast, fc00::/7, NAT64, documentation and so "
+     "on), "
+     "and 168.63.129.16"},
     {"deny", texts, "[]", nullptr, "address ranges never to reach"},
     {"timeout", duration, "10s", "100ms..1m", "how long one outbound request may take"},
 };
@@ -59,6 +68,8 @@ constexpr SettingKey listener_keys[] = {
      "bind although the address is not here (yet): floating addresses"},
     {"status", boolean, "false", nullptr, "serve /health/live, /health/ready and /metrics here"},
     {"max_connections", integer, "10000", "1..1000000", "connections at once; more are closed"},
+    {"connections_per_address", integer, "1000", "1..1000000",
+     "connections at once from one address (IPv6: one /64); more are closed"},
     {"header_limit", size, "16KiB", "1KiB..64KiB", "size of a request's header section"},
     {"header_timeout", duration, "10s", "100ms..5m", "for the TLS handshake, and for the header section"},
     {"body_timeout", duration, "30s", "100ms..10m", "for the body"},
@@ -88,12 +99,16 @@ constexpr SettingKey authority_keys[] = {
 
 constexpr SettingKey profile_keys[] = {
     {"lifetime", duration, nullptr, "1m..100y", "how long certificates are valid"},
-    {"backdate", duration, "5m", "0s..30d", "how far notBefore lies back, for clocks that are slow"},
+    {"backdate", duration, "5m", "0s..1h", "how far notBefore lies back, for clocks that are slow"},
+    {"validity", text, "profile", "profile|request",
+     "who chooses notBefore and notAfter: the profile alone, or requests within its lifetime"},
     {"key_types", texts, "[\"ec-p256\", \"ec-p384\", \"rsa-2048\", \"rsa-3072\", \"rsa-4096\", \"ed25519\"]",
      nullptr, "keys accepted; rsa sizes are exact"},
     {"usages", texts, "[]", nullptr, "extended key usages by name or object identifier"},
-    {"key_usages", texts, "", nullptr, "key usages; default what the key type can do"},
-    {"names", texts, "[\"dns\", \"ip\"]", "dns|ip|email|uri|permanent-identifier|hardware-module",
+    {"key_usages", texts, "", nullptr,
+     "key usages, as far as the key type can do them; default all that the purposes need"},
+    {"names", texts, "[\"dns\", \"ip\"]",
+     "dns|ip|email|uri|permanent-identifier|hardware-module|user-principal-name|smtp-utf8-mailbox",
      "kinds of names accepted"},
     {"max_names", integer, "100", "0..1000", "names in one certificate"},
     {"subject", text, "common-name", "none|common-name|request",
@@ -106,8 +121,9 @@ constexpr SettingKey profile_keys[] = {
     {"name_constraints.exclude", texts, "[]", nullptr, "subtrees excluded, for authorities"},
     {"must_staple", boolean, "false", nullptr, "demand a stapled OCSP response (RFC 7633)"},
     {"honour", texts, "[]", nullptr,
-     "extensions taken from the request as they are: key-usage, extended-key-usage, tls-feature or an object "
-     "identifier"},
+     "what requests may choose: key-usage and extended-key-usage below the profile's, tls-feature, or "
+     "extensions "
+     "by object identifier that say nothing an authority has to know"},
     {"signature", text, "", nullptr, "signature scheme; default the authority's"},
     {"ocsp_url", text, "", nullptr,
      "OCSP address in the certificates, \"none\" for none; default from the ocsp instances"},
@@ -129,8 +145,11 @@ constexpr SettingKey pipeline_keys[] = {
 
 constexpr SettingKey protocol_keys[] = {
     {"plugin", text, "", nullptr, "the plugin's name; default the instance's"},
-    {"listener", reference, nullptr, "listener", "where it is served"},
-    {"path", text, nullptr, nullptr, "below which path"},
+    {"listener", reference, "", "listener",
+     "where it is served; not needed where nothing listens, as at an offline root, or with a url"},
+    {"path", text, "", nullptr, "below which path of the listener"},
+    {"url", text, "", nullptr,
+     "how the world reaches what something else serves; goes with no listener, where that has a url"},
 };
 
 constexpr SettingKey instance_keys[] = {
@@ -157,16 +176,16 @@ struct NamedKeys {
   std::string_view name;
   std::span<const SettingKey> keys;
 };
-constexpr NamedKeys tables[] = {{"node", node_keys},           {"log", log_keys},
-                                {"outbound", outbound_keys},   {"listener", listener_keys},
-                                {"authority", authority_keys}, {"profile", profile_keys},
-                                {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
-                                {"publisher", publisher_keys}, {"notifier", notifier_keys}};
+constexpr NamedKeys named_keys[] = {{"node", node_keys},           {"log", log_keys},
+                                    {"outbound", outbound_keys},   {"listener", listener_keys},
+                                    {"authority", authority_keys}, {"profile", profile_keys},
+                                    {"pipeline", pipeline_keys},   {"protocol", protocol_keys},
+                                    {"publisher", publisher_keys}, {"notifier", notifier_keys}};
 
 }  // namespace
 
 std::span<const SettingKey> host_keys(std::string_view table) {
-  for (const NamedKeys& entry : tables)
+  for (const NamedKeys& entry : named_keys)
     if (entry.name == table) return entry.keys;
   if (std::ranges::find(kinds, table) != std::end(kinds)) return instance_keys;
   return {};

@@ -87,6 +87,9 @@ class Messages {
 // read.
 Table read(const std::string& file, const std::vector<std::string>& overrides, Messages& messages);
 
+// [node] alone, of a file whose rest may be broken; empty where even that cannot be read.
+Table read_node(const std::string& file, const std::vector<std::string>& overrides);
+
 // The same from a text, without includes; for tests and fuzzing.
 Table read_text(std::string_view text, const std::string& name, Messages& messages);
 

@@ -11,8 +11,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds tick_every{1}, checks_every{5}, edges_every{60}, complain_every{60};
-// The lease runs longer than its holder believes, so that two never tell at the same time.
-constexpr std::chrono::seconds lease_time{10}, believed_time{8}, renewed_every{3};
+constexpr std::chrono::seconds write_time{8};
 
 bool same(const Subscriber& a, const Subscriber& b) {
   const auto equal = [](const ToldAuthority& x, const ToldAuthority& y) {
@@ -24,7 +23,7 @@ bool same(const Subscriber& a, const Subscriber& b) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Context context, std::string node) : context_(context), node_(std::move(node)) {}
+Dispatcher::Dispatcher(Context context, services::Roles& roles) : context_(context), roles_(roles) {}
 Dispatcher::~Dispatcher() { stop(steady_clock::now()); }
 
 void Dispatcher::start(std::function<void()> edges, std::function<void()> checks) {
@@ -34,9 +33,11 @@ void Dispatcher::start(std::function<void()> edges, std::function<void()> checks
 }
 
 std::optional<Fence> Dispatcher::fence() const {
-  const Lock lock(mutex_);
-  if (epoch_ == 0 || quit_ || steady_clock::now() >= held_until_) return std::nullopt;
-  return Fence{std::string(role), epoch_};
+  {
+    const Lock lock(mutex_);
+    if (quit_) return std::nullopt;
+  }
+  return roles_.held(role);
 }
 
 void Dispatcher::complain(std::string_view what, const Error& error) {
@@ -48,22 +49,10 @@ void Dispatcher::complain(std::string_view what, const Error& error) {
   context_.log.warning("events wait", {{"what", std::string(what)}, {"error", error.detail}});
 }
 
-void Dispatcher::renew() {
-  const Deadline begun = steady_clock::now();
-  const auto epoch = context_.storage.leases().acquire(role, node_, lease_time);
-  const Lock lock(mutex_);
-  if (epoch) {
-    epoch_ = *epoch;
-    held_until_ = begun + believed_time;
-  } else if (epoch.error().code == Code::conflict) {
-    epoch_ = 0;
-  }
-}
-
 // What is raised becomes documents, documents get their numbers, and everybody is woken for them.
 void Dispatcher::tick() {
   services::thread_is(services::ThreadKind::worker);
-  Deadline renewed{}, checked{}, searched{};
+  Deadline checked{}, searched{};
   for (;;) {
     const Deadline now = steady_clock::now();
     const bool hears = context_.outbox.hears();
@@ -71,11 +60,12 @@ void Dispatcher::tick() {
       checks_();
       checked = now;
     }
-    if (hears && now >= renewed + renewed_every) {
-      renew();
-      renewed = now;
+    if (!hears) {
+      roles_.release(role);  // another node may have somebody to tell
+    } else {
+      static_cast<void>(roles_.hold(role));  // whose refusal means that another node tells
     }
-    if (Status flushed = context_.outbox.flush(now + believed_time); !flushed)
+    if (Status flushed = context_.outbox.flush(now + write_time); !flushed)
       complain("storing", flushed.error());
     if (auto held = fence(); hears && held) {
       if (now >= searched + edges_every) {
@@ -83,7 +73,7 @@ void Dispatcher::tick() {
         searched = now;
       }
       for (int pages = 0; pages < 10; ++pages) {
-        const auto ordered = context_.outbox.order(*held, now + believed_time);
+        const auto ordered = context_.outbox.order(*held, now + write_time);
         if (!ordered) complain("ordering", ordered.error());
         if (!ordered || !*ordered) break;
       }
@@ -181,14 +171,7 @@ bool Dispatcher::stop(Deadline deadline) {
   changed_.notify_all();
   if (ticker_.joinable()) ticker_.join();
   const bool clean = end(std::move(all), deadline);
-  std::uint64_t epoch = 0;
-  {
-    const Lock lock(mutex_);
-    epoch = std::exchange(epoch_, 0);
-  }
-  if (epoch != 0)
-    if (const Status released = context_.storage.leases().release(role, node_); !released)
-      context_.log.debug("the role is not released", {{"error", released.error().detail}});
+  roles_.release(role);
   return clean;
 }
 

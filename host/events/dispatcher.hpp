@@ -4,6 +4,7 @@
 // Each subscription has a thread of its own, so that a receiver that is slow or away holds up nobody else.
 #pragma once
 
+#include "../services/roles.hpp"
 #include "subscription.hpp"
 
 #include <thread>
@@ -15,7 +16,7 @@ class Dispatcher {
  public:
   static constexpr std::string_view role = "events";
 
-  Dispatcher(Context context, std::string node);
+  Dispatcher(Context context, services::Roles& roles);
   ~Dispatcher();
 
   // [main] `edges` is called by the holder once a minute, `checks` on every node every five seconds, to
@@ -44,21 +45,18 @@ class Dispatcher {
   };
 
   void tick();
-  void renew();
   void tell(Teller& teller);
   std::optional<Fence> fence() const;
   bool end(std::vector<std::shared_ptr<Teller>> tellers, Deadline deadline);
   void complain(std::string_view what, const Error& error);
 
   const Context context_;
-  const std::string node_;
+  services::Roles& roles_;
   std::function<void()> edges_, checks_;  // constant after start
 
   mutable Mutex mutex_;
   Condition changed_;
   std::vector<std::shared_ptr<Teller>> tellers_ HANAPER_GUARDED_BY(mutex_);
-  std::uint64_t epoch_ HANAPER_GUARDED_BY(mutex_) = 0;  // 0: another node has the role
-  Deadline held_until_ HANAPER_GUARDED_BY(mutex_){};
   std::uint64_t wakes_ HANAPER_GUARDED_BY(mutex_) = 0;  // counts what is new
   Deadline complained_ HANAPER_GUARDED_BY(mutex_){};
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;

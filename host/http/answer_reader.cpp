@@ -1,10 +1,9 @@
 #include "answer_reader.hpp"
 
+#include <hanaper/toolkit/url.hpp>
+
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-
-#include <algorithm>
-#include <charconv>
 
 namespace hanaper::http {
 
@@ -64,58 +63,25 @@ std::vector<Header> AnswerReader::fields() const {
 
 namespace {
 
-bool is_host(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == ':';
-  });
-}
-
-// "host", "host:port", "[address]:port"; false when it is none.
-bool read_authority(std::string_view authority, OutboundRequest& next) {
-  const std::size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
-    const std::string_view digits = authority.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), next.port);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return false;
-    authority = authority.substr(0, colon);
-  }
-  if (authority.starts_with('[') && authority.ends_with(']'))
-    authority = authority.substr(1, authority.size() - 2);
-  next.host = authority;
-  return is_host(authority);
-}
-
-std::optional<OutboundRequest> read_target(std::string_view target, OutboundRequest next) {
-  next.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
-  const bool plain = std::ranges::all_of(next.target, [](char c) { return c > 0x20 && c < 0x7f; });
-  return plain ? std::optional(next) : std::nullopt;
+OutboundRequest at(const url::Url& place, OutboundRequest request) {
+  request.tls = place.https;
+  request.host = place.host;
+  request.port = place.port;
+  request.target = place.target;
+  return request;
 }
 
 }  // namespace
 
-std::optional<OutboundRequest> read_url(std::string_view url) {
-  OutboundRequest next;
-  url = url.substr(0, url.find('#'));
-  next.tls = url.starts_with("https://");
-  if (!next.tls && !url.starts_with("http://")) return std::nullopt;
-  url.remove_prefix(next.tls ? 8 : 7);
-  const std::size_t end = std::min(url.find_first_of("/?"), url.size());
-  next.port = next.tls ? 443 : 80;
-  if (!read_authority(url.substr(0, end), next)) return std::nullopt;
-  return read_target(url.substr(end), next);
+std::optional<OutboundRequest> read_url(std::string_view text) {
+  const auto place = url::parse(text);
+  return place ? std::optional(at(*place, {})) : std::nullopt;
 }
 
 std::optional<OutboundRequest> redirected(const OutboundRequest& from, std::string_view location) {
-  if (location.starts_with('/')) return read_target(location.substr(0, location.find('#')), from);
-  const auto place = read_url(location);
+  const auto place = url::resolve({from.tls, from.host, from.port, from.target}, location);
   if (!place || (place->port != 80 && place->port != 443 && place->port != from.port)) return std::nullopt;
-  OutboundRequest next = from;
-  next.tls = place->tls;
-  next.host = place->host;
-  next.port = place->port;
-  next.target = place->target;
-  return next;
+  return at(*place, from);
 }
 
 }  // namespace hanaper::http

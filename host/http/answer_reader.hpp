@@ -1,7 +1,7 @@
 // What a stranger's HTTP server answers, read with limits; and where its redirects lead.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/outbound.hpp>
 
 #include <memory>
 

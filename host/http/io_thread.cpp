@@ -10,6 +10,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ ListenerState::ListenerState(Listener from, Metrics& metrics)
     : listener(std::move(from)),
       limits{static_cast<std::size_t>(listener.config.header_limit.value), &listener.router},
       control(listener.config.port == 0),
+      connections(listener.config.max_connections, listener.config.connections_per_address),
       accepted(metrics.counter("hanaper_http_connections_total", "Connections accepted.",
                                {{"listener", listener.config.name}})),
       shed(metrics.counter("hanaper_http_shed_total",
@@ -44,9 +46,10 @@ ListenerState::ListenerState(Listener from, Metrics& metrics)
       refused(metrics.counter("hanaper_http_refused_total", "Requests refused before any protocol saw them.",
                               {{"listener", listener.config.name}})) {}
 
-IoThread::IoThread(ServerOptions options, services::WorkerPool& workers, Log& log)
+IoThread::IoThread(const ServerOptions& options, Commons& commons, services::WorkerPool& workers, Log& log)
     : read_buffer(std::make_unique<char[]>(read_size)),
       options_(options),
+      commons_(commons),
       workers_(workers),
       log_(log),
       work_(context_.get_executor()),
@@ -115,12 +118,20 @@ void IoThread::remove(Session& session) {
   session_count_ = sessions_.size();
 }
 
+// The heap keeps what many bodies have left, in pieces between what lives longer.
+void IoThread::look_at_memory() {
+  constexpr std::size_t much = std::size_t{32} * 1024 * 1024;
+  commons_.held.set(static_cast<double>(commons_.memory.taken()));
+  if (commons_.memory.has_ebbed(much)) static_cast<void>(workers_.submit([] { ::malloc_trim(0); }));
+}
+
 void IoThread::turn() {
   date_line_ = "Date: " + http_date(services::SystemClock().now()) + "\r\n";
   timer_.expires_after(tick);
   timer_.async_wait([this](boost::system::error_code ec) {
     if (ec || ended_) return;
     wheel_.advance();
+    look_at_memory();
     for (const auto& listening : listening_)
       if (std::exchange(listening->paused, false)) accept(*listening);
     turn();
@@ -172,10 +183,9 @@ void IoThread::accept(Listening& listening) {
 }
 
 void IoThread::take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address) {
-  const bool full = listener->connections >= listener->listener.config.max_connections;
   const std::optional<std::string> peer = listener->control ? control_peer(socket) : address;
-  if (full || !peer) {
-    (full ? listener->shed : listener->refused).add();
+  if (!peer || !listener->connections.take(x509::client_of(*peer), 1)) {
+    (peer ? listener->shed : listener->refused).add();
     ::close(socket);
     return;
   }

@@ -4,6 +4,7 @@
 
 #include "request_reader.hpp"
 #include "server.hpp"
+#include "shares.hpp"
 #include "wheel.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -33,8 +34,9 @@ struct ListenerState {
 
   const Listener listener;
   const ReadLimits limits;
-  const bool control;  // a unix socket: asks the kernel who is there
-  std::atomic<std::size_t> connections{0};
+  const bool control;                          // a unix socket: asks the kernel who is there
+  services::WorkerPool* handshakes = nullptr;  // the server's; null: network threads shake hands themselves
+  Shares connections;
   Counter& accepted;
   Counter& shed;
   Counter& fast;
@@ -42,9 +44,20 @@ struct ListenerState {
   Counter& refused;
 };
 
+// What all clients share: the memory of their requests, and the workers' attention.
+struct Commons {
+  Commons(const ServerOptions& options, Metrics& metrics)
+      : memory(options.request_memory, options.request_memory / 8),
+        turns(options.turns, (options.turns + 1) / 2),
+        held(metrics.gauge("hanaper_http_request_memory_bytes",
+                           "Memory that requests hold, being read or being answered.")) {}
+  Shares memory, turns;
+  Gauge& held;
+};
+
 class IoThread {
  public:
-  IoThread(ServerOptions options, services::WorkerPool& workers, Log& log);
+  IoThread(const ServerOptions& options, Commons& commons, services::WorkerPool& workers, Log& log);
   ~IoThread();
 
   // [main] Before start.
@@ -61,6 +74,7 @@ class IoThread {
   Wheel& wheel() noexcept { return wheel_; }
   services::WorkerPool& workers() noexcept { return workers_; }
   const ServerOptions& options() const noexcept { return options_; }
+  Commons& commons() noexcept { return commons_; }
   bool winding_down() const noexcept { return winding_down_; }
   std::string_view date_line() const noexcept { return date_line_; }
   Log& log() noexcept { return log_; }
@@ -79,9 +93,11 @@ class IoThread {
   void accept(Listening& listening);
   void take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address);
   void turn();
+  void look_at_memory();
   void run();
 
   const ServerOptions options_;
+  Commons& commons_;
   services::WorkerPool& workers_;
   Log& log_;
   // Before the context: its last handlers hold the last sessions, and those leave wheel and list when they

@@ -3,11 +3,15 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "key_bridge.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
+
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+
+#include <algorithm>
 
 namespace hanaper::http {
 namespace {
@@ -30,10 +34,13 @@ int place() {
 ECDSA_SIG* sign(const unsigned char* digest, int size, const BIGNUM*, const BIGNUM*, EC_KEY* key) {
   const auto* held = static_cast<const Held*>(EC_KEY_get_ex_data(key, place()));
   if (held == nullptr) return nullptr;
-  const SignatureScheme scheme = size == 64   ? SignatureScheme::ecdsa_sha512
-                                 : size == 48 ? SignatureScheme::ecdsa_sha384
-                                              : SignatureScheme::ecdsa_sha256;
-  const auto signature = (*held)->sign_digest(scheme, ByteView(digest, static_cast<std::size_t>(size)));
+  const auto made_of = [&](const algorithms::SchemeRow& row) {
+    return algorithms::family_of(row.key) == algorithms::Family::ec &&
+           algorithms::row(*row.hash).size == static_cast<std::size_t>(size);
+  };
+  const auto* row = std::ranges::find_if(algorithms::schemes, made_of);
+  if (row == std::end(algorithms::schemes)) return nullptr;
+  const auto signature = (*held)->sign_digest(row->scheme, ByteView(digest, static_cast<std::size_t>(size)));
   if (!signature) return nullptr;
   const unsigned char* at = signature->data();
   return d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature->size()));
@@ -55,8 +62,7 @@ const EC_KEY_METHOD* method() {
 }  // namespace
 
 Result<EVP_PKEY*> bridge(std::shared_ptr<Key> key) {
-  const KeyType type = key->spec().type;
-  if (type == KeyType::rsa || type == KeyType::ed25519)
+  if (algorithms::family_of(key->spec().type) != algorithms::Family::ec)
     return unsupported("a key of type " + to_string(key->spec()) +
                        " cannot serve TLS from a key provider; "
                        "ec-p256, ec-p384 and ec-p521 can");

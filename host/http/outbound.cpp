@@ -19,17 +19,70 @@ bool in_any(const std::vector<x509::Subtree>& ranges, ByteView address) {
   });
 }
 
-const std::vector<x509::Subtree>& closed_by_default() {
+// What is no unicast address of the world's: the IANA registries of special-purpose addresses for IPv4 and
+// IPv6, of the IPv6 address space and of multicast addresses, as of 2026. What RFC 1918 gives to private
+// networks is not here: to certify what is in them is what many an authority is for.
+constexpr const char* closed_by_default[] = {
+    "0.0.0.0/8",         // RFC 791: this network
+    "100.64.0.0/10",     // RFC 6598: between a carrier and its customers; clouds keep metadata there
+    "127.0.0.0/8",       // RFC 1122: this host
+    "168.63.129.16/32",  // in no registry: where Azure tells virtual machines their secrets
+    "169.254.0.0/16",    // RFC 3927: link-local; where clouds keep metadata
+    "192.0.0.0/24",      // RFC 6890: IETF protocol assignments
+    "192.0.2.0/24",      // RFC 5737: documentation, as the next two
+    "198.51.100.0/24", "203.0.113.0/24",
+    "192.31.196.0/24",  // RFC 7535: AS112, anycast
+    "192.52.193.0/24",  // RFC 7450: AMT, anycast
+    "192.88.99.0/24",   // RFC 7526: relays of 6to4, withdrawn
+    "192.175.48.0/24",  // RFC 7534: AS112, anycast
+    "198.18.0.0/15",    // RFC 2544: benchmarks
+    "224.0.0.0/4",      // RFC 5771: multicast
+    "240.0.0.0/4",      // RFC 1112: reserved, and broadcast
+    "::/3",             // IPv6 unicast is 2000::/3 (RFC 4291 2.4): here are ::1, ::, NAT64 (64:ff9b::/96 and
+                        // 64:ff9b:1::/48), 100::/64
+    "4000::/2",         // likewise; here is 5f00::/16 (RFC 9602)
+    "8000::/1",         // likewise; here are fc00::/7 (RFC 4193), where clouds keep metadata, fe80::/10,
+                        // fec0::/10 (RFC 3879) and ff00::/8
+    "2001::/23",        // RFC 2928: IETF protocol assignments; Teredo, ORCHID, benchmarks
+    "2001:db8::/32",    // RFC 3849: documentation
+    "2002::/16",        // RFC 3056: 6to4
+    "2620:4f:8000::/48",  // RFC 7534: AS112, anycast
+    "3fff::/20",          // RFC 9637: documentation
+};
+
+const std::vector<x509::Subtree>& closed_ranges() {
   static const std::vector<x509::Subtree> ranges = [] {
     std::vector<x509::Subtree> list;
-    for (const char* text :
-         {"0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "192.0.0.0/24",
-          "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "fe80::/10", "ff00::/8", "fd00:ec2::254/128",
-          "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"})
-      list.push_back(*x509::parse_subtree(text));
+    for (const char* text : closed_by_default) list.push_back(*x509::parse_subtree(text));
     return list;
   }();
   return ranges;
+}
+
+// The IPv4 address that an IPv6 address stands for, when some translator or tunnel would deliver there what
+// is sent to it: empty for those that stand for themselves.
+Bytes carried_address(ByteView address) {
+  constexpr std::uint8_t zeros[12] = {}, nat64[12] = {0, 0x64, 0xff, 0x9b};
+  constexpr std::uint8_t translated[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0};
+  constexpr std::uint8_t local_nat64[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
+  constexpr std::uint8_t isatap[4] = {0, 0, 0x5e, 0xfe}, isatap_global[4] = {2, 0, 0x5e, 0xfe};
+  if (address.size() != 16) return {};
+  const ByteView head = address.first(12), tail = address.subspan(12);
+  if (equal(head, zeros) && tail[0] == 0) return {};  // :: and ::1
+  // RFC 4291 2.5.5.1, RFC 6052 2.1 and 2.2 (with the suffix of /96), RFC 2765 2.1
+  for (const ByteView prefix : {ByteView(zeros), ByteView(nat64), ByteView(translated)})
+    if (equal(head, prefix)) return to_bytes(tail);
+  if (equal(address.first(6), local_nat64)) return to_bytes(tail);                         // RFC 8215
+  if (address[0] == 0x20 && address[1] == 0x02) return to_bytes(address.subspan(2, 4));    // RFC 3056
+  if (equal(address.first(4), ByteView(std::array<std::uint8_t, 4>{0x20, 0x01, 0, 0}))) {  // RFC 4380 4
+    Bytes client = to_bytes(tail);
+    for (std::uint8_t& octet : client) octet = static_cast<std::uint8_t>(~octet);
+    return client;
+  }
+  // RFC 5214 6.1
+  if (equal(address.subspan(8, 4), isatap) || equal(address.subspan(8, 4), isatap_global))
+    return to_bytes(tail);
+  return {};
 }
 
 std::string host_field(const OutboundRequest& request) {
@@ -53,14 +106,6 @@ bool may_be_added(const Header& field) {
   return token && is_field_value(field.value) && std::ranges::none_of(own, [&](std::string_view name) {
            return Request::same_name(name, field.name);
          });
-}
-
-// For errors: the beginning of what a stranger sent, without what garbles a terminal.
-std::string shown_field(std::string_view text) {
-  std::string safe(text.substr(0, 200));
-  std::ranges::replace_if(
-      safe, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return safe;
 }
 
 Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& location) {
@@ -87,7 +132,9 @@ bool EgressPolicy::allows(ByteView address) const {
   constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   if (address.size() == 16 && equal(address.first(12), mapped)) address = address.subspan(12);
   if (in_any(deny_, address)) return false;
-  return in_any(permit_, address) || !in_any(closed_by_default(), address);
+  if (!in_any(permit_, address) && in_any(closed_ranges(), address)) return false;
+  const Bytes carried = carried_address(address);
+  return carried.empty() || allows(carried);
 }
 
 Result<std::unique_ptr<OutboundClient>> OutboundClient::open(const config::OutboundConfig& config) {
@@ -121,7 +168,8 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
     if (left == 0) return malformed(answer->address + ": too many redirects");
     const auto next = redirected(current, location);
     if (!next)
-      return malformed(answer->address + ": redirect to \"" + shown_field(location) + "\" is not followed");
+      return malformed(answer->address +
+                       ": its redirect is not followed; only http and https at ports 80 and 443 are");
     current = *next;
   }
 }

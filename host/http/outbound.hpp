@@ -6,16 +6,17 @@
 #include "dial.hpp"
 #include "resolver.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/outbound.hpp>
+#include <hanaper/services.hpp>
 
 #include <memory>
 #include <shared_mutex>
 
 namespace hanaper::http {
 
-// Which addresses may be reached. `deny` always wins; `permit` opens what is closed by default: this host
-// itself, link-local addresses (where clouds keep their metadata), multicast and addresses that stand for no
-// host.
+// Which addresses may be reached. `deny` always wins; `permit` opens what is closed by default: whatever is
+// no unicast address of the world's, but for the private networks of RFC 1918. An address that carries
+// another is good when both are.
 class EgressPolicy {
  public:
   explicit EgressPolicy(const config::OutboundConfig& config) : permit_(config.permit), deny_(config.deny) {}

@@ -3,6 +3,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <utility>
+
 namespace hanaper::http {
 namespace {
 
@@ -59,6 +61,7 @@ class Parser final : public beast::http::basic_parser<true> {
     body_limit(boost::none);
   }
 
+  std::uint64_t largest_body() const noexcept { return body_limit_; }
   int refusal() const noexcept { return refusal_; }
   bool refuse(int status, error_code& ec) {
     refusal_ = status;
@@ -136,7 +139,7 @@ class Parser final : public beast::http::basic_parser<true> {
   std::size_t on_body_impl(beast::string_view part, error_code& ec) override { return take(part, ec); }
   void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view part, error_code& ec) override {
-    chunked_ = true;
+    if (!std::exchange(chunked_, true)) request_.joined.reserve(octets_.size());
     return take(part, ec);
   }
   void on_finish_impl(error_code&) override {
@@ -255,7 +258,12 @@ ReadResult read_request(std::string_view octets, const ReadLimits& limits, ReadR
   const std::size_t consumed = parser.put(boost::asio::buffer(message.data(), message.size()), ec);
   if (ec && ec != beast::http::error::need_more)
     return {ReadResult::State::refused, 0, parser.refusal() != 0 ? parser.refusal() : status_of(ec, message)};
-  if (parser.is_done()) return {ReadResult::State::complete, skipped + consumed, 0};
+  if (parser.is_done()) {
+    ReadResult result{ReadResult::State::complete, skipped + consumed, 0};
+    result.chunked = parser.chunked();
+    result.body_at = skipped + header_end + 4;
+    return result;
+  }
   // All of the header section is here, and Beast waits for more of it: for a character outside ASCII behind a
   // target, for one.
   if (!parser.is_header_done()) return {ReadResult::State::refused, 0, 400};
@@ -265,6 +273,9 @@ ReadResult read_request(std::string_view octets, const ReadLimits& limits, ReadR
     return {ReadResult::State::refused, 0, 413};
   ReadResult result;
   result.header_complete = true;
+  result.chunked = parser.chunked();
+  result.body_at = skipped + header_end + 4;
+  result.body_limit = parser.largest_body();
   if (const auto length = parser.content_length()) result.wanted = skipped + header_end + 4 + *length;
   return result;
 }

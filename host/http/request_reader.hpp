@@ -40,6 +40,9 @@ struct ReadResult {
   int status = 0;                // refused: what to answer before closing
   bool header_complete = false;  // incomplete: the rest of the body is missing
   std::size_t wanted = 0;        // incomplete: total octets needed, when known
+  bool chunked = false;          // the body, which begins at `body_at`, comes in chunks
+  std::size_t body_at = 0;       // complete, or incomplete with a complete header section
+  std::uint64_t body_limit = 0;
 };
 
 // Reads the request at the beginning of `octets` into `request`, whose memory is reused.

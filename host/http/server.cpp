@@ -18,6 +18,8 @@ namespace hanaper::http {
 namespace {
 
 constexpr int backlog = 4096;
+constexpr std::size_t handshakes_at_a_token = 8;
+constexpr std::size_t waiting_handshakes = 1024;
 
 struct Address {
   sockaddr_storage storage{};
@@ -70,19 +72,25 @@ struct Server::State {
   services::WorkerPool& workers;
   Log& log;
   Metrics& metrics;
+  Commons commons;
   std::vector<std::unique_ptr<IoThread>> threads;
+  std::vector<std::unique_ptr<services::WorkerPool>> handshakes;  // of listeners that need it, one each
   std::string control_path;
 };
 
 Server::Server(ServerOptions options, services::WorkerPool& workers, Log& log, Metrics& metrics)
-    : state_(new State{options, workers, log, metrics, {}, {}}) {
+    : state_(new State{options, workers, log, metrics, {options, metrics}, {}, {}, {}}) {
   const std::size_t count =
       options.io_threads != 0 ? options.io_threads : std::max(1u, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < count; ++i)
-    state_->threads.push_back(std::make_unique<IoThread>(options, workers, log));
+    state_->threads.push_back(std::make_unique<IoThread>(options, state_->commons, workers, log));
 }
 
 Server::~Server() {
+  // Nobody submits any more, then nobody posts any more.
+  for (const auto& thread : state_->threads) thread->wind_down(true);
+  for (const auto& thread : state_->threads) thread->join();
+  state_->handshakes.clear();
   state_->threads.clear();
   if (!state_->control_path.empty()) ::unlink(state_->control_path.c_str());
 }
@@ -99,6 +107,7 @@ Status Server::open(Listener listener) {
   const int probe = bind_listener(config, false);
   if (probe < 0) return failed();
   const auto state = std::make_shared<ListenerState>(std::move(listener), state_->metrics);
+  state->handshakes = handshake_threads(*state);
   if (alone) {
     state_->threads.front()->listen(probe, state);
     return {};
@@ -110,6 +119,16 @@ Status Server::open(Listener listener) {
     thread->listen(socket, state);
   }
   return {};
+}
+
+// Each listener has its own: one whose key hangs, or whose clients cost much, keeps nobody else waiting.
+services::WorkerPool* Server::handshake_threads(const ListenerState& listener) {
+  const TlsContext* tls = listener.listener.tls.get();
+  if (tls == nullptr || !tls->shakes_hands_elsewhere()) return nullptr;
+  const std::size_t threads = tls->waits_for_a_key() ? handshakes_at_a_token : state_->threads.size();
+  state_->handshakes.push_back(
+      std::make_unique<services::WorkerPool>("hanaper-shake", threads, waiting_handshakes));
+  return state_->handshakes.back().get();
 }
 
 Status Server::open_control(const std::string& path, std::shared_ptr<Endpoint> endpoint) {
@@ -132,7 +151,7 @@ Status Server::open_control(const std::string& path, std::shared_ptr<Endpoint> e
   state_->control_path = path;
   Listener listener;
   listener.config.name = "control";
-  listener.config.max_connections = 1024;
+  listener.config.max_connections = listener.config.connections_per_address = 1024;
   listener.config.header_limit = ByteCount{16 * 1024};
   listener.config.header_timeout = std::chrono::seconds{10};
   listener.config.body_timeout = std::chrono::seconds{60};
@@ -157,9 +176,11 @@ bool Server::drain(Deadline deadline) {
   std::this_thread::sleep_for(std::chrono::milliseconds{20});  // the posts above come first
   while (left() != 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
-  const bool clean = left() == 0;
+  bool clean = left() == 0;
   for (const auto& thread : state_->threads) thread->wind_down(true);
   for (const auto& thread : state_->threads) thread->join();
+  // A thread that waits for a key provider is not waited for.
+  for (const auto& handshakes : state_->handshakes) clean = handshakes->drain(deadline) && clean;
   return clean;
 }
 

@@ -6,12 +6,14 @@
 #include "router.hpp"
 #include "tls.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 #include <functional>
 #include <memory>
 
 namespace hanaper::http {
+
+struct ListenerState;
 
 struct Listener {
   config::ListenerConfig config;
@@ -22,6 +24,10 @@ struct Listener {
 struct ServerOptions {
   std::size_t io_threads = 0;  // 0: one for each core
   std::chrono::milliseconds request_timeout{30'000};
+  // What the requests of all connections may hold together; one client an eighth of it.
+  std::size_t request_memory = std::size_t{128} * 1024 * 1024;
+  // Requests at workers or waiting for one; one client has half of them.
+  std::size_t turns = 1024;
 };
 
 // Serves any number of listeners on a few network threads; answers from memory on them, everything else on
@@ -47,6 +53,8 @@ class Server {
   bool drain(Deadline deadline);
 
  private:
+  services::WorkerPool* handshake_threads(const ListenerState& listener);
+
   struct State;
   std::unique_ptr<State> state_;
 };

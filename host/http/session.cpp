@@ -3,6 +3,7 @@
 #include "../services/thread_tag.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -72,33 +73,23 @@ Session::Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int 
     : thread_(thread),
       listener_(std::move(listener)),
       socket_(thread.context()),
-      address_(std::move(address)) {
+      address_(std::move(address)),
+      client_(x509::client_of(address_)) {
   const net::generic::stream_protocol protocol(listener_->control ? AF_UNIX : AF_INET, 0);
   boost::system::error_code ec;
   socket_.assign(protocol, socket, ec);
-  ++listener_->connections;
   thread_.add(*this);
 }
 
 Session::~Session() {
+  step_ = Step::none;  // whoever had a step would hold this session
   close();
-  --listener_->connections;
+  if (held_ != 0) thread_.commons().memory.give_back(client_, held_);
+  listener_->connections.give_back(client_, 1);
 }
 
 void Session::set_deadline(std::chrono::milliseconds duration) {
   thread_.wheel().set(*this, ticks(duration));
-}
-
-void Session::start() {
-  if (!listener_->listener.tls) {
-    set_deadline(listener_->listener.config.header_timeout);
-    return wait_readable();
-  }
-  ssl_ = listener_->listener.tls->new_connection(socket_.native_handle());
-  if (ssl_ == nullptr) return close();
-  phase_ = Phase::handshake;
-  set_deadline(listener_->listener.config.header_timeout);
-  wait_readable();  // the client speaks first
 }
 
 void Session::wind_down(bool now) {
@@ -109,9 +100,9 @@ void Session::wind_down(bool now) {
 }
 
 void Session::close() {
-  if (phase_ == Phase::closed) return;
+  if (phase_ == Phase::closed || is_away()) return;
   if (ssl_ != nullptr) {
-    if (phase_ != Phase::handshake) SSL_shutdown(ssl_);
+    if (phase_ != Phase::handshake && phase_ != Phase::shaking) SSL_shutdown(ssl_);
     ERR_clear_error();
     SSL_free(ssl_);
     ssl_ = nullptr;
@@ -156,26 +147,11 @@ void Session::on_ready() {
       return flush();
     case Phase::lingering:
       return discard();
+    case Phase::shaking:
+    case Phase::leaving:
     case Phase::working:
     case Phase::closed:
       return;
-  }
-}
-
-void Session::handshake() {
-  const int result = SSL_do_handshake(ssl_);
-  if (result == 1) {
-    phase_ = Phase::idle;
-    return read();
-  }
-  switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_READ:
-      return wait_readable();
-    case SSL_ERROR_WANT_WRITE:
-      return wait_writable();
-    default:
-      ERR_clear_error();
-      return close();
   }
 }
 
@@ -231,71 +207,6 @@ long Session::transmit_file() {
   return n == 0 ? broken : n;
 }
 
-void Session::read() {
-  const long n = receive(thread_.read_buffer.get(), IoThread::read_size);
-  if (n == would_block) return wants_write_ ? wait_writable() : wait_readable();
-  if (n <= 0) return close();
-  const std::string_view fresh(thread_.read_buffer.get(), static_cast<std::size_t>(n));
-  if (kept_.empty()) return consume(fresh);
-  // A request that cannot be complete yet is not read again.
-  const std::size_t seam = kept_.size() < 3 ? 0 : kept_.size() - 3;
-  kept_ += fresh;
-  const bool maybe_complete = wanted_ != 0
-                                  ? kept_.size() >= wanted_
-                                  : kept_.find("\r\n\r\n", seam) != std::string::npos ||
-                                        kept_.size() > listener_->limits.header + IoThread::read_size;
-  if (maybe_complete) return consume(kept_);
-  return go_on();
-}
-
-void Session::consume(std::string_view octets) {
-  while (!octets.empty()) {
-    const ReadResult result = read_request(octets, listener_->limits, thread_.request);
-    if (result.state == ReadResult::State::refused) {
-      keep({});
-      return refuse(result.status);
-    }
-    if (result.state == ReadResult::State::incomplete) {
-      wanted_ = result.wanted;
-      const bool fresh = phase_ != Phase::reading;
-      phase_ = Phase::reading;
-      if (fresh || result.header_complete)
-        set_deadline(result.header_complete ? listener_->listener.config.body_timeout
-                                            : listener_->listener.config.header_timeout);
-      if (result.header_complete && thread_.request.expects_continue && !continue_sent_) {
-        continue_sent_ = true;
-        thread_.out += "HTTP/1.1 100 Continue\r\n\r\n";
-      }
-      break;
-    }
-    continue_sent_ = false;
-    wanted_ = 0;
-    if (close_after_write_) thread_.request.keep_alive = false;  // winding down
-    const Mount* mount = listener_->listener.router.find(thread_.request.path);
-    if (!answer(mount)) {
-      hand_to_worker(octets, result.consumed, mount->endpoint);
-      return flush();
-    }
-    octets.remove_prefix(result.consumed);
-    phase_ = Phase::idle;
-    if (close_after_write_) octets = {};
-    // A file is sent before the next request is read.
-    if (close_after_write_ || file_.size > 0) break;
-  }
-  keep(octets);
-  flush();
-}
-
-void Session::keep(std::string_view octets) {
-  if (octets.empty()) {
-    std::string().swap(kept_);
-  } else if (octets.data() >= kept_.data() && octets.data() < kept_.data() + kept_.size()) {
-    kept_.erase(0, static_cast<std::size_t>(octets.data() - kept_.data()));
-  } else {
-    kept_ = octets;
-  }
-}
-
 bool Session::answer(const Mount* mount) {
   HANAPER_ON(io);
   const ReadRequest& read = thread_.request;
@@ -311,13 +222,19 @@ bool Session::answer(const Mount* mount) {
   return true;
 }
 
-void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
+void Session::hand_to_worker(std::string_view octets, const ReadResult& read,
                              std::shared_ptr<Endpoint> endpoint) {
   request_ = std::make_unique<ReadRequest>(std::move(thread_.request));
   thread_.request = {};
-  working_.assign(octets.substr(0, consumed));
-  request_->move_to(octets.data(), working_.data());
-  keep(octets.substr(consumed));
+  const char* const from = octets.data();
+  if (!read.chunked && from == kept_.data() && read.consumed == kept_.size()) {
+    working_ = std::move(kept_);
+    kept_.clear();
+  } else {
+    working_.assign(octets.substr(0, read.chunked ? read.body_at : read.consumed));
+    keep(octets.substr(read.consumed));
+  }
+  request_->move_to(from, working_.data());
   if (ssl_ != nullptr && !peer_) {
     peer_data_ = std::make_unique<TlsPeerData>(peer_of(ssl_));
     peer_ = std::make_unique<TlsPeer>();
@@ -329,15 +246,17 @@ void Session::hand_to_worker(std::string_view octets, std::size_t consumed,
   const auto timeout = thread_.options().request_timeout;
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
   set_deadline(timeout + std::chrono::seconds{1});
-  if (thread_.workers().submit([self = shared_from_this(), endpoint = std::move(endpoint), deadline] {
+  const bool turn = hold() && (listener_->control || thread_.commons().turns.take(client_, 1));
+  if (turn && thread_.workers().submit([self = shared_from_this(), endpoint = std::move(endpoint), deadline] {
         self->work(endpoint, deadline);
       })) {
     listener_->worker.add();
     return;
   }
+  if (turn) give_turn_back();
   listener_->shed.add();
   write_response(plain(503), request_->keep_alive, request_->method == Method::head);
-  phase_ = Phase::idle;
+  let_go();
 }
 
 // On a worker thread: touches nothing but what hand_to_worker left for it.
@@ -351,13 +270,23 @@ void Session::work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline)
   net::post(thread_.context(), [self = shared_from_this(), response] { self->finish(*response); });
 }
 
+void Session::give_turn_back() {
+  if (!listener_->control) thread_.commons().turns.give_back(client_, 1);
+}
+
 void Session::finish(const Response& response) {
+  give_turn_back();
   if (abandoned_ || phase_ != Phase::working) return;
   write_response(response, request_->keep_alive && !close_after_write_, request_->method == Method::head);
+  let_go();
+  flush();
+}
+
+void Session::let_go() {
   request_.reset();
   std::string().swap(working_);
+  static_cast<void>(hold());
   phase_ = Phase::idle;
-  flush();
 }
 
 void Session::write_response(const Response& response, bool keep_alive, bool head) {
@@ -389,7 +318,9 @@ void Session::discard() {
 
 void Session::refuse(int status) {
   refused_ = true;
-  listener_->refused.add();
+  std::string().swap(kept_);
+  static_cast<void>(hold());
+  (status == 503 ? listener_->shed : listener_->refused).add();
   write_response(plain(status), false, false);
   phase_ = Phase::idle;
   flush();
@@ -420,7 +351,9 @@ void Session::flush() {
   else
     pending_.erase(0, sent);
   out.clear();
-  if (out.capacity() > 256 * 1024) std::string().swap(out);
+  constexpr std::size_t scratch = std::size_t{256} * 1024;
+  for (std::string* text : {&out, &thread_.request.joined})
+    if (text->capacity() > scratch) std::string().swap(*text);
   if (pending_.empty() && file_.size > 0 && !send_file()) return;
   go_on();
 }
@@ -441,20 +374,28 @@ bool Session::send_file() {
   return true;
 }
 
+// For all of the answer: who takes an octet now and then would have it for ever.
+std::chrono::milliseconds Session::time_to_write() const {
+  constexpr std::uint64_t slowest = 16;  // octets in a millisecond
+  return listener_->listener.config.body_timeout +
+         std::chrono::milliseconds{(pending_.size() + file_.size) / slowest};
+}
+
 void Session::go_on() {
   // A worker's answer comes with what waits before it.
   if (phase_ == Phase::closed || phase_ == Phase::working) return;
   if (!pending_.empty() || file_.size > 0) {
+    if (phase_ != Phase::writing) set_deadline(time_to_write());
     phase_ = Phase::writing;
-    set_deadline(listener_->listener.config.body_timeout);
     return wait_writable();
   }
   if (close_after_write_) return refused_ ? linger() : close();
   if (phase_ == Phase::writing || phase_ == Phase::idle) {
-    phase_ = Phase::idle;
+    phase_ = body_begun_ ? Phase::reading : Phase::idle;
     // What came behind the request that a worker had.
-    if (!kept_.empty() && wanted_ == 0) return consume(kept_);
-    set_deadline(listener_->listener.config.idle_timeout);
+    if (!kept_.empty() && !body_begun_) return consume(kept_);
+    set_deadline(body_begun_ ? listener_->listener.config.body_timeout
+                             : listener_->listener.config.idle_timeout);
   }
   // TLS may hold octets that the socket will not announce again.
   if (ssl_ != nullptr && SSL_has_pending(ssl_)) {

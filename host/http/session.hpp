@@ -1,7 +1,10 @@
 // One connection, from its first octet to its last. Internal to host/http.
 #pragma once
 
+#include "chunks.hpp"
 #include "io_thread.hpp"
+
+#include <optional>
 
 namespace hanaper::http {
 
@@ -19,7 +22,8 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   std::size_t slot = 0;  // in the thread's list
 
  private:
-  enum class Phase { handshake, idle, reading, working, writing, lingering, closed };
+  // shaking: another thread has the handshake; leaving: it has, and the connection ends when it is back.
+  enum class Phase { handshake, shaking, leaving, idle, reading, working, writing, lingering, closed };
 
   void expired() override;
   void set_deadline(std::chrono::milliseconds duration);
@@ -28,18 +32,34 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   void wait_readable();
   void wait_writable();
   void on_ready();
+  // The next step of a handshake, on whichever thread, and what follows from it, on this one.
+  enum class Handshake { done, wants_read, wants_write, failed };
+  Handshake shake_hands();
   void handshake();
+  void hand_off();
+  void after(Handshake step);
+  // Whether another thread has the connection, or will; then close waits for it.
+  bool is_away();
   void read();
   // Answers the complete requests at the beginning of `octets` and keeps the rest. `octets` are the thread's
   // scratch memory or kept_ itself.
   void consume(std::string_view octets);
   void keep(std::string_view octets);
+  // More of a request that is not complete. False when it may be now.
+  bool gather(std::string_view fresh);
+  // Notes what the incomplete request at the beginning of `octets` waits for.
+  void expect_more(const ReadResult& result, std::string_view octets);
+  // Counts the memory that this connection's requests have; false when it may not have so much.
+  bool hold();
   // One complete request, in the thread's `request`: nobody's, or one that memory answers. False when it is
   // for a worker.
   bool answer(const Mount* mount);
-  void hand_to_worker(std::string_view octets, std::size_t consumed, std::shared_ptr<Endpoint> endpoint);
+  void hand_to_worker(std::string_view octets, const ReadResult& read, std::shared_ptr<Endpoint> endpoint);
   void work(const std::shared_ptr<Endpoint>& endpoint, Deadline deadline);
   void finish(const Response& response);
+  void give_turn_back();
+  // Of the request that a worker had.
+  void let_go();
   void write_response(const Response& response, bool keep_alive, bool head);
   void refuse(int status);
   void linger();
@@ -49,6 +69,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   // Octets of the file, for a while; false when the connection was broken and is closed.
   bool send_file();
   void go_on();
+  std::chrono::milliseconds time_to_write() const;
 
   // Octets moved, 0 when the other side is done, -1 when it would block, -2 on error.
   static constexpr long would_block = -1, broken = -2;
@@ -61,14 +82,20 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   const std::shared_ptr<ListenerState> listener_;
   net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type> socket_;
   SSL* ssl_ = nullptr;
+  // Who may touch ssl_ in the phase shaking: whoever has taken the step.
+  enum class Step { none, waiting, running, taken_back };
+  std::atomic<Step> step_{Step::none};
   Phase phase_ = Phase::idle;
   bool wants_write_ = false;  // TLS: the handshake or a read waits for the socket to take octets
   bool close_after_write_ = false;
-  bool continue_sent_ = false;
+  bool body_begun_ = false;  // the header section of the kept request is complete
   bool refused_ = false;
-  bool abandoned_ = false;  // the worker took too long; its answer is not wanted any more
-  std::size_t wanted_ = 0;  // total octets after which the kept request can be complete
+  bool abandoned_ = false;        // the worker took too long; its answer is not wanted any more
+  std::size_t wanted_ = 0;        // total octets after which the kept request can be complete
+  std::optional<Chunks> chunks_;  // or what tells when its chunks are
+  std::size_t held_ = 0;          // octets of memory that are counted
   std::string address_;
+  const std::string client_;                // whom they are counted for
   std::string kept_;                        // octets of a request that is not complete
   std::string working_;                     // octets of the request that a worker is reading
   std::string pending_;                     // octets to be sent

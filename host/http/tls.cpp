@@ -1,6 +1,7 @@
 #include "tls.hpp"
 
 #include "key_bridge.hpp"
+#include "peer_limits.hpp"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -38,14 +39,13 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsi
                 unsigned int length, void*) {
   static constexpr unsigned char http[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
+  // RFC 7301 3.2: "In the event that the server supports no protocols that the client advertises, then the
+  // server SHALL respond with a fatal "no_application_protocol" alert."
   if (SSL_select_next_proto(&chosen, size, http, sizeof http - 1, in, length) != OPENSSL_NPN_NEGOTIATED)
-    return SSL_TLSEXT_ERR_NOACK;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
 }
-
-// Whom to trust is for the service behind the listener: a certificate here only proves its key.
-int accept_any_certificate(int, X509_STORE_CTX*) { return 1; }
 
 void ask_for_certificates(SSL_CTX* context, config::ClientCertificates wanted) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -59,7 +59,9 @@ void ask_for_certificates(SSL_CTX* context, config::ClientCertificates wanted) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   const int mode = SSL_VERIFY_PEER |
                    (wanted == config::ClientCertificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
-  SSL_CTX_set_verify(context, mode, accept_any_certificate);
+  // Whom to trust is for the service behind the listener: a certificate here only proves its key.
+  SSL_CTX_set_verify(context, mode, nullptr);
+  trust_no_chain(context);
 }
 
 Result<Owned<EVP_PKEY>> private_key(const TlsIdentity& identity) {

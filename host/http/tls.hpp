@@ -33,6 +33,10 @@ class TlsContext {
   // [io] The caller owns the result; null without a certificate.
   SSL* new_connection(int socket) const;
 
+  // Whether a handshake computes what a client chooses, or waits for a key provider: then it is nothing for
+  // a network thread.
+  bool shakes_hands_elsewhere() const noexcept { return asks_for_certificates() || waits_for_a_key(); }
+  bool waits_for_a_key() const noexcept { return !listener_.keys.empty(); }
   bool asks_for_certificates() const noexcept {
     return listener_.client_certificates != config::ClientCertificates::none;
   }

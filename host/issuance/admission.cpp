@@ -1,6 +1,8 @@
 // The first half of the spine: what is asked, whether it may be, and what would be signed.
+#include "certified.hpp"
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
@@ -13,22 +15,6 @@ std::string list_of(const std::vector<Identifier>& names) {
   std::string text;
   for (const Identifier& name : names) text += (text.empty() ? "" : ", ") + name.value;
   return text.size() > 300 ? text.substr(0, 300) + "..." : text;
-}
-
-// Whether TLS clients may accept it for a server: by what the profile says, or may take from the request.
-bool is_for_servers(const config::ProfileConfig& profile) {
-  const auto holds = [](const std::vector<Bytes>& list, const der::Oid& id) {
-    return std::ranges::any_of(list, [&](const Bytes& one) { return id == ByteView(one); });
-  };
-  return profile.extended_usages.empty() || holds(profile.extended_usages, oid::server_auth) ||
-         holds(profile.extended_usages, oid::any_extended_key_usage) ||
-         holds(profile.honour, oid::extended_key_usage);
-}
-
-bool is_text_of_device(std::string_view text, const std::vector<Identifier>& names) {
-  return std::ranges::any_of(names, [&](const Identifier& name) {
-    return names_device(name.kind) && name.value.substr(0, name.value.find('/')) == text;
-  });
 }
 
 // What of a subject may name somebody else than a device that is known to be the client's. Where nothing but
@@ -50,8 +36,9 @@ Status check_subject(const x509::Name& subject, const x509::SubjectNames& own,
   for (const NameAttribute& attribute : subject) {
     if (attribute.oid != x509::common_name_oid) continue;
     if (++common_names > 1) return bad_csr("subject: more than one common name");
-    // RFC 6125 6.4.4 has clients look at a common name when there is nothing else to look at.
-    if (is_for_servers(profile) && x509::subject_names({attribute}, true).names.empty())
+    // RFC 6125 6.4.4 has clients look at a common name when there is nothing else to look at. An authority
+    // has a name of its own, which no client takes for a host.
+    if (is_for_servers(profile) && !profile.ca && x509::subject_names({attribute}, true).names.empty())
       return bad_csr("subject: the common name \"" + attribute.value +
                      "\" is no host; that of a server is (profile " + profile.name + ")");
   }
@@ -75,7 +62,8 @@ Result<std::vector<Identifier>> requested_names(const x509::CsrView& csr, const 
     if (!parsed) return bad_csr("subjectAltName: " + parsed.error().detail);
     if (!parsed->faults.empty()) return bad_csr("subjectAltName: " + parsed->faults.front());
     if (parsed->others != 0)
-      return bad_csr("subjectAltName holds names other than dns, ip, email, uri and names of devices");
+      return bad_csr(
+          "subjectAltName holds names other than dns, ip, email, uri, devices, accounts and mailboxes");
     std::ranges::move(parsed->names, std::back_inserter(names));
   }
   const x509::Name subject = naming_part(whole_subject, wanted, proven || !taken_over);
@@ -103,7 +91,7 @@ Status same_names(std::vector<Identifier> wanted, std::vector<Identifier> reques
 
 // Of a subject what the names have proven: nobody has asked whose organization that is.
 x509::Name proven_part(x509::Name subject, const std::vector<Identifier>& names) {
-  std::erase_if(subject, [&](const NameAttribute& attribute) {
+  x509::remove_attributes(subject, [&](const NameAttribute& attribute) {
     if (attribute.oid == x509::common_name_oid && is_text_of_device(attribute.value, names)) return false;
     const std::vector<Identifier> own = x509::subject_names({attribute}, true).names;
     return own.empty() || std::ranges::find(names, own.front()) == names.end();
@@ -122,10 +110,12 @@ x509::Name subject_for(const config::ProfileConfig& profile, const x509::Name& r
     case config::ProfileConfig::Subject::common_name:
       break;
   }
-  for (const Identifier& name : names)
-    if (name.value.size() <= 64 && (name.kind == Identifier::Kind::dns || name.kind == Identifier::Kind::ip ||
-                                    name.kind == Identifier::Kind::email))
-      return {{std::string(x509::common_name_oid), name.value}};
+  // An address is no common name: certbot takes every common name for a domain, and a folder of its
+  // certificates with such a one in it is of no use to it any more.
+  for (const Identifier::Kind kind : {Identifier::Kind::dns, Identifier::Kind::email})
+    for (const Identifier& name : names)
+      if (name.kind == kind && name.value.size() <= 64)
+        return {{std::string(x509::common_name_oid), name.value}};
   return {};
 }
 
@@ -159,11 +149,11 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   HANAPER_TRY(work.key, x509::parse_public_key(work.csr.spki));
   HANAPER_CHECK(work.profile->accepts(work.key.spec));
   // A point off its curve is refused by the verification below, which looks at it anyway.
-  const bool on_a_curve = work.key.spec.type != KeyType::rsa && work.key.spec.type != KeyType::ed25519;
+  const bool on_a_curve = algorithms::family_of(work.key.spec.type) == algorithms::Family::ec;
   if (!on_a_curve) HANAPER_CHECK(x509::check_public_key(work.key));
   if (spine_.blocked.contains(crypto::sha256(work.csr.spki)))
     return bad_key("this key is blocked: it was compromised or is listed as weak");
-  HANAPER_CHECK(x509::verify_csr(work.csr));
+  HANAPER_CHECK(x509::verify_csr(work.csr, request.sha1));
   HANAPER_CHECK(check_request(work.csr, work.profile->config()));
 
   auto subject = x509::parse_name(work.csr.subject);
@@ -174,8 +164,8 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   HANAPER_TRY(std::vector<Identifier> names,
               requested_names(work.csr, *subject, request.names, work.profile->config()));
   if (request.names) HANAPER_CHECK(same_names(*request.names, names));
-  HANAPER_TRY(const ValidityPeriod validity,
-              work.profile->validity(spine_.clock.now(), request.not_before, request.not_after));
+  HANAPER_TRY(const ValidityPeriod validity, work.profile->validity(spine_.clock.now(), request.not_before,
+                                                                    request.not_after, request.own_period));
 
   Draft& draft = work.draft;
   draft.pipeline = name_;
@@ -188,21 +178,37 @@ Result<Admitted> Pipeline::admit(const IssueRequest& request, Call& call) {
   draft.spki = work.key.spki;
   draft.key = work.key.spec;
   draft.subject = subject_for(work.profile->config(), *subject, names, request.names.has_value());
+  const x509::Name first_subject = draft.subject;
   draft.names = std::move(names);
   draft.not_before = validity.not_before;
   draft.not_after = validity.not_after;
   HANAPER_CHECK(run_policies(*wiring, draft, call));
-  // After the policies, because they may have amended it.
+  // After the policies, because they may have amended it. A common name that stands for the first name
+  // follows it.
+  if (work.profile->config().subject == config::ProfileConfig::Subject::common_name &&
+      draft.subject == first_subject)
+    draft.subject = subject_for(work.profile->config(), *subject, draft.names, request.names.has_value());
   HANAPER_CHECK(work.profile->accepts(draft.names));
+  HANAPER_CHECK(work.profile->accepts(ValidityPeriod{draft.not_before, draft.not_after}, spine_.clock.now()));
   if (draft.names.empty() && draft.subject.empty())
     return bad_csr("the request names nothing: neither alternative names nor a subject");
-  work.extensions = work.profile->honoured(work.csr);
+  HANAPER_CHECK(check_subject_names(draft.subject, draft.names, work.profile->config()));
+  // It takes longest, so it comes last.
+  HANAPER_CHECK(x509::check_modulus(work.key));
+  HANAPER_TRY(work.purposes, work.profile->purposes(work.csr, work.key.spec));
   return admitted;
 }
 
 Status Pipeline::run_policies(const Wiring& wiring, Draft& draft, Call& call) const {
-  for (const auto& [name, policy] : wiring.policies)
-    if (Status decided = policy->decide(draft, call); !decided) return std::move(decided).error();
+  for (const auto& [name, policy] : wiring.policies) {
+    // Only what is amendable comes back: nobody can change who asked, or call a request a self-test.
+    Draft shown = draft;
+    HANAPER_CHECK(policy->decide(shown, call));
+    draft.subject = std::move(shown.subject);
+    draft.names = std::move(shown.names);
+    draft.not_before = shown.not_before;
+    draft.not_after = shown.not_after;
+  }
   return {};
 }
 
@@ -218,9 +224,6 @@ Status Pipeline::draw_up(Work& work, Call& call) {
   work.shard = work.profile->shard_of(work.serial);
   const Bytes subject = x509::encode_name(work.draft.subject);
   const auto key_identifier = x509::key_identifier(work.key);
-  const bool own_key_usage = std::ranges::any_of(work.extensions, [](const x509::Extension& extension) {
-    return oid::key_usage == ByteView(extension.oid);
-  });
   thread_local der::Writer writer(2048);
   work.profile->form(work.shard)
       .render({.serial = work.serial,
@@ -229,9 +232,9 @@ Status Pipeline::draw_up(Work& work, Call& call) {
                .subject = subject,
                .spki = work.draft.spki,
                .key_identifier = key_identifier,
-               .key_usage = own_key_usage ? std::uint16_t{0} : work.profile->key_usage(work.key.spec),
+               .key_usage = work.purposes.key_usage,
                .names = work.draft.names,
-               .extensions = work.extensions},
+               .extensions = work.purposes.extensions},
               writer);
   work.tbs = writer.bytes();
   work.draft.tbs = work.tbs;

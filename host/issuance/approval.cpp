@@ -33,7 +33,8 @@ RememberedRequest first_seen(const IssueRequest& request, const Fingerprint& csr
   RememberedRequest remembered;
   const std::string& name = request.once.empty() ? request.approved_as : request.once;
   remembered.id = Requests::id_of(
-      pipeline, name.empty() ? to_hex(crypto::sha256({csr, as_bytes(request.requester)})) : name);
+      pipeline,
+      name.empty() ? to_hex(crypto::sha256({csr, as_bytes(request.requester), request.renews})) : name);
   remembered.pipeline = pipeline;
   remembered.profile = request.profile;
   remembered.requester = request.requester;

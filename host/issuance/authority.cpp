@@ -5,61 +5,20 @@
 
 namespace hanaper::issuance {
 
-namespace {
-
-using Offers = std::function<bool(const config::InstanceConfig&, std::string_view)>;
-
-void add_crl_urls(StatusUrls& urls, const config::Model& model, const config::InstanceConfig& instance,
-                  const std::string& authority, const Offers& offers) {
-  const std::string url = model.public_url(instance);
-  std::string stem = authority;
-  if (!instance.crl_issuer.empty()) {
-    stem = instance.crl_issuer;
-    // RFC 5280 4.2.1.13: "If the certificate issuer is also the CRL issuer, then conforming CAs MUST omit the
-    // cRLIssuer field".
-    if (stem != authority) urls.crl_issuer = x509::encode_name(model.authorities.at(stem).subject);
-  }
-  urls.crl.push_back(url + "/" + stem + ".crl");
-  urls.issuer.push_back(url + "/" + authority + ".cer");
-  if (offers(instance, "shards"))
-    urls.shards = static_cast<std::uint32_t>(instance.settings.integer("shards"));
-  if (offers(instance, "split") && instance.settings.boolean("split")) {
-    urls.split = true;
-    urls.shards = std::max(urls.shards, 1u);
-  }
-  if (offers(instance, "delta") && instance.settings.has("delta"))
-    urls.freshest.push_back(url + "/" + stem + "-delta.crl");
+std::vector<std::uint32_t> StatusPlan::all_shards() const {
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t shard = 0; shard <= shards; ++shard) all.push_back(shard);
+  if (split) all.push_back(authority_shard);
+  return all;
 }
 
-}  // namespace
-
-StatusUrls status_urls(const config::Model& model, const std::string& authority,
-                       const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers) {
-  StatusUrls urls;
-  for (const config::InstanceConfig& instance : model.instances) {
-    if (instance.kind != "protocol" ||
-        std::ranges::find(instance.authorities, authority) == instance.authorities.end())
-      continue;
-    const std::string url = model.public_url(instance);
-    if (offers(instance, "ocsp")) urls.ocsp.push_back(url);
-    if (offers(instance, "crl")) add_crl_urls(urls, model, instance, authority, offers);
-  }
-  return urls;
+const StatusUrls& StatusPlan::of_shard(std::uint32_t shard) const noexcept {
+  static const StatusUrls none;
+  const auto found = urls.find(shard);
+  return found == urls.end() ? none : found->second;
 }
 
-StatusUrls StatusUrls::of_shard(std::uint32_t shard) const {
-  StatusUrls urls = *this;
-  if (shard == 0) return urls;
-  const std::string number = shard == authority_shard ? "-ca" : "-" + std::to_string(shard);
-  const auto insert = [&](std::vector<std::string>& list, std::string_view ending) {
-    for (std::string& url : list) url.insert(url.size() - ending.size(), number);
-  };
-  insert(urls.crl, ".crl");
-  insert(urls.freshest, "-delta.crl");
-  return urls;
-}
-
-std::uint32_t StatusUrls::shard_of(const Serial& serial) const noexcept {
+std::uint32_t StatusPlan::shard_of(const Serial& serial) const noexcept {
   if (shards == 0) return 0;
   std::uint32_t end = 0;
   const ByteView octets = serial.octets();
@@ -80,19 +39,19 @@ Result<std::vector<Bytes>> split_chain(ByteView concatenated) {
 Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityConfig& config,
                                                        AuthorityRow row, std::shared_ptr<Key> key,
                                                        std::shared_ptr<SerialSource> serials,
-                                                       StatusUrls urls) {
+                                                       StatusPlan status) {
   const std::string name = "authority." + config.name;
   std::shared_ptr<Authority> authority(
-      new Authority(config, std::move(row), std::move(key), std::move(serials), std::move(urls)));
+      new Authority(config, std::move(row), std::move(key), std::move(serials), std::move(status)));
   auto view = x509::parse_certificate(authority->row_.certificate);
   if (!view) return internal(name + ": its certificate in the ledger cannot be read: " + view.error().detail);
   authority->view_ = *view;
   if (!equal(authority->key_->spki(), view->spki))
-    return internal(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
+    return rejected(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
                     " does not match the authority's certificate (serial number " + view->serial.hex() + ")");
   if (!equal(x509::encode_name(config.subject), view->subject)) {
     const auto stored = x509::parse_name(view->subject);
-    return internal(config.key_position + ": " + name + ".subject: the certificate says \"" +
+    return rejected(config.key_position + ": " + name + ".subject: the certificate says \"" +
                     (stored ? x509::name_text(*stored) : "something unreadable") +
                     "\", the configuration \"" + x509::name_text(config.subject) +
                     "\"; a certificate cannot be renamed");

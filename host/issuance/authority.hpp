@@ -3,41 +3,42 @@
 
 #include "serials.hpp"
 
+#include <hanaper/status_urls.hpp>
 #include <hanaper/validity.hpp>
 
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 
+#include <map>
 #include <memory>
 
 namespace hanaper::issuance {
 
-// Addresses that certificates of an authority carry.
-struct StatusUrls {
-  std::vector<std::string> ocsp, crl, issuer;
-  std::vector<std::string> freshest = {};  // of delta CRLs
-  std::uint32_t shards = 0;                // over how many CRLs new certificates are spread
-  bool split = false;                      // those of authorities apart
-  Bytes crl_issuer = {};                   // DER Name of who signs the CRLs, when it is another authority
+// Where the status of an authority's certificates is found.
+struct StatusPlan {
+  std::map<std::uint32_t, StatusUrls> urls;  // by shard
+  std::uint32_t shards = 0;                  // over how many CRLs new certificates are spread
+  bool split = false;                        // those of authorities apart
+  Bytes crl_issuer = {};                     // DER Name of who signs the CRLs, when it is another authority
 
   // Shard 0 is what certificates belong to that were not spread; the others are numbered from 1, and those of
   // authorities may have one to themselves (authority_shard).
-  StatusUrls of_shard(std::uint32_t shard) const;
+  std::vector<std::uint32_t> all_shards() const;
+  // Empty for a shard that there is not.
+  const StatusUrls& of_shard(std::uint32_t shard) const noexcept;
   // The shard of a new certificate, by the random end of its serial number.
   std::uint32_t shard_of(const Serial& serial) const noexcept;
 };
-// Instances that offer "crl" or "ocsp" answer at such addresses; those that offer "shards", "delta" or
-// "split" as well have settings of that name.
-StatusUrls status_urls(const config::Model& model, const std::string& authority,
-                       const std::function<bool(const config::InstanceConfig&, std::string_view)>& offers);
 
-// One generation of a configured authority. Immutable after construction; thread-safe.
+// A configured authority that has a certificate. Immutable after construction; thread-safe.
 class Authority {
  public:
   // internal when the key is not the certificate's, naming both.
   static Result<std::shared_ptr<Authority>> assemble(const config::AuthorityConfig& config, AuthorityRow row,
                                                      std::shared_ptr<Key> key,
-                                                     std::shared_ptr<SerialSource> serials, StatusUrls urls);
+                                                     std::shared_ptr<SerialSource> serials,
+                                                     StatusPlan status);
   // [main] Once, before anybody else has it.
   void give_registrar_key(std::shared_ptr<Key> key) { registrar_key_ = std::move(key); }
 
@@ -56,9 +57,9 @@ class Authority {
   const x509::NameConstraints& constraints() const noexcept { return constraints_; }
   SignatureScheme scheme() const noexcept { return scheme_; }
   SerialSource& serials() const noexcept { return *serials_; }
-  const StatusUrls& urls() const noexcept { return urls_; }
+  const StatusPlan& status() const noexcept { return status_; }
   // The shard of new certificates of authorities.
-  std::uint32_t shard_of_authorities() const noexcept { return urls_.split ? authority_shard : 0; }
+  std::uint32_t shard_of_authorities() const noexcept { return status_.split ? authority_shard : 0; }
   // Its registrar's; null when it has none.
   const std::shared_ptr<Key>& registrar_key() const noexcept { return registrar_key_; }
 
@@ -67,24 +68,23 @@ class Authority {
   // [worker] The signature of a CRL by the digest of its to-be-signed octets; for Ed25519 by those
   // themselves.
   Result<Bytes> sign_crl(ByteView digest) const {
-    return scheme_ == SignatureScheme::ed25519 ? key_->sign(scheme_, digest)
-                                               : key_->sign_digest(scheme_, digest);
+    return crypto::hash_of(scheme_) ? key_->sign_digest(scheme_, digest) : key_->sign(scheme_, digest);
   }
 
  private:
   Authority(const config::AuthorityConfig& config, AuthorityRow row, std::shared_ptr<Key> key,
-            std::shared_ptr<SerialSource> serials, StatusUrls urls)
+            std::shared_ptr<SerialSource> serials, StatusPlan status)
       : config_(config),
         row_(std::move(row)),
         key_(std::move(key)),
         serials_(std::move(serials)),
-        urls_(std::move(urls)) {}
+        status_(std::move(status)) {}
 
   const config::AuthorityConfig config_;
   const AuthorityRow row_;
   const std::shared_ptr<Key> key_;
   const std::shared_ptr<SerialSource> serials_;
-  const StatusUrls urls_;
+  const StatusPlan status_;
   x509::CertificateView view_;  // into row_.certificate
   Bytes key_identifier_;
   std::optional<std::uint64_t> path_length_;

@@ -1,5 +1,7 @@
 #include "issuance_task.hpp"
 
+#include "certified.hpp"
+
 #include "../services/audit.hpp"
 #include "../services/thread_tag.hpp"
 
@@ -117,6 +119,7 @@ Signing IssuanceTask::signing() {
 
 // The intent: what will be signed, before it is.
 Status IssuanceTask::reserve() {
+  HANAPER_CHECK(check_certified(work()));
   write = intent_of(signing(), context_.clock.now());
   write.records = request_.with_intent;
   deadline = call_.deadline;

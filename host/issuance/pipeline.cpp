@@ -10,11 +10,13 @@ namespace {
 
 bool is_refusal(Code code) { return code != Code::internal && code != Code::unavailable; }
 
-// Who may ask for himself alone may be somebody to others, too.
+// A certificate of ours lets its holder ask for the same again and no more; another authenticator may know
+// the same sender as somebody who may do more.
 bool needs_more(const Identity& known) { return known.by_certificate && known.roles.empty(); }
 
 void add(Identity& known, Identity more) {
   std::ranges::move(more.roles, std::back_inserter(known.roles));
+  std::ranges::move(more.bound_to, std::back_inserter(known.bound_to));
   known.by_certificate = known.by_certificate && more.by_certificate;
 }
 
@@ -42,6 +44,9 @@ Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
   std::string refusals;
   for (const auto& [name, authenticator] : wiring->authenticators) {
     auto found = authenticator->authenticate(request, call);
+    // Known to be bad is not unknown: nobody else is asked about it.
+    if (!found && found.error().code == Code::forbidden)
+      return Error{Code::unauthenticated, std::move(found).error().detail};
     if (!found && found.error().code != Code::unauthenticated) return std::move(found).error();
     if (found && !wiring->authenticate_all && !needs_more(*found)) return found;
     if (!found && wiring->authenticate_all) return std::move(found).error();
@@ -86,6 +91,7 @@ Result<Issued> Pipeline::issue(const IssueRequest& request, Call& call) {
 }
 
 Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
+  if (spine_.room) HANAPER_CHECK(spine_.room());
   HANAPER_TRY(Admitted admitted, admit(request, call));
   HANAPER_TRY(Cleared cleared, clear(std::move(admitted), call));
   IssuanceTask task({spine_.ledger, spine_.writer, spine_.signers, spine_.clock, spine_.log},
@@ -94,10 +100,10 @@ Result<Issued> Pipeline::run(const IssueRequest& request, Call& call) {
 }
 
 Status Pipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                        Call& call) {
+                        Call& call, bool key_proven) {
   HANAPER_TRY(const CertificateRow row, spine_.ledger.certificate(id.authority, id.serial));
   if (reason == RevocationReason::remove_from_crl) return malformed("removeFromCRL is no reason to revoke");
-  return revoke(row, {reason, {}, std::string(requester)}, call);
+  return revoke(row, {reason, {}, std::string(requester), key_proven}, call);
 }
 
 Status Pipeline::revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call) {

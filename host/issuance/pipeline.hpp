@@ -7,7 +7,9 @@
 #include "requests.hpp"
 #include "revocation.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/issuer.hpp>
+#include <hanaper/services.hpp>
+#include <hanaper/trust.hpp>
 
 #include <atomic>
 
@@ -24,6 +26,7 @@ struct Spine {
   Log& log;
   Metrics& metrics;
   std::function<void(const RevocationRow&)> revoked = {};  // hears of changes that are durable
+  std::function<Status()> room = {};                       // whether there is any for more; empty: always
 };
 
 // What the configuration fills in; replaced as a whole by a reload.
@@ -45,7 +48,7 @@ struct Wiring {
 };
 
 // Thread-safe; requests under way keep the wiring they began with.
-class Pipeline final : public Issuer {
+class Pipeline final : public Issuer, public Trust, public Authentication {
  public:
   Pipeline(std::string name, Spine spine);
 
@@ -57,11 +60,9 @@ class Pipeline final : public Issuer {
   // The same with a wiring that is not its own yet.
   Status self_test(const std::shared_ptr<const Wiring>& wiring);
 
-  Result<Identity> authenticate(const Request& request, Call& call) override;
-  std::vector<std::string> challenges() const override;
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
-  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester, Call& call,
+                bool key_proven = true) override;
   // [worker] The same for whoever knows more about it, release from hold included.
   Status revoke(const CertificateRow& row, const RevocationOrder& order, const Call& call);
   // [any] Counts one that was made without asking the pipeline.
@@ -73,15 +74,19 @@ class Pipeline final : public Issuer {
   Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
   Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const override;
+  std::vector<std::string> profiles() const override;
+  Result<RequestForm> request_form(std::string_view profile) const override;
+
   AuthorityId authority() const override { return signer()->id(); }
   std::vector<Bytes> chain(AuthorityId authority) const override;
   std::vector<Bytes> path() const override;
   RollOver roll_over() const override;
   Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
-  std::vector<std::string> profiles() const override;
-  Result<RequestForm> request_form(std::string_view profile) const override;
   Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
+
+  Result<Identity> authenticate(const Request& request, Call& call) override;
+  std::vector<std::string> challenges() const override;
 
   const std::string& name() const noexcept { return name_; }
   std::shared_ptr<const Authority> signer() const { return wiring_.load()->authority; }

@@ -4,7 +4,8 @@
 
 #include "../events/outbox.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/issuer.hpp>
+#include <hanaper/services.hpp>
 
 namespace hanaper::issuance {
 

@@ -56,7 +56,7 @@ Result<Revoker::Change> Revoker::prepare(const std::string& authority, const Cer
                                        .invalidity = order.invalidity ? order.invalidity : invalid_since(row),
                                        .not_after = row.not_after,
                                        .block_key = {}};
-  if (order.reason == Reason::key_compromise) {
+  if (order.reason == Reason::key_compromise && order.key_proven) {
     HANAPER_TRY(const x509::TbsView tbs, x509::parse_tbs(row.tbs));
     change.write.revocation->block_key = crypto::sha256(tbs.spki);
   }

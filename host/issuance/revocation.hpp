@@ -12,6 +12,9 @@ struct RevocationOrder {
   RevocationReason reason = RevocationReason::unspecified;  // remove_from_crl: release from hold
   std::optional<Time> invalidity;                           // when it is known or feared to have gone wrong
   std::string requester;
+  // Of a compromise: whether an operator says so, or somebody who has the key. Nobody else can have a key
+  // blocked.
+  bool key_proven = true;
 };
 
 // Everything that revoking takes; all outlive it. Thread-safe.

@@ -1,6 +1,8 @@
 // Trying a profile before anybody needs it.
+#include "certified.hpp"
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 
 namespace hanaper::issuance {
@@ -13,15 +15,15 @@ Bytes stand_in_key(KeySpec spec) {
     crypto::random(octets);
     return octets;
   };
-  if (spec.type == KeyType::rsa) {
+  const algorithms::KeyRow& row = algorithms::row(spec.type);
+  if (row.family == algorithms::Family::rsa) {
     Bytes modulus = some_octets(spec.bits / 8u);
     modulus.front() |= 0x80;
     modulus.back() |= 1;
     return x509::rsa_spki(modulus, Bytes{1, 0, 1});
   }
-  if (spec.type == KeyType::ed25519) return x509::ec_spki(spec.type, some_octets(32));
-  const std::size_t coordinate = spec.type == KeyType::ec_p256 ? 32 : spec.type == KeyType::ec_p384 ? 48 : 66;
-  Bytes point = some_octets(1 + 2 * coordinate);
+  if (row.family == algorithms::Family::edwards) return x509::ec_spki(spec.type, some_octets(row.octets));
+  Bytes point = some_octets(1 + 2 * row.octets);
   point[0] = 0x04;
   return x509::ec_spki(spec.type, point);
 }
@@ -32,8 +34,11 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
   if (profile.names.contains(Kind::ip)) return {Kind::ip, "192.0.2.1"};
   if (profile.names.contains(Kind::email)) return {Kind::email, "self-test@example.test"};
   if (profile.names.contains(Kind::uri)) return {Kind::uri, "https://self-test.example.test/"};
-  if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "REHEARSAL"};
-  return {Kind::hardware_module, "REHEARSAL/1.2.3"};
+  if (profile.names.contains(Kind::permanent_identifier)) return {Kind::permanent_identifier, "SELF-TEST"};
+  if (profile.names.contains(Kind::user_principal)) return {Kind::user_principal, "self-test@example.test"};
+  if (profile.names.contains(Kind::smtp_utf8_mailbox))
+    return {Kind::smtp_utf8_mailbox, "selbst-pr\u00fcfung@example.test"};
+  return {Kind::hardware_module, "SELF-TEST/1.2.3"};
 }
 
 }  // namespace
@@ -59,15 +64,17 @@ Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
                          .not_after = period.not_after,
                          .tbs = {},
                          .account_uri = {},
-                         .proofs = {}};
+                         .proofs = {},
+                         .rehearsal = true};
       if (!profile->config().names.empty()) work.draft.names.push_back(stand_in_name(profile->config()));
       Call call{"self-test", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
       const auto fail = [&](Error error) {
         return std::move(error).within("profile." + profile->config().name + " with a key of type " +
                                        to_string(spec));
       };
+      HANAPER_TRY(work.purposes, profile->purposes(work.csr, spec));
       if (Status drawn = draw_up(work, call); !drawn) return fail(drawn.error());
-      if (auto read = x509::parse_tbs(work.tbs); !read) return fail(read.error());
+      if (Status same = check_certified(work); !same) return fail(same.error());
       if (Status valid = run_validators(*wiring, work.draft, call); !valid) return fail(valid.error());
     }
   }

@@ -4,7 +4,7 @@
 #include "../config/model.hpp"
 #include "../services/writer.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::issuance {

@@ -21,7 +21,7 @@ struct Work {
   x509::CsrView csr;
   x509::PublicKey key;
   Draft draft;
-  std::vector<x509::Extension> extensions;
+  Purposes purposes;
   Serial serial;
   std::uint32_t shard = 0;
   Bytes tbs;

@@ -97,15 +97,15 @@ Catalog::Catalog(std::string folder) : folder_(std::move(folder)) {}
 
 // Nothing is ever unloaded: threads and objects of a plugin may outlive the catalog, code must too.
 Catalog::~Catalog() {
-  static std::mutex mutex;
+  static Mutex mutex;
   static auto& kept = *new std::vector<std::unique_ptr<Loaded>>;
-  const std::lock_guard lock(mutex);
+  const Lock lock(mutex);
   for (auto& [file, loaded] : loaded_) kept.push_back(std::move(loaded));
 }
 
 Result<const Manifest*> Catalog::find(std::string_view kind, std::string_view name) {
   const std::string file = std::string(kind) + "-" + std::string(name) + ".so";
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (const auto found = loaded_.find(file); found != loaded_.end()) return found->second->manifest;
   const fs::path path = fs::path(folder_) / file;
   if (!fs::exists(path)) {
@@ -150,7 +150,7 @@ Result<const Manifest*> Catalog::load(const std::string& path, std::string_view 
 
 std::vector<std::string> Catalog::changed_files() {
   std::vector<std::string> changed;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const auto& [file, loaded] : loaded_) {
     const fs::path path = fs::path(folder_) / file;
     const auto now = files::open_trusted(path.string());
@@ -163,13 +163,6 @@ std::vector<std::string> Catalog::changed_files() {
 Result<std::unique_ptr<Plugin>> Catalog::create(std::string_view kind, std::string_view name) {
   HANAPER_TRY(const Manifest* manifest, find(kind, name));
   return std::unique_ptr<Plugin>(manifest->create());
-}
-
-bool Catalog::offers(std::string_view kind, std::string_view name, std::string_view capability) {
-  const auto manifest = find(kind, name);
-  if (!manifest) return false;
-  const std::string words = " " + std::string((*manifest)->capabilities) + " ";
-  return words.find(" " + std::string(capability) + " ") != std::string::npos;
 }
 
 std::vector<std::string> Catalog::names(std::string_view kind) const {

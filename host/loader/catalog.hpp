@@ -2,10 +2,10 @@
 #pragma once
 
 #include <hanaper/plugin.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <map>
 #include <memory>
-#include <mutex>
 
 namespace hanaper::loader {
 
@@ -37,9 +37,6 @@ class Catalog {
   // A new instance; the caller owns it. Failures as find.
   Result<std::unique_ptr<Plugin>> create(std::string_view kind, std::string_view name);
 
-  // Whether that plugin is there and has the word among its capabilities.
-  bool offers(std::string_view kind, std::string_view name, std::string_view capability);
-
   // Every shared object of the folder, by file name.
   std::vector<Found> list();
 
@@ -50,12 +47,13 @@ class Catalog {
 
  private:
   struct Loaded;
-  Result<const Manifest*> load(const std::string& path, std::string_view kind, std::string_view name);
+  Result<const Manifest*> load(const std::string& path, std::string_view kind, std::string_view name)
+      HANAPER_REQUIRES(mutex_);
   std::vector<std::string> names(std::string_view kind) const;
 
   const std::string folder_;
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Loaded>, std::less<>> loaded_;  // by file name; guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Loaded>, std::less<>> loaded_ HANAPER_GUARDED_BY(mutex_);  // by file
 };
 
 // Where plugins are installed relative to the running program: <prefix>/bin/x ->

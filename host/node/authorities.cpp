@@ -4,6 +4,7 @@
 #include "../services/audit.hpp"
 #include "authority_form.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
@@ -48,6 +49,11 @@ bool is_signed_by(const x509::CertificateView& certificate, const Authority& aut
          crypto::verify(*scheme, authority.spki(), certificate.whole, certificate.signature);
 }
 
+// How people tell it from another of its name.
+std::string fingerprint_of(const Authority& authority) {
+  return ", SHA-256 " + to_hex(crypto::sha256(authority.certificate()));
+}
+
 std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
   std::erase_if(above, [](const Bytes& certificate) {
     const auto view = x509::parse_certificate(certificate);
@@ -60,10 +66,9 @@ std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
 
 Result<std::optional<AuthorityRow>> Authorities::row_of(const std::string& name) const {
   HANAPER_TRY(std::vector<AuthorityRow> rows, shared_.storage->ledger().authorities());
-  std::optional<AuthorityRow> latest;
   for (AuthorityRow& row : rows)
-    if (row.name == name && (!latest || row.generation > latest->generation)) latest = std::move(row);
-  return latest;
+    if (row.name == name) return std::optional(std::move(row));
+  return std::optional<AuthorityRow>();
 }
 
 Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig& config) const {
@@ -76,7 +81,7 @@ Result<std::shared_ptr<Key>> Authorities::find_key(const config::AuthorityConfig
 Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::AuthorityConfig& config) const {
   auto key = find_key(config);
   if (key || key.error().code != Code::not_found) return key;
-  if (config.own_registrar && config.key_type.type != KeyType::rsa)
+  if (config.own_registrar && !algorithms::row(config.key_type.type).encrypts)
     return unsupported("authority." + config.name + ".registrar: an authority that is its own registrar " +
                        "needs an RSA key; set key_type, as in \"rsa-3072\"");
   auto created = find_keys_(config.keys)->create(config.label, config.key_type);
@@ -91,7 +96,7 @@ Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::Autho
     return not_found("authority." + config.name + ".registrar: no key " + place +
                      "; run hanaper init, or bring it here from the node that has it");
   if (!key) return std::move(key).error().within("authority." + config.name + ".registrar");
-  if ((*key)->spec().type != KeyType::rsa)
+  if (!algorithms::row((*key)->spec().type).encrypts)
     return unsupported("authority." + config.name + ".registrar: the key " + place + " is of type " +
                        to_string((*key)->spec()) + ", but a registrar decrypts, which takes RSA");
   return key;
@@ -101,7 +106,7 @@ Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::Autho
 Status Authorities::check_own_registrar(const config::AuthorityConfig& config, ByteView certificate,
                                         Key& key) const {
   const std::string what = "authority." + config.name + ".registrar: the authority's key ";
-  if (key.spec().type != KeyType::rsa)
+  if (!algorithms::row(key.spec().type).encrypts)
     return unsupported(what + "is of type " + to_string(key.spec()) +
                        ", but a registrar decrypts, which takes RSA; name another key here");
   const Bytes probe(16, 0x5a);
@@ -139,8 +144,7 @@ Status Authorities::adopt(const config::AuthorityConfig& config, const Authority
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
   if (config.own_registrar) HANAPER_CHECK(check_own_registrar(config, row.certificate, *key));
   HANAPER_TRY(const std::shared_ptr<Authority> authority,
-              Authority::assemble(config, row, key, serials(config),
-                                  issuance::status_urls(model_, config.name, offers_)));
+              Authority::assemble(config, row, key, serials(config), status_plans_.at(config.name)));
   if (config.own_registrar) {
     authority->give_registrar_key(std::move(key));
   } else if (!config.registrar_keys.empty()) {
@@ -177,6 +181,20 @@ std::vector<Bytes> Authorities::path(const std::string& name) const {
   return path;
 }
 
+std::string Authorities::roots_pem() const {
+  std::vector<Bytes> roots;
+  for (const auto& [name, authority] : authorities_) {
+    const std::vector<Bytes> whole = path(name);
+    const Bytes& top = whole.empty() ? authority->certificate() : whole.back();
+    const auto view = x509::parse_certificate(top);
+    if (view && equal(view->issuer, view->subject) && std::ranges::find(roots, top) == roots.end())
+      roots.push_back(top);
+  }
+  std::string text;
+  for (const Bytes& root : roots) text += pem::encode("CERTIFICATE", root);
+  return text;
+}
+
 Status Authorities::store(Write& write) {
   return shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{30});
 }
@@ -202,14 +220,14 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
   if (row && !row->certificate.empty()) {
     HANAPER_CHECK(adopt(config, *row));
     return Outcome{config.name, "exists, " + x509::name_text(config.subject) + ", until " +
-                                    time_text(authorities_.at(config.name)->not_after())};
+                                    time_text(authorities_.at(config.name)->not_after()) +
+                                    fingerprint_of(*authorities_.at(config.name))};
   }
   HANAPER_TRY(const std::shared_ptr<Key> key, find_or_create_key(config));
   if (!row) {
     Write write;
     write.authority = AuthorityRow{.id = 0,
                                    .name = config.name,
-                                   .generation = 1,
                                    .key = config.keys + ":" + config.label,
                                    .certificate = {},
                                    .chain = {}};
@@ -244,12 +262,12 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   // A self-signed certificate carries no addresses of its own status: nobody could revoke it (RFC
   // 5280 4.2.1.13 is about certificates of an issuer).
   const std::uint32_t shard = issuer ? issuer->shard_of_authorities() : 0;
-  const issuance::StatusUrls urls = issuer ? issuer->urls().of_shard(shard) : issuance::StatusUrls{};
   const x509::CertificateTemplate form(
       {.scheme = scheme,
        .issuer = issuer ? to_bytes(issuer->subject()) : subject,
        .authority_key_identifier = issuer ? to_bytes(issuer->key_identifier()) : Bytes{},
-       .extensions = authority_extensions(config, urls)});
+       .extensions =
+           authority_extensions(config, issuer ? issuer->status() : issuance::StatusPlan{}, shard)});
   const Time now = std::chrono::floor<std::chrono::seconds>(shared_.clock.now());
   Time not_after = now + config.lifetime - std::chrono::seconds{1};
   if (issuer) not_after = std::min(not_after, issuer->not_after());
@@ -297,13 +315,13 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   return Outcome{config.name,
                  std::string(issuer ? "created below " + issuer->config().name : "created, self-signed") +
                      ", " + x509::name_text(config.subject) + ", " + to_string(key.spec()) + ", until " +
-                     time_text(not_after)};
+                     time_text(not_after) + fingerprint_of(*authorities_.at(config.name))};
 }
 
 Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig& config, Key& key) {
   x509::CsrContent content;
   content.subject = config.subject;
-  content.extensions = authority_extensions(config, {});
+  content.extensions = authority_extensions(config, {}, 0);
   content.extensions.push_back({to_bytes(oid::key_usage), true, x509::key_usage(authority_usage(config))});
   HANAPER_TRY(const Bytes csr, x509::build_csr(key, content));
   const std::string path = shared_.state_folder + "/" + config.name + ".csr";
@@ -373,7 +391,8 @@ Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
                                         {"certificate", to_hex(crypto::sha256(certificates.front()))}});
     HANAPER_CHECK(store(write));
     HANAPER_CHECK(adopt(config, *write.authority));
-    return Outcome{name, "installed, until " + time_text(leaf.not_after)};
+    return Outcome{name,
+                   "installed, until " + time_text(leaf.not_after) + fingerprint_of(*authorities_.at(name))};
   }
   return not_found("no authority with issuer = \"external\" waits for a certificate of that key");
 }
@@ -406,7 +425,6 @@ Result<Authorities::Outcome> Authorities::import(const std::string& name, const 
   Write write;
   write.authority = AuthorityRow{.id = 0,
                                  .name = name,
-                                 .generation = 1,
                                  .key = config.keys + ":" + config.label,
                                  .certificate = certificates.front(),
                                  .chain = joined(without_self_signed(above))};
@@ -418,7 +436,8 @@ Result<Authorities::Outcome> Authorities::import(const std::string& name, const 
   HANAPER_TRY(const std::optional<AuthorityRow> stored, row_of(name));
   HANAPER_CHECK(adopt(config, *stored));
   return Outcome{name, "imported, " + to_string(key->spec()) + ", until " +
-                           time_text(authorities_.at(name)->not_after())};
+                           time_text(authorities_.at(name)->not_after()) +
+                           fingerprint_of(*authorities_.at(name))};
 }
 
 }  // namespace hanaper

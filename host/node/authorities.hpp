@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../issuance/authority.hpp"
-#include "instance.hpp"
+#include "status_plans.hpp"
 
 #include <hanaper/toolkit/soft_key.hpp>
 
@@ -14,10 +14,10 @@ namespace hanaper {
 class Authorities {
  public:
   using FindKeys = std::function<Keys*(const std::string& instance)>;
-  using Offers = std::function<bool(const config::InstanceConfig& instance, std::string_view ability)>;
 
-  Authorities(const config::Model& model, Shared& shared, FindKeys keys, Offers offers)
-      : model_(model), shared_(shared), find_keys_(std::move(keys)), offers_(std::move(offers)) {}
+  // `plans` are there when the instances are configured.
+  Authorities(const config::Model& model, Shared& shared, FindKeys keys, const StatusPlans& plans)
+      : model_(model), shared_(shared), find_keys_(std::move(keys)), status_plans_(plans) {}
 
   // Those that have a certificate. Fails when a key or certificate that should be there is not, or does not
   // fit.
@@ -28,6 +28,8 @@ class Authorities {
 
   // The chain above what that authority issues, with the self-signed root where this host has it.
   std::vector<Bytes> path(const std::string& name) const;
+  // Every self-signed certificate above an authority of this node, or an authority's own, PEM.
+  std::string roots_pem() const;
 
   // One line for each authority: what init did or found.
   struct Outcome {
@@ -67,7 +69,7 @@ class Authorities {
   const config::Model& model_;
   Shared& shared_;
   const FindKeys find_keys_;
-  const Offers offers_;
+  const StatusPlans& status_plans_;
   std::map<std::string, std::shared_ptr<issuance::Authority>> authorities_;
 };
 

@@ -11,7 +11,8 @@ std::uint16_t authority_usage(const config::AuthorityConfig& config) {
 }
 
 std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig& config,
-                                                  const issuance::StatusUrls& urls) {
+                                                  const issuance::StatusPlan& status, std::uint32_t shard) {
+  const StatusUrls& urls = status.of_shard(shard);
   std::vector<x509::Extension> extensions;
   extensions.push_back(
       {to_bytes(oid::basic_constraints), true, x509::basic_constraints(true, config.path_length)});
@@ -22,10 +23,10 @@ std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig&
         {to_bytes(oid::authority_info_access), false, x509::authority_info_access(urls.ocsp, urls.issuer)});
   if (!urls.crl.empty())
     extensions.push_back({to_bytes(oid::crl_distribution_points), false,
-                          x509::crl_distribution_points(urls.crl, urls.crl_issuer)});
-  if (!urls.freshest.empty())
-    extensions.push_back(
-        {to_bytes(oid::freshest_crl), false, x509::crl_distribution_points(urls.freshest, urls.crl_issuer)});
+                          x509::crl_distribution_points(urls.crl, status.crl_issuer)});
+  if (!urls.delta_crl.empty())
+    extensions.push_back({to_bytes(oid::freshest_crl), false,
+                          x509::crl_distribution_points(urls.delta_crl, status.crl_issuer)});
   return extensions;
 }
 

@@ -12,6 +12,6 @@ std::uint16_t authority_usage(const config::AuthorityConfig& config);
 
 // All but those that every certificate has. `urls`: where the signer tells the status of what it signs.
 std::vector<x509::Extension> authority_extensions(const config::AuthorityConfig& config,
-                                                  const issuance::StatusUrls& urls);
+                                                  const issuance::StatusPlan& status, std::uint32_t shard);
 
 }  // namespace hanaper

@@ -21,8 +21,9 @@ bool Node::look_before_start(Checked& checked) {
                                " does not exist; run hanaper init");
     return false;
   }
-  if (Status own = check_state_owner(shared_.state_folder); !own)
-    checked.failures.push_back(own.error().detail);
+  if (Status own = check_state_owner(shared_.state_folder); !own) checked.fail(own.error());
+  if (is_open_to_others(shared_.state_folder))
+    checked.notes.push_back(shared_.state_folder + ": others may look into it; a start makes its mode 700");
   bool goes_on = checked.failures.empty();
   for (const auto& instance : instances()) {
     const std::string& kind = instance->config().kind;
@@ -36,7 +37,7 @@ bool Node::look_before_start(Checked& checked) {
       continue;
     }
     const auto found = instance->guard().run("inspect", "", [&] { return inspectable->inspect(); });
-    if (!found) checked.failures.push_back(instance->name() + ": " + found.error().detail);
+    if (!found) checked.fail(found.error(), instance->name() + ": ");
     if (found && !found->empty()) checked.notes.push_back(instance->name() + ": " + *found);
     goes_on = goes_on && found && found->empty();
   }
@@ -47,11 +48,12 @@ Node::Checked Node::check_start() {
   Checked checked;
   if (!look_before_start(checked)) return checked;
   const auto succeeds = [&](const Status& status) {
-    if (!status) checked.failures.push_back(status.error().detail);
+    if (!status) checked.fail(status.error());
     return status.has_value();
   };
   started_ = true;
-  if (!succeeds(start_kind("storage")) || !succeeds(shared_.writer->start())) return checked;
+  if (!succeeds(start_storage()) || !succeeds(shared_.writer->start())) return checked;
+  make_roles("check");  // which are never asked for
   bool all = true;
   for (const auto& instance : instances())
     if (std::ranges::find(quiet_kinds, instance->config().kind) != std::end(quiet_kinds))
@@ -66,14 +68,14 @@ void Node::look_at_pipelines(Checked& checked) {
   for (const auto& [name, config] : model_.pipelines) {
     const auto ready = pipeline(name);
     if (!ready) {
-      checked.failures.push_back(ready.error().detail);
+      checked.fail(ready.error());
       continue;
     }
     // A self-test draws serial numbers, and those of a range are gone then.
     if (model_.authorities.at(config.authority).serial.range)
       checked.notes.push_back("pipeline." + name + ": not tested, for that takes serial numbers of a range");
     else if (Status tested = (*ready)->self_test(); !tested)
-      checked.failures.push_back("pipeline." + name + ": " + tested.error().detail);
+      checked.fail(tested.error(), "pipeline." + name + ": ");
   }
 }
 
@@ -81,7 +83,7 @@ void Node::look_at_certificates(Checked& checked) {
   for (const auto& [name, registrars] : registrars_) {
     const auto known = registrars->look();
     if (!known)
-      checked.failures.push_back("authority." + name + ".registrar: " + known.error().detail);
+      checked.fail(known.error(), "authority." + name + ".registrar: ");
     else if (!*known)
       checked.notes.push_back("authority." + name +
                               ".registrar: has no certificate that is good; one would be made");
@@ -90,7 +92,7 @@ void Node::look_at_certificates(Checked& checked) {
     if (!listener.tls) continue;
     const auto good = certificates_.look(listener);
     if (!good)
-      checked.failures.push_back("listener." + name + ".certificate: " + good.error().detail);
+      checked.fail(good.error(), "listener." + name + ".certificate: ");
     else if (!*good)
       checked.notes.push_back("listener." + name +
                               ".certificate: there is none that is good; one would be issued");

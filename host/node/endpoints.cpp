@@ -50,4 +50,19 @@ Response StatusEndpoint::report(std::optional<Purpose> purpose, std::string_view
           json::write_pretty(body) + "\n"};
 }
 
+bool RootsEndpoint::answer_fast(const Request& request, FastReply& reply) {
+  const bool head = request.method == Method::head;
+  if (request.path != path || roots_.empty() || (!head && request.method != Method::get)) return false;
+  const Response response{
+      200, {{"Content-Type", "application/x-pem-file"}, {"Cache-Control", "max-age=3600"}}, roots_};
+  reply.send(serialise_head(response), head ? ByteView{} : as_bytes(response.body));
+  return true;
+}
+
+Response RootsEndpoint::handle(const Request& request, Call&) {
+  if (request.path == path && !roots_.empty())
+    return {405, {{"Allow", "GET, HEAD"}, {"Content-Type", "text/plain"}}, "405 Method Not Allowed\n"};
+  return {404, {{"Content-Type", "text/plain"}}, "404 Not Found\n"};
+}
+
 }  // namespace hanaper

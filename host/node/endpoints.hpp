@@ -51,4 +51,18 @@ class StatusEndpoint final : public http::Endpoint {
   services::Registry& metrics_;
 };
 
+// /roots.pem: whom to trust, for those who know the fingerprint. From memory on the network threads.
+class RootsEndpoint final : public http::Endpoint {
+ public:
+  static constexpr std::string_view path = "/roots.pem";
+
+  explicit RootsEndpoint(std::string roots) : roots_(std::move(roots)) {}
+  ByteCount body_limit() const override { return ByteCount{0}; }
+  bool answer_fast(const Request& request, FastReply& reply) override;
+  Response handle(const Request& request, Call& call) override;
+
+ private:
+  const std::string roots_;
+};
+
 }  // namespace hanaper

@@ -67,7 +67,7 @@ void Node::start_events() {
   dispatcher_ =
       std::make_unique<events::Dispatcher>(events::Context{*shared_.storage, *shared_.writer, *outbox_,
                                                            shared_.clock, shared_.logger, shared_.metrics},
-                                           model_.node.name);
+                                           *shared_.roles);
   subscribe();
   dispatcher_->start([this] { raise_edges(); }, [this] { raise_health(); });
 }

@@ -222,9 +222,14 @@ class GuardedRecords final : public Records {
 class GuardedLeases final : public Leases {
  public:
   GuardedLeases(Storage& storage, Guard& guard) : storage_(storage), guard_(guard) {}
-  Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                std::chrono::milliseconds ttl) override {
-    return guard_.run("acquire", "", [&] { return storage_.leases().acquire(name, holder, ttl); });
+  Result<std::vector<LeaseRow>> all() override {
+    return guard_.run("all", "", [&] { return storage_.leases().all(); });
+  }
+  Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) override {
+    return guard_.run("take", "", [&] { return storage_.leases().take(seen, holder); });
+  }
+  Status renew(std::string_view holder) override {
+    return guard_.run("renew", "", [&] { return storage_.leases().renew(holder); });
   }
   Status release(std::string_view name, std::string_view holder) override {
     return guard_.run("release", "", [&] { return storage_.leases().release(name, holder); });

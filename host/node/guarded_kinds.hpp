@@ -3,7 +3,10 @@
 
 #include "../services/guard.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/events.hpp>
+#include <hanaper/keys.hpp>
+#include <hanaper/stages.hpp>
+#include <hanaper/storage.hpp>
 
 namespace hanaper {
 

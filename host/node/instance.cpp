@@ -3,11 +3,14 @@
 #include "../services/thread_tag.hpp"
 #include "guarded_kinds.hpp"
 
+#include <hanaper/toolkit/identifiers.hpp>
+
 namespace hanaper {
 
 Instance::Instance(Shared& shared, config::InstanceConfig config, std::string public_url)
     : shared_(shared),
       config_(std::move(config)),
+      serves_pipelines_(!config_.referred("pipeline").empty()),
       name_(config_.kind + "." + config_.name),
       public_url_(std::move(public_url)),
       log_(shared.logger, name_),
@@ -54,20 +57,28 @@ bool Instance::stop(Deadline deadline) {
   return left;
 }
 
+std::vector<StatusAuthority*> Instance::authorities() {
+  std::vector<StatusAuthority*> all;
+  for (auto& [name, authority] : *shared_.authorities) all.push_back(&authority);
+  return all;
+}
+
 void Instance::watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) {
-  auto& of = shared_.authority(authority.name());
+  auto& of = status_authority(authority.name());
   registrations_.add(
       [&of, safe = registrations_.wrap("watcher", std::move(watcher))] { return of.watch(safe); });
 }
 
 void Instance::offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) {
-  auto& of = shared_.authority(authority.name());
+  auto& of = status_authority(authority.name());
   auto safe = registrations_.wrap<Result<Bytes>>("CRL source", std::move(source),
                                                  not_found(name_ + " has been stopped"));
   registrations_.add([&of, shard, safe = std::move(safe)] { return of.offer_crl(shard, safe); });
 }
 
 Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
+  // What serves a pipeline writes what anybody may ask for.
+  if (serves_pipelines_) HANAPER_CHECK(shared_.disk->room());
   Write write;
   write.records = std::move(writes);
   return shared_.writer->commit(write, call.deadline);
@@ -75,7 +86,13 @@ Status Instance::commit(std::vector<RecordWrite> writes, Call& call) {
 
 void Instance::audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) {
   const Time now = shared_.clock.now();
-  const auto passed_over = audit_allowance_.take(now);
+  const auto field = [&](std::string_view name) {
+    const auto* const found = std::ranges::find(fields, name, &LogField::name);
+    return found == fields.end() ? std::string_view{} : std::string_view(found->value);
+  };
+  const auto passed_over =
+      audit_allowance_.take(now, std::string(event) + " " + services::kind_of_error(field("error")),
+                            x509::client_of(field("address")));
   if (!passed_over) return;
   std::vector<LogField> all{{"instance", name_}};
   all.insert(all.end(), fields.begin(), fields.end());
@@ -86,27 +103,8 @@ void Instance::audit(std::string_view event, std::initializer_list<LogField> fie
     log_.warning("a refusal is not in the audit", {{"error", written.error().detail}, {"call", call.id}});
 }
 
-// Each node takes the lowest seat that is free: a lease. Who sees a seat taken below his own knows his place,
-// and the last that is taken tells how many there are.
-Result<Share> Instance::share(std::string_view job, std::chrono::milliseconds ttl) {
-  constexpr std::uint32_t seats = 16;
-  Leases& leases = shared_.storage->leases();
-  Share share{0, 0};
-  bool seated = false;
-  for (std::uint32_t seat = 0; seat < seats; ++seat) {
-    const std::string lease = name_ + "." + std::string(job) + ":" + std::to_string(seat);
-    const auto taken = leases.acquire(lease, shared_.node, ttl);
-    if (!taken && taken.error().code != Code::conflict) return taken.error();
-    if (taken && seated) {
-      HANAPER_CHECK(leases.release(lease, shared_.node));
-      break;
-    }
-    if (taken) share.index = share.count;
-    seated = seated || taken.has_value();
-    ++share.count;
-  }
-  if (!seated) return unavailable("more than " + std::to_string(seats) + " nodes take part in " + name_);
-  return share;
+Result<Share> Instance::share(std::string_view job) {
+  return shared_.roles->share(name_ + "." + std::string(job));
 }
 
 Collection& Instance::collection(std::string_view name) {

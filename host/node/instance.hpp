@@ -3,19 +3,27 @@
 
 #include "../config/model.hpp"
 #include "../http/outbound.hpp"
+#include "../issuance/pipeline.hpp"
 #include "../loader/catalog.hpp"
 #include "../services/audit.hpp"
 #include "../services/clock.hpp"
+#include "../services/disk_reserve.hpp"
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
 #include "../services/readiness.hpp"
+#include "../services/roles.hpp"
 #include "../services/scheduler.hpp"
 #include "../services/writer.hpp"
 #include "../validity/status_authority.hpp"
 
+#include <hanaper/host.hpp>
+
 #include <list>
 
 namespace hanaper {
+
+using Pipelines = std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>>;
+using StatusAuthorities = std::map<std::string, validity::NodeAuthority, std::less<>>;
 
 // What all instances share. Outlives them.
 struct Shared {
@@ -33,8 +41,10 @@ struct Shared {
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
-  std::function<Issuer&(std::string_view pipeline)> issuer;
-  std::function<validity::NodeAuthority&(std::string_view name)> authority;
+  std::unique_ptr<services::Roles> roles;    // likewise
+  std::unique_ptr<services::DiskReserve> disk;
+  Pipelines* pipelines = nullptr;  // the node's, as is:
+  StatusAuthorities* authorities = nullptr;
 };
 
 // One named set of documents of one instance.
@@ -97,18 +107,27 @@ class Instance final : public Host {
   Outbound& outbound() override { return shared_.outbound; }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
-  Issuer& issuer(std::string_view pipeline) override { return shared_.issuer(pipeline); }
-  StatusAuthority& authority(std::string_view name) override { return shared_.authority(name); }
+  Issuer& issuer(std::string_view name) override { return pipeline(name); }
+  Trust& trust(std::string_view name) override { return pipeline(name); }
+  Authentication& authentication(std::string_view name) override { return pipeline(name); }
+  std::vector<StatusAuthority*> authorities() override;
+  StatusAuthority& authority(std::string_view name) override { return status_authority(name); }
   void watch(StatusAuthority& authority, StatusAuthority::Watcher watcher) override;
   void offer_crl(StatusAuthority& authority, std::uint32_t shard, StatusAuthority::CrlSource source) override;
   const std::string& state_folder() const override { return shared_.state_folder; }
   const std::string& public_url() const override { return public_url_; }
-  Result<Share> share(std::string_view job, std::chrono::milliseconds ttl) override;
+  Result<Share> share(std::string_view job) override;
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
 
  private:
+  issuance::Pipeline& pipeline(std::string_view name) { return *shared_.pipelines->at(std::string(name)); }
+  validity::NodeAuthority& status_authority(std::string_view name) {
+    return shared_.authorities->at(std::string(name));
+  }
+
   Shared& shared_;
   config::InstanceConfig config_;
+  const bool serves_pipelines_;
   const std::string name_;
   const std::string public_url_;
   services::InstanceLog log_;

@@ -68,7 +68,7 @@ Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const confi
   if (Status refreshed = refresh(held, true, call); !refreshed)
     return std::move(refreshed).error().within("listener." + listener.name + ".certificate");
   const auto context = held.context;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   held_.insert_or_assign(listener.name, std::move(held));
   return context;
 }
@@ -76,21 +76,28 @@ Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const confi
 Status ListenerCertificates::renew(Call& call) {
   std::vector<Held> all;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& [name, held] : held_) all.push_back(held);
   }
   Status result;
   for (Held& held : all) {
     if (Status refreshed = refresh(held, false, call); !refreshed)
       result = std::move(refreshed).error().within("listener." + held.config.name + ".certificate");
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     held_.insert_or_assign(held.config.name, held);
   }
   return result;
 }
 
-Status ListenerCertificates::health() const {
+std::map<std::string, Time> ListenerCertificates::ends() const {
+  std::map<std::string, Time> ends;
   const std::lock_guard lock(mutex_);
+  for (const auto& [name, held] : held_) ends.emplace(name, held.not_after);
+  return ends;
+}
+
+Status ListenerCertificates::health() const {
+  const Lock lock(mutex_);
   for (const auto& [name, held] : held_)
     if (held.not_after < shared_.clock.now())
       return unavailable("the certificate of listener." + name + " expired at " + time_text(held.not_after));

@@ -5,6 +5,8 @@
 #include "../issuance/pipeline.hpp"
 #include "instance.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <map>
 
 namespace hanaper {
@@ -32,6 +34,9 @@ class ListenerCertificates {
   // [worker] Renews what has less than a third of its life left, and reads files again that have changed.
   Status renew(Call& call);
 
+  // [any] Until when each listener's certificate is valid.
+  std::map<std::string, Time> ends() const;
+
   // [any] Whether every listener's certificate is valid now.
   Status health() const;
 
@@ -54,8 +59,8 @@ class ListenerCertificates {
   Shared& shared_;
   const FindPipeline pipelines_;
   const FindKeys keys_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Held> held_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, Held> held_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper

@@ -25,7 +25,7 @@ void collect(const CertificateRow& row, std::vector<NameRow>& names) {
 }  // namespace
 
 Status NameIndex::catch_up(Call& call) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (;;) {
     std::string cursor;
     std::uint64_t version = 0;

@@ -4,7 +4,8 @@
 
 #include "../services/writer.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper {
 
@@ -18,7 +19,7 @@ class NameIndex {
  private:
   Storage& storage_;
   services::Writer& writer_;
-  std::mutex mutex_;
+  Mutex mutex_;  // of the one run
 };
 
 }  // namespace hanaper

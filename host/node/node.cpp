@@ -19,15 +19,25 @@ constexpr std::string_view before_pipelines[] = {"keys",      "authenticator", "
 
 }  // namespace
 
+bool is_misconfigured(const Error& error) noexcept {
+  switch (error.code) {
+    case Code::unavailable:  // comes back by itself, as a database does
+    case Code::conflict:     // somebody else holds it still
+    case Code::rate_limited:
+    case Code::pending:
+    case Code::internal:
+      return false;
+    default:
+      return true;
+  }
+}
+
 Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logger)
     : model_(std::move(model)),
       catalog_(catalog),
       shared_(logger, model_.node.state, model_.node.name),
       authorities_(
-          model_, shared_, [this](const std::string& name) { return keys(name); },
-          [this](const config::InstanceConfig& config, std::string_view ability) {
-            return catalog_.offers(config.kind, config.plugin, ability);
-          }),
+          model_, shared_, [this](const std::string& name) { return keys(name); }, status_plans_),
       roll_overs_(model_, authorities_),
       certificates_(
           shared_,
@@ -41,10 +51,8 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
   }));
-  shared_.authority = [this](std::string_view name) -> validity::NodeAuthority& {
-    return status_authorities_.at(std::string(name));
-  };
-  shared_.issuer = [this](std::string_view name) -> Issuer& { return *pipelines_.at(std::string(name)); };
+  shared_.pipelines = &pipelines_;
+  shared_.authorities = &status_authorities_;
 }
 
 Node::~Node() { stop(); }
@@ -83,6 +91,7 @@ std::vector<std::string> Node::configure() {
     return failures;
   }
   signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
+  shared_.disk = std::make_unique<services::DiskReserve>(model_.node.state, model_.node.disk_reserve);
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
   outbox_ = std::make_unique<events::Outbox>(*shared_.storage, *shared_.writer, shared_.clock, shared_.logger,
@@ -95,10 +104,12 @@ std::vector<std::string> Node::configure() {
         name, std::make_unique<issuance::Pipeline>(
                   name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
                                         *requests_, shared_.clock, shared_.logger, shared_.metrics,
-                                        [this](const RevocationRow& row) { changes_.publish(row); }}));
+                                        [this](const RevocationRow& row) { changes_.publish(row); },
+                                        [this] { return shared_.disk->room(); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);
+  status_plans_ = ask_status_services(model_, made, failures);
   return failures;
 }
 
@@ -120,16 +131,43 @@ Status Node::start_kind(std::string_view kind) {
   return {};
 }
 
+// A storage may start before its database is there. Nothing of a node works without it yet.
+Status Node::start_storage() {
+  HANAPER_CHECK(start_kind("storage"));
+  if (Status well = shared_.storage->health(); !well)
+    return std::move(well).error().within("storage." + model_.storage().name);
+  return {};
+}
+
 Status Node::start() {
   std::error_code ec;
   if (!std::filesystem::is_directory(shared_.state_folder, ec))
     return unavailable("the state folder " + shared_.state_folder + " does not exist; run hanaper init");
   HANAPER_CHECK(lock_.take(shared_.state_folder));
+  HANAPER_TRY(const bool was_open, close_state_folder(shared_.state_folder));
+  if (was_open)
+    shared_.logger.warning("others could look into the state folder; its mode is 700 now",
+                           {{"folder", shared_.state_folder}});
   started_ = true;
-  HANAPER_CHECK(start_kind("storage"));
+  HANAPER_CHECK(start_storage());
   HANAPER_CHECK(shared_.writer->start());
+  HANAPER_CHECK(start_roles());
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   return read_ledger();
+}
+
+Status Node::start_roles() {
+  HANAPER_TRY(std::string state, state_id(shared_.state_folder));
+  make_roles(std::move(state));
+  shared_.roles->start();
+  return {};
+}
+
+void Node::make_roles(std::string state) {
+  const auto manifest = catalog_.find("storage", model_.storage().plugin);
+  const bool alone = !manifest || !(*manifest)->clusterable;
+  services::Holder self{model_.node.name, std::move(state), crypto::random_name(9)};
+  shared_.roles = std::make_unique<services::Roles>(*shared_.storage, std::move(self), alone, shared_.logger);
 }
 
 Status Node::read_ledger() {
@@ -148,7 +186,7 @@ Status Node::read_ledger() {
 }
 
 validity::Context Node::means() {
-  return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name};
+  return {*shared_.storage, *shared_.writer, shared_.clock, shared_.logger, model_.node.name, *shared_.roles};
 }
 
 Result<std::vector<Authorities::Outcome>> Node::init() {
@@ -244,9 +282,11 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   for (const auto& instance : instances())
     if (instance->config().kind != "protocol") instance->take();
   workers_ = std::make_unique<services::WorkerPool>("hanaper-worker", model_.node.workers, model_.node.queue);
-  server_ =
-      std::make_unique<http::Server>(http::ServerOptions{model_.node.io_threads, model_.node.request_timeout},
-                                     *workers_, shared_.logger, shared_.metrics);
+  server_ = std::make_unique<http::Server>(
+      http::ServerOptions{model_.node.io_threads, model_.node.request_timeout,
+                          static_cast<std::size_t>(model_.node.request_memory.value),
+                          model_.node.workers + model_.node.queue},
+      *workers_, shared_.logger, shared_.metrics);
   // Before anybody keeps an answer that a revocation could make wrong.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
   HANAPER_CHECK(start_kind("protocol"));
@@ -269,6 +309,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
 }
 
 Status Node::open_listeners() {
+  const auto roots = std::make_shared<RootsEndpoint>(authorities_.roots_pem());
   for (const auto& [name, listener] : model_.listeners) {
     http::Listener listening;
     listening.config = listener;
@@ -286,29 +327,12 @@ Status Node::open_listeners() {
       const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
       for (const char* path : {"/health", "/metrics"}) listening.router.add({path, endpoint});
     }
+    if (listening.router.find(RootsEndpoint::path) == nullptr)
+      listening.router.add({std::string(RootsEndpoint::path), roots});
     HANAPER_CHECK(server_->open(std::move(listening)));
     shared_.logger.info("listening", {{"listener", name}, {"url", listener.url}});
   }
   return {};
-}
-
-void Node::add_metrics() {
-  shared_.metrics
-      .gauge("hanaper_build_info", "Version of the running program.", {{"version", HANAPER_VERSION}})
-      .set(1);
-  auto& waiting = shared_.metrics.gauge("hanaper_workers_waiting", "Requests that wait for a worker.");
-  auto& ready = shared_.metrics.gauge("hanaper_ready", "Whether every readiness check passes.");
-  std::map<std::string, Gauge*> buckets;
-  for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
-    buckets[std::string(bucket.label)] = &shared_.metrics.gauge(
-        "hanaper_certificates", "Certificates that are not revoked, by the time until they expire.",
-        {{"expires", std::string(bucket.label)}});
-  shared_.metrics.before_scrape([this, &waiting, &ready, buckets] {
-    waiting.set(static_cast<std::int64_t>(workers_->waiting()));
-    ready.set(shared_.readiness.status(Purpose::issue).has_value());
-    for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
-      buckets.at(std::string(bucket.label))->set(bucket.count);
-  });
 }
 
 void Node::add_checks() {
@@ -319,6 +343,7 @@ void Node::add_checks() {
       return {};
     });
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
+  readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
   readiness.add("plugins", Purpose::node, [] { return services::blocked_threads(); });
   for (const auto& instance : instances()) {
@@ -344,15 +369,33 @@ issuance::Revoker Node::revoker() {
           [this](const RevocationRow& row) { changes_.publish(row); }};
 }
 
+namespace {
+
+// The number below that hash, so that a list that begins behind it begins with the hash itself.
+Fingerprint before(Fingerprint hash) {
+  for (std::size_t i = hash.size(); i-- > 0;)
+    if (hash[i]-- != 0) break;
+  return hash;
+}
+
+}  // namespace
+
 // What another node has revoked, or this one without having heard that it succeeded.
 void Node::block_key(const RevocationRow& row) {
   const auto certificate = shared_.storage->ledger().certificate(row.authority, row.serial);
   const auto tbs =
       certificate ? x509::parse_tbs(certificate->tbs) : Result<x509::TbsView>(certificate.error());
-  if (tbs)
-    blocked_.add(crypto::sha256(tbs->spki));
-  else
+  if (!tbs) {
     key_is_missing_ = true;
+    return;
+  }
+  // Not every compromise that somebody claims blocks a key; the ledger says.
+  const Fingerprint key = crypto::sha256(tbs->spki);
+  const auto blocked = shared_.storage->ledger().blocked_keys(before(key), 1);
+  if (!blocked)
+    key_is_missing_ = true;
+  else if (!blocked->empty() && blocked->front() == key)
+    blocked_.add(key);
 }
 
 Status Node::load_missing_keys() {
@@ -373,11 +416,10 @@ void Node::schedule_housekeeping() {
   shared_.jobs->every("host", "listener-certificates", std::chrono::seconds{30},
                       [this](Call& call) { return certificates_.renew(call); });
   shared_.jobs->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
-    const std::string lease = "housekeeping";
-    const auto epoch = shared_.storage->leases().acquire(lease, model_.node.name, std::chrono::minutes{3});
-    if (!epoch) return epoch.error().code == Code::conflict ? Status{} : Status(epoch.error());
+    const auto fence = shared_.roles->hold("housekeeping");
+    if (!fence) return fence.error().code == Code::conflict ? Status{} : Status(fence.error());
     Write write;
-    write.fence = Fence{lease, *epoch};
+    write.fence = *fence;
     write.purge = shared_.clock.now();
     return shared_.writer->commit(write, call.deadline);
   });
@@ -422,6 +464,7 @@ bool Node::stop() {
   std::ranges::for_each(retired_, end);
   for (auto it = instances.rbegin(); it != instances.rend(); ++it)
     if ((*it)->config().kind != "storage") end(*it);
+  if (shared_.roles) shared_.roles->stop();
   shared_.writer->stop();
   for (const auto& instance : instances)
     if (instance->config().kind == "storage") end(instance);

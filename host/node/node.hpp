@@ -20,6 +20,9 @@ namespace hanaper {
 std::shared_ptr<Instance> find_instance(const std::vector<std::shared_ptr<Instance>>& instances,
                                         std::string_view kind, std::string_view name);
 
+// Whether starting again cannot help: what is configured, or what lies there, has to be changed by somebody.
+bool is_misconfigured(const Error& error) noexcept;
+
 // One node of the service, or as much of it as a command needs. [main] only, but for what says otherwise.
 class Node {
  public:
@@ -39,6 +42,12 @@ class Node {
   struct Checked {
     std::vector<std::string> failures;  // why a start would fail
     std::vector<std::string> notes;     // what it would make or change first, and what could not be looked at
+    bool misconfigured = false;         // one of the failures does not go by itself
+
+    void fail(const Error& error, const std::string& where = {}) {
+      failures.push_back(where + error.detail);
+      misconfigured = misconfigured || is_misconfigured(error);
+    }
   };
   Checked check_start();
 
@@ -87,6 +96,12 @@ class Node {
   // null without.
   issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
 
+  // [main] That the configuration was read again, with what outcome.
+  void reloaded(bool taken_over);
+  // [worker] When the last backup of this node was made, which the ledger remembers; not_found: never.
+  Result<Time> last_backup() const;
+  Status backed_up(Time at, const Call& call);
+
   // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
   // empty where nobody serves. Set before serve.
   std::function<Result<std::vector<std::string>>(Call&)> on_reload;
@@ -97,6 +112,9 @@ class Node {
 
   validity::Context means();
   Status start_kind(std::string_view kind);
+  Status start_storage();
+  Status start_roles();
+  void make_roles(std::string state);
   Status read_ledger();
   bool look_before_start(Checked& checked);
   void look_at_pipelines(Checked& checked);
@@ -109,6 +127,7 @@ class Node {
   void retire(Instances instances, Deadline deadline);
   void watch_plugins();
   void add_metrics();
+  Status count_figures();
   void add_checks();
   void block_key(const RevocationRow& row);
   Status load_missing_keys();
@@ -135,11 +154,12 @@ class Node {
   issuance::BlockedKeys blocked_;
   std::atomic<bool> key_is_missing_{false};  // in blocked_: all of the ledger's are to be read once more
   validity::ChangeFeed changes_;
-  std::map<std::string, validity::NodeAuthority, std::less<>> status_authorities_;
+  StatusAuthorities status_authorities_;
+  StatusPlans status_plans_;  // once configured
   Authorities authorities_;
   RollOvers roll_overs_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
-  std::map<std::string, std::unique_ptr<issuance::Pipeline>, std::less<>> pipelines_;
+  Pipelines pipelines_;
   std::set<std::string, std::less<>> wired_;  // constant once started
   std::unique_ptr<NameIndex> names_;
   ListenerCertificates certificates_;

@@ -97,12 +97,12 @@ class Node::Trial {
 
 // Whether all that its settings name is there since the start.
 bool Node::Trial::knows_all(const InstanceConfig& config, const std::string& table) {
-  for (const std::string& authority : config.authorities)
+  for (const std::string& authority : config.referred("authority"))
     if (!node_.status_authorities_.contains(authority)) {
       wait(table, "with authority." + authority);
       return false;
     }
-  for (const std::string& pipeline : config.pipelines)
+  for (const std::string& pipeline : config.referred("pipeline"))
     if (!node_.pipelines_.contains(pipeline)) {
       wait(table, "with pipeline." + pipeline);
       return false;

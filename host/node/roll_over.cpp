@@ -4,10 +4,10 @@
 
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
 #include <algorithm>
-#include <mutex>
 
 namespace hanaper {
 namespace {
@@ -67,7 +67,7 @@ Result<bool> RollOvers::cross(const validity::Context& context, const std::strin
        .spki = subject->spki(),
        .key_identifier = to_bytes(subject->key_identifier()),
        .key_usage = authority_usage(subject->config()),
-       .extensions = authority_extensions(subject->config(), signer->urls().of_shard(shard)),
+       .extensions = authority_extensions(subject->config(), signer->status(), shard),
        .not_after = std::min(signer->not_after(), subject->not_after()),
        .not_before = subject->not_before(),
        .shard = shard,
@@ -165,11 +165,11 @@ std::function<Result<Bytes>()> announcement(std::shared_ptr<const Authority> aut
   if (next.empty()) return {};
   // Strangers may ask as often as they like: the key signs once.
   struct Made {
-    std::mutex mutex;
-    Bytes message;
+    Mutex mutex;
+    Bytes message HANAPER_GUARDED_BY(mutex);
   };
   return [authority = std::move(authority), next, made = std::make_shared<Made>()]() -> Result<Bytes> {
-    const std::lock_guard lock(made->mutex);
+    const Lock lock(made->mutex);
     if (made->message.empty()) {
       HANAPER_TRY(made->message, announce(*authority, next));
     }

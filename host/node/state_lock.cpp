@@ -1,13 +1,18 @@
 #include "state_lock.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace hanaper {
 
@@ -23,12 +28,38 @@ Status check_state_owner(const std::string& state_folder) {
                    " -- ...)");
 }
 
+Result<std::string> state_id(const std::string& state_folder) {
+  constexpr std::size_t longest = 64;
+  const std::string path = state_folder + "/id";
+  if (!std::filesystem::exists(path)) HANAPER_CHECK(files::create(path, crypto::random_name(9) + "\n", 0600));
+  HANAPER_TRY(std::string id, files::read(path, longest));
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  const auto odd = [](char c) { return c <= ' ' || c > '~'; };
+  if (id.empty() || std::ranges::any_of(id, odd))
+    return malformed(path + ": is not an id; remove the file, and a new one is made");
+  return id;
+}
+
+bool is_open_to_others(const std::string& state_folder) {
+  struct stat status {};
+  return ::stat(state_folder.c_str(), &status) == 0 && (status.st_mode & 077) != 0;
+}
+
+Result<bool> close_state_folder(const std::string& state_folder) {
+  if (!is_open_to_others(state_folder)) return false;
+  if (::chmod(state_folder.c_str(), 0700) != 0)
+    return forbidden(state_folder + ": others may look into it, and that cannot be changed: " +
+                     std::strerror(errno) + "; make its mode 700");
+  return true;
+}
+
 StateLock::~StateLock() {
   if (handle_ >= 0) ::close(handle_);
 }
 
 Status StateLock::take(const std::string& state_folder) {
-  HANAPER_CHECK(check_state_owner(state_folder));
+  // Not what is configured, but who runs it.
+  if (Status own = check_state_owner(state_folder); !own) return unavailable(own.error().detail);
   const std::string path = state_folder + "/lock";
   const int handle = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (handle < 0) return unavailable(path + ": " + std::strerror(errno));

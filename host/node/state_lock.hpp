@@ -9,6 +9,14 @@ namespace hanaper {
 // the folder of a daemon that runs as somebody else would keep that daemon from starting.
 Status check_state_owner(const std::string& state_folder);
 
+// [any] What tells this state folder from every other; made where there is none yet. For whoever has the
+// folder's lock: all who had it before have ended.
+Result<std::string> state_id(const std::string& state_folder);
+
+// Whether anybody else may look into it. `close_state_folder` ends that, and says whether it had to.
+bool is_open_to_others(const std::string& state_folder);
+Result<bool> close_state_folder(const std::string& state_folder);
+
 // Held from take until destruction or the end of the process, however it ends.
 class StateLock {
  public:
@@ -17,7 +25,8 @@ class StateLock {
   StateLock& operator=(const StateLock&) = delete;
   ~StateLock();
 
-  // conflict, with the holder's process number, when another process has it.
+  // conflict, with the holder's process number, when another process has it; unavailable when another user
+  // does.
   Status take(const std::string& state_folder);
 
  private:

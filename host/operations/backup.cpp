@@ -50,17 +50,21 @@ Status fill(Node& node, TarWriter& tar) {
 
 // Writes a file of the given plain name into the state folder: the daemon writes nowhere else. Whoever asked
 // takes it away.
-Result<json::Value> backup(Node& node, const Caller&, const Arguments& arguments, Call&) {
+Result<json::Value> backup(Node& node, const Caller&, const Arguments& arguments, Call& call) {
   const std::string& name = arguments.text("name");
   if (!name.starts_with("backup-") || name.find('/') != std::string::npos)
     return malformed("a backup's temporary name begins with backup-");
   const std::string path = node.model().node.state + "/" + name;
+  const Time begun = node.shared().clock.now();
   HANAPER_TRY(const std::unique_ptr<TarWriter> tar, TarWriter::create(path));
   if (Status filled = fill(node, *tar); !filled) {
     std::error_code ec;
     fs::remove(path, ec);
     return std::move(filled).error();
   }
+  if (Status noted = node.backed_up(begun, call); !noted)
+    node.shared().logger.warning("the time of a backup could not be stored",
+                                 {{"error", noted.error().detail}});
   return json::Value(json::Object{{"file", path}, {"octets", tar->octets()}, {"entries", tar->entries()}});
 }
 

@@ -3,6 +3,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/certificate.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/name.hpp>
 #include <hanaper/toolkit/oids.hpp>
@@ -144,6 +145,7 @@ Result<json::Value> show_authority(Node& node, const Caller&, const Arguments& a
   row.tbs = to_bytes(view.whole);
   row.signature = to_bytes(view.signature);
   json::Value described = describe(row, name);
+  described.object()->emplace_back("sha256", to_hex(crypto::sha256(authority->certificate())));
   described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", authority->certificate()));
   const std::vector<Bytes>& chain = authority->chain();
   described.object()->emplace_back("chain", chain.empty()
@@ -159,6 +161,7 @@ Result<json::Value> show_certificate(Node& node, const Caller&, const Arguments&
   if (row.signature.empty()) return described;
   const Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
   const auto authority = node.authorities().find(name);
+  described.object()->emplace_back("sha256", to_hex(crypto::sha256(certificate)));
   described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", certificate));
   described.object()->emplace_back(
       "chain", pem_chain(certificate, authority ? authority->chain() : std::vector<Bytes>{}));
@@ -168,9 +171,10 @@ Result<json::Value> show_certificate(Node& node, const Caller&, const Arguments&
 namespace {
 
 // "2026-11-21T18:50:00Z,3,0a1b": behind which certificate a list goes on.
-std::string cursor_text(const CertificateRow& row) {
-  return time_text(row.not_after) + "," + std::to_string(row.authority) + "," + row.serial.hex();
+std::string cursor_text(const CertificateCursor& cursor) {
+  return time_text(cursor.not_after) + "," + std::to_string(cursor.authority) + "," + cursor.serial.hex();
 }
+CertificateCursor cursor_of(const CertificateRow& row) { return {row.not_after, row.authority, row.serial}; }
 
 Result<CertificateCursor> parse_cursor(std::string_view text) {
   const std::size_t first = text.find(','), second = text.rfind(',');
@@ -221,19 +225,92 @@ Result<CertificateQuery> query_of(Node& node, const std::vector<AuthorityRow>& a
   return query;
 }
 
+// What a list leaves out that the storage has no index for.
+class Sieve {
+ public:
+  Sieve(Node& node, const Arguments& arguments)
+      : ledger_(node.storage().ledger()),
+        profile_(arguments.text("profile")),
+        requester_(arguments.text("requester")),
+        only_open_(arguments.has("expires_within") && !arguments.boolean("all")) {}
+
+  bool is_needed() const { return !profile_.empty() || !requester_.empty() || only_open_; }
+
+  Result<bool> keeps(const CertificateRow& row) const {
+    if (!profile_.empty() && row.profile != profile_) return false;
+    if (!requester_.empty() && !is_of_requester(row.requester)) return false;
+    if (!only_open_) return true;
+    // Nobody has to do anything about those.
+    constexpr std::string_view own[] = {"ocsp-responder", "registrar"};
+    if (std::ranges::find(own, row.profile) != std::end(own) || row.requester.starts_with("listener:"))
+      return false;
+    HANAPER_TRY(const bool renewed, was_renewed(row));
+    return !renewed;
+  }
+
+ private:
+  bool is_of_requester(std::string_view requester) const {
+    if (!requester_.ends_with('*')) return requester == requester_;
+    return requester.starts_with(std::string_view(requester_).substr(0, requester_.size() - 1));
+  }
+
+  static std::vector<Identifier> names_of(const CertificateRow& row) {
+    const auto tbs = x509::parse_tbs(row.tbs);
+    const auto* extension = tbs ? tbs->find(oid::subject_alt_name) : nullptr;
+    auto parsed = extension ? x509::parse_general_names(extension->value)
+                            : Result<x509::GeneralNames>(x509::GeneralNames{});
+    std::vector<Identifier> names = parsed ? std::move(parsed->names) : std::vector<Identifier>{};
+    std::ranges::sort(names);
+    return names;
+  }
+
+  // Whether another for the same lives longer. Without names nothing tells what it is for.
+  Result<bool> was_renewed(const CertificateRow& row) const {
+    constexpr std::uint32_t enough = 200;
+    const std::vector<Identifier> names = names_of(row);
+    if (names.empty()) return false;
+    CertificateQuery query;
+    query.name = x509::search_key(names.front());
+    query.state = CertificateQuery::State::issued;
+    query.expires_from = row.not_after + std::chrono::milliseconds{1};
+    query.limit = enough;
+    HANAPER_TRY(const std::vector<CertificateRow> later, ledger_.search(query));
+    return std::ranges::any_of(later, [&](const CertificateRow& other) {
+      return !other.revoked && other.profile == row.profile && names_of(other) == names;
+    });
+  }
+
+  Ledger& ledger_;
+  const std::string &profile_, &requester_;
+  const bool only_open_;
+};
+
+// A sieve may leave little: so many pages are looked through for one answer, then the asker goes on.
+constexpr int pages_looked_through = 20;
+
 }  // namespace
 
 Result<json::Value> list_certificates(Node& node, const Caller&, const Arguments& arguments, Call& call) {
   HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
-  HANAPER_TRY(const CertificateQuery query, query_of(node, authorities, arguments, call));
-  HANAPER_TRY(const std::vector<CertificateRow> rows, node.storage().ledger().search(query));
+  HANAPER_TRY(CertificateQuery query, query_of(node, authorities, arguments, call));
+  const Sieve sieve(node, arguments);
+  const std::size_t wanted = query.limit;
+  if (sieve.is_needed()) query.limit = most_in_a_page;
+  if (arguments.has("expires_within")) HANAPER_CHECK(node.names().catch_up(call));
   json::Array certificates;
-  for (const CertificateRow& row : rows) {
-    const auto authority = std::ranges::find(authorities, row.authority, &AuthorityRow::id);
-    certificates.push_back(describe(row, authority == authorities.end() ? "?" : authority->name));
+  for (int page = 0; page < pages_looked_through; ++page) {
+    HANAPER_TRY(const std::vector<CertificateRow> rows, node.storage().ledger().search(query));
+    for (const CertificateRow& row : rows) {
+      HANAPER_TRY(const bool kept, sieve.keeps(row));
+      if (!kept) continue;
+      const auto authority = std::ranges::find(authorities, row.authority, &AuthorityRow::id);
+      certificates.push_back(describe(row, authority == authorities.end() ? "?" : authority->name));
+      if (certificates.size() == wanted) return items(std::move(certificates), cursor_text(cursor_of(row)));
+    }
+    if (rows.size() < query.limit) return items(std::move(certificates));
+    query.after = cursor_of(rows.back());
   }
-  return items(std::move(certificates),
-               rows.size() == query.limit ? cursor_text(rows.back()) : std::string());
+  return items(std::move(certificates), cursor_text(*query.after));
 }
 
 }  // namespace hanaper::operations

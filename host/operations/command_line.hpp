@@ -60,7 +60,7 @@ std::string help(const CommandSpec& command);
 const CommandSpec& daemon();
 
 inline constexpr std::string_view exit_status =
-    "exit status: 0 done, 1 failed, 2 wrong use or configuration\n";
+    "exit status: 0 done, 1 failed, 2 wrong use or configuration, 3 waits for approval\n";
 inline constexpr std::string_view daemon_signals =
     "SIGTERM and SIGINT end it after the running requests; SIGHUP reads the configuration again.\n";
 

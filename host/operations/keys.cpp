@@ -136,4 +136,29 @@ Result<json::Value> replicate_key(Node& node, const Caller& caller, const Argume
       json::Object{{"key", found.place.text()}, {"copies", json::Array(places.begin(), places.end())}});
 }
 
+Result<json::Value> repin_keys(Node& node, const Caller& caller, const Arguments& arguments, Call&) {
+  std::string name = arguments.text("instance");
+  if (name.empty()) {
+    std::vector<std::string> all;
+    for (const auto& instance : node.instances())
+      if (instance->config().kind == "keys") all.push_back(instance->config().name);
+    if (all.size() != 1) return malformed("instance: there are several key providers; name one");
+    name = all.front();
+  }
+  HANAPER_CHECK(find_keys(node, name));
+  const auto instance = find_instance(node.instances(), "keys", name);
+  auto* repinning = instance->ability<Repinning>();
+  if (repinning == nullptr)
+    return unsupported("keys." + name +
+                       " keeps its keys under a pin that is not ours; change it by the token's own tools");
+  std::string_view text = arguments.secret("new_pin").reveal();
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  const Secret pin{std::string(text)};
+  HANAPER_CHECK(audit(node, caller, "keys.repin.intent", {name, "*"}, ""));
+  HANAPER_TRY(const std::size_t count,
+              instance->guard().run("repin", "", [&] { return repinning->repin(pin); }));
+  HANAPER_CHECK(audit(node, caller, "keys.repinned", {name, "*"}, ""));
+  return json::Value(json::Object{{"instance", name}, {"keys", count}});
+}
+
 }  // namespace hanaper::operations

@@ -5,17 +5,18 @@
 namespace hanaper::operations {
 
 Reloads::Outcome Reloads::ask(Call& call) {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   const std::uint64_t mine = ++asked_;
   ::pthread_kill(main_, SIGHUP);
-  const bool answered = answered_.wait_until(lock, call.deadline, [&] { return done_ >= mine || ended_; });
+  const bool answered = answered_.wait_until(
+      lock, call.deadline, [&]() HANAPER_REQUIRES(mutex_) { return done_ >= mine || ended_; });
   if (done_ >= mine) return outcome_;
   if (answered) return unavailable("the daemon stops");
   return unavailable("the configuration is still being read; the log will say what came of it");
 }
 
 void Reloads::answer(const std::function<Outcome()>& reload) {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   const std::uint64_t covered = asked_;
   lock.unlock();
   Outcome outcome = reload();
@@ -26,7 +27,7 @@ void Reloads::answer(const std::function<Outcome()>& reload) {
 }
 
 void Reloads::end() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   ended_ = true;
   answered_.notify_all();
 }

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <hanaper/protocol.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <pthread.h>
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -32,11 +31,12 @@ class Reloads {
 
  private:
   const pthread_t main_;
-  std::mutex mutex_;
-  std::condition_variable answered_;
-  std::uint64_t asked_ = 0, done_ = 0;  // guarded by mutex_, as all below
-  bool ended_ = false;
-  Outcome outcome_{std::vector<std::string>{}};
+  Mutex mutex_;
+  Condition answered_;
+  std::uint64_t asked_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::uint64_t done_ HANAPER_GUARDED_BY(mutex_) = 0;
+  bool ended_ HANAPER_GUARDED_BY(mutex_) = false;
+  Outcome outcome_ HANAPER_GUARDED_BY(mutex_){std::vector<std::string>{}};
 };
 
 }  // namespace hanaper::operations

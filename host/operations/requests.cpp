@@ -52,7 +52,7 @@ Result<json::Value> list_requests(Node& node, const Caller&, const Arguments& ar
 
 Result<json::Value> approve_request(Node& node, const Caller& caller, const Arguments& arguments,
                                     Call& call) {
-  return decide(node, caller, arguments, true, "", call);
+  return decide(node, caller, arguments, true, arguments.text("comment"), call);
 }
 
 Result<json::Value> deny_request(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {

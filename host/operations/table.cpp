@@ -14,7 +14,6 @@ constexpr std::string_view reasons =
     "unspecified|keyCompromise|cACompromise|affiliationChanged|superseded|cessationOfOperation|"
     "certificateHold|"
     "removeFromCRL|privilegeWithdrawn";
-constexpr std::string_view key_types = "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096";
 
 constexpr Parameter after{"after", text, 0, {}, "1..1024", "go on behind: the \"next\" of the answer before"};
 constexpr Parameter limit{"limit", integer, 0, {}, "1..1000000000", "no more than that many"};
@@ -49,6 +48,11 @@ constexpr Column certificate_columns[] = {
     {"issuer", ColumnType::text, false},
     {"key", ColumnType::text, false, {}, "type of its key"},
     {"names", ColumnType::texts},
+    {"sha256",
+     ColumnType::text,
+     false,
+     {},
+     "SHA-256 of its DER, hexadecimal; absent where it was never signed"},
     {"certificate", ColumnType::text, false, {}, "PEM; absent where it was never signed, and in lists"},
     {"chain", ColumnType::text, false, {}, "the certificate and those above it, PEM; absent likewise"},
 };
@@ -59,10 +63,25 @@ constexpr Parameter show_authority_parameters[] = {
     {"authority", text, required | word, {}, {}, "an authority of the configuration"},
 };
 constexpr Parameter list_parameters[] = {
-    {"expires_within", duration, 0, {}, {}, "only those that expire within, as in 30d"},
+    {"expires_within",
+     duration,
+     0,
+     {},
+     {},
+     "only those that expire within, as in 30d, and that nobody has renewed: no other of that profile for "
+     "the same "
+     "names lives longer; without what the node renews by itself"},
+    {"all", boolean, 0, {}, {}, "with expires_within: those that were renewed, and the node's own, too"},
     {"name", text, 0, {}, {}, "only those for that name; .example.test for every name below"},
     {"state", choice, 0, {}, "reserved|issued|revoked", "only those in that state"},
     {"authority", text, 0, {}, {}, "only those of that authority"},
+    {"profile", text, 0, {}, {}, "only those of that profile"},
+    {"requester",
+     text,
+     0,
+     {},
+     "1..1024",
+     "only those that were asked for by that one; token:red* for all that begin so"},
     limit,
     after,
 };
@@ -139,10 +158,11 @@ constexpr Parameter requests_parameters[] = {
 };
 constexpr Parameter approve_parameters[] = {
     {"request", text, required | word, {}, {}, "by its id, as requests list shows it"},
+    {"comment", text, 0, {}, "1..1024", "why, for the audit and for those who are told"},
 };
 constexpr Parameter deny_parameters[] = {
     {"request", text, required | word, {}, {}, "by its id, as requests list shows it"},
-    {"reason", text, 0, {}, {}, "what the requester is told"},
+    {"reason", text, 0, {}, {}, "why: the requester is told, and it stands in the audit"},
 };
 constexpr Column request_columns[] = {
     {"request"},
@@ -166,7 +186,7 @@ constexpr Parameter keys_parameters[] = {
 constexpr Column keys_columns[] = {{"key"}, {"type"}, {"used_by"}};
 constexpr Parameter create_key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},
-    {"key_type", choice, 0, "ec-p256", key_types, "default ec-p256"},
+    {"key_type", choice, 0, "ec-p256", key_spec_choices, "default ec-p256"},
 };
 constexpr Parameter import_key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},
@@ -176,6 +196,11 @@ constexpr Parameter import_key_parameters[] = {
 constexpr Parameter key_parameters[] = {
     {"place", text, required | word, {}, {}, "INSTANCE:LABEL, as in soft:root"},
 };
+constexpr Parameter repin_parameters[] = {
+    {"instance", text, word, {}, {}, "key provider; default the only one"},
+    {"new_pin", secret, required, {}, {}, "what encrypts the keys from now on"},
+};
+constexpr Column repin_columns[] = {{"instance"}, {"keys", ColumnType::integer}};
 constexpr Column key_columns[] = {
     {"key"}, {"type"}, {"public", ColumnType::text, false, {}, "SubjectPublicKeyInfo, PEM"}};
 constexpr Column deleted_columns[] = {{"key"}};
@@ -243,7 +268,7 @@ constexpr HostOperation host_table[] = {
      show_authority},
     {"list",
      {"list", "GET /certificates", "list certificates", certificates_read, AnswerForm::list, list_parameters,
-      std::span(certificate_columns).first(std::size(certificate_columns) - 2)},
+      std::span(certificate_columns).first(std::size(certificate_columns) - 3)},
      list_certificates},
     {"requests.list",
      {"requests list", "GET /requests", "list requests that wait for approval, and what became of others",
@@ -303,6 +328,10 @@ constexpr HostOperation host_table[] = {
      {"keys replicate", "POST /keys/{place}/copies", "copy a key to every token of its group", system_operate,
       AnswerForm::one, key_parameters, replicated_columns},
      replicate_key},
+    {"keys.repin",
+     {"keys repin", "POST /keys/pin", "encrypt every key of a key provider again, under another pin",
+      system_operate, AnswerForm::one, repin_parameters, repin_columns},
+     repin_keys},
     {"audit.verify",
      {"audit verify", "GET /audit/chains", "check the audit's hash chains", audit_read, AnswerForm::list,
       chain_parameters, chain_columns},

@@ -86,6 +86,7 @@ Result<json::Value> create_key(Node& node, const Caller& caller, const Arguments
 Result<json::Value> import_key(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> delete_key(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> replicate_key(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> repin_keys(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // node.cpp
 Result<json::Value> serials(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> verify_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);

@@ -17,16 +17,22 @@ std::array<std::uint8_t, 8> big_endian(std::uint64_t value) {
 
 }  // namespace
 
-std::optional<std::uint64_t> AuditAllowance::take(Time now) {
-  const Lock lock(mutex_);
-  const std::int64_t minute = std::chrono::floor<std::chrono::minutes>(now).time_since_epoch().count();
-  if (minute != std::exchange(minute_, minute)) written_ = 0;
-  if (written_ == lines_a_minute) {
-    ++passed_over_;
-    return {};
-  }
-  ++written_;
-  return std::exchange(passed_over_, 0);
+std::optional<std::uint64_t> AuditAllowance::take(Time now, std::string_view kind, std::string_view client) {
+  const auto room = [&](Allowances& ones, std::string_view one, std::string_view all) {
+    return all_.wait(all, now).count() == 0 && ones.take(one, now).count() == 0 &&
+           all_.take(all, now).count() == 0;
+  };
+  if (room(kinds_, kind, "kinds") || room(clients_, client, "clients")) return passed_over_.exchange(0);
+  ++passed_over_;
+  return {};
+}
+
+std::string kind_of_error(std::string_view error) {
+  constexpr std::size_t longest = 64;
+  const auto end = std::ranges::find_if(error, [](char c) {
+    return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ' || c == ',' || c == ';');
+  });
+  return std::string(error.substr(0, std::min(longest, static_cast<std::size_t>(end - error.begin()))));
 }
 
 std::string audit_line(Time at, std::string_view event, std::span<const LogField> fields) {

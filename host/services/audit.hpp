@@ -5,8 +5,11 @@
 // same transaction as what they tell of: a commit without its audit cannot happen.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
+#include <hanaper/toolkit/allowances.hpp>
 #include <hanaper/toolkit/mutex.hpp>
+
+#include <atomic>
 
 namespace hanaper::services {
 
@@ -16,20 +19,24 @@ inline std::string audit_line(Time at, std::string_view event, std::initializer_
   return audit_line(at, event, std::span(fields.begin(), fields.size()));
 }
 
-// How many lines strangers can cause. Thread-safe.
+// How many lines those can cause whom nobody knows. A line needs room for its kind or for its client, so that
+// many of one kind hide no other kind, and many of one client no other client. Thread-safe.
 class AuditAllowance {
  public:
-  static constexpr std::uint64_t lines_a_minute = 100;
+  static constexpr std::int64_t of_one = 50;   // kind or client, a minute
+  static constexpr std::int64_t of_all = 500;  // kinds or clients
 
-  // Nothing when the minute has had its lines; otherwise how many were passed over before this one.
-  std::optional<std::uint64_t> take(Time now);
+  // Nothing when there is no room; otherwise how many were passed over before this one.
+  std::optional<std::uint64_t> take(Time now, std::string_view kind, std::string_view client);
 
  private:
-  Mutex mutex_;
-  std::int64_t minute_ HANAPER_GUARDED_BY(mutex_) = 0;
-  std::uint64_t written_ HANAPER_GUARDED_BY(mutex_) = 0;
-  std::uint64_t passed_over_ HANAPER_GUARDED_BY(mutex_) = 0;
+  Allowances kinds_{of_one, std::chrono::minutes{1}}, clients_{of_one, std::chrono::minutes{1}};
+  Allowances all_{of_all, std::chrono::minutes{1}};
+  std::atomic<std::uint64_t> passed_over_{0};
 };
+
+// What an error says before it comes to particulars: letters and blanks, as far as they go.
+std::string kind_of_error(std::string_view error);
 
 // The page that follows `previous`.
 AuditPage next_page(const WriterState& previous, Time at, std::string text);

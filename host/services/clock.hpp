@@ -1,7 +1,7 @@
 // The system's wall clock.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 namespace hanaper::services {
 

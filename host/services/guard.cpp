@@ -1,5 +1,7 @@
 #include "guard.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <ctime>
 #include <list>
 
@@ -9,9 +11,9 @@ namespace {
 constexpr std::int64_t between_complaints = 60'000;
 
 struct All {
-  std::mutex mutex;
-  std::list<Gate> gates;        // guarded by mutex; at stable addresses
-  std::set<std::string> names;  // guarded by mutex
+  Mutex mutex;
+  std::list<Gate> gates HANAPER_GUARDED_BY(mutex);  // at stable addresses
+  std::set<std::string> names HANAPER_GUARDED_BY(mutex);
 };
 
 // Threads outlive whatever could own it.
@@ -24,17 +26,19 @@ All& all() {
 struct Leaving {
   std::list<Gate>::iterator gate;
   ~Leaving() {
-    const std::lock_guard lock(all().mutex);
-    all().gates.erase(gate);
+    All& threads = all();
+    const Lock lock(threads.mutex);
+    threads.gates.erase(gate);
   }
 };
 
 }  // namespace
 
 Gate& Gates::enter() {
-  const std::lock_guard lock(all().mutex);
-  all().gates.emplace_back();
-  thread_local Leaving leaving{std::prev(all().gates.end())};
+  All& threads = all();
+  const Lock lock(threads.mutex);
+  threads.gates.emplace_back();
+  thread_local Leaving leaving{std::prev(threads.gates.end())};
   leaving.gate->kind = this_thread;
   return *leaving.gate;
 }
@@ -46,14 +50,16 @@ std::int64_t Gates::now() noexcept {
 }
 
 const std::string& Gates::keep(const std::string& name) {
-  const std::lock_guard lock(all().mutex);
-  return *all().names.insert(name).first;
+  All& threads = all();
+  const Lock lock(threads.mutex);
+  return *threads.names.insert(name).first;
 }
 
 std::vector<Gates::Visit> Gates::visits(std::chrono::milliseconds least) {
   std::vector<Visit> list;
-  const std::lock_guard lock(all().mutex);
-  for (const Gate& gate : all().gates) {
+  All& threads = all();
+  const Lock lock(threads.mutex);
+  for (const Gate& gate : threads.gates) {
     const std::string* instance = gate.instance.load(std::memory_order_acquire);
     const std::chrono::milliseconds time{now() - gate.since.load(std::memory_order_relaxed)};
     if (instance != nullptr && time > least) list.push_back({*instance, time, gate.kind});

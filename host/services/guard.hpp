@@ -6,9 +6,8 @@
 
 #include "thread_tag.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
-#include <mutex>
 #include <set>
 
 namespace hanaper::services {
@@ -60,6 +59,12 @@ class Guard {
   template <class Function>
   auto run(std::string_view entry, std::string_view id, Function&& call) -> decltype(call()) {
     const Inside inside(*this);
+    return catching(entry, id, std::forward<Function>(call));
+  }
+
+  // The same without a watch over how long it takes: for an instance's own threads.
+  template <class Function>
+  auto catching(std::string_view entry, std::string_view id, Function&& call) -> decltype(call()) {
     try {
       return call();
     } catch (const std::exception& error) {

@@ -3,7 +3,7 @@
 
 #include "../config/model.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 
 #include <atomic>
 #include <memory>

@@ -94,13 +94,22 @@ void Registry::before_scrape(std::function<void()> update) {
   updates_.push_back(std::move(update));
 }
 
+void Registry::also(std::function<std::string()> text) {
+  const Lock lock(mutex_);
+  others_.push_back(std::move(text));
+}
+
 std::string Registry::text() {
   std::vector<std::function<void()>> updates;
+  std::vector<std::function<std::string()>> others;
   {
     const Lock lock(mutex_);
     updates = updates_;
+    others = others_;
   }
   for (const auto& update : updates) update();
+  std::string rest;
+  for (const auto& other : others) rest += other();
   const Lock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
@@ -121,7 +130,7 @@ std::string Registry::text() {
       out.append(name).append(labels_text(labels)).append(" ").append(value).append("\n");
     }
   }
-  return out;
+  return out + rest;
 }
 
 }  // namespace hanaper::services

@@ -1,7 +1,7 @@
 // The metrics registry and its Prometheus text (exposition format 0.0.4).
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <deque>
@@ -20,6 +20,9 @@ class Registry final : public Metrics {
   // Runs before each scrape, to set gauges that nobody keeps up to date. [any]
   void before_scrape(std::function<void()> update);
 
+  // Text in the same format that each scrape ends with: what is not counted here. [any]
+  void also(std::function<std::string()> text);
+
   std::string text();
 
  private:
@@ -37,6 +40,7 @@ class Registry final : public Metrics {
   std::deque<Gauge> gauges_ HANAPER_GUARDED_BY(mutex_);
   std::deque<Histogram> histograms_ HANAPER_GUARDED_BY(mutex_);
   std::vector<std::function<void()>> updates_ HANAPER_GUARDED_BY(mutex_);
+  std::vector<std::function<std::string()>> others_ HANAPER_GUARDED_BY(mutex_);
 };
 
 // The registry as one instance sees it: every metric carries its name.

@@ -18,19 +18,19 @@ std::uint64_t Readiness::add(std::string name, Purpose purpose, std::function<St
   made->name = std::move(name);
   made->purpose = purpose;
   made->run = std::move(check);
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   made->id = ++state_->last_id;
   state_->checks.push_back(std::move(made));
   return state_->last_id;
 }
 
 void Readiness::remove(std::uint64_t id) {
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   std::erase_if(state_->checks, [&](const auto& check) { return check->id == id; });
 }
 
 void Readiness::look(State& state, std::uint64_t looker) {
-  std::unique_lock lock(state.mutex);
+  Lock lock(state.mutex);
   const std::vector<std::shared_ptr<Check>> checks = state.checks;
   for (const auto& check : checks) {
     if (state.looker != looker) return;  // it has hung, and another has taken over
@@ -47,10 +47,10 @@ void Readiness::look(State& state, std::uint64_t looker) {
 }
 
 void Readiness::start_looker(const std::shared_ptr<State>& state) {
-  const std::uint64_t looker = ++state->looker;  // the caller has the mutex
+  const std::uint64_t looker = ++state->looker;
   std::thread thread([state, looker] {
     thread_is(ThreadKind::worker);
-    std::unique_lock lock(state->mutex);
+    Lock lock(state->mutex);
     while (!state->quit && state->looker == looker) {
       state->looking = true;
       lock.unlock();
@@ -59,7 +59,9 @@ void Readiness::start_looker(const std::shared_ptr<State>& state) {
       if (state->looker != looker) return;
       state->looking = false;
       state->wake.notify_all();
-      state->wake.wait_for(lock, between_looks, [&] { return state->quit || state->looker != looker; });
+      state->wake.wait_for(lock, between_looks, [&]() HANAPER_REQUIRES(state->mutex) {
+        return state->quit || state->looker != looker;
+      });
     }
   });
   pthread_setname_np(thread.native_handle(), "hanaper-health");
@@ -67,8 +69,9 @@ void Readiness::start_looker(const std::shared_ptr<State>& state) {
 }
 
 void Readiness::keep(const std::function<void()>& each_time) {
-  std::unique_lock lock(state_->mutex);
-  while (!state_->wake.wait_for(lock, between_looks, [&] { return state_->quit; })) {
+  Lock lock(state_->mutex);
+  while (!state_->wake.wait_for(lock, between_looks,
+                                [&]() HANAPER_REQUIRES(state_->mutex) { return state_->quit; })) {
     const auto now = std::chrono::steady_clock::now();
     for (const auto& check : state_->checks) {
       if (!check->running || check->abandoned || now - check->since < stall) continue;
@@ -83,10 +86,10 @@ void Readiness::keep(const std::function<void()>& each_time) {
 
 void Readiness::start(std::function<void()> each_time) {
   {
-    std::unique_lock lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->looking = true;
     start_looker(state_);
-    state_->wake.wait_for(lock, stall, [&] { return !state_->looking; });
+    state_->wake.wait_for(lock, stall, [&]() HANAPER_REQUIRES(state_->mutex) { return !state_->looking; });
   }
   keeper_ = std::thread([this, each_time = std::move(each_time)] { keep(each_time); });
   pthread_setname_np(keeper_.native_handle(), "hanaper-watch");
@@ -94,11 +97,11 @@ void Readiness::start(std::function<void()> each_time) {
 
 void Readiness::stop() {
   {
-    std::unique_lock lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->quit = true;
     state_->wake.notify_all();
     // One that hangs is left alone.
-    state_->wake.wait_for(lock, stall, [&] { return !state_->looking; });
+    state_->wake.wait_for(lock, stall, [&]() HANAPER_REQUIRES(state_->mutex) { return !state_->looking; });
   }
   if (keeper_.joinable()) keeper_.join();
 }
@@ -106,7 +109,7 @@ void Readiness::stop() {
 Readiness::Report Readiness::report() const {
   Report report;
   const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   for (const auto& check : state_->checks) {
     const bool hangs = check->running && now - check->since > stall;
     Status status = check->seen ? check->last : Status(unavailable("has not been looked at yet"));

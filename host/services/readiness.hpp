@@ -51,16 +51,17 @@ class Readiness {
   };
   // Outlives a thread that hangs in a check.
   struct State {
-    std::mutex mutex;
-    std::condition_variable wake;
-    std::vector<std::shared_ptr<Check>> checks;  // guarded by mutex, as all here
-    std::uint64_t last_id = 0;
-    std::uint64_t looker = 0;  // the thread that takes the checks; others have hung
-    bool looking = false;
-    bool quit = false;
+    Mutex mutex;
+    Condition wake;
+    std::vector<std::shared_ptr<Check>> checks HANAPER_GUARDED_BY(mutex);
+    std::uint64_t last_id HANAPER_GUARDED_BY(mutex) = 0;
+    // The thread that takes the checks; others have hung.
+    std::uint64_t looker HANAPER_GUARDED_BY(mutex) = 0;
+    bool looking HANAPER_GUARDED_BY(mutex) = false;
+    bool quit HANAPER_GUARDED_BY(mutex) = false;
   };
   static void look(State& state, std::uint64_t looker);
-  static void start_looker(const std::shared_ptr<State>& state);
+  static void start_looker(const std::shared_ptr<State>& state) HANAPER_REQUIRES(state->mutex);
   void keep(const std::function<void()>& each_time);
 
   const std::shared_ptr<State> state_ = std::make_shared<State>();

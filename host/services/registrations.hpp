@@ -6,7 +6,7 @@
 
 #include "guard.hpp"
 
-#include <condition_variable>
+#include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::services {
 
@@ -62,22 +62,22 @@ class Registrations {
 
  private:
   struct State {
-    mutable std::mutex mutex;
-    std::condition_variable left;
-    std::size_t inside = 0;  // guarded by mutex, as all here
-    bool active = false;
-    bool closed = false;
+    Mutex mutex;
+    Condition left;
+    std::size_t inside HANAPER_GUARDED_BY(mutex) = 0;
+    bool active HANAPER_GUARDED_BY(mutex) = false;
+    bool closed HANAPER_GUARDED_BY(mutex) = false;
   };
   class Visit {
    public:
     explicit Visit(State& state) : state_(state) {
-      const std::lock_guard lock(state_.mutex);
+      const Lock lock(state_.mutex);
       allowed_ = !state_.closed;
       if (allowed_) ++state_.inside;
     }
     ~Visit() {
       if (!allowed_) return;
-      const std::lock_guard lock(state_.mutex);
+      const Lock lock(state_.mutex);
       if (--state_.inside == 0) state_.left.notify_all();
     }
     Visit(const Visit&) = delete;
@@ -91,19 +91,19 @@ class Registrations {
 
   const std::shared_ptr<Guard> guard_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
-  std::vector<std::function<Forget()>> waiting_;  // guarded by the state's mutex, as is:
-  std::vector<Forget> forget_;
+  std::vector<std::function<Forget()>> waiting_ HANAPER_GUARDED_BY(state_->mutex);
+  std::vector<Forget> forget_ HANAPER_GUARDED_BY(state_->mutex);
 };
 
 inline void Registrations::add(std::function<Forget()> begin) {
   {
-    const std::lock_guard lock(state_->mutex);
+    const Lock lock(state_->mutex);
     if (state_->closed) return;
     if (!state_->active) return waiting_.push_back(std::move(begin));
   }
   Forget forget = begin();
   if (!forget) return;
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   if (!state_->closed) return forget_.push_back(std::move(forget));
   forget();
 }
@@ -111,7 +111,7 @@ inline void Registrations::add(std::function<Forget()> begin) {
 inline void Registrations::activate() {
   std::vector<std::function<Forget()>> waiting;
   {
-    const std::lock_guard lock(state_->mutex);
+    const Lock lock(state_->mutex);
     state_->active = true;
     waiting = std::exchange(waiting_, {});
   }
@@ -121,23 +121,24 @@ inline void Registrations::activate() {
 inline bool Registrations::withdraw(Deadline deadline) {
   std::vector<Forget> forget;
   {
-    const std::lock_guard lock(state_->mutex);
+    const Lock lock(state_->mutex);
     state_->closed = true;
     waiting_.clear();
     forget = std::exchange(forget_, {});
   }
   for (const Forget& each : forget) each();
-  std::unique_lock lock(state_->mutex);
-  return state_->left.wait_until(lock, deadline, [&] { return state_->inside == 0; });
+  Lock lock(state_->mutex);
+  return state_->left.wait_until(lock, deadline,
+                                 [&]() HANAPER_REQUIRES(state_->mutex) { return state_->inside == 0; });
 }
 
 inline bool Registrations::active() const {
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   return state_->active && !state_->closed;
 }
 
 inline bool Registrations::withdrawn() const {
-  const std::lock_guard lock(state_->mutex);
+  const Lock lock(state_->mutex);
   return state_->closed;
 }
 

@@ -20,7 +20,7 @@ void JobTable::start() {
 
 JobTable::~JobTable() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
   }
   changed_.notify_all();
@@ -31,7 +31,7 @@ JobTable::~JobTable() {
 
 std::uint64_t JobTable::every(const std::string& owner, std::string_view name,
                               std::chrono::milliseconds interval, Job job) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const std::uint64_t id = ++last_id_;
   due_.emplace(std::chrono::steady_clock::now() + interval,
                std::make_shared<Entry>(Entry{id, owner, std::string(name), interval, std::move(job)}));
@@ -41,19 +41,19 @@ std::uint64_t JobTable::every(const std::string& owner, std::string_view name,
 
 Status JobTable::soon(const std::string& owner, std::string_view name, Job job) {
   auto entry = std::make_shared<Entry>(Entry{0, owner, std::string(name), {}, std::move(job)});
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (quit_ || !pool_) return unavailable("background work is not running");
   if (pool_->submit([this, entry] { run(entry); })) return {};
   return unavailable("too many jobs are waiting");
 }
 
 void JobTable::cancel(std::uint64_t id) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::erase_if(due_, [&](const auto& due) { return due.second->id == id; });
 }
 
 void JobTable::keep() {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   while (!quit_) {
     if (due_.empty()) {
       changed_.wait(lock);
@@ -87,13 +87,13 @@ void JobTable::run(const std::shared_ptr<Entry>& entry) {
     log_.warning(
         "job failed",
         {{"owner", entry->owner}, {"job", entry->name}, {"error", status.error().detail}, {"call", call.id}});
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   entry->running = false;
 }
 
 bool JobTable::drain(Deadline deadline) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     quit_ = true;
   }
   changed_.notify_all();

@@ -39,18 +39,19 @@ class JobTable {
     std::string owner, name;
     std::chrono::milliseconds interval{0};
     Job job;
-    bool running = false;
+    bool running = false;  // guarded by the table's mutex
   };
   void keep();
   void run(const std::shared_ptr<Entry>& entry);
 
   Log& log_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::multimap<Deadline, std::shared_ptr<Entry>> due_;  // guarded by mutex_, as all below
-  std::uint64_t last_id_ = 0;
-  bool quit_ = false;
-  std::unique_ptr<WorkerPool> pool_, recurring_;  // constant after start
+  Mutex mutex_;
+  Condition changed_;
+  std::multimap<Deadline, std::shared_ptr<Entry>> due_ HANAPER_GUARDED_BY(mutex_);
+  std::uint64_t last_id_ HANAPER_GUARDED_BY(mutex_) = 0;
+  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
+  // Constant after start.
+  std::unique_ptr<WorkerPool> pool_, recurring_;
   std::thread keeper_;
 };
 

@@ -3,6 +3,7 @@
 #include "audit.hpp"
 #include "thread_tag.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <pthread.h>
@@ -207,6 +208,7 @@ Status Writer::attempt(const Group& group) {
   Batch batch;
   batch.node = node_;
   batch.number = state_.number + 1;
+  crypto::random(batch.token);
   std::vector<Write*> writes;
   std::string lines;
   for (Submission* submission : group) {
@@ -233,6 +235,7 @@ Status Writer::attempt(const Group& group) {
   writes_.add(group.size());
   expiries_.apply(batch.expiries);
   state_.number = batch.number;
+  state_.token = batch.token;
   if (batch.audit) {
     state_.audit_sequence = batch.audit->sequence;
     state_.audit_hash = batch.audit->hash;

@@ -7,7 +7,7 @@
 
 #include "completion.hpp"
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <map>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../issuance/authority.hpp"
+#include "../services/roles.hpp"
 #include "../services/writer.hpp"
 
 #include <hanaper/protocol.hpp>
@@ -15,6 +16,7 @@ struct Context {
   const Clock& clock;
   Log& log;
   std::string node;
+  services::Roles& roles;
 };
 
 struct Delegation {

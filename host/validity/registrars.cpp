@@ -1,5 +1,6 @@
 #include "registrars.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/json.hpp>
 
@@ -22,8 +23,7 @@ class Certified final : public Registrar {
   Time not_after() const noexcept override { return not_after_; }
   Result<Bytes> sign(SignatureScheme scheme, ByteView signed_attributes) override {
     if (!der::open(signed_attributes, der::set)) return malformed("a registrar signs SignedAttributes only");
-    if (scheme != SignatureScheme::rsa_pkcs1_sha256 && scheme != SignatureScheme::rsa_pkcs1_sha384 &&
-        scheme != SignatureScheme::rsa_pkcs1_sha512)
+    if (algorithms::row(scheme).padding != algorithms::Padding::pkcs1)
       return unsupported("a registrar signs with RSA PKCS#1 v1.5");
     return key_->sign(scheme, signed_attributes);
   }

@@ -1,8 +1,9 @@
 // What is made anew before it ends, while others use it.
 #pragma once
 
-#include <hanaper/host.hpp>
+#include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
+#include <hanaper/validity.hpp>
 
 #include <memory>
 

@@ -1,5 +1,6 @@
 #include "responders.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
@@ -112,8 +113,8 @@ Result<std::shared_ptr<Responder>> Responders::make(KeyType type, Call& call) co
 }
 
 Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call) const {
-  const auto bits = static_cast<std::uint16_t>(type == KeyType::rsa ? 2048 : 0);
-  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({type, bits}));
+  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key,
+              crypto::SoftKey::generate({type, algorithms::row(type).bits}));
   const Time now = std::chrono::floor<std::chrono::seconds>(context_.clock.now());
   const Time not_after = std::min<Time>(now + responder_lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");

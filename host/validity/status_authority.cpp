@@ -8,9 +8,6 @@
 namespace hanaper::validity {
 namespace {
 
-// Longer than the largest CRL takes; shorter than anybody wants to wait for the next when a node has died.
-constexpr auto lease_time = std::chrono::minutes{2};
-
 // As in the CRL's address; empty where there are no shards.
 std::string shard_name(std::uint32_t shard) {
   if (shard == authority_shard) return "ca";
@@ -31,7 +28,7 @@ Status NodeAuthority::attached() const {
 }
 
 std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
-  return authority_ ? authority_->urls().of_shard(shard).crl : std::vector<std::string>{};
+  return authority_ ? authority_->status().of_shard(shard).crl : std::vector<std::string>{};
 }
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {
@@ -72,15 +69,11 @@ Result<std::shared_ptr<Responder>> NodeAuthority::responder(std::optional<KeyTyp
   return responders_->find(delegate, call);
 }
 
-Result<Fence> NodeAuthority::lease(std::uint32_t shard) {
-  Fence fence{"crl:" + name_ + ":" + std::to_string(shard), 0};
-  HANAPER_TRY(fence.epoch, context_->storage.leases().acquire(fence.lease, context_->node, lease_time));
-  return fence;
-}
+Result<Fence> NodeAuthority::role() { return context_->roles.hold("crl:" + name_); }
 
 Result<std::uint64_t> NodeAuthority::claim_crl(std::uint32_t shard) {
   HANAPER_CHECK(attached());
-  HANAPER_CHECK(lease(shard));
+  HANAPER_CHECK(role());
   // RFC 5280 5.2.3: complete CRLs and deltas "share one numbering sequence".
   HANAPER_TRY(const std::vector<CrlRow> last, crls(shard, 1));
   return last.empty() ? 1 : last.front().number + 1;
@@ -90,9 +83,8 @@ Result<CrlTicket> NodeAuthority::begin_crl(CrlRow row, Call& call) {
   HANAPER_CHECK(attached());
   row.authority = id();
   CrlTicket ticket{row, {}};
-  // Reading what is on it may have taken longer than the lease: then another may have got it, and with it
-  // the number.
-  HANAPER_TRY(ticket.fence, lease(row.shard));
+  // While it was read what is on it, another node may have got the role, and with it the number.
+  HANAPER_TRY(ticket.fence, role());
   Write write;
   write.fence = ticket.fence;
   write.crl = ticket.row;

@@ -53,8 +53,8 @@ class NodeAuthority final : public StatusAuthority {
 
  private:
   Status attached() const;
-  // The right to make CRLs of that shard, for another while.
-  Result<Fence> lease(std::uint32_t shard);
+  // The right to make this authority's CRLs, of all shards.
+  Result<Fence> role();
 
   const std::string name_;
   ChangeFeed& feed_;

@@ -10,10 +10,14 @@ namespace {
 constexpr std::size_t max_size = 64 * 1024;
 constexpr std::size_t max_extensions = 64;
 
+// Of a certificate, or of a request: that only asks, and some programs write the false that is the default,
+// or a list of nothing.
+enum class Of { certificate, request };
+
 // Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension
-Result<std::vector<ExtensionView>> parse_extensions(der::Reader list) {
+Result<std::vector<ExtensionView>> parse_extensions(der::Reader list, Of of) {
   std::vector<ExtensionView> extensions;
-  if (list.at_end()) return malformed("extensions: empty list");
+  if (list.at_end() && of == Of::certificate) return malformed("extensions: empty list");
   extensions.reserve(12);
   while (!list.at_end()) {
     HANAPER_TRY(der::Reader fields, list.enter(der::sequence));
@@ -21,7 +25,8 @@ Result<std::vector<ExtensionView>> parse_extensions(der::Reader list) {
     HANAPER_TRY(extension.oid, fields.read_oid());
     if (fields.peek() == der::boolean) {
       HANAPER_TRY(extension.critical, fields.read_boolean());
-      if (!extension.critical) return malformed("extensions: DEFAULT FALSE is encoded");
+      if (!extension.critical && of == Of::certificate)
+        return malformed("extensions: DEFAULT FALSE is encoded");
     }
     HANAPER_TRY(extension.value, fields.read_octets());
     HANAPER_CHECK(fields.finish());
@@ -72,7 +77,7 @@ Status parse_tbs_fields(der::Reader fields, TbsView& view) {
     HANAPER_TRY(der::Reader wrapper, fields.enter(der::context(3)));
     HANAPER_TRY(const der::Reader list, wrapper.enter(der::sequence));
     HANAPER_CHECK(wrapper.finish());
-    HANAPER_TRY(view.extensions, parse_extensions(list));
+    HANAPER_TRY(view.extensions, parse_extensions(list, Of::certificate));
   }
   return fields.finish();
 }
@@ -103,6 +108,42 @@ Result<CertificateView> parse_certificate(ByteView input) {
   return view;
 }
 
+namespace {
+
+// Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }, a false that is written included.
+Result<ExtensionView> parse_foreign_extension(der::Reader fields) {
+  ExtensionView extension;
+  HANAPER_TRY(const der::Element type, fields.expect(der::object_identifier));
+  HANAPER_TRY(const std::optional<der::Element> critical, fields.maybe(der::boolean));
+  HANAPER_TRY(extension.value, fields.read_octets());
+  extension.oid = type.content;
+  extension.critical = critical && critical->content.size() == 1 && critical->content[0] != 0;
+  return extension;
+}
+
+}  // namespace
+
+Result<std::optional<ExtensionView>> foreign_extension(ByteView certificate, ByteView oid) {
+  if (certificate.size() > max_size) return malformed("certificate of more than 64 KiB");
+  HANAPER_TRY(der::Reader outer, der::open(certificate, der::sequence));
+  HANAPER_TRY(der::Reader fields, outer.enter(der::sequence));
+  std::optional<ExtensionView> found;
+  while (!fields.at_end()) {
+    HANAPER_TRY(const der::Element field, fields.next());
+    if (field.tag != der::context(3)) continue;
+    HANAPER_TRY(der::Reader list, der::open(field.content, der::sequence));
+    while (!list.at_end()) {
+      HANAPER_TRY(const der::Reader one, list.enter(der::sequence));
+      HANAPER_TRY(const ExtensionView extension, parse_foreign_extension(one));
+      if (!equal(extension.oid, oid)) continue;
+      // Which of them would count?
+      if (found) return malformed("extension " + der::oid_to_text(oid) + " twice");
+      found = extension;
+    }
+  }
+  return found;
+}
+
 Bytes assemble_certificate(ByteView tbs, ByteView signature) {
   der::Writer writer(tbs.size() + signature.size() + 96);
   writer.sequence([&] {
@@ -115,19 +156,42 @@ Bytes assemble_certificate(ByteView tbs, ByteView signature) {
 
 namespace {
 
-Status parse_attribute(der::Reader attribute, CsrView& csr) {
+// UCS-2, as some devices write every text.
+Result<std::string> text_of_bmp(ByteView content) {
+  if (content.size() % 2 != 0) return malformed("a BMPString of odd length");
+  std::string text;
+  for (std::size_t i = 0; i < content.size(); i += 2) {
+    const unsigned unit = static_cast<unsigned>(content[i]) << 8 | content[i + 1];
+    if (unit >= 0xd800 && unit < 0xe000) return malformed("a BMPString with half a character");
+    if (unit < 0x80) {
+      text.push_back(static_cast<char>(unit));
+      continue;
+    }
+    if (unit >= 0x800) text.push_back(static_cast<char>(0xe0 | unit >> 12));
+    text.push_back(static_cast<char>(unit >= 0x800 ? 0x80 | (unit >> 6 & 0x3f) : 0xc0 | unit >> 6));
+    text.push_back(static_cast<char>(0x80 | (unit & 0x3f)));
+  }
+  return text;
+}
+
+Status parse_attribute(der::Reader attribute, CsrView& csr, bool& has_password) {
   HANAPER_TRY(const ByteView type, attribute.read_oid());
   HANAPER_TRY(der::Reader values, attribute.enter(der::set));
   HANAPER_CHECK(attribute.finish());
-  if (oid::extension_request == type) {
+  // Microsoft's tools have an attribute of their own for the same list; two lists would be two requests.
+  if (oid::extension_request == type || oid::microsoft_extension_request == type) {
     if (!csr.extensions.empty()) return malformed("extensionRequest twice");
     HANAPER_TRY(const der::Reader list, values.enter(der::sequence));
     HANAPER_CHECK(values.finish());
-    HANAPER_TRY(csr.extensions, parse_extensions(list));
+    HANAPER_TRY(csr.extensions, parse_extensions(list, Of::request));
   } else if (oid::challenge_password == type) {
-    if (csr.challenge_password.data() != nullptr) return malformed("challengePassword twice");
+    if (std::exchange(has_password, true)) return malformed("challengePassword twice");
     HANAPER_TRY(const der::Element password, values.next());
     HANAPER_CHECK(values.finish());
+    if (password.tag == der::bmp_string) {
+      HANAPER_TRY(csr.challenge_password, text_of_bmp(password.content));
+      return {};
+    }
     if (password.tag != der::utf8_string && password.tag != der::printable_string &&
         password.tag != der::ia5_string && password.tag != der::teletex_string)
       return malformed("challengePassword is no directory string");
@@ -147,8 +211,9 @@ Result<CsrView> parse_csr_fields(ByteView input) {
   csr.info = info.whole;
 
   der::Reader fields(info.content);
-  HANAPER_TRY(const std::uint64_t version, fields.read_unsigned());
-  if (version != 0) return malformed("request version is not 0");
+  // RFC 2986 4.1 has 0. Some clients count the version from 1, or write that of a certificate; nothing
+  // depends on it.
+  HANAPER_CHECK(fields.expect(der::integer));
   HANAPER_TRY(const der::Element subject, fields.expect(der::sequence));
   HANAPER_TRY(const der::Element spki, fields.expect(der::sequence));
   csr.subject = subject.whole;
@@ -157,9 +222,10 @@ Result<CsrView> parse_csr_fields(ByteView input) {
   if (!fields.at_end()) {
     HANAPER_TRY(der::Reader attributes, fields.enter(der::context(0)));
     csr.attributes = attributes.rest();
+    bool has_password = false;
     while (!attributes.at_end()) {
       HANAPER_TRY(const der::Reader attribute, attributes.enter(der::sequence));
-      HANAPER_CHECK(parse_attribute(attribute, csr));
+      HANAPER_CHECK(parse_attribute(attribute, csr, has_password));
     }
   }
   HANAPER_CHECK(fields.finish());
@@ -188,10 +254,14 @@ std::optional<ByteView> find_attribute(const CsrView& csr, ByteView oid) {
   return std::nullopt;
 }
 
-Status verify_csr(const CsrView& csr) {
+Status verify_csr(const CsrView& csr, bool sha1) {
   const auto scheme = parse_signature_algorithm(csr.algorithm);
-  if (!scheme) return bad_csr(scheme.error().detail);
-  auto verified = crypto::verify(*scheme, csr.spki, csr.info, csr.signature);
+  auto algorithm = der::open(csr.algorithm, der::sequence);
+  const auto name = algorithm ? algorithm->read_oid() : Result<ByteView>(algorithm.error());
+  const bool old = sha1 && name && oid::sha1_rsa == *name;
+  if (!scheme && !old) return bad_csr(scheme.error().detail);
+  auto verified = old ? crypto::verify_sha1(csr.spki, csr.info, csr.signature)
+                      : crypto::verify(*scheme, csr.spki, csr.info, csr.signature);
   if (!verified && verified.error().code == Code::forbidden)
     return bad_csr("the request's signature does not verify under its own key");
   return verified;

@@ -36,11 +36,16 @@ using CipherContextPtr = crypto::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 Result<EnvelopedView::Recipient> parse_recipient(der::Reader reader) {
   EnvelopedView::Recipient recipient;
   HANAPER_CHECK(reader.read_unsigned());
-  HANAPER_TRY(der::Reader name, reader.enter(der::sequence));
-  HANAPER_TRY(const der::Element issuer, name.expect(der::sequence));
-  HANAPER_TRY(recipient.serial, name.read_integer());
-  HANAPER_CHECK(name.finish());
-  recipient.issuer = issuer.whole;
+  HANAPER_TRY(const std::optional<der::Element> identifier, reader.maybe(der::context_primitive(0)));
+  if (identifier) {
+    recipient.key_identifier = identifier->content;
+  } else {
+    HANAPER_TRY(der::Reader name, reader.enter(der::sequence));
+    HANAPER_TRY(const der::Element issuer, name.expect(der::sequence));
+    HANAPER_TRY(recipient.serial, name.read_integer());
+    HANAPER_CHECK(name.finish());
+    recipient.issuer = issuer.whole;
+  }
   HANAPER_TRY(der::Reader algorithm, reader.enter(der::sequence));
   HANAPER_TRY(const ByteView type, algorithm.read_oid());
   if (oid::rsa_encryption != type) return unsupported("the key is not encrypted with RSA PKCS#1 v1.5");
@@ -93,6 +98,7 @@ Status add_recipient(CMS_ContentInfo* cms, const Recipient& recipient) {
     OPENSSL_free(own_name);
     return bad_key("the key for encryption is not one of AES");
   }
+  HANAPER_CHECK(x509::check_chain_cost({&recipient.certificate, 1}));
   const unsigned char* octets = recipient.certificate.data();
   const X509Ptr certificate(d2i_X509(nullptr, &octets, static_cast<long>(recipient.certificate.size())));
   const unsigned flags = recipient.by_key_identifier ? CMS_USE_KEYID : 0U;
@@ -288,7 +294,7 @@ Result<Bytes> envelop(ByteView content_type, ByteView content, const Recipient& 
   if (recipient.secret == nullptr && !recipient.by_key_identifier) {
     HANAPER_TRY(const Holder holder, parse_holder(recipient.certificate));
     const auto key = x509::parse_public_key(holder.spki);
-    if (key && key->spec.type == KeyType::rsa)
+    if (key && algorithms::family_of(key->spec.type) == algorithms::Family::rsa)
       return envelop_rsa(content_type, content, holder, *key, entry(cipher));
   }
   // Of what is empty it takes no null pointer.

@@ -1,14 +1,10 @@
 // SignedData (RFC 5652 5).
-#include "crypto_context.hpp"
-
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
-
-#include <openssl/err.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 
@@ -19,24 +15,11 @@ constexpr std::size_t max_certificates = 16;
 constexpr std::size_t max_signers = 4;
 constexpr std::size_t max_attributes = 32;
 
-der::Oid digest_oid(crypto::Hash hash) {
-  switch (hash) {
-    case crypto::Hash::sha1:
-      return oid::sha1;
-    case crypto::Hash::sha256:
-      return oid::sha256;
-    case crypto::Hash::sha384:
-      return oid::sha384;
-    case crypto::Hash::sha512:
-      break;
-  }
-  return oid::sha512;
-}
-
+// The scheme of rsaEncryption, which names the digest beside it.
 SignatureScheme rsa_scheme(crypto::Hash hash) {
-  if (hash == crypto::Hash::sha384) return SignatureScheme::rsa_pkcs1_sha384;
-  if (hash == crypto::Hash::sha512) return SignatureScheme::rsa_pkcs1_sha512;
-  return SignatureScheme::rsa_pkcs1_sha256;
+  for (const algorithms::SchemeRow& row : algorithms::schemes)
+    if (row.padding == algorithms::Padding::pkcs1 && row.hash == hash) return row.scheme;
+  return algorithms::row(KeyType::rsa).scheme;
 }
 
 Bytes encode(const Attribute& attribute) {
@@ -72,8 +55,7 @@ void write_certificates(der::Writer& writer, const std::vector<ByteView>& certif
 
 // RSA signatures are named rsaEncryption, without a digest: some clients read no other name.
 void write_signature_algorithm(der::Writer& writer, SignatureScheme scheme) {
-  if (scheme != SignatureScheme::rsa_pkcs1_sha256 && scheme != SignatureScheme::rsa_pkcs1_sha384 &&
-      scheme != SignatureScheme::rsa_pkcs1_sha512)
+  if (algorithms::row(scheme).padding != algorithms::Padding::pkcs1)
     return writer.raw(x509::algorithm_identifier(scheme));
   writer.sequence([&] {
     writer.null();
@@ -115,22 +97,6 @@ Result<SignerInfo> parse_signer(der::Reader reader) {
   return signer;
 }
 
-// RSA PKCS#1 v1.5 with SHA-1, which the rest of the toolkit does not know.
-Status verify_sha1(ByteView spki, ByteView message, ByteView signature) {
-  const unsigned char* octets = spki.data();
-  const crypto::PkeyPtr key(d2i_PUBKEY(nullptr, &octets, static_cast<long>(spki.size())));
-  const crypto::MdContextPtr context(EVP_MD_CTX_new());
-  const bool readable = key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA;
-  const bool good = readable && context &&
-                    EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha1(), nullptr, key.get()) == 1 &&
-                    EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                                     message.size()) == 1;
-  ERR_clear_error();
-  if (!readable) return bad_key("the signer's key is no RSA key");
-  if (!good) return Error{Code::forbidden, "the signature is wrong"};
-  return {};
-}
-
 // What the algorithm of a signature says of its key: with rsaEncryption the digest is named beside it.
 Result<std::optional<SignatureScheme>> scheme_of(ByteView algorithm, crypto::Hash hash) {
   HANAPER_TRY(der::Reader reader, der::open(algorithm, der::sequence));
@@ -142,8 +108,7 @@ Result<std::optional<SignatureScheme>> scheme_of(ByteView algorithm, crypto::Has
   }
   if (rsa) return std::optional(rsa_scheme(hash));
   HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(algorithm));
-  // RFC 8419 3.1: with Ed25519 the digest is SHA-512.
-  if (crypto::hash_of(scheme).value_or(crypto::Hash::sha512) != hash)
+  if (algorithms::row(scheme).cms_hash != hash)
     return unsupported("the digest is not that of the signature algorithm");
   return std::optional(scheme);
 }
@@ -169,14 +134,13 @@ Bytes certs_only(const std::vector<ByteView>& certificates, const std::vector<By
 Result<Bytes> sign(const SignedContent& content, const Sign& sign) {
   HANAPER_TRY(const x509::CertificateView signer, x509::parse_certificate(content.signer));
   const SignatureScheme scheme = content.scheme.value_or(rsa_scheme(content.hash));
-  // RFC 8419 2.3: with Ed25519 the digest is SHA-512.
-  const crypto::Hash hash = crypto::hash_of(scheme).value_or(crypto::Hash::sha512);
+  const crypto::Hash hash = algorithms::row(scheme).cms_hash;
   const Bytes attributes = signed_attributes(content, hash);
   der::Writer to_sign(attributes.size() + 8);
   to_sign.primitive(der::set, attributes);
   HANAPER_TRY(const Bytes signature, sign(scheme, to_sign.view()));
   der::Writer writer(content.content.value_or(ByteView{}).size() + 4096);
-  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(digest_oid(hash)); }); };
+  const auto digest_algorithm = [&] { writer.sequence([&] { writer.oid(algorithms::row(hash).oid); }); };
   writer.sequence([&] {
     writer.constructed(der::set, [&] {
       writer.sequence([&] {
@@ -302,11 +266,30 @@ Result<Holder> find_signer(const SignedView& view, const SignerInfo& signer) {
 }
 
 Result<crypto::Hash> hash_of(ByteView digest_algorithm, bool legacy) {
-  for (crypto::Hash hash : {crypto::Hash::sha256, crypto::Hash::sha384, crypto::Hash::sha512})
-    if (digest_oid(hash) == digest_algorithm) return hash;
-  if (legacy && oid::sha1 == digest_algorithm) return crypto::Hash::sha1;
+  const algorithms::HashRow* row =
+      algorithms::find(algorithms::hashes, &algorithms::HashRow::oid, digest_algorithm);
+  if (row != nullptr && (legacy || row->hash != crypto::Hash::sha1)) return row->hash;
   return unsupported("the digest algorithm is not supported");
 }
+
+namespace {
+
+// The elements of a SET, in the order of DER.
+Bytes sorted(ByteView set) {
+  std::vector<Bytes> elements;
+  der::Reader reader(set);
+  while (!reader.at_end()) {
+    const auto element = reader.next();
+    if (!element) return to_bytes(set);
+    elements.push_back(to_bytes(element->whole));
+  }
+  std::ranges::sort(elements);
+  Bytes joined;
+  for (const Bytes& element : elements) joined.insert(joined.end(), element.begin(), element.end());
+  return joined;
+}
+
+}  // namespace
 
 Status verify(const SignedView& view, const SignerInfo& signer, ByteView spki, bool legacy) {
   if (signer.signed_attributes.empty()) return malformed("there are no signed attributes");
@@ -319,10 +302,18 @@ Status verify(const SignedView& view, const SignerInfo& signer, ByteView spki, b
   if (digest.tag != der::octet_string ||
       !equal(digest.content, crypto::digest(hash, view.content.value_or(ByteView{}))))
     return Error{Code::forbidden, "the signed messageDigest is not the content's"};
-  der::Writer writer(signer.signed_attributes.size() + 8);
-  writer.primitive(der::set, signer.signed_attributes);
-  return scheme ? crypto::verify(*scheme, spki, writer.view(), signer.signature)
-                : verify_sha1(spki, writer.view(), signer.signature);
+  const auto is_signed = [&](ByteView attributes) {
+    der::Writer writer(attributes.size() + 8);
+    writer.primitive(der::set, attributes);
+    return scheme ? crypto::verify(*scheme, spki, writer.view(), signer.signature)
+                  : crypto::verify_sha1(spki, writer.view(), signer.signature);
+  };
+  Status verified = is_signed(signer.signed_attributes);
+  if (verified || verified.error().code != Code::forbidden) return verified;
+  // RFC 5652 5.4: "A separate encoding of the signedAttrs field is performed for message digest calculation",
+  // in DER: who sends them in another order has sorted them to sign.
+  const Bytes in_order = sorted(signer.signed_attributes);
+  return equal(in_order, signer.signed_attributes) ? verified : is_signed(in_order);
 }
 
 }  // namespace hanaper::cms

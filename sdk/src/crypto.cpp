@@ -1,5 +1,6 @@
 #include "crypto_context.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 
 #include <openssl/core_names.h>
@@ -12,8 +13,6 @@
 namespace hanaper::crypto {
 namespace {
 
-constexpr const char* hash_names[] = {"SHA1", "SHA256", "SHA384", "SHA512"};
-
 template <class T>
 T* need(T* object) {
   if (object == nullptr) throw std::runtime_error("openssl: an algorithm or context is not available");
@@ -22,43 +21,9 @@ T* need(T* object) {
 
 }  // namespace
 
-std::size_t digest_size(Hash hash) noexcept {
-  constexpr std::size_t sizes[] = {20, 32, 48, 64};
-  return sizes[static_cast<std::size_t>(hash)];
-}
+std::size_t digest_size(Hash hash) noexcept { return algorithms::row(hash).size; }
 
-std::optional<Hash> hash_of(SignatureScheme scheme) noexcept {
-  switch (scheme) {
-    case SignatureScheme::ecdsa_sha256:
-    case SignatureScheme::rsa_pkcs1_sha256:
-    case SignatureScheme::rsa_pss_sha256:
-      return Hash::sha256;
-    case SignatureScheme::ecdsa_sha384:
-    case SignatureScheme::rsa_pkcs1_sha384:
-    case SignatureScheme::rsa_pss_sha384:
-      return Hash::sha384;
-    case SignatureScheme::ecdsa_sha512:
-    case SignatureScheme::rsa_pkcs1_sha512:
-    case SignatureScheme::rsa_pss_sha512:
-      return Hash::sha512;
-    case SignatureScheme::ed25519:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-const char* curve_name(KeyType type) noexcept {
-  switch (type) {
-    case KeyType::ec_p256:
-      return "P-256";
-    case KeyType::ec_p384:
-      return "P-384";
-    case KeyType::ec_p521:
-      return "P-521";
-    default:
-      return nullptr;
-  }
-}
+std::optional<Hash> hash_of(SignatureScheme scheme) noexcept { return algorithms::row(scheme).hash; }
 
 ThreadContext& ThreadContext::local() {
   thread_local ThreadContext context;
@@ -67,7 +32,7 @@ ThreadContext& ThreadContext::local() {
 
 ThreadContext::ThreadContext() : md_context_(need(EVP_MD_CTX_new())) {
   for (std::size_t i = 0; i < mds_.size(); ++i)
-    mds_[i].reset(need(EVP_MD_fetch(nullptr, hash_names[i], nullptr)));
+    mds_[i].reset(need(EVP_MD_fetch(nullptr, algorithms::hashes[i].openssl, nullptr)));
 }
 
 void ThreadContext::digest(Hash hash, std::span<const ByteView> parts, std::uint8_t* out) {
@@ -79,11 +44,12 @@ void ThreadContext::digest(Hash hash, std::span<const ByteView> parts, std::uint
 }
 
 ThreadContext::Curve& ThreadContext::curve(KeyType type) {
-  Curve& curve = curves_[static_cast<std::size_t>(type) - static_cast<std::size_t>(KeyType::ec_p256)];
+  Curve& curve = curves_[static_cast<std::size_t>(type)];
   if (curve.key) return curve;
   const PkeyContextPtr context(need(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr)));
   const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve_name(type)), 0),
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                       const_cast<char*>(algorithms::row(type).openssl), 0),
       OSSL_PARAM_construct_end()};
   EVP_PKEY* made = nullptr;
   if (EVP_PKEY_fromdata_init(context.get()) != 1 ||

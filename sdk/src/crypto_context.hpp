@@ -1,6 +1,7 @@
 // What each thread keeps of OpenSSL: fetched algorithms and reusable contexts.
 #pragma once
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
@@ -53,12 +54,10 @@ class ThreadContext {
   std::size_t pool_used = 4096;
 
  private:
-  std::array<MdPtr, 4> mds_;
+  std::array<MdPtr, std::size(algorithms::hashes)> mds_;
   MdContextPtr md_context_;
-  std::array<Curve, 3> curves_;
+  std::array<Curve, std::size(algorithms::keys)> curves_;  // of keys that have curves
 };
-
-const char* curve_name(KeyType type) noexcept;
 
 // An RSA public key from its numbers, without OpenSSL's decoders; null when OpenSSL does not take them.
 PkeyPtr rsa_key(const x509::PublicKey& key);

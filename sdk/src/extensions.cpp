@@ -213,6 +213,60 @@ Result<std::vector<ByteView>> parse_extended_key_usage(ByteView value) {
   return usages;
 }
 
+namespace {
+
+bool lies_below(ByteView oid, const der::Oid& arc) {
+  const ByteView prefix = arc;
+  return oid.size() > prefix.size() && equal(oid.first(prefix.size()), prefix);
+}
+
+using namespace der::literals;
+
+// Arcs whose extensions speak of what their issuer knows, and single ones elsewhere.
+constexpr der::Oid authority_arcs[] = {
+    "2.5.29"_oid,              // id-ce, RFC 5280 4.2.1
+    "1.3.6.1.5.5.7.1"_oid,     // id-pe: information access, statements, resources, proxies, telephone numbers
+    "1.3.6.1.5.5.7.48.1"_oid,  // OCSP: no check, RFC 6960 4.2.2.2.1
+    "1.3.6.1.4.1.11129.2.4"_oid,  // certificate transparency, RFC 6962 3
+    "2.16.840.1.113730.1"_oid,    // Netscape: its certificate types are purposes
+    "1.3.6.1.4.1.311.21"_oid,     // Microsoft: application policies are purposes, version of an authority
+    "1.3.6.1.4.1.311.25"_oid,     // Microsoft: the security identifier is an account
+};
+
+constexpr der::Oid authority_purposes[] = {
+    oid::any_extended_key_usage,
+    oid::ocsp_signing,
+    "1.3.6.1.5.5.7.3.10"_oid,  // id-kp-dvcs, RFC 3029
+    "1.3.6.1.5.5.7.3.15"_oid,  // id-kp-scvpServer, RFC 5055
+    "1.3.6.1.5.5.7.3.27"_oid,  // id-kp-cmcCA, RFC 6402
+    oid::cmc_ra,
+    "1.3.6.1.5.5.7.3.29"_oid,       // id-kp-cmcArchive
+    "1.3.6.1.5.5.7.3.30"_oid,       // id-kp-bgpsec-router, RFC 8209
+    "1.3.6.1.5.5.7.3.32"_oid,       // id-kp-cmKGA, RFC 9480
+    "1.3.6.1.4.1.11129.2.4.4"_oid,  // signs precertificates, RFC 6962 3.1
+    "1.3.6.1.4.1.311.10.3.1"_oid,   // Microsoft: signs trust lists
+    "1.3.6.1.4.1.311.10.3.9"_oid,   // Microsoft: signs lists of roots
+    "1.3.6.1.4.1.311.10.3.10"_oid,  // Microsoft: qualified subordination
+    "1.3.6.1.4.1.311.10.3.11"_oid,  // Microsoft: recovers keys
+    "1.3.6.1.4.1.311.10.12.1"_oid,  // Microsoft: any application policy
+    "1.3.6.1.4.1.311.20.2.1"_oid,   // Microsoft: enrols for others
+    "1.3.6.1.4.1.311.21.5"_oid,     // Microsoft: exchange of an authority
+    "1.3.6.1.4.1.311.21.6"_oid,     // Microsoft: key recovery agent
+};
+
+}  // namespace
+
+bool may_be_requested(ByteView extension) {
+  if (oid::key_usage == extension || oid::extended_key_usage == extension || oid::tls_feature == extension)
+    return true;
+  return std::ranges::none_of(authority_arcs,
+                              [&](const der::Oid& arc) { return lies_below(extension, arc); });
+}
+
+bool is_authority_purpose(ByteView usage) {
+  return std::ranges::any_of(authority_purposes, [&](const der::Oid& one) { return one == usage; });
+}
+
 bool has_extended_key_usage(const TbsView& certificate, ByteView usage) {
   const ExtensionView* extension = certificate.find(oid::extended_key_usage);
   const auto usages = extension ? parse_extended_key_usage(extension->value)

@@ -1,5 +1,6 @@
 #include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 #include <arpa/inet.h>
 
@@ -81,6 +82,15 @@ std::string ip_text(ByteView octets) {
   return text;
 }
 
+std::string client_of(std::string_view address) {
+  constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  auto octets = ip_octets(address.substr(0, address.find('%')));
+  if (!octets || octets->size() != 16) return std::string(address);
+  if (equal(ByteView(*octets).first(12), mapped)) return ip_text(ByteView(*octets).subspan(12));
+  std::fill(octets->begin() + 8, octets->end(), std::uint8_t{0});
+  return ip_text(*octets) + "/64";
+}
+
 Result<std::string> normal_email(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return malformed("email address " + shown(text) + ": " + std::string(why));
@@ -124,29 +134,44 @@ DeviceName split_device_name(std::string_view value) {
   return {value.substr(0, slash), value.substr(slash + 1)};
 }
 
-// RFC 3629 4, without control characters.
-bool is_printable_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto octet = [&](std::size_t at) {
-      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
-    };
-    const unsigned lead = octet(i);
-    const std::size_t size = lead < 0x80       ? 1
-                             : lead >> 5 == 6  ? 2
-                             : lead >> 4 == 14 ? 3
-                             : lead >> 3 == 30 ? 4
-                                               : 0;
-    if (size == 0 || lead < 0x20 || lead == 0x7f) return false;
-    unsigned point = size == 1 ? lead : lead & (0x7fu >> size);
-    for (std::size_t k = 1; k < size; ++k) {
-      if (octet(i + k) >> 6 != 2) return false;
-      point = point << 6 | (octet(i + k) & 0x3f);
-    }
-    constexpr unsigned least[] = {0, 0, 0xa0, 0x800, 0x10000};  // below U+00A0 are control characters
-    if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
-    i += size;
-  }
-  return true;
+// An account or a mailbox: something in front of the last '@', and a domain behind it.
+Result<std::string> normal_account(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return malformed("user principal name " + shown(text) + ": " + std::string(why));
+  };
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const std::size_t at = lower.find('@');
+  if (at == std::string::npos || at == 0 || lower.find('@', at + 1) != std::string::npos)
+    return bad("it is not of the form user@domain");
+  if (lower.size() > 255) return bad("longer than 255 octets");
+  if (!unicode::is_all_seen(lower)) return bad("a character that is not seen");
+  for (char c : std::string_view(lower).substr(0, at))
+    if (c == ' ' || std::string_view("\"/\\[]:;|=,+*?<>").find(c) != std::string_view::npos)
+      return bad("a character that no account's name has");
+  auto domain = normal_dns_name(std::string_view(lower).substr(at + 1), false);
+  if (!domain) return bad(domain.error().detail);
+  return lower;
+}
+
+// RFC 9598 3: UTF-8 in front of a domain of A-labels; RFC822 names are for what is ASCII.
+Result<std::string> normal_utf8_mailbox(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return malformed("mailbox " + shown(text) + ": " + std::string(why));
+  };
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos || at == 0 || at > 64) return bad("no local part before an '@'");
+  const std::string_view local = text.substr(0, at);
+  if (!unicode::is_all_seen(local)) return bad("a character that is not seen");
+  if (std::ranges::all_of(local, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+    return bad("its local part is ASCII: an rfc822Name is for it");
+  for (char c : local)
+    if (c == ' ' || std::string_view("()<>[]:;,\\\"@").find(c) != std::string_view::npos)
+      return bad("the local part holds a character that needs quoting");
+  auto domain = normal_dns_name(text.substr(at + 1), false);
+  if (!domain) return bad(domain.error().detail);
+  return std::string(text.substr(0, at + 1)) + *domain;
 }
 
 Result<std::string> normal_device_name(std::string_view value, bool typed) {
@@ -156,7 +181,7 @@ Result<std::string> normal_device_name(std::string_view value, bool typed) {
   const DeviceName name = split_device_name(value);
   if (name.text.empty()) return bad("nothing in front of the object identifier");
   if (value.size() > 255) return bad("longer than 255 octets");
-  if (!is_printable_utf8(name.text)) return bad("not printable UTF-8 text");
+  if (!unicode::is_all_seen(name.text)) return bad("not printable UTF-8 text");
   const bool has_type = name.text.size() != value.size();
   if (typed && !has_type) return bad("no type of hardware behind a '/'");
   if (!has_type) return std::string(value);
@@ -189,6 +214,14 @@ Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view tex
     case Identifier::Kind::hardware_module: {
       HANAPER_TRY(std::string name, normal_device_name(text, kind == Identifier::Kind::hardware_module));
       return Identifier{kind, std::move(name)};
+    }
+    case Identifier::Kind::user_principal: {
+      HANAPER_TRY(std::string name, normal_account(text));
+      return Identifier{kind, std::move(name)};
+    }
+    case Identifier::Kind::smtp_utf8_mailbox: {
+      HANAPER_TRY(std::string mailbox, normal_utf8_mailbox(text));
+      return Identifier{kind, std::move(mailbox)};
     }
   }
   return malformed("unknown kind of name");
@@ -279,6 +312,33 @@ void write_device(der::Writer& writer, const Identifier& identifier) {
   });
 }
 
+// Both are UTF8String; the account's domain controllers read nothing else.
+void write_mailbox(der::Writer& writer, const Identifier& identifier) {
+  const bool account = identifier.kind == Identifier::Kind::user_principal;
+  writer.constructed(der::context(0), [&] {
+    writer.constructed(der::context(0), [&] { writer.text(der::utf8_string, identifier.value); });
+    writer.oid(account ? oid::user_principal_name : oid::smtp_utf8_mailbox);
+  });
+}
+
+struct Mailbox {
+  Identifier::Kind kind;
+  std::string_view text;
+};
+std::optional<Mailbox> mailbox_of(ByteView other_name) {
+  der::Reader reader(other_name);
+  const auto id = reader.read_oid();
+  auto wrapped = reader.enter(der::context(0));
+  if (!id || !wrapped || !reader.at_end()) return std::nullopt;
+  const auto text = wrapped->expect(der::utf8_string);
+  if (!text || !wrapped->at_end()) return std::nullopt;
+  if (oid::user_principal_name == *id)
+    return Mailbox{Identifier::Kind::user_principal, as_text(text->content)};
+  if (oid::smtp_utf8_mailbox == *id)
+    return Mailbox{Identifier::Kind::smtp_utf8_mailbox, as_text(text->content)};
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<GeneralNames> parse_general_names(ByteView sequence) {
@@ -311,6 +371,8 @@ Result<GeneralNames> parse_general_names(ByteView sequence) {
       case der::context(0):
         if (auto device = device_of(name.content))
           result.names.push_back(*std::move(device));
+        else if (const auto mailbox = mailbox_of(name.content))
+          add(mailbox->kind, mailbox->text);
         else
           ++result.others;
         break;
@@ -348,6 +410,10 @@ Bytes encode_general_names(std::span<const Identifier> names) {
         case Identifier::Kind::permanent_identifier:
         case Identifier::Kind::hardware_module:
           write_device(writer, name);
+          break;
+        case Identifier::Kind::user_principal:
+        case Identifier::Kind::smtp_utf8_mailbox:
+          write_mailbox(writer, name);
           break;
       }
     }

@@ -1,5 +1,6 @@
 #include <hanaper/toolkit/jose.hpp>
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/public_key.hpp>
@@ -8,33 +9,10 @@
 namespace hanaper::jose {
 namespace {
 
-struct Algorithm {
-  std::string_view name;
-  SignatureScheme scheme;
-  std::optional<KeyType> key;
-};
-// RFC 7518 3.1; ES* are bound to their curves (RFC 7518 3.4).
-constexpr Algorithm known_algorithms[] = {
-    {"ES256", SignatureScheme::ecdsa_sha256, KeyType::ec_p256},
-    {"ES384", SignatureScheme::ecdsa_sha384, KeyType::ec_p384},
-    {"ES512", SignatureScheme::ecdsa_sha512, KeyType::ec_p521},
-    {"RS256", SignatureScheme::rsa_pkcs1_sha256, KeyType::rsa},
-    {"PS256", SignatureScheme::rsa_pss_sha256, KeyType::rsa},
-    {"EdDSA", SignatureScheme::ed25519, KeyType::ed25519},
-};
-
-struct Curve {
-  std::string_view name;
-  KeyType type;
-  std::size_t size;
-};
-constexpr Curve curves[] = {
-    {"P-256", KeyType::ec_p256, 32}, {"P-384", KeyType::ec_p384, 48}, {"P-521", KeyType::ec_p521, 66}};
-
-const Algorithm* find_algorithm(std::string_view name) {
-  for (const Algorithm& algorithm : known_algorithms)
-    if (algorithm.name == name) return &algorithm;
-  return nullptr;
+// A name that may sign what clients send, or null.
+const algorithms::SchemeRow* find_algorithm(std::string_view name) {
+  const auto* row = algorithms::find(algorithms::schemes, &algorithms::SchemeRow::jose, name);
+  return row != nullptr && row->jws ? row : nullptr;
 }
 
 // A base64url member. bad_key when it is absent, no text or badly spelled.
@@ -59,27 +37,25 @@ std::string thumbprint(std::string_view canonical) {
   return base64::encode_url(crypto::sha256(as_bytes(canonical)));
 }
 
-Result<Jwk> parse_ec(const json::Value& jwk) {
-  const std::string_view name = jwk.text_at("crv");
-  for (const Curve& curve : curves) {
-    if (curve.name != name) continue;
-    HANAPER_TRY(const Bytes x, sized_member(jwk, "x", curve.size));
-    HANAPER_TRY(const Bytes y, sized_member(jwk, "y", curve.size));
-    Bytes point{0x04};
-    point.insert(point.end(), x.begin(), x.end());
-    point.insert(point.end(), y.begin(), y.end());
-    const std::string canonical = R"({"crv":")" + std::string(name) + R"(","kty":"EC","x":")" +
-                                  base64::encode_url(x) + R"(","y":")" + base64::encode_url(y) + R"("})";
-    return Jwk{{curve.type, 0}, x509::ec_spki(curve.type, point), thumbprint(canonical)};
-  }
-  return bad_key("jwk: curve \"" + std::string(name.substr(0, 32)) + "\" is not supported");
+// RFC 7638 3.2 wants the members in lexical order: crv, kty, x, y.
+std::string canonical_head(const algorithms::KeyRow& row, ByteView x) {
+  return R"({"crv":")" + std::string(row.jose_curve) + R"(","kty":")" + std::string(row.jose_type) +
+         R"(","x":")" + base64::encode_url(x);
 }
 
-Result<Jwk> parse_okp(const json::Value& jwk) {
-  if (jwk.text_at("crv") != "Ed25519") return bad_key("jwk: only Ed25519 is supported of OKP");
-  HANAPER_TRY(const Bytes x, sized_member(jwk, "x", 32));
-  const std::string canonical = R"({"crv":"Ed25519","kty":"OKP","x":")" + base64::encode_url(x) + R"("})";
-  return Jwk{{KeyType::ed25519, 0}, x509::ec_spki(KeyType::ed25519, x), thumbprint(canonical)};
+Result<Jwk> parse_ec(const json::Value& jwk, const algorithms::KeyRow& row) {
+  HANAPER_TRY(const Bytes x, sized_member(jwk, "x", row.octets));
+  HANAPER_TRY(const Bytes y, sized_member(jwk, "y", row.octets));
+  Bytes point{0x04};
+  point.insert(point.end(), x.begin(), x.end());
+  point.insert(point.end(), y.begin(), y.end());
+  const std::string canonical = canonical_head(row, x) + R"(","y":")" + base64::encode_url(y) + R"("})";
+  return Jwk{{row.type, 0}, x509::ec_spki(row.type, point), thumbprint(canonical)};
+}
+
+Result<Jwk> parse_raw(const json::Value& jwk, const algorithms::KeyRow& row) {
+  HANAPER_TRY(const Bytes x, sized_member(jwk, "x", row.octets));
+  return Jwk{{row.type, 0}, x509::ec_spki(row.type, x), thumbprint(canonical_head(row, x) + R"("})")};
 }
 
 Result<Jwk> parse_rsa(const json::Value& jwk) {
@@ -102,9 +78,9 @@ Result<Jwk> parse_rsa(const json::Value& jwk) {
 
 // RFC 7517 4.2 and 4.3: what a key says it is for.
 bool may_verify(const json::Value& jwk) {
-  if (const json::Value* use = jwk.find("use"); use && (use->text() == nullptr || *use->text() != "sig"))
+  if (const json::Value* use = jwk.optional("use"); use && (use->text() == nullptr || *use->text() != "sig"))
     return false;
-  const json::Value* operations = jwk.find("key_ops");
+  const json::Value* operations = jwk.optional("key_ops");
   if (operations == nullptr) return true;
   return operations->array() && std::ranges::any_of(*operations->array(), [](const json::Value& one) {
            return one.text() && (*one.text() == "verify" || *one.text() == "sign");
@@ -115,46 +91,61 @@ bool may_verify(const json::Value& jwk) {
 
 Result<Jwk> parse_jwk(const json::Value& jwk) {
   if (jwk.object() == nullptr) return bad_key("jwk is no object");
-  if (jwk.find("d") != nullptr || jwk.find("k") != nullptr)
+  if (jwk.optional("d") != nullptr || jwk.optional("k") != nullptr)
     return bad_key("jwk holds a private or secret key");
   if (!may_verify(jwk)) return bad_key("jwk: the key is for something else than signatures");
-  const std::string_view kty = jwk.text_at("kty");
-  if (kty == "EC") return parse_ec(jwk);
-  if (kty == "RSA") return parse_rsa(jwk);
-  if (kty == "OKP") return parse_okp(jwk);
+  const std::string_view kty = jwk.text_at("kty"), crv = jwk.text_at("crv");
+  bool known = false;
+  for (const algorithms::KeyRow& row : algorithms::keys) {
+    if (row.jose_type != kty) continue;
+    known = true;
+    if (!row.jose_curve.empty() && row.jose_curve != crv) continue;
+    switch (row.family) {
+      case algorithms::Family::rsa:
+        return parse_rsa(jwk);
+      case algorithms::Family::ec:
+        return parse_ec(jwk, row);
+      case algorithms::Family::edwards:
+        return parse_raw(jwk, row);
+    }
+  }
+  if (known) return bad_key("jwk: curve \"" + std::string(crv.substr(0, 32)) + "\" is not supported");
   return bad_key("jwk: key type \"" + std::string(kty.substr(0, 32)) + "\" is not supported");
 }
 
 Result<json::Value> jwk_of(ByteView spki) {
   HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
-  if (key.spec.type == KeyType::rsa)
-    return json::Value(json::Object{
-        {"kty", "RSA"}, {"n", base64::encode_url(key.modulus)}, {"e", base64::encode_url(key.exponent)}});
-  if (key.spec.type == KeyType::ed25519)
-    return json::Value(
-        json::Object{{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", base64::encode_url(key.point)}});
-  const ByteView coordinates = key.point.subspan(1);
-  const std::size_t size = coordinates.size() / 2;
-  for (const Curve& curve : curves)
-    if (curve.type == key.spec.type)
-      return json::Value(json::Object{{"kty", "EC"},
-                                      {"crv", curve.name},
-                                      {"x", base64::encode_url(coordinates.first(size))},
-                                      {"y", base64::encode_url(coordinates.subspan(size))}});
-  return bad_key("unknown curve");
+  const algorithms::KeyRow& row = algorithms::row(key.spec.type);
+  json::Object jwk{{"kty", row.jose_type}};
+  if (!row.jose_curve.empty()) jwk.emplace_back("crv", row.jose_curve);
+  switch (row.family) {
+    case algorithms::Family::rsa:
+      jwk.emplace_back("n", base64::encode_url(key.modulus));
+      jwk.emplace_back("e", base64::encode_url(key.exponent));
+      break;
+    case algorithms::Family::ec:
+      jwk.emplace_back("x", base64::encode_url(key.point.subspan(1, row.octets)));
+      jwk.emplace_back("y", base64::encode_url(key.point.subspan(1 + row.octets)));
+      break;
+    case algorithms::Family::edwards:
+      jwk.emplace_back("x", base64::encode_url(key.point));
+      break;
+  }
+  return json::Value(std::move(jwk));
 }
 
 const std::vector<std::string>& algorithms() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
-    for (const Algorithm& algorithm : known_algorithms) list.emplace_back(algorithm.name);
+    for (const algorithms::SchemeRow& row : algorithms::schemes)
+      if (row.jws) list.emplace_back(row.jose);
     return list;
   }();
   return names;
 }
 
 Result<SignatureScheme> parse_algorithm(std::string_view alg) {
-  const Algorithm* algorithm = find_algorithm(alg);
+  const algorithms::SchemeRow* algorithm = find_algorithm(alg);
   if (algorithm == nullptr)
     return unsupported("alg \"" + std::string(alg.substr(0, 32)) + "\" is not supported");
   return algorithm->scheme;
@@ -180,11 +171,11 @@ Status parse_header(const std::string& encoded, Jws& jws) {
     return malformed("jws: b64 is not allowed");  // RFC 7797 without crit
   HANAPER_TRY(jws.alg, text_member(jws.header, "alg"));
   for (auto [name, target] : {std::pair{"kid", &jws.kid}, {"nonce", &jws.nonce}, {"url", &jws.url}}) {
-    if (jws.header.find(name) == nullptr) continue;
+    if (jws.header.optional(name) == nullptr) continue;
     HANAPER_TRY(*target, text_member(jws.header, name));
   }
-  if (const json::Value* jwk = jws.header.find("jwk")) {
-    if (jws.header.find("kid") != nullptr) return malformed("jws: both jwk and kid");  // RFC 8555 6.2
+  if (const json::Value* jwk = jws.header.optional("jwk")) {
+    if (!jws.kid.empty()) return malformed("jws: both jwk and kid");  // RFC 8555 6.2
     HANAPER_TRY(jws.jwk, parse_jwk(*jwk));
   }
   return {};
@@ -196,7 +187,8 @@ Result<Jws> parse_jws(std::string_view body) {
   HANAPER_TRY(const json::Value object, json::parse(body, {body.size(), 4, 16}));
   if (object.object() == nullptr) return malformed("jws: no object");
   for (const json::Member& part : *object.object())
-    if (part.first != "protected" && part.first != "payload" && part.first != "signature")
+    if (part.first != "protected" && part.first != "payload" && part.first != "signature" &&
+        object.optional(part.first) != nullptr)
       return malformed("jws: only the flattened form with protected, payload and signature is accepted");
   HANAPER_TRY(const std::string header, text_member(object, "protected"));
   HANAPER_TRY(const std::string payload, text_member(object, "payload"));
@@ -226,13 +218,14 @@ Result<Bytes> ecdsa_der(ByteView raw, std::size_t size) {
 }  // namespace
 
 Status verify(const Jws& jws, ByteView spki) {
-  const Algorithm* algorithm = find_algorithm(jws.alg);
+  const algorithms::SchemeRow* algorithm = find_algorithm(jws.alg);
   if (algorithm == nullptr) return unsupported("alg \"" + jws.alg.substr(0, 32) + "\" is not supported");
   HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  // RFC 7518 3.4: ES* are bound to their curves.
   if (key.spec.type != algorithm->key) return bad_key("the key does not fit alg " + jws.alg);
-  for (const Curve& curve : curves) {
-    if (curve.type != key.spec.type) continue;
-    HANAPER_TRY(const Bytes signature, ecdsa_der(jws.signature, curve.size));
+  const algorithms::KeyRow& row = algorithms::row(key.spec.type);
+  if (row.family == algorithms::Family::ec) {
+    HANAPER_TRY(const Bytes signature, ecdsa_der(jws.signature, row.octets));
     return crypto::verify(algorithm->scheme, spki, as_bytes(jws.signing_input), signature);
   }
   return crypto::verify(algorithm->scheme, spki, as_bytes(jws.signing_input), jws.signature);

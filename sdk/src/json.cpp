@@ -1,4 +1,5 @@
 #include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 // Header-only use: no library of Boost is linked.
 #include <boost/json/basic_parser_impl.hpp>
@@ -117,6 +118,11 @@ const Value* Value::find(std::string_view name) const noexcept {
   return nullptr;
 }
 
+const Value* Value::optional(std::string_view name) const noexcept {
+  const Value* value = find(name);
+  return value != nullptr && std::holds_alternative<std::nullptr_t>(value->value_) ? nullptr : value;
+}
+
 std::string_view Value::text_at(std::string_view name) const noexcept {
   const Value* value = find(name);
   const std::string* found = value ? value->text() : nullptr;
@@ -160,6 +166,22 @@ std::size_t character_length(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+// RFC 8259 7: twelve characters for a point beyond the basic plane.
+void append_escape(std::string& out, std::uint32_t point) {
+  constexpr char digits[] = "0123456789abcdef";
+  const auto unit = [&](std::uint32_t value) {
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[value >> shift & 15]);
+  };
+  if (point < 0x10000) return unit(point);
+  unit(0xd800 + ((point - 0x10000) >> 10));
+  unit(0xdc00 + ((point - 0x10000) & 0x3ff));
+}
+
+}  // namespace
+
 void append_quoted(std::string& out, std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
   out.push_back('"');
@@ -197,7 +219,12 @@ void append_quoted(std::string& out, std::string_view text) {
       ++i;
       continue;
     }
-    out.append(text, i, sound);
+    // What changes how the rest is seen is told, not shown.
+    const auto character = unicode::first(text.substr(i, sound));
+    if (character && !unicode::is_seen(character->point))
+      append_escape(out, character->point);
+    else
+      out.append(text, i, sound);
     i += sound;
   }
   out.push_back('"');

@@ -1,6 +1,9 @@
 #include <hanaper/toolkit/name.hpp>
 
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/unicode.hpp>
+
+#include <algorithm>
 
 namespace hanaper::x509 {
 namespace {
@@ -49,27 +52,12 @@ const AttributeType* type_by_label(std::string_view label) {
 // Characters of a UTF-8 text; nothing when it is not UTF-8 or holds control characters.
 std::optional<std::size_t> characters(std::string_view text) {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size(); ++count) {
-    const auto lead = static_cast<std::uint8_t>(text[i]);
-    if (lead < 0x20 || lead == 0x7f) return std::nullopt;
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xc2 ? 0
-                               : lead < 0xe0 ? 2
-                               : lead < 0xf0 ? 3
-                               : lead < 0xf5 ? 4
-                                             : 0;
-    if (length == 0 || i + length > text.size()) return std::nullopt;
-    std::uint32_t point = length == 1 ? lead : lead & (0x7f >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<std::uint8_t>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return std::nullopt;
-      point = point << 6 | (next & 0x3f);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    if (overlong || point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ||
-        (point >= 0x80 && point < 0xa0))
-      return std::nullopt;
-    i += length;
+  for (; !text.empty(); ++count) {
+    const auto character = unicode::first(text);
+    if (!character) return std::nullopt;
+    const std::uint32_t point = character->point;
+    if (point < 0x20 || (point >= 0x7f && point < 0xa0)) return std::nullopt;
+    text.remove_prefix(character->size);
   }
   return count;
 }
@@ -151,6 +139,7 @@ Status check_attribute(const NameAttribute& attribute) {
   const auto count = characters(attribute.value);
   if (attribute.value.empty()) return malformed(label + " is empty");
   if (!count) return malformed(label + " is not UTF-8 or holds control characters");
+  if (!unicode::is_all_seen(attribute.value)) return malformed(label + " holds a character that is not seen");
   const std::size_t bound = type ? type->bound : 256;
   if (*count > bound) return malformed(label + " is longer than " + std::to_string(bound) + " characters");
   if (type == nullptr) return {};
@@ -167,11 +156,54 @@ std::string_view attribute(const Name& name, std::string_view dotted_oid) {
   return {};
 }
 
+namespace {
+
+void write_attribute(der::Writer& writer, const NameAttribute& attribute) {
+  const AttributeType* type = type_by_oid(attribute.oid);
+  writer.sequence([&] {
+    writer.text(type ? type->tag : static_cast<std::uint8_t>(der::utf8_string), attribute.value);
+    writer.oid(der::oid_from_text(attribute.oid).value_or({}));
+  });
+}
+
+Bytes encoded_attribute(const NameAttribute& attribute) {
+  der::Writer writer(128);
+  write_attribute(writer, attribute);
+  return writer.bytes();
+}
+
+// One relative distinguished name, in the order of DER (X.690 11.6). malformed for a type twice.
+Status put_in_order(Name& part) {
+  if (part.size() > 1)
+    std::ranges::sort(part, {}, [](const NameAttribute& attribute) { return encoded_attribute(attribute); });
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    part[i].joined = i != 0;
+    for (std::size_t k = 0; k < i; ++k)
+      if (part[k].oid == part[i].oid) return malformed("name: an attribute twice in one part");
+  }
+  return {};
+}
+
+}  // namespace
+
+void remove_attributes(Name& name, const std::function<bool(const NameAttribute&)>& unwanted) {
+  Name left;
+  bool begun = false;  // whether something of this part is left
+  for (NameAttribute& attribute : name) {
+    begun = begun && attribute.joined;
+    if (unwanted(attribute)) continue;
+    attribute.joined = begun;
+    begun = true;
+    left.push_back(std::move(attribute));
+  }
+  name = std::move(left);
+}
+
 Result<Name> parse_name_text(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return malformed("subject \"" + std::string(text.substr(0, 200)) + "\": " + std::string(why));
   };
-  Name name;
+  Name name, part;
   std::size_t i = 0;
   while (i < text.size()) {
     while (i < text.size() && text[i] == ' ') ++i;
@@ -182,11 +214,9 @@ Result<Name> parse_name_text(std::string_view text) {
     if (type == nullptr) return bad("unknown attribute \"" + std::string(label.substr(0, 40)) + "\"");
     std::string value;
     std::size_t kept = 0;  // octets that trailing blanks must not eat
-    for (i = equals + 1; i < text.size() && text[i] != ','; ++i) {
+    for (i = equals + 1; i < text.size() && text[i] != ',' && text[i] != '+'; ++i) {
       if (text[i] == '#' && value.empty())  // RFC 4514 2.4: the BER of a value, in hexadecimal
         return bad("a value in hexadecimal ('#') is not supported; write \"\\#\" for the character");
-      if (text[i] == '+')
-        return bad("several attributes in one part ('+') are not supported; write \"\\+\" for the character");
       if (text[i] != '\\') {
         if (text[i] == ' ' && value.empty()) continue;
         value.push_back(text[i]);
@@ -206,9 +236,16 @@ Result<Name> parse_name_text(std::string_view text) {
     value.resize(kept);
     NameAttribute attribute{std::string(type->dotted), std::move(value)};
     if (auto checked = check_attribute(attribute); !checked) return bad(checked.error().detail);
-    if (name.size() == 32) return bad("more than 32 attributes");  // as parse_name has it
-    name.insert(name.begin(), std::move(attribute));
-    if (i < text.size() && ++i == text.size()) return bad("nothing after the last ','");
+    if (name.size() + part.size() == 32) return bad("more than 32 attributes");  // as parse_name has it
+    part.push_back(std::move(attribute));
+    const bool ends = i == text.size() || text[i] == ',';
+    if (ends) {
+      if (const Status ordered = put_in_order(part); !ordered) return bad(ordered.error().detail);
+      name.insert(name.begin(), part.begin(), part.end());
+      part.clear();
+    }
+    if (i < text.size() && ++i == text.size())
+      return bad(std::string("nothing after the last '") + text.back() + "'");
   }
   if (name.empty()) return bad("no attributes");
   return name;
@@ -216,8 +253,18 @@ Result<Name> parse_name_text(std::string_view text) {
 
 std::string name_text(const Name& name) {
   std::string text;
-  for (std::size_t i = name.size(); i-- > 0;) {
-    if (!text.empty()) text.push_back(',');
+  // The parts from the last to the first, the attributes of each as they stand.
+  std::vector<std::size_t> order;
+  for (std::size_t end = name.size(); end > 0;) {
+    std::size_t begin = end - 1;
+    while (begin > 0 && name[begin].joined) --begin;
+    for (std::size_t i = begin; i < end; ++i) order.push_back(i);
+    end = begin;
+  }
+  bool first = true;
+  for (const std::size_t i : order) {
+    if (!first) text.push_back(name[i].joined ? '+' : ',');
+    first = false;
     const AttributeType* type = type_by_oid(name[i].oid);
     text += type ? std::string(type->label) : name[i].oid;
     text.push_back('=');
@@ -237,15 +284,20 @@ Result<Name> parse_name(ByteView der) {
   HANAPER_TRY(der::Reader sequence, der::open(der, der::sequence));
   Name name;
   while (!sequence.at_end()) {
-    if (name.size() >= 32) return malformed("name: more than 32 attributes");
     HANAPER_TRY(der::Reader set, sequence.enter(der::set));
-    HANAPER_TRY(der::Reader pair, set.enter(der::sequence));
-    if (!set.at_end()) return malformed("name: several attributes in one part");
-    HANAPER_TRY(const ByteView type, pair.read_oid());
-    HANAPER_TRY(const der::Element value, pair.next());
-    HANAPER_CHECK(pair.finish());
-    HANAPER_TRY(std::string text, decode_string(value));
-    name.push_back({der::oid_to_text(type), std::move(text)});
+    Name part;
+    do {
+      if (name.size() + part.size() >= 32) return malformed("name: more than 32 attributes");
+      HANAPER_TRY(der::Reader pair, set.enter(der::sequence));
+      HANAPER_TRY(const ByteView type, pair.read_oid());
+      HANAPER_TRY(const der::Element value, pair.next());
+      HANAPER_CHECK(pair.finish());
+      HANAPER_TRY(std::string text, decode_string(value));
+      part.push_back({der::oid_to_text(type), std::move(text)});
+    } while (!set.at_end());
+    // In whatever order they came: tools that do not sort are many, and nothing hangs on it.
+    HANAPER_CHECK(put_in_order(part));
+    std::ranges::move(part, std::back_inserter(name));
   }
   return name;
 }
@@ -253,14 +305,20 @@ Result<Name> parse_name(ByteView der) {
 Bytes encode_name(const Name& name) {
   der::Writer writer(256);
   writer.sequence([&] {
-    for (std::size_t i = name.size(); i-- > 0;) {
-      const AttributeType* type = type_by_oid(name[i].oid);
+    for (std::size_t end = name.size(); end > 0;) {
+      std::size_t begin = end - 1;
+      while (begin > 0 && name[begin].joined) --begin;
+      Name several;
+      if (end - begin > 1) {
+        several.assign(name.begin() + static_cast<std::ptrdiff_t>(begin),
+                       name.begin() + static_cast<std::ptrdiff_t>(end));
+        static_cast<void>(put_in_order(several));
+      }
       writer.constructed(der::set, [&] {
-        writer.sequence([&] {
-          writer.text(type ? type->tag : static_cast<std::uint8_t>(der::utf8_string), name[i].value);
-          writer.oid(der::oid_from_text(name[i].oid).value_or({}));
-        });
+        if (several.empty()) return write_attribute(writer, name[begin]);
+        for (std::size_t i = several.size(); i-- > 0;) write_attribute(writer, several[i]);
       });
+      end = begin;
     }
   });
   return writer.bytes();

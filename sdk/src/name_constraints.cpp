@@ -72,24 +72,45 @@ bool within_mailbox(std::string_view address, std::string_view base) {
   return address.substr(0, at) == base.substr(0, base_at) && host == lower(base.substr(base_at + 1));
 }
 
+// RFC 4291 2.5.5.2: "::ffff:192.0.2.1" is 192.0.2.1 to every socket, and is judged as that. The four octets
+// of such an address, or of the addresses of such a range; else nothing.
+ByteView without_mapping(ByteView octets) {
+  constexpr std::uint8_t prefix[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return octets.size() == 16 && equal(octets.first(12), prefix) ? octets.subspan(12) : octets;
+}
+
+bool within_range(ByteView address, ByteView range) {
+  if (address.empty() || address.size() * 2 != range.size()) return false;
+  for (std::size_t i = 0; i < address.size(); ++i)
+    if ((address[i] & range[address.size() + i]) != range[i]) return false;
+  return true;
+}
+
+bool within_addresses(ByteView address, ByteView range) {
+  const ByteView network = range.first(range.size() / 2), mask = range.subspan(range.size() / 2);
+  const ByteView shortened = without_mapping(network);
+  const bool mapped = shortened.size() != network.size() && equal(mask.first(12), Bytes(12, 0xff));
+  Bytes as_v4 = to_bytes(mapped ? shortened : network);
+  const ByteView of_mask = mapped ? mask.subspan(12) : mask;
+  as_v4.insert(as_v4.end(), of_mask.begin(), of_mask.end());
+  return within_range(without_mapping(address), as_v4);
+}
+
 bool within(const Subtree& subtree, const Identifier& name) {
   const std::string_view base = as_text(subtree.base);
   switch (name.kind) {
     case Identifier::Kind::dns:
       return within_domain(lower(name.value), lower(base));
-    case Identifier::Kind::ip: {
-      const Bytes octets = ip_octets(name.value).value_or({});
-      if (octets.size() * 2 != subtree.base.size()) return false;
-      for (std::size_t i = 0; i < octets.size(); ++i)
-        if ((octets[i] & subtree.base[octets.size() + i]) != subtree.base[i]) return false;
-      return true;
-    }
+    case Identifier::Kind::ip:
+      return within_addresses(ip_octets(name.value).value_or({}), subtree.base);
     case Identifier::Kind::email:
+    case Identifier::Kind::smtp_utf8_mailbox:
       return within_mailbox(name.value, base);
     case Identifier::Kind::uri:
       return within_host(uri_host(name.value), lower(base));
     case Identifier::Kind::permanent_identifier:
     case Identifier::Kind::hardware_module:
+    case Identifier::Kind::user_principal:
       break;  // no subtree is of these kinds
   }
   return false;
@@ -174,6 +195,8 @@ std::string subtree_text(const Subtree& subtree) {
     case Identifier::Kind::ip:
     case Identifier::Kind::permanent_identifier:
     case Identifier::Kind::hardware_module:
+    case Identifier::Kind::user_principal:
+    case Identifier::Kind::smtp_utf8_mailbox:
       break;
   }
   const ByteView octets = subtree.base;
@@ -217,19 +240,31 @@ Result<NameConstraints> parse_name_constraints(ByteView value) {
   return constraints;
 }
 
+bool judges(const Subtree& subtree, Identifier::Kind kind) {
+  return subtree.kind == kind ||
+         (subtree.kind == Identifier::Kind::email && kind == Identifier::Kind::smtp_utf8_mailbox);
+}
+
 bool allows(const NameConstraints& constraints, const Identifier& name) {
   // RFC 5280 4.2.1.10: a URI "that does not include an authority component with a host name specified as a
   // fully qualified domain name" is rejected wherever URIs are constrained.
-  const auto of_that_kind = [&](const Subtree& subtree) { return subtree.kind == name.kind; };
+  const auto of_that_kind = [&](const Subtree& subtree) { return judges(subtree, name.kind); };
   if (name.kind == Identifier::Kind::uri && uri_host(name.value).empty() &&
       (std::ranges::any_of(constraints.permitted, of_that_kind) ||
        std::ranges::any_of(constraints.excluded, of_that_kind)))
     return false;
+  // An IPv6 range that others read octet by octet excludes what it maps as well.
+  const auto as_it_stands = [&](const Subtree& subtree) {
+    return name.kind == Identifier::Kind::ip &&
+           within_range(ip_octets(name.value).value_or({}), subtree.base);
+  };
   for (const Subtree& subtree : constraints.excluded)
-    if (subtree.kind == name.kind && (within(subtree, name) || wildcard_reaches(subtree, name))) return false;
+    if (judges(subtree, name.kind) &&
+        (within(subtree, name) || as_it_stands(subtree) || wildcard_reaches(subtree, name)))
+      return false;
   bool constrained = false;
   for (const Subtree& subtree : constraints.permitted) {
-    if (subtree.kind != name.kind) continue;
+    if (!judges(subtree, name.kind)) continue;
     if (within(subtree, name)) return true;
     constrained = true;
   }

@@ -19,32 +19,18 @@ constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
 
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
-
-std::string_view digest_name(SignatureScheme scheme) {
-  switch (hash_of(scheme).value_or(Hash::sha256)) {
-    case Hash::sha384:
-      return "SHA384";
-    case Hash::sha512:
-      return "SHA512";
-    default:
-      return "SHA256";
-  }
-}
-
-bool is_pss(SignatureScheme scheme) {
-  return scheme == SignatureScheme::rsa_pss_sha256 || scheme == SignatureScheme::rsa_pss_sha384 ||
-         scheme == SignatureScheme::rsa_pss_sha512;
-}
+void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 
 PkeyContextPtr make_context(EVP_PKEY* pkey, KeySpec spec, SignatureScheme scheme) {
   PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
   if (!context || EVP_PKEY_sign_init(context.get()) != 1) return {};
-  if (spec.type != KeyType::rsa) return context;
-  const MdPtr md(EVP_MD_fetch(nullptr, digest_name(scheme).data(), nullptr));
-  if (EVP_PKEY_CTX_set_rsa_padding(context.get(),
-                                   is_pss(scheme) ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
+  if (algorithms::family_of(spec.type) != algorithms::Family::rsa) return context;
+  const algorithms::SchemeRow& row = algorithms::row(scheme);
+  const bool pss = row.padding == algorithms::Padding::pss;
+  const MdPtr md(EVP_MD_fetch(nullptr, algorithms::row(*row.hash).openssl, nullptr));
+  if (EVP_PKEY_CTX_set_rsa_padding(context.get(), pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
       EVP_PKEY_CTX_set_signature_md(context.get(), md.get()) != 1 ||
-      (is_pss(scheme) && EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), RSA_PSS_SALTLEN_DIGEST) != 1))
+      (pss && EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), RSA_PSS_SALTLEN_DIGEST) != 1))
     return {};
   return context;
 }
@@ -98,7 +84,7 @@ Result<Bytes> SoftKey::sign(SignatureScheme scheme, ByteView message) {
   if (!x509::fits(spec_, scheme)) return misfit(spec_, scheme);
   if (const auto hash = hash_of(scheme)) return sign_digest(scheme, crypto::digest(*hash, message));
   const MdContextPtr context(EVP_MD_CTX_new());
-  Bytes signature(64);
+  Bytes signature(2 * algorithms::row(spec_.type).octets);
   std::size_t size = signature.size();
   if (!context ||
       EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(), nullptr) != 1 ||
@@ -114,7 +100,7 @@ Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
     return internal("digest of the wrong size for " + std::string(to_string(scheme)));
   EVP_PKEY_CTX* context = context_for(shared_from_this(), scheme);
   if (context == nullptr) return openssl_failed("preparing a signature");
-  Bytes signature(spec_.type == KeyType::rsa ? (spec_.bits + 7u) / 8u : 144u);
+  Bytes signature(spec_.bits != 0 ? (spec_.bits + 7u) / 8u : 144u);
   std::size_t size = signature.size();
   if (EVP_PKEY_sign(context, signature.data(), &size, digest.data(), digest.size()) != 1)
     return openssl_failed("signing");
@@ -123,7 +109,8 @@ Result<Bytes> SoftKey::sign_digest(SignatureScheme scheme, ByteView digest) {
 }
 
 Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
-  if (spec_.type != KeyType::rsa) return unsupported("a key of type " + to_string(spec_) + " cannot decrypt");
+  if (!algorithms::row(spec_.type).encrypts)
+    return unsupported("a key of type " + to_string(spec_) + " cannot decrypt");
   const PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
   std::string plain((spec_.bits + 7u) / 8u, '\0');
   std::size_t size = plain.size();
@@ -140,21 +127,16 @@ Result<Secret> SoftKey::decrypt(ByteView ciphertext) {
 
 Result<std::shared_ptr<SoftKey>> SoftKey::generate(KeySpec spec) {
   Pkey pkey;
-  switch (spec.type) {
-    case KeyType::rsa:
+  const char* name = algorithms::row(spec.type).openssl;
+  switch (algorithms::family_of(spec.type)) {
+    case algorithms::Family::rsa:
       pkey.reset(EVP_RSA_gen(spec.bits));
       break;
-    case KeyType::ec_p256:
-      pkey.reset(EVP_EC_gen("P-256"));
+    case algorithms::Family::ec:
+      pkey.reset(EVP_EC_gen(name));
       break;
-    case KeyType::ec_p384:
-      pkey.reset(EVP_EC_gen("P-384"));
-      break;
-    case KeyType::ec_p521:
-      pkey.reset(EVP_EC_gen("P-521"));
-      break;
-    case KeyType::ed25519:
-      pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    case algorithms::Family::edwards:
+      pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, name));
       break;
   }
   ERR_clear_error();
@@ -172,6 +154,33 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pkcs8(const Secret& pkcs8) {
   return adopt(std::move(pkey));
 }
 
+namespace {
+
+// Whether an encrypted key came in one piece: a pin is to blame for nothing else.
+bool is_whole(const Secret& pem) {
+  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
+  char *name = nullptr, *header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+  if (!bio || PEM_read_bio(bio.get(), &name, &header, &data, &size) != 1) {
+    ERR_clear_error();
+    return false;
+  }
+  bool whole = true;
+  if (std::string_view(name) == PEM_STRING_PKCS8) {
+    const unsigned char* at = data;
+    const Owned<X509_SIG, X509_SIG_free> sealed(d2i_X509_SIG(nullptr, &at, size));
+    whole = sealed && at == data + size;
+    ERR_clear_error();
+  }
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(data);
+  return whole;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secret& pin) {
   const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
   const bool encrypted = pem.reveal().find("ENCRYPTED") != std::string_view::npos;
@@ -185,8 +194,9 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secr
   Pkey pkey(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, give_pin, const_cast<Secret*>(&pin)) : nullptr);
   ERR_clear_error();
   if (pkey) return adopt(std::move(pkey));
-  if (encrypted) return forbidden("the pin does not open it");
-  return malformed("not a private key in PEM");
+  if (!encrypted) return malformed("not a private key in PEM");
+  if (!is_whole(pem)) return malformed("the file is damaged: it holds no whole key; take it from a backup");
+  return forbidden("the pin does not open it");
 }
 
 Result<Secret> SoftKey::to_pkcs8() const {
@@ -207,6 +217,34 @@ Result<Secret> SoftKey::to_pem() const {
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
   return Secret(std::string(text, static_cast<std::size_t>(size)));
+}
+
+Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>& above, const Secret& pin,
+                                 const std::string& friendly_name) const {
+  constexpr int rounds = 100'000;
+  const auto read = [](ByteView der) {
+    const unsigned char* at = der.data();
+    return Owned<X509, X509_free>(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  };
+  const auto own = read(certificate);
+  const Owned<STACK_OF(X509), free_certificates> others(sk_X509_new_null());
+  if (!own || !others) return malformed("the certificate cannot be read");
+  if (X509_check_private_key(own.get(), pkey_.get()) != 1) {
+    ERR_clear_error();
+    return bad_key("the certificate is another key's");
+  }
+  for (const Bytes& der : above)
+    if (auto one = read(der)) sk_X509_push(others.get(), one.release());
+  Secret text(std::string(pin.reveal()));  // ends with a zero
+  const Owned<PKCS12, PKCS12_free> made(PKCS12_create(text.reveal().data(), friendly_name.c_str(),
+                                                      pkey_.get(), own.get(), others.get(), NID_aes_256_cbc,
+                                                      NID_aes_256_cbc, rounds, rounds, 0));
+  unsigned char* octets = nullptr;
+  const int size = made ? i2d_PKCS12(made.get(), &octets) : -1;
+  if (size <= 0) return openssl_failed("writing a PFX");
+  Bytes der(octets, octets + size);
+  OPENSSL_free(octets);
+  return der;
 }
 
 Result<std::string> SoftKey::to_encrypted_pem(const Secret& pin) const {

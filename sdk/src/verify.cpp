@@ -1,6 +1,7 @@
 #include "crypto_context.hpp"
 
 #include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/signature_algorithm.hpp>
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -50,12 +51,9 @@ Status outcome(int verified) {
   return wrong_signature();
 }
 
-Status verify_ecdsa(KeyType curve, Hash hash, const x509::PublicKey& key, ByteView message,
-                    ByteView signature) {
-  // Any digest may meet any of the curves (RFC 5758 3.2 names no pairs).
-  if (key.spec.type != curve) return misfit();
+Status verify_ecdsa(Hash hash, const x509::PublicKey& key, ByteView message, ByteView signature) {
   ThreadContext& context = ThreadContext::local();
-  const ThreadContext::Curve& kept = context.curve(curve);
+  const ThreadContext::Curve& kept = context.curve(key.spec.type);
   if (EVP_PKEY_set1_encoded_public_key(kept.key.get(), key.point.data(), key.point.size()) != 1) {
     ERR_clear_error();
     return bad_key("the public key is not a point of its curve");
@@ -68,7 +66,6 @@ Status verify_ecdsa(KeyType curve, Hash hash, const x509::PublicKey& key, ByteVi
 }
 
 Status verify_rsa(bool pss, Hash hash, const x509::PublicKey& key, ByteView message, ByteView signature) {
-  if (key.spec.type != KeyType::rsa) return misfit();
   // A modulus beyond what check_public_key lets pass would only buy an attacker our time.
   if (key.modulus.size() > 1024) return bad_key("rsa modulus of more than 8192 bits");
   ThreadContext& context = ThreadContext::local();
@@ -87,15 +84,15 @@ Status verify_rsa(bool pss, Hash hash, const x509::PublicKey& key, ByteView mess
       EVP_PKEY_verify(verifier.get(), signature.data(), signature.size(), digest, digest_size(hash)));
 }
 
-Status verify_ed25519(const x509::PublicKey& key, ByteView message, ByteView signature) {
-  if (key.spec.type != KeyType::ed25519) return misfit();
-  const PkeyPtr pkey(
-      EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, key.point.data(), key.point.size()));
+// Keys that OpenSSL takes as raw octets, and that sign messages.
+Status verify_raw(const x509::PublicKey& key, ByteView message, ByteView signature) {
+  const PkeyPtr pkey(EVP_PKEY_new_raw_public_key_ex(nullptr, algorithms::row(key.spec.type).openssl, nullptr,
+                                                    key.point.data(), key.point.size()));
   const MdContextPtr verifier(EVP_MD_CTX_new());
   if (!pkey || !verifier ||
       EVP_DigestVerifyInit_ex(verifier.get(), nullptr, nullptr, nullptr, nullptr, pkey.get(), nullptr) != 1) {
     ERR_clear_error();
-    return bad_key("the ed25519 key cannot be used");
+    return bad_key("the " + to_string(key.spec) + " key cannot be used");
   }
   return outcome(
       EVP_DigestVerify(verifier.get(), signature.data(), signature.size(), message.data(), message.size()));
@@ -105,25 +102,23 @@ Status verify_ed25519(const x509::PublicKey& key, ByteView message, ByteView sig
 
 Status verify(SignatureScheme scheme, ByteView spki, ByteView message, ByteView signature) {
   HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
-  const Hash hash = hash_of(scheme).value_or(Hash::sha512);
-  switch (scheme) {
-    case SignatureScheme::ecdsa_sha256:
-    case SignatureScheme::ecdsa_sha384:
-    case SignatureScheme::ecdsa_sha512:
-      if (key.spec.type == KeyType::rsa || key.spec.type == KeyType::ed25519) return misfit();
-      return verify_ecdsa(key.spec.type, hash, key, message, signature);
-    case SignatureScheme::rsa_pkcs1_sha256:
-    case SignatureScheme::rsa_pkcs1_sha384:
-    case SignatureScheme::rsa_pkcs1_sha512:
-      return verify_rsa(false, hash, key, message, signature);
-    case SignatureScheme::rsa_pss_sha256:
-    case SignatureScheme::rsa_pss_sha384:
-    case SignatureScheme::rsa_pss_sha512:
-      return verify_rsa(true, hash, key, message, signature);
-    case SignatureScheme::ed25519:
-      return verify_ed25519(key, message, signature);
+  const algorithms::SchemeRow& row = algorithms::row(scheme);
+  if (!x509::fits(key.spec, scheme)) return misfit();
+  switch (algorithms::family_of(scheme)) {
+    case algorithms::Family::ec:
+      return verify_ecdsa(*row.hash, key, message, signature);
+    case algorithms::Family::rsa:
+      return verify_rsa(row.padding == algorithms::Padding::pss, *row.hash, key, message, signature);
+    case algorithms::Family::edwards:
+      return verify_raw(key, message, signature);
   }
   return unsupported("unknown signature scheme");
+}
+
+Status verify_sha1(ByteView spki, ByteView message, ByteView signature) {
+  HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
+  if (key.spec.type != KeyType::rsa) return misfit();
+  return verify_rsa(false, Hash::sha1, key, message, signature);
 }
 
 }  // namespace hanaper::crypto

@@ -197,14 +197,20 @@ Result<std::shared_ptr<Responder>> FakeAuthority::responder(std::optional<KeyTyp
 
 SignatureScheme FakeAuthority::crl_scheme() const { return x509::default_scheme(key_->spec()); }
 
-Result<Fence> FakeAuthority::lease(std::uint32_t shard) {
-  Fence fence{"crl:" + name_ + ":" + std::to_string(shard), 0};
-  HANAPER_TRY(fence.epoch, storage_.acquire(fence.lease, node, std::chrono::minutes{2}));
-  return fence;
+// Whoever has not asked for two minutes is gone.
+Result<Fence> FakeAuthority::role() {
+  const std::string name = "crl:" + name_;
+  HANAPER_TRY(const std::vector<LeaseRow> rows, storage_.all());
+  const auto found = std::ranges::find(rows, name, &LeaseRow::name);
+  const bool anothers = found != rows.end() && !found->holder.empty() && found->holder != node;
+  if (anothers && clock_.now() < asked_ + std::chrono::minutes{2})
+    return conflict("role " + name + " is held by " + found->holder);
+  asked_ = clock_.now();
+  return take_lease(storage_, name, node);
 }
 
 Result<std::uint64_t> FakeAuthority::claim_crl(std::uint32_t shard) {
-  HANAPER_CHECK(lease(shard));
+  HANAPER_CHECK(role());
   HANAPER_TRY(const std::vector<CrlRow> last, crls(shard, 1));
   return last.empty() ? 1 : last.front().number + 1;
 }
@@ -212,7 +218,7 @@ Result<std::uint64_t> FakeAuthority::claim_crl(std::uint32_t shard) {
 Result<CrlTicket> FakeAuthority::begin_crl(CrlRow row, Call&) {
   row.authority = id_;
   CrlTicket ticket{row, {}};
-  HANAPER_TRY(ticket.fence, lease(row.shard));
+  HANAPER_TRY(ticket.fence, role());
   Write write;
   write.fence = ticket.fence;
   write.crl = ticket.row;

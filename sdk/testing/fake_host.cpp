@@ -80,8 +80,20 @@ Status commit_one(Storage& storage, Write& write) {
   Batch batch;
   batch.node = "test";
   batch.number = state.number + 1;
+  crypto::random(batch.token);
   batch.writes = writes;
   return storage.commit(batch);
+}
+
+Result<Fence> take_lease(Leases& leases, std::string_view name, std::string_view holder) {
+  HANAPER_TRY(const std::vector<LeaseRow> rows, leases.all());
+  const auto found = std::ranges::find(rows, name, &LeaseRow::name);
+  LeaseRow seen;
+  seen.name = name;
+  if (found != rows.end()) seen = *found;
+  if (seen.holder == holder) return Fence{seen.name, seen.epoch};
+  HANAPER_TRY(const std::uint64_t epoch, leases.take(seen, holder));
+  return Fence{seen.name, epoch};
 }
 
 namespace {
@@ -95,15 +107,15 @@ Serial new_serial() {
 
 }  // namespace
 
-FakeIssuer::FakeIssuer(MemoryStorage& storage, const Clock& clock)
+FakePipeline::FakePipeline(MemoryStorage& storage, const Clock& clock)
     : storage_(storage), clock_(clock), key_(*crypto::SoftKey::generate({KeyType::ec_p256, 0})) {
   const Bytes name = x509::encode_name({{"2.5.4.3", "Fake"}});
   certificate_ = sign(
       draw_up(*Serial::from_text("01"), name, key_->spki(), x509::key_cert_sign, {}, *validity({}, {}, {})));
 }
 
-Bytes FakeIssuer::draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
-                          std::span<const Identifier> names, const ValidityPeriod& period) const {
+Bytes FakePipeline::draw_up(const Serial& serial, ByteView subject, ByteView spki, std::uint16_t usage,
+                            std::span<const Identifier> names, const ValidityPeriod& period) const {
   const x509::CertificateTemplate form({.scheme = SignatureScheme::ecdsa_sha256,
                                         .issuer = x509::encode_name({{"2.5.4.3", "Fake"}}),
                                         .authority_key_identifier = {},
@@ -125,12 +137,12 @@ Bytes FakeIssuer::draw_up(const Serial& serial, ByteView subject, ByteView spki,
   return writer.bytes();
 }
 
-Bytes FakeIssuer::sign(ByteView tbs) const {
+Bytes FakePipeline::sign(ByteView tbs) const {
   return x509::assemble_certificate(tbs, *key_->sign(SignatureScheme::ecdsa_sha256, tbs));
 }
 
 // An RSA key made when it is first wanted; the certificate is in the ledger like the host's.
-class FakeIssuer::FakeRegistrar final : public Registrar {
+class FakePipeline::FakeRegistrar final : public Registrar {
  public:
   FakeRegistrar(std::shared_ptr<crypto::SoftKey> key, Bytes certificate, Time not_after)
       : key_(std::move(key)), certificate_(std::move(certificate)), not_after_(not_after) {}
@@ -148,7 +160,7 @@ class FakeIssuer::FakeRegistrar final : public Registrar {
   const Time not_after_;
 };
 
-Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
+Result<std::shared_ptr<Registrar>> FakePipeline::registrar(Call&) {
   if (registrar_) return registrar_;
   HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> key, crypto::SoftKey::generate({KeyType::rsa, 2048}));
   const Bytes name = x509::encode_name({{"2.5.4.3", "Registrar"}});
@@ -160,12 +172,12 @@ Result<std::shared_ptr<Registrar>> FakeIssuer::registrar(Call&) {
   return registrar_;
 }
 
-Status FakeIssuer::commit(Write& write) { return commit_one(storage_, write); }
+Status FakePipeline::commit(Write& write) { return commit_one(storage_, write); }
 
-Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
+Result<Issued> FakePipeline::issue(const IssueRequest& request, Call&) {
   if (before_issuing) HANAPER_CHECK(before_issuing(request));
   HANAPER_TRY(const x509::CsrView csr, x509::parse_csr(request.csr));
-  HANAPER_CHECK(x509::verify_csr(csr));
+  HANAPER_CHECK(x509::verify_csr(csr, request.sha1));
   std::vector<Identifier> names;
   if (const auto* extension = csr.find(oid::subject_alt_name)) {
     HANAPER_TRY(x509::GeneralNames parsed, x509::parse_general_names(extension->value));
@@ -178,6 +190,19 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
     if (wanted != names) return bad_csr("the request names something else");
   }
   HANAPER_CHECK(x509::parse_public_key(csr.spki));
+  if (const auto before = asked_once_.find(request.once); before != asked_once_.end()) {
+    const auto& [info, id] = before->second;
+    if (info != to_bytes(csr.info)) return conflict("another request was made under this name before");
+    HANAPER_TRY(CertificateStatus known, status(id));
+    if (const Status current = check_current(known.row, clock_.now(), "the certificate"); !current)
+      return rejected(current.error().detail);
+    return Issued{.authority = id.authority,
+                  .serial = id.serial,
+                  .certificate = std::move(known.certificate),
+                  .chain = {},
+                  .not_before = known.row.not_before,
+                  .not_after = known.row.not_after};
+  }
   HANAPER_TRY(const ValidityPeriod period, validity({}, request.not_before, request.not_after));
   const Serial serial = new_serial();
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
@@ -207,10 +232,12 @@ Result<Issued> FakeIssuer::issue(const IssueRequest& request, Call&) {
   if (request.with_record) record.records = request.with_record(issued);
   record.recording = Recording{1, serial, signature, now};
   HANAPER_CHECK(commit(record));
+  if (!request.once.empty()) asked_once_[request.once] = {to_bytes(csr.info), {1, serial}};
   return issued;
 }
 
-Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&) {
+Status FakePipeline::revoke(const CertificateId& id, RevocationReason reason, std::string_view, Call&,
+                            bool key_proven) {
   HANAPER_TRY(const CertificateRow row, storage_.certificate(id.authority, id.serial));
   Write write;
   write.revocation = Revocation{.authority = id.authority,
@@ -221,16 +248,20 @@ Status FakeIssuer::revoke(const CertificateId& id, RevocationReason reason, std:
                                 .invalidity = {},
                                 .not_after = row.not_after,
                                 .block_key = {}};
+  if (reason == RevocationReason::key_compromise && key_proven) {
+    HANAPER_TRY(const x509::TbsView tbs, x509::parse_tbs(row.tbs));
+    write.revocation->block_key = crypto::sha256(tbs.spki);
+  }
   return commit(write);
 }
 
-Result<CertificateStatus> FakeIssuer::status(const CertificateId& id) {
+Result<CertificateStatus> FakePipeline::status(const CertificateId& id) {
   HANAPER_TRY(CertificateRow row, storage_.certificate(id.authority, id.serial));
   Bytes certificate = x509::assemble_certificate(row.tbs, row.signature);
   return CertificateStatus{std::move(row), std::move(certificate)};
 }
 
-Result<CertificateStatus> FakeIssuer::identify(ByteView certificate) {
+Result<CertificateStatus> FakePipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
   auto known = status({1, view.serial});
   if (!known || !equal(known->certificate, certificate))
@@ -238,7 +269,7 @@ Result<CertificateStatus> FakeIssuer::identify(ByteView certificate) {
   return known;
 }
 
-Result<Bytes> FakeIssuer::next_message() {
+Result<Bytes> FakePipeline::next_message() {
   if (wanted_roll_over.next.empty()) return not_found("no authority is to take over");
   const Bytes content = cms::certs_only({wanted_roll_over.next.begin(), wanted_roll_over.next.end()});
   return cms::sign(
@@ -251,20 +282,20 @@ Result<Bytes> FakeIssuer::next_message() {
       [&](SignatureScheme scheme, ByteView attributes) { return key_->sign(scheme, attributes); });
 }
 
-Result<CertificateId> FakeIssuer::find(ByteView, const Serial& serial) {
+Result<CertificateId> FakePipeline::find(ByteView, const Serial& serial) {
   HANAPER_CHECK(storage_.certificate(1, serial));
   return CertificateId{1, serial};
 }
 
-Result<Bytes> FakeIssuer::crl(const CertificateId& id, ByteCount limit) {
+Result<Bytes> FakePipeline::crl(const CertificateId& id, ByteCount limit) {
   HANAPER_CHECK(storage_.certificate(id.authority, id.serial));
   if (published_crl.empty()) return not_found("no CRL is published");
   if (published_crl.size() > limit.value) return unsupported("the CRL is too large");
   return published_crl;
 }
 
-Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time> not_before,
-                                            std::optional<Time> not_after) const {
+Result<ValidityPeriod> FakePipeline::validity(std::string_view, std::optional<Time> not_before,
+                                              std::optional<Time> not_after) const {
   const Time now = std::chrono::floor<std::chrono::seconds>(clock_.now());
   const ValidityPeriod period{not_before.value_or(now), not_after.value_or(now + std::chrono::days{90})};
   if (period.not_after <= period.not_before || period.not_after > period.not_before + std::chrono::days{90})
@@ -272,7 +303,8 @@ Result<ValidityPeriod> FakeIssuer::validity(std::string_view, std::optional<Time
   return period;
 }
 
-Status FakeIssuer::permits(std::string_view, const std::vector<Identifier>& names, std::string_view, Call&) {
+Status FakePipeline::permits(std::string_view, const std::vector<Identifier>& names, std::string_view,
+                             Call&) {
   for (const Identifier& name : names)
     if (forbidden_names.contains(name.value)) return rejected("\"" + name.value + "\" is forbidden");
   return {};
@@ -311,6 +343,12 @@ FakeAuthority& FakeHost::authority(std::string_view name) {
     authority = std::make_unique<FakeAuthority>(
         memory_storage, manual_clock, static_cast<AuthorityId>(authorities_.size()), std::string(name));
   return *authority;
+}
+
+std::vector<StatusAuthority*> FakeHost::authorities() {
+  std::vector<StatusAuthority*> all;
+  for (const auto& [name, authority] : authorities_) all.push_back(authority.get());
+  return all;
 }
 
 Status FakeHost::commit(std::vector<RecordWrite> writes, Call&) {

@@ -17,14 +17,14 @@ Status MemoryStorage::commit(Batch& batch) {
     --failures_;
     return failure_;
   }
-  if (state_.writers[batch.node] + 1 != batch.number)
+  if (state_.writers[batch.node].number + 1 != batch.number)
     return conflict("another process writes under the node name \"" + batch.node + "\"");
   State next = state_;
   for (Write* write : batch.writes) {
     write->outcome = apply(next, *write);
     if (!write->outcome) return write->outcome.error();
   }
-  next.writers[batch.node] = batch.number;
+  next.writers[batch.node] = {batch.number, batch.token};
   for (const ExpiryChange& change : batch.expiries) next.expiries[batch.node][change.day] += change.change;
   if (batch.audit) next.audit[batch.node].push_back(*batch.audit);
   state_ = std::move(next);
@@ -63,8 +63,7 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
     AuthorityRow row = *write.authority;
     if (row.id == 0) {
       for (const AuthorityRow& other : state.authorities)
-        if (other.name == row.name && other.generation == row.generation)
-          return conflict("authority " + row.name + " exists already");
+        if (other.name == row.name) return conflict("authority " + row.name + " exists already");
       row.id = static_cast<AuthorityId>(state.authorities.size() + 1);
       state.authorities.push_back(std::move(row));
     } else {
@@ -278,7 +277,9 @@ Result<std::vector<ExpiryChange>> MemoryStorage::expiries() {
 Result<WriterState> MemoryStorage::writer(std::string_view node) {
   const Lock lock(mutex_);
   WriterState writer;
-  writer.number = state_.writers[std::string(node)];
+  const WriterRow& row = state_.writers[std::string(node)];
+  writer.number = row.number;
+  writer.token = row.token;
   const std::vector<AuditPage>& pages = state_.audit[std::string(node)];
   if (!pages.empty()) {
     writer.audit_sequence = pages.back().sequence;
@@ -329,23 +330,34 @@ Result<std::vector<Record>> MemoryStorage::find(std::string_view collection, std
   return records;
 }
 
-Result<std::uint64_t> MemoryStorage::acquire(std::string_view name, std::string_view holder,
-                                             std::chrono::milliseconds ttl) {
+Result<std::vector<LeaseRow>> MemoryStorage::all() {
   const Lock lock(mutex_);
-  Lease& lease = state_.leases[std::string(name)];
-  const Time now = clock_.now();
-  if (lease.holder != holder && lease.expires > now)
-    return conflict("lease " + std::string(name) + " is held by " + lease.holder);
-  if (lease.holder != holder) ++lease.epoch;
-  lease.holder = holder;
-  lease.expires = now + ttl;
-  return lease.epoch;
+  std::vector<LeaseRow> rows;
+  for (const auto& [name, row] : state_.leases) rows.push_back(row);
+  return rows;
+}
+
+Result<std::uint64_t> MemoryStorage::take(const LeaseRow& seen, std::string_view holder) {
+  const Lock lock(mutex_);
+  const auto found = state_.leases.find(seen.name);
+  const LeaseRow stored = found == state_.leases.end() ? LeaseRow{seen.name, "", 0, 0} : found->second;
+  if (stored.epoch != seen.epoch || stored.renewals != seen.renewals)
+    return conflict("lease " + seen.name + " has moved on");
+  state_.leases[seen.name] = {seen.name, std::string(holder), seen.epoch + 1, seen.renewals + 1};
+  return seen.epoch + 1;
+}
+
+Status MemoryStorage::renew(std::string_view holder) {
+  const Lock lock(mutex_);
+  for (auto& [name, row] : state_.leases)
+    if (row.holder == holder) ++row.renewals;
+  return {};
 }
 
 Status MemoryStorage::release(std::string_view name, std::string_view holder) {
   const Lock lock(mutex_);
-  Lease& lease = state_.leases[std::string(name)];
-  if (lease.holder == holder) lease.expires = Time{};
+  const auto found = state_.leases.find(std::string(name));
+  if (found != state_.leases.end() && found->second.holder == holder) found->second.holder.clear();
   return {};
 }
 

@@ -174,7 +174,7 @@ def main():
     with Node(CONFIG) as node:
         node.state.mkdir()
         node.state.chmod(0o700)
-        for name, text in (("challenge", CHALLENGE + "\n"), ("accounts", "bot:sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest() + "\n")):
+        for name, text in (("challenge", CHALLENGE + "\n"), ("accounts", "bot:sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest() + "::.example.test\n")):
             (node.state / name).write_text(text)
             (node.state / name).chmod(0o600)
         node.init().start()

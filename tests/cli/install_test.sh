@@ -34,7 +34,7 @@ check "issue makes a certificate" \
   "$prefix/bin/hanaper" issue --pipeline web --name localhost --key-out "$work/key.pem" --out "$work/chain.pem" "${with[@]}"
 check "OpenSSL reads the certificate" says "localhost" openssl x509 -in "$work/chain.pem" -noout -ext subjectAltName
 
-for page in man1/hanaper.1 man8/hanaperd.8; do
+for page in man1/hanaper.1 man5/hanaper.toml.5 man8/hanaperd.8; do
   check "$page is installed" test -s "$prefix/share/man/$page"
   if ! command -v man > /dev/null || ! command -v groff > /dev/null; then
     skip man "man or groff is not installed: nobody looked at $page"
@@ -43,9 +43,20 @@ for page in man1/hanaper.1 man8/hanaperd.8; do
   LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$prefix/share/man/$page" 2> "$work/warnings" > "$work/troff"
   check "groff warns of nothing in $page" test -s "$work/troff" -a ! -s "$work/warnings" || sed 's/^/    /' "$work/warnings"
   LC_ALL=C.UTF-8 man -l "$prefix/share/man/$page" 2> /dev/null | col -b > "$work/page"
-  check "$page names its parts" grep -q "EXIT STATUS" "$work/page"
+  check "$page names its parts" grep -q "EXIT STATUS\|^PLUGINS" "$work/page"
 done
 check "the manual explains --key-out" grep -q -- 'key.-out' "$prefix/share/man/man1/hanaper.1"
+
+# Every key of every table, as sample knows them.
+missing_keys() {
+  local table kind
+  for table in $("$prefix/bin/hanaper" sample); do
+    "$prefix/bin/hanaper" sample "$table" | sed -nE 's/^#?([a-z0-9_.]+) = .*/\1/p' | sed 's/-/\\-/g' | while read -r key; do
+      grep -qF ".BR $key " "$prefix/share/man/man5/hanaper.toml.5" || echo "$table: $key"
+    done
+  done
+}
+check "the configuration's manual names every key" bash -c "$(declare -f missing_keys); prefix=$prefix; missing_keys | tee '$work/missing'; [ ! -s '$work/missing' ]"
 
 complete_words() {  # WORD... -> what bash would offer for the last one
   bash -c 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _hanaper; printf "%s\n" "${COMPREPLY[@]}"' \

@@ -82,7 +82,7 @@ class Methods(unittest.TestCase):
     def test_dns_01_failures_say_what_was_found(self):
         url, _ = self.authorization("wrong.example.test")
         self.dns.set("_acme-challenge.wrong.example.test", TXT, txt("something else"))
-        self.assertFailed(url, "dns-01", "incorrectResponse", 'says "something else" instead of')
+        self.assertFailed(url, "dns-01", "incorrectResponse", 'is 1 record of something else instead of')
         url, _ = self.authorization("none.example.test")
         self.assertFailed(url, "dns-01", "dns", "there is no TXT record")
         url, _ = self.authorization("broken.example.test")

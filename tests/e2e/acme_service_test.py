@@ -19,7 +19,7 @@ SECOND = """
 lifetime = "2d"
 usages = ["server-auth"]
 """
-CONFIG = BASE.replace("[validator.lint]", SECOND + "\n[validator.lint]").replace('profiles = ["web"]', 'profiles = ["web", "short"]') + """
+CONFIG = BASE.replace('lifetime = "90d"', 'lifetime = "90d"\nvalidity = "request"').replace("[validator.lint]", SECOND + "\n[validator.lint]").replace('profiles = ["web"]', 'profiles = ["web", "short"]') + """
 nonces = "shared"
 star_min_lifetime = "1m"
 caa_identities = ["ca.example.test"]
@@ -291,7 +291,8 @@ class Service(unittest.TestCase):
         _, done, leaf = self.issue(self.client, "wished.localhost", notBefore=day(1), notAfter=day(10))
         self.assertEqual((done.json["notBefore"], done.json["notAfter"]), (day(1), day(10)))
         self.assertEqual((leaf.not_valid_before.strftime("%Y-%m-%dT00:00:00Z"), leaf.not_valid_after.strftime("%Y-%m-%dT00:00:00Z")), (day(1), day(10)))
-        for wish in (dict(notAfter=day(400)), dict(notAfter=day(-1)), dict(notBefore=day(5), notAfter=day(4)), dict(notBefore=day(1000)), dict(notBefore="tomorrow"), dict(notAfter=5)):
+        for wish in (dict(notAfter=day(400)), dict(notAfter=day(-1)), dict(notBefore=day(5), notAfter=day(4)), dict(notBefore=day(1000)), dict(notBefore="tomorrow"), dict(notAfter=5), dict(notBefore=day(-1)),
+                     dict(profile="short", notAfter=day(1))):
             self.assertProblem(self.client.order("wished.localhost", **wish), 400, "malformed")
 
     # RFC 8555 7.6

@@ -188,7 +188,21 @@ class Trouble(unittest.TestCase):
     @only(keys="softtoken")
     def test_a_wrong_pin(self):
         (self.node.state / "pin").write_text("another-pin-altogether")
-        self.assertIn(f"keys.soft: {self.node.state}/keys/issuing.pem: the pin does not open it", self.node.failed_start())
+        self.assertIn(f"keys.soft: {self.node.state}/keys/issuing.pem: the pin does not open it", self.node.failed_start(2))
+
+    @only(keys="softtoken")
+    def test_a_key_file_that_is_damaged_is_not_blamed_on_the_pin(self):
+        key = self.node.state / "keys" / "issuing.pem"
+        whole = key.read_text()
+        lines = whole.split("\n")
+        for name, text in [("cut short", whole[:len(whole) // 2]), ("without its end", "\n".join(lines[:-2]) + "\n"),
+                           ("lines missing", "\n".join(lines[:2] + lines[-2:])), ("nothing but its frame", "\n".join([lines[0], *lines[-2:]]))]:
+            key.write_text(text)
+            self.assertIn(f"{key}: the file is damaged: it holds no whole key; take it from a backup", self.node.failed_start(2), name)
+        key.write_text("")
+        self.assertIn(f"{key}: not a private key in PEM", self.node.failed_start(2))
+        key.write_text(whole)
+        self.node.start()
 
     @only(keys="softtoken")
     def test_a_pin_that_others_may_read(self):
@@ -198,18 +212,18 @@ class Trouble(unittest.TestCase):
     @only(keys="softtoken")
     def test_a_missing_key(self):
         (self.node.state / "keys" / "issuing.pem").unlink()
-        line = self.node.failed_start()
+        line = self.node.failed_start(2)
         self.assertRegex(line, r"pki.toml:\d+:\d+: authority.issuing.key: no key \"issuing\" in .*/keys")
 
     @only(keys="softtoken")
     def test_a_key_that_does_not_match_its_certificate(self):
         keys = self.node.state / "keys"
         shutil.copy(keys / "root.pem", keys / "issuing.pem")
-        self.assertRegex(self.node.failed_start(), r"pki.toml:\d+:\d+: authority.issuing.key: the key soft:issuing does not match the authority's certificate")
+        self.assertRegex(self.node.failed_start(2), r"pki.toml:\d+:\d+: authority.issuing.key: the key soft:issuing does not match the authority's certificate")
 
     def test_a_subject_that_was_changed(self):
         self.node.write_config(BASE.replace("CN=Test Issuing CA", "CN=Another Name"))
-        self.assertIn("the certificate says \"CN=Test Issuing CA\", the configuration \"CN=Another Name\"", self.node.failed_start())
+        self.assertIn("the certificate says \"CN=Test Issuing CA\", the configuration \"CN=Another Name\"", self.node.failed_start(2))
 
     @only(storage="sqlite")
     def test_a_damaged_database(self):
@@ -224,7 +238,7 @@ class Trouble(unittest.TestCase):
 
     def test_a_database_of_a_newer_program(self):
         self.node.execute("UPDATE schema_version SET number = 999")
-        self.assertRegex(self.node.failed_start(), r" has schema 999; this program knows up to \d+: install the newer program")
+        self.assertRegex(self.node.failed_start(2), r" has schema 999; this program knows up to \d+: install the newer program")
 
     def test_a_clock_set_back_before_the_last_audit_entry(self):
         self.node.execute("UPDATE audit SET written_at = written_at + 86400000")

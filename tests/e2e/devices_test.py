@@ -11,7 +11,7 @@ from harness import ROOT, Failed, Node, main, make_csr, openssl
 from events_test import until
 from scep_test import Client
 
-ACCOUNTS = "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82\n"
+ACCOUNTS = "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL0Ub.uxxawFdu82::.example.test,CN=*\n"
 
 
 def sample():

@@ -58,6 +58,33 @@ class DiskFull(unittest.TestCase):
         node.start()
         self.assertEqual(node.stop(), 0)
 
+    def test_what_is_kept_free_is_for_revocations_and_lists(self):
+        subprocess.run(["mount", "-o", "remount,size=40m", self.node.state], check=True)
+        node = self.node
+        node.config.write_text(node.config.read_text().replace("[node]\n", '[node]\ndisk_reserve = "2MiB"\n'))
+        node.init().start()
+        _, csr = make_csr(node.folder, ["disk.example.test"])
+        openssl("req", "-in", csr, "-outform", "DER", "-out", node.folder / "csr.der")
+        request = base64.b64encode((node.folder / "csr.der").read_bytes()).decode()
+        control = Control(node)
+        serial = control.run("issue", pipeline="web", csr=request)["serial"]
+        self.assertEqual(node.becomes(200)[0], 200)
+        room = os.statvfs(node.state)
+        with open(node.state / "ballast", "wb") as ballast:
+            os.posix_fallocate(ballast.fileno(), 0, room.f_bavail * room.f_frsize - 1024 * 1024)
+        status, body, _ = node.becomes(503)
+        self.assertEqual(status, 503)
+        self.assertIn("less than 2MiB are free", body)
+        with self.assertRaisesRegex(Failed, "nothing is issued until there is more"):
+            control.run("issue", pipeline="web", csr=request)
+        control.run("revoke", certificate=serial, reason="superseded")
+        self.assertEqual(node.get("/health/status")[0], 200)
+        (node.state / "ballast").unlink()
+        self.assertEqual(node.becomes(200)[0], 200)
+        control.run("issue", pipeline="web", csr=request)
+        control.close()
+        self.assertEqual(node.stop(), 0)
+
     def test_init_on_a_full_disk_leaves_nothing_half_made(self):
         filler = self.node.state / "filler"
         with open(filler, "wb") as file:

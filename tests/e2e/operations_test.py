@@ -213,12 +213,12 @@ class CheckDeep(unittest.TestCase):
         self.assertIn("a daemon runs here", self.node.out("check", "--deep"))
         self.assertEqual(self.node.get("/health/ready")[0], 200)
         self.node.write_config(BASE.replace("CN=Test Issuing CA", "CN=Another Name"))
-        self.assertIn('the certificate says "CN=Test Issuing CA", the configuration "CN=Another Name"', self.node.error("check", "--deep"))
+        self.assertIn('the certificate says "CN=Test Issuing CA", the configuration "CN=Another Name"', self.node.error("check", "--deep", status=2))
 
     def test_it_fails_as_the_start_would(self):
         self.node.init()
-        cases = [(BASE.replace("CN=Test Issuing CA", "CN=Another Name"), 'the certificate says "CN=Test Issuing CA"'),
-                 (BASE.replace('lifetime = "90d"', 'lifetime = "90d"\nkey_usages = ["key-agreement"]'), "lint rsa-key-usage"),
+        cases = [(BASE.replace("CN=Test Issuing CA", "CN=Another Name"), 'the certificate says "CN=Test Issuing CA"', 2),
+                 (BASE.replace('lifetime = "90d"', 'lifetime = "90d"\nkey_usages = ["key-agreement"]'), "lint rsa-key-usage", 2),
                  (BASE + """
 [authority.new]
 key = "soft:new"
@@ -227,20 +227,20 @@ subject = "CN=New"
 [pipeline.more]
 authority = "new"
 profiles = ["web"]
-""", "authority new has no certificate yet; run hanaper init")]
-        for config, why in cases:
+""", "authority new has no certificate yet; run hanaper init", 1)]
+        for config, why, status in cases:
             self.node.write_config(config)
-            self.assertIn(why, self.node.error("check", "--deep"))
-            self.assertIn(why, self.node.failed_start())
+            self.assertIn(why, self.node.error("check", "--deep", status=status))
+            self.assertIn(why, self.node.failed_start(status))
         self.node.write_config(BASE)
         self.node.execute("UPDATE schema_version SET number = 999")
-        self.assertRegex(self.node.error("check", "--deep"), r" has schema 999; this program knows up to \d+: install the newer program")
+        self.assertRegex(self.node.error("check", "--deep", status=2), r" has schema 999; this program knows up to \d+: install the newer program")
 
     @only(keys="softtoken")
     def test_a_wrong_pin(self):
         self.node.init()
         (self.node.state / "pin").write_text("another-pin-of-that-length\n")
-        self.assertIn("keys.soft: ", self.node.error("check", "--deep"))
+        self.assertIn("keys.soft: ", self.node.error("check", "--deep", status=2))
 
 
 class Json(unittest.TestCase):

@@ -103,7 +103,7 @@ class RollOver(unittest.TestCase):
         cls.addClassCleanup(cls.node.close)
         cls.node.state.mkdir(mode=0o700)
         accounts = cls.node.state / "accounts"
-        accounts.write_text("bot:sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest() + "\n")
+        accounts.write_text("bot:sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest() + ":ra\n")
         accounts.chmod(0o600)
         cls.first_init = cls.node.out("init")
         cls.second_init = cls.node.out("init")

@@ -300,6 +300,26 @@ class Messages(Scep):
             self.assertEqual(client.ask()[:2], ("2", "2"))
         self.assertEqual(self.ledger(), before)
 
+    def test_a_changed_challenge_counts_from_the_reload_on(self):
+        file, other = self.node.state / "challenge", "another-challenge-4711"
+        ask = lambda password: Client(self, "reload.example.test", password).ask()[:2]
+        lines = lambda: self.node.out("reload").splitlines()
+        instances = ["protocol.scep", "protocol.scep-approved", "protocol.scep-own"]
+        try:
+            file.write_text("short\n")
+            self.assertIn("protocol.scep", self.node.error("reload"))
+            file.write_text(other + "\n")
+            self.assertEqual(ask(CHALLENGE)[0], "0", "nothing has been reloaded, or it was refused")
+            self.assertEqual(ask(other), ("2", "2"))
+            self.assertEqual(lines(), [name + ": applied" for name in instances])
+            self.assertEqual(ask(other)[0], "0")
+            self.assertEqual(ask(CHALLENGE), ("2", "2"))
+            self.assertEqual(lines(), ["nothing changed"])
+        finally:
+            file.write_text(CHALLENGE + "\n")
+            self.node.out("reload")
+        self.assertEqual(ask(CHALLENGE)[0], "0")
+
     def test_challenges_that_are_good_once(self):
         make = lambda *words: self.node.json("scep", "challenge", "--instance", "scep", *words)["challenge"]
         client = Client(self, "once.example.test", make())

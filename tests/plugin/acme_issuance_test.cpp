@@ -13,7 +13,7 @@ using std::chrono::minutes;
 class AcmeIssuance : public testing::Test {
  protected:
   void open(Options options = test_options()) {
-    service_.emplace(std::move(options), host_, host_.fake_issuer);
+    service_.emplace(std::move(options), host_, "web");
     ASSERT_TRUE(service_->start());
     client_.emplace(*service_);
     host_.fake_outbound.answer = [this](const OutboundRequest& request) -> Result<OutboundAnswer> {
@@ -96,9 +96,9 @@ TEST_P(AcmeAuthorizationThat, IssuesNothing) {
   open(std::move(options));
   client_->enrol();
   const auto order = ready({"a.example.test"});
-  host_.fake_issuer.fail_with = unavailable("the key is away");
+  host_.fake_pipeline.fail_with = unavailable("the key is away");
   ASSERT_EQ(finalize(order, {"a.example.test"}).status(), "processing");
-  host_.fake_issuer.fail_with.reset();
+  host_.fake_pipeline.fail_with.reset();
   if (GetParam().deactivate)
     client_->post_url(authorization_of(order), json::Value(json::Object{{"status", "deactivated"}}));
   host_.manual_clock.advance(GetParam().after);
@@ -129,7 +129,7 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
     put(collection, damaged);
   }
   host_.fake_scheduler.waiting.clear();  // the node has ended; another goes on
-  service_.emplace(test_options(), host_, host_.fake_issuer);
+  service_.emplace(test_options(), host_, "web");
   ASSERT_TRUE(service_->start());
   run("validate");
   run("issue");
@@ -151,7 +151,7 @@ TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
   open();
   client_->enrol();
   const auto order = ready({"a.example.test"});
-  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) -> Status {
+  host_.fake_pipeline.before_issuing = [&](const IssueRequest& request) -> Status {
     Call call = fakes::test_call();
     EXPECT_TRUE(host_.commit(request.with_pending("r1"), call));
     throw std::runtime_error("kill -9");
@@ -162,7 +162,7 @@ TEST_F(AcmeIssuance, WaitsForAnApprovalFromTheVeryCommitOfItsRequest) {
   EXPECT_EQ(waiting.header("Retry-After"), "15");
   EXPECT_EQ(stored(order).history.back().text, "request r1 waits for approval");
   EXPECT_EQ(finalize(order, {"a.example.test"}).type(), "orderNotReady");
-  host_.fake_issuer.before_issuing = nullptr;  // approved
+  host_.fake_pipeline.before_issuing = nullptr;  // approved
   host_.manual_clock.advance(minutes{1});
   run("issue");
   EXPECT_EQ(look(order).status(), "valid");
@@ -232,7 +232,7 @@ TEST_F(AcmeValidations, ThatWaitedLongAreMadeOnceAndByOneNode) {
   const std::string authorization = begin(*client_, "a.example.test");
   const std::list<Job> late = taken();
   host_.manual_clock.advance(minutes{2});
-  Service other(test_options(), host_, host_.fake_issuer);
+  Service other(test_options(), host_, "web");
   ASSERT_TRUE(other.start());  // takes up what nobody seems to be at
   const std::list<Job> taken_up = taken();
   ASSERT_EQ(taken_up.size(), 1u);
@@ -332,7 +332,7 @@ class AcmeStar : public AcmeIssuance {
             {"auto-renewal", std::move(more)}}));
   }
   CertificateStatus newest(const TestClient::Answer& order) {
-    return *host_.fake_issuer.status(*stored(order).certificate);
+    return *host_.fake_pipeline.status(*stored(order).certificate);
   }
 };
 
@@ -363,7 +363,7 @@ TEST_F(AcmeStar, BeginsWhenItIsFinalizedHoweverLateThatIs) {
 // RFC 8657 4: a CAA record may ask for a method, of every certificate.
 TEST_F(AcmeStar, IsRenewedByTheProofsOfItsFirstCertificate) {
   std::vector<std::vector<Proof>> proofs;
-  host_.fake_issuer.before_issuing = [&](const IssueRequest& request) {
+  host_.fake_pipeline.before_issuing = [&](const IssueRequest& request) {
     proofs.push_back(request.proofs);
     return Status();
   };

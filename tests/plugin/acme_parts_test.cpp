@@ -10,11 +10,11 @@ namespace {
 const Time now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 22};
 
 TEST(Nonces, AreGoodOnceAndAuthentic) {
-  Nonces nonces(1 << 14), others(1 << 14);
+  Nonces nonces, others;
   const std::string nonce = nonces.issue(now);
   EXPECT_EQ(nonces.check(nonce, now), Nonces::Verdict::good);
-  EXPECT_TRUE(nonces.spend(nonce));
-  EXPECT_FALSE(nonces.spend(nonce));
+  EXPECT_TRUE(nonces.spend(nonce, now));
+  EXPECT_FALSE(nonces.spend(nonce, now));
   EXPECT_EQ(nonces.check(nonce, now), Nonces::Verdict::bad);
   EXPECT_EQ(others.check(nonces.issue(now), now), Nonces::Verdict::bad) << "of another process";
   EXPECT_EQ(nonces.check("a+b=", now), Nonces::Verdict::not_a_nonce);
@@ -23,22 +23,52 @@ TEST(Nonces, AreGoodOnceAndAuthentic) {
   EXPECT_EQ(nonces.check(forged, now), Nonces::Verdict::bad);
 }
 
-TEST(Nonces, AreForgottenWithTheirWindowWithoutBecomingGoodAgain) {
-  Nonces nonces(1 << 14);
+TEST(Nonces, LiveForTheirTimeHoweverManyAreDrawn) {
+  constexpr auto lifetime = Nonces::lifetime;
+  const struct {
+    const char* name;
+    int drawn;
+    std::chrono::milliseconds age;
+    bool good;
+  } table[] = {{"at once", 0, {}, true},
+               {"behind two million others", 2'000'000, {}, true},
+               {"just before its end", 1000, lifetime - std::chrono::seconds{1}, true},
+               {"at its end", 0, lifetime, false},
+               {"on a clock that was set back a little", 0, -std::chrono::minutes{4}, true},
+               {"on a clock that was set back a lot", 0, -std::chrono::minutes{6}, false}};
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    Nonces nonces;
+    const std::string used = nonces.issue(now), unused = nonces.issue(now);
+    EXPECT_TRUE(nonces.spend(used, now));
+    for (int i = 0; i < row.drawn; ++i) nonces.issue(now);
+    EXPECT_EQ(nonces.check(unused, now + row.age), row.good ? Nonces::Verdict::good : Nonces::Verdict::bad);
+    EXPECT_EQ(nonces.check(used, now + row.age), Nonces::Verdict::bad);
+  }
+}
+
+TEST(Nonces, ThatAreOlderThanTheMemoryOfUsedOnesAreBad) {
+  Nonces nonces(32);  // two runs for each of the sixteen parts
   const std::string used = nonces.issue(now), unused = nonces.issue(now);
-  EXPECT_TRUE(nonces.spend(used));
-  for (int i = 0; i < 1 << 14; ++i) nonces.issue(now);
+  EXPECT_TRUE(nonces.spend(used, now));
+  std::string last;
+  for (int i = 0; i < 3 * 16 * 256; ++i) {
+    last = nonces.issue(now);
+    EXPECT_TRUE(i % 256 != 0 || nonces.spend(last, now));
+  }
   EXPECT_EQ(nonces.check(used, now), Nonces::Verdict::bad);
+  EXPECT_FALSE(nonces.spend(used, now));
   EXPECT_EQ(nonces.check(unused, now), Nonces::Verdict::bad);
+  EXPECT_EQ(nonces.check(last, now), Nonces::Verdict::good);
 }
 
 TEST(Nonces, AreSpentByOneOfManyThreads) {
-  Nonces nonces(1 << 14);
+  Nonces nonces;
   for (int round = 0; round < 200; ++round) {
     const std::string nonce = nonces.issue(now);
     std::atomic<int> won = 0;
     std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { won += nonces.spend(nonce); });
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { won += nonces.spend(nonce, now); });
     for (std::thread& thread : threads) thread.join();
     ASSERT_EQ(won, 1);
   }
@@ -53,7 +83,7 @@ TEST(Nonces, AreSharedByAllWhoHaveTheKeyUntilTheyAreOld) {
   EXPECT_EQ(two.check(nonce, now), Nonces::Verdict::good);
   EXPECT_EQ(two.check(nonce, now - std::chrono::minutes{1}), Nonces::Verdict::good)
       << "a clock that is behind";
-  EXPECT_EQ(two.check(nonce, now + Nonces::shared_lifetime + std::chrono::seconds{1}), Nonces::Verdict::bad);
+  EXPECT_EQ(two.check(nonce, now + Nonces::lifetime + std::chrono::seconds{1}), Nonces::Verdict::bad);
   EXPECT_NE(one.issue(now), one.issue(now));
 }
 
@@ -65,7 +95,7 @@ TEST(Nonces, OfOneNodeAreGoodOnceOnTheOther) {
     shared.shared_nonces = true;
     return shared;
   };
-  Service first(options(), host, host.fake_issuer), second(options(), host, host.fake_issuer);
+  Service first(options(), host, "web"), second(options(), host, "web");
   ASSERT_TRUE(first.start());
   ASSERT_TRUE(second.start());
   TestClient client(first);
@@ -107,6 +137,13 @@ TEST(Limits, LetThroughACountAndThenOneInATime) {
 TEST(Limits, HoldABoundedNumberOfKeys) {
   const auto limit = *Limit::parse("orders-per-name 1/1h");
   for (int i = 0; i < 250'000; ++i) EXPECT_TRUE(limit->take(std::to_string(i), now));
+}
+
+TEST(Limits, StayForWhoHasReachedThemHoweverManyOthersCome) {
+  const auto limit = *Limit::parse("accounts-per-address 3/1h");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limit->take("guesser", now));
+  for (int i = 0; i < 300'000; ++i) EXPECT_TRUE(limit->take("other" + std::to_string(i), now));
+  EXPECT_FALSE(limit->take("guesser", now));
 }
 
 ValidationQueue::Validation turn(const std::string& account, int number) {

@@ -72,7 +72,7 @@ class World {
         break;
       default:
         // Signatures that fail leave orders claimed.
-        host_.fake_issuer.fail_with =
+        host_.fake_pipeline.fail_with =
             random_() % 2 == 0 ? std::optional<Error>(unavailable("the key is away")) : std::nullopt;
     }
     look();
@@ -82,7 +82,7 @@ class World {
 
  private:
   void boot() {
-    service_.emplace(test_options(), host_, host_.fake_issuer);
+    service_.emplace(test_options(), host_, "web");
     const Status started = service_->start();
     ASSERT_TRUE(started) << started.error().detail;
   }
@@ -203,7 +203,7 @@ TEST(AcmeStates, NeverLeaveTheFiguresOfRfc8555) {
 
 TEST(AcmeOrders, AreFinishedByWhoeverComesAfterACrash) {
   fakes::FakeHost host;
-  std::optional<Service> service(std::in_place, test_options(), host, host.fake_issuer);
+  std::optional<Service> service(std::in_place, test_options(), host, "web");
   ASSERT_TRUE(service->start());
   TestClient client(*service);
   client.enrol();
@@ -217,13 +217,13 @@ TEST(AcmeOrders, AreFinishedByWhoeverComesAfterACrash) {
                   json::Value(json::Object{}));
   ASSERT_TRUE(host.fake_scheduler.run_waiting());
   // The key fails after the order was claimed: the client sees processing, and when to come back.
-  host.fake_issuer.fail_with = unavailable("the key is away");
+  host.fake_pipeline.fail_with = unavailable("the key is away");
   const auto claimed =
       client.post_url(order.body.text_at("finalize"), TestClient::csr_for({"a.example.test"}));
   EXPECT_EQ(claimed.response.status, 200) << claimed.response.body;
   EXPECT_EQ(claimed.status(), "processing");
   EXPECT_EQ(claimed.header("Retry-After"), "1");
-  host.fake_issuer.fail_with.reset();
+  host.fake_pipeline.fail_with.reset();
   const auto finish = [&] {
     Call call = fakes::test_call();
     return host.fake_scheduler.recurring.at("issue")(call);

@@ -109,6 +109,7 @@ class TestClient {
 inline Options test_options() {
   Options options;
   options.challenges = {"http-01"};
+  options.verdict_wait = {};
   options.order_lifetime = std::chrono::hours{1};
   options.authorization_lifetime = std::chrono::hours{2};
   return options;

@@ -123,7 +123,7 @@ class FullCmcFixture : public EstFixture {
     Call call = fakes::test_call();
     IssueRequest order;
     order.csr = csr;
-    return certificate_ = host_.fake_issuer.issue(order, call)->certificate;
+    return certificate_ = host_.fake_pipeline.issue(order, call)->certificate;
   }
 
   Bytes sign(const Bytes& data, const char* type = pki_data) {
@@ -155,7 +155,7 @@ class FullCmcFixture : public EstFixture {
 
   void read(const Bytes& der, Answered& answered) {
     Call call = fakes::test_call();
-    const auto registrar = *host_.fake_issuer.registrar(call);
+    const auto registrar = *host_.fake_pipeline.registrar(call);
     const auto view = *cms::parse_signed(der);
     EXPECT_EQ(der::oid_to_text(view.content_type), "1.3.6.1.5.5.7.12.3") << "RFC 5272 4.2.1";
     EXPECT_TRUE(cms::verify(view, view.signers.front(), registrar->spki()));
@@ -281,7 +281,7 @@ TEST_F(FullCmcFixture, IdentityIsProvenWhereThereAreSecrets) {
 
 TEST_F(FullCmcFixture, WhatWaitsIsAskedAboutByItsToken) {
   certificate();
-  host_.fake_issuer.fail_with = pending("somebody has to approve it", std::chrono::seconds{30});
+  host_.fake_pipeline.fail_with = pending("somebody has to approve it", std::chrono::seconds{30});
   Data data;
   data.requests = {tcr(10, csr_of("router-7"))};
   const Answered waits = ask(data);
@@ -302,13 +302,13 @@ TEST_F(FullCmcFixture, WhatWaitsIsAskedAboutByItsToken) {
   EXPECT_EQ(tail(still.only().whole), tail(waits.only().whole)) << "and the same time";
   EXPECT_EQ(ask(sign(query(token).encode()), "Basic office").only().fail, 2) << "somebody else's";
   EXPECT_EQ(ask(query(Bytes(32, 1))).only().fail, 2);
-  host_.fake_issuer.fail_with.reset();
+  host_.fake_pipeline.fail_with.reset();
   const Answered done = ask(query(token));
   EXPECT_EQ(done.http, 200);
   EXPECT_EQ(done.only().of, std::vector<std::uint64_t>{1});
   ASSERT_EQ(done.certificates.size(), 1U);
   EXPECT_TRUE(equal(x509::parse_certificate(done.certificates[0])->spki, client_key()->spki()));
-  host_.fake_issuer.fail_with = rejected("denied");
+  host_.fake_pipeline.fail_with = rejected("denied");
   EXPECT_EQ(ask(query(token)).only().fail, 2);
 }
 
@@ -417,8 +417,8 @@ TEST_F(FullCmcFixture, RefusesSignersItDoesNotKnow) {
   refused("another signature", spoilt);
   const Bytes good = certificate();
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(host_.fake_issuer.identify(good)->id(), RevocationReason::superseded,
-                                       "test", call));
+  ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(good)->id(),
+                                         RevocationReason::superseded, "test", call));
   refused("revoked", sign(data.encode()));
   certificate_.clear();
   certificate();

@@ -10,6 +10,7 @@
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/name.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 
@@ -93,7 +94,7 @@ inline Sent post(std::string tail, ByteView csr) {
 class EstFixture : public ::testing::Test {
  protected:
   EstFixture() {
-    host_.fake_issuer.identify_sender = [](const Request& request) -> Result<Identity> {
+    host_.fake_pipeline.identify_sender = [](const Request& request) -> Result<Identity> {
       const std::string_view who = request.header("authorization");
       if (who == "Basic good") return Identity{"password:router-7", {}};
       if (who == "Basic office") return Identity{"password:office", {"ra"}};
@@ -101,9 +102,7 @@ class EstFixture : public ::testing::Test {
     };
   }
 
-  void open(Options options = {}) {
-    service_ = std::make_unique<Service>(std::move(options), host_, host_.fake_issuer);
-  }
+  void open(Options options = {}) { service_ = std::make_unique<Service>(std::move(options), host_, "web"); }
 
   Response send(const Sent& sent) {
     if (!service_) open();

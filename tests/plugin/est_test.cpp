@@ -20,13 +20,13 @@ TEST_F(EstFixture, CacertsIsForEverybodyAndHasTheRoot) {
   const Response response = send(sent);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(header(response, "content-type"), certs_only);
-  EXPECT_EQ(certificates(response.body), host_.fake_issuer.path());
+  EXPECT_EQ(certificates(response.body), host_.fake_pipeline.path());
 }
 
 TEST_F(EstFixture, CacertsHasWhatRollOverBringsBehindTheRest) {
   const Bytes other = x509::encode_name({{"2.5.4.3", "no certificate, but a SEQUENCE"}});
-  host_.fake_issuer.wanted_roll_over.others = {other};
-  std::vector<Bytes> expected = host_.fake_issuer.path();
+  host_.fake_pipeline.wanted_roll_over.others = {other};
+  std::vector<Bytes> expected = host_.fake_pipeline.path();
   expected.push_back(other);
   EXPECT_EQ(certificates(send(Sent{Method::get, "/cacerts", {}, {}, {}}).body), expected);
 }
@@ -140,7 +140,7 @@ TEST_F(EstFixture, CsrattrsDrawsARequestFromTheProfile) {
     EXPECT_EQ(to_hex(value->whole), row.hex);
   }
 
-  host_.fake_issuer.wanted_form = full;
+  host_.fake_pipeline.wanted_form = full;
   Options options;
   options.csr_attributes = *listed_attributes({"challenge-password"});
   options.csr_template = true;
@@ -250,12 +250,14 @@ TEST_F(EstFixture, ErrorsAreTextWithTheRightStatus) {
   const Bytes csr = csr_for(subject(), names());
   for (const Row& row : rows) {
     SCOPED_TRACE(to_string(row.error.code));
-    host_.fake_issuer.fail_with = row.error;
+    host_.fake_pipeline.fail_with = row.error;
     const Response response = send(post("/simpleenroll", csr));
     EXPECT_EQ(response.status, row.status);
-    EXPECT_EQ(header(response, "content-type"), "text/plain; charset=utf-8");
+    // What asks for something has no body: Bouncy Castle's client fails on one.
+    const bool asks = row.status == 202;
+    EXPECT_EQ(header(response, "content-type"), asks ? "" : "text/plain; charset=utf-8");
     EXPECT_EQ(header(response, "retry-after"), row.retry_after);
-    EXPECT_FALSE(response.body.empty());
+    EXPECT_EQ(response.body.empty(), asks);
     EXPECT_EQ(response.body.find("secret"), std::string::npos);
   }
 }
@@ -266,6 +268,7 @@ TEST_F(EstFixture, StrangersAreAskedForWhatWouldDo) {
   const Response response = send(sent);
   EXPECT_EQ(response.status, 401);
   EXPECT_EQ(header(response, "www-authenticate"), "Basic realm=\"test\"");
+  EXPECT_TRUE(response.body.empty()) << "Bouncy Castle's client fails on one";
 }
 
 class Keygen : public EstFixture {

@@ -159,6 +159,23 @@ std::vector<Case> usage_cases() {
        },
        "names codeSigning, which keyUsage nonRepudiation does not allow",
        {}},
+      {"time-stamping-key-signs",
+       "RefusesTimeStamperThatAgrees",
+       [] {
+         Form form = time_stamper();
+         return Form(form.usage(x509::digital_signature | x509::key_agreement));
+       },
+       "names time-stamping and keyUsage asserts keyAgreement",
+       {}},
+      {"signing-purposes-sign",
+       "WarnsOfSignerOfCodeThatAgrees",
+       [] {
+         Form form = pss_client();
+         form.purposes(false, {"code-signing"});
+         return Form(form.usage(x509::digital_signature | x509::key_agreement));
+       },
+       "names purposes that only sign and keyUsage asserts keyAgreement",
+       {}},
 
       {"basic-constraints-critical",
        "RefusesBasicConstraintsThatMayBeIgnored",

@@ -63,6 +63,14 @@ class Pkcs11Test : public ::testing::Test {
   std::unique_ptr<Keys> configured(const Wanted& setup, fakes::FakeHost& host) {
     auto plugin = catalog_.create("keys", "pkcs11");
     EXPECT_TRUE(plugin) << plugin.error().detail;
+    auto* keys = dynamic_cast<Keys*>(plugin->get());
+    static_cast<void>(plugin->release());
+    std::unique_ptr<Keys> owned(keys);
+    const Status done = owned->configure(settings_of(setup), host);
+    EXPECT_TRUE(done) << done.error().detail;
+    return owned;
+  }
+  static Settings settings_of(const Wanted& setup) {
     Settings settings("keys.hsm", "pki.toml:1:1");
     const auto set = [&](const char* key, Settings::Value value) {
       settings.set(key, {std::move(value), "pki.toml:2:1"});
@@ -74,12 +82,24 @@ class Pkcs11Test : public ::testing::Test {
     set("sessions", setup.sessions);
     set("timeout", setup.timeout);
     set("wrappable", setup.wrappable);
-    auto* keys = dynamic_cast<Keys*>(plugin->get());
-    static_cast<void>(plugin->release());
-    std::unique_ptr<Keys> owned(keys);
-    const Status done = owned->configure(settings, host);
-    EXPECT_TRUE(done) << done.error().detail;
-    return owned;
+    return settings;
+  }
+  // As a reload does.
+  Status adjust(const Wanted& setup) {
+    auto change = ability_of<Adjustable>(*keys_)->prepare(settings_of(setup));
+    if (!change) return change.error();
+    (*change)->commit();
+    return {};
+  }
+  // Until the token is logged in again, or says why not.
+  void take_out_and_put_back(Key& key) {
+    shim_->absent = slot_of("a");
+    EXPECT_FALSE(signs(key));
+    shim_->absent = ~0UL;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+    while (why(key.sign(scheme, message)).find("is not there") != std::string::npos &&
+           std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
   }
   std::unique_ptr<Keys> opened(const Wanted& setup) { return opened(setup, host_); }
   // As another program would, in passing.
@@ -259,6 +279,47 @@ TEST_F(Pkcs11Test, NeverTriesAPinTwiceThatWasRefused) {
   keys_ = opened({});
   EXPECT_TRUE(keys_);
   EXPECT_EQ(shim_->logins, before + 2);
+}
+
+TEST_F(Pkcs11Test, TakesAnotherPinThatIsTriedOnceAtTheNextLogin) {
+  keys_ = opened({});
+  const auto key = make("root");
+  const auto before = shim_->logins.load();
+  EXPECT_TRUE(adjust({.pin = "00000000"}));
+  EXPECT_TRUE(signs(*key)) << "the login that there is goes on";
+  EXPECT_EQ(shim_->logins, before) << "and nothing has been tried";
+  take_out_and_put_back(*key);
+  EXPECT_EQ(shim_->logins, before + 1);
+  EXPECT_FALSE(signs(*key));
+  EXPECT_EQ(shim_->logins, before + 1) << "a refused one is not tried again";
+  EXPECT_TRUE(adjust({.pin = "00000000"}));
+  EXPECT_FALSE(signs(*key));
+  EXPECT_EQ(shim_->logins, before + 1) << "not even when it is told once more";
+  EXPECT_TRUE(adjust({}));
+  EXPECT_TRUE(signs(*key));
+  EXPECT_EQ(shim_->logins, before + 2);
+  EXPECT_TRUE(keys_->health());
+}
+
+TEST_F(Pkcs11Test, LeavesOtherSettingsToTheNextStart) {
+  keys_ = opened({});
+  const auto before = shim_->logins.load();
+  const std::pair<Wanted, const char*> cases[] = {
+      {{.tokens = {"a", "b"}}, "with another tokens"},
+      {{.timeout = std::chrono::milliseconds{500}}, "with another timeout"},
+      {{.wrappable = false}, "with another wrappable"},
+      {{.sessions = 7}, "with another sessions"},
+  };
+  for (const auto& [setup, says] : cases) {
+    const Status refused = adjust(setup);
+    ASSERT_FALSE(refused) << says;
+    EXPECT_EQ(refused.error().code, Code::unsupported);
+    EXPECT_EQ(refused.error().detail, says);
+  }
+  const Status empty = adjust({.pin = ""});
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, Code::malformed);
+  EXPECT_EQ(shim_->logins, before);
 }
 
 TEST_F(Pkcs11Test, SaysWhichTokensThereAreWhenOneIsMissing) {

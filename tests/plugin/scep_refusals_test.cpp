@@ -11,7 +11,7 @@ TEST_F(Scep, RefusalsOfThePipelineAreBadRequest) {
   };
   for (const Row& row : {Row{rejected("r"), "2"}, Row{forbidden("f"), "2"}, Row{bad_csr("c"), "2"},
                          Row{conflict("o"), "2"}, Row{bad_key("k"), "0"}, Row{unsupported("u"), "0"}}) {
-    host_.fake_issuer.fail_with = row.error;
+    host_.fake_pipeline.fail_with = row.error;
     EXPECT_EQ(ask({}).fail, row.fail) << to_string(row.error.code);
   }
 }

@@ -64,6 +64,34 @@ inline Bytes csr_for(Key& key, std::string password = "correct horse", std::stri
   return *x509::build_csr(key, content);
 }
 
+// The password in that kind of text (RFC 2985 5.4.1).
+inline Bytes csr_with_password(Key& key, std::string_view password, std::uint8_t tag) {
+  Bytes value;
+  for (const char c : password) {
+    if (tag == der::bmp_string) value.push_back(0);
+    value.push_back(static_cast<std::uint8_t>(c));
+  }
+  der::Writer info;
+  info.sequence([&] {
+    info.constructed(der::context(0), [&] {
+      info.sequence([&] {
+        info.constructed(der::set, [&] { info.primitive(tag, value); });
+        info.oid(oid::challenge_password);
+      });
+    });
+    info.raw(key.spki());
+    info.raw(x509::encode_name({{"2.5.4.3", "router-7"}}));
+    info.integer(0);
+  });
+  der::Writer writer;
+  writer.sequence([&] {
+    writer.bits(*key.sign(SignatureScheme::rsa_pkcs1_sha256, info.view()));
+    writer.raw(x509::algorithm_identifier(SignatureScheme::rsa_pkcs1_sha256));
+    writer.raw(info.view());
+  });
+  return writer.bytes();
+}
+
 inline cms::Attribute text(der::Oid oid, std::string_view value, std::uint8_t tag = der::printable_string) {
   der::Writer writer(64);
   writer.primitive(tag, as_bytes(value));
@@ -85,7 +113,7 @@ struct Asked {
   SoftKey signs = nullptr;  // in place of the signer
   Bytes certificate = {};   // in place of a self-signed one
   Bytes recipient = {};     // in place of the registrar's
-  bool without_certificate = false, without_content = false;
+  bool without_certificate = false, without_content = false, recipient_by_key_identifier = false;
   der::Oid content_type = oid::data;
 };
 
@@ -105,11 +133,11 @@ class Scep : public ::testing::Test {
   }
   void open(Options options) {
     options.challenge = Secret("correct horse");
-    service_ = std::make_unique<Service>(std::move(options), host_, host_.fake_issuer);
+    service_ = std::make_unique<Service>(std::move(options), host_, "web");
   }
   Bytes registrar() {
     Call call = fakes::test_call();
-    return to_bytes((*host_.fake_issuer.registrar(call))->certificate());
+    return to_bytes((*host_.fake_pipeline.registrar(call))->certificate());
   }
 
   Bytes message(const Asked& asked) {
@@ -117,6 +145,7 @@ class Scep : public ::testing::Test {
     const Bytes to = asked.recipient.empty() ? registrar() : asked.recipient;
     cms::Recipient recipient;
     recipient.certificate = to;
+    recipient.by_key_identifier = asked.recipient_by_key_identifier;
     Bytes envelope = *cms::envelop(oid::data, content, recipient, asked.cipher);
     if (asked.spoil_envelope) asked.spoil_envelope(envelope);
     const Bytes certificate = asked.certificate.empty() ? self_signed(*asked.signer) : asked.certificate;

@@ -44,9 +44,9 @@ TEST_F(Scep, LegacyIsTakenWhereItIsWanted) {
 }
 
 TEST_F(Scep, PassingTroubleIsHttps) {
-  host_.fake_issuer.fail_with = unavailable("the storage is away");
+  host_.fake_pipeline.fail_with = unavailable("the storage is away");
   EXPECT_EQ(ask({}).http, 503);
-  host_.fake_issuer.fail_with = internal("a secret of ours");
+  host_.fake_pipeline.fail_with = internal("a secret of ours");
   const Answered answered = ask({});
   EXPECT_EQ(answered.http, 500);
   EXPECT_EQ(answered.text.find("secret"), std::string::npos);
@@ -85,7 +85,7 @@ TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
 
 TEST_F(Scep, RenewalKeepsTheProfile) {
   open();
-  host_.fake_issuer.known_profiles = {"default", "guest"};
+  host_.fake_pipeline.known_profiles = {"default", "guest"};
   Call call = fakes::test_call();
   const auto made =
       service_->make_challenge({.profile = "guest", .subject = {}}, std::chrono::hours{1}, call);
@@ -98,8 +98,8 @@ TEST_F(Scep, RenewalKeepsTheProfile) {
   renewal.certificate = mine;
   renewal.content = csr_for(*client_key(), "");
   const Bytes renewed = ask(renewal).certificates.front();
-  EXPECT_EQ(host_.fake_issuer.identify(renewed)->row.profile, "guest");
-  host_.fake_issuer.known_profiles = {"default"};
+  EXPECT_EQ(host_.fake_pipeline.identify(renewed)->row.profile, "guest");
+  host_.fake_pipeline.known_profiles = {"default"};
   renewal.transaction = "another";
   EXPECT_EQ(ask(renewal).text, "certificates of profile guest are not renewed here");
 }
@@ -131,8 +131,8 @@ TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {
                "x2"),
            "2"}});
   Call call = fakes::test_call();
-  ASSERT_TRUE(host_.fake_issuer.revoke(host_.fake_issuer.identify(mine)->id(), RevocationReason::superseded,
-                                       "test", call));
+  ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(mine)->id(),
+                                         RevocationReason::superseded, "test", call));
   expect({{"2.5", "revoked", renewal(csr, "x3"), "2"}});
   Asked again;
   again.transaction = "fresh";
@@ -141,6 +141,138 @@ TEST_F(Scep, RenewalIsForTheOwnerOfAGoodCertificate) {
   Asked late = renewal(csr, "x4");
   late.certificate = old;
   expect({{"2.5", "expired", late, "2"}});
+}
+
+// Most clients make the transactionID of their key, and many keep the key.
+TEST_F(Scep, TransactionsOfOneKeyAreToldApart) {
+  const auto asks = [](const Bytes& signer, Bytes csr, const char* type = "19") {
+    Asked asked;
+    asked.certificate = signer;
+    asked.content = std::move(csr);
+    asked.type = type;
+    return asked;
+  };
+  const auto serial = [&](const Asked& asked) {
+    const Answered answered = ask(asked);
+    EXPECT_EQ(answered.status, "0") << answered.text;
+    return answered.certificates.empty() ? Bytes() : answered.certificates.front();
+  };
+  const Bytes none = {}, csr = csr_for(*client_key(), "");
+  const Bytes first = serial(asks(none, csr_for(*client_key())));
+  EXPECT_EQ(serial(asks(none, csr_for(*client_key()))), first) << "the same message";
+  EXPECT_EQ(serial(asks(self_signed(*client_key(), "09"), csr_for(*client_key()))), first)
+      << "signed with another self-signed certificate";
+  const Bytes second = serial(asks(first, csr, "17"));
+  EXPECT_NE(second, first) << "a renewal";
+  EXPECT_EQ(serial(asks(first, csr, "17")), second) << "the same renewal";
+  const Bytes third = serial(asks(second, csr, "17"));
+  EXPECT_NE(third, second) << "a renewal of the renewed";
+  EXPECT_NE(serial(asks(third, csr, "19")), third) << "by PKCSReq";
+  EXPECT_EQ(serial(asks(none, csr_for(*client_key()))), first) << "the first message still";
+  x509::CsrContent more;
+  more.subject = {{"2.5.4.3", "router-7"}};
+  more.names = {{Identifier::Kind::dns, "more.example.test"}};
+  more.challenge_password = "correct horse";
+  const Bytes other = *x509::build_csr(*client_key(), more);
+  const Bytes enrolled = serial(asks(none, other));
+  EXPECT_NE(enrolled, first) << "another request, with a good challenge";
+  EXPECT_EQ(serial(asks(none, other)), enrolled);
+  more.challenge_password = "wrong";
+  more.names.front().value = "again.example.test";
+  EXPECT_EQ(ask(asks(none, *x509::build_csr(*client_key(), more))).fail, "2") << "another, with a wrong one";
+}
+
+TEST_F(Scep, TransactionsOpenAnewForAGoodChallengeOnceWhatWasIssuedIsOver) {
+  const auto revoke = [&](const Bytes& certificate) {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(certificate)->id(),
+                                           RevocationReason::superseded, "test", call));
+  };
+  std::vector<Bytes> seen;
+  for (int i = 0; i < 3; ++i) {
+    const Answered answered = ask({});
+    ASSERT_EQ(answered.status, "0") << answered.text;
+    EXPECT_EQ(std::ranges::find(seen, answered.certificates.front()), seen.end());
+    seen.push_back(answered.certificates.front());
+    EXPECT_EQ(ask({}).certificates.front(), seen.back()) << "a repeated message";
+    if (i == 1)
+      host_.manual_clock.advance(std::chrono::hours{24 * 91});
+    else
+      revoke(seen.back());
+  }
+  // A challenge that is spent is good for what it was spent for, and not for more.
+  Call call = fakes::test_call();
+  const auto made = service_->make_challenge({.profile = "", .subject = {}}, std::chrono::hours{1}, call);
+  Asked once;
+  once.transaction = "once";
+  once.content = csr_for(*client_key(), std::string(made->text.reveal()));
+  const Bytes mine = ask(once).certificates.front();
+  EXPECT_EQ(ask(once).certificates.front(), mine);
+  revoke(mine);
+  EXPECT_EQ(ask(once).fail, "2");
+}
+
+TEST_F(Scep, SignersThatAreOverNeedAChallengeOrAGrace) {
+  Options options;
+  options.renewal_grace = std::chrono::hours{24 * 10};
+  open(std::move(options));
+  const Bytes mine = ask({}).certificates.front();
+  const auto renewal = [&](const char* transaction, const char* password) {
+    Asked asked;
+    asked.certificate = mine;
+    asked.transaction = transaction;
+    asked.content = csr_for(*client_key(), password);
+    return asked;
+  };
+  host_.manual_clock.advance(std::chrono::hours{24 * 95});
+  EXPECT_EQ(ask(renewal("a", "")).status, "0") << "within the grace";
+  host_.manual_clock.advance(std::chrono::hours{24 * 10});
+  EXPECT_EQ(ask(renewal("b", "")).text, "the signer's certificate has expired");
+  EXPECT_EQ(ask(renewal("c", "wrong")).text, "the signer's certificate has expired");
+  EXPECT_EQ(ask(renewal("d", "correct horse")).status, "0");
+  Call call = fakes::test_call();
+  ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(mine)->id(),
+                                         RevocationReason::superseded, "test", call));
+  EXPECT_EQ(ask(renewal("e", "correct horse")).text, "the signer's certificate is revoked");
+}
+
+TEST_F(Scep, WhatGoesOnInsideIsNotTold) {
+  host_.fake_pipeline.before_issuing = [](const IssueRequest&) -> Status {
+    return conflict("scep.challenges \"x\" has changed meanwhile");
+  };
+  EXPECT_EQ(ask({}).text, "the same was asked at the same moment: ask again");
+  Call call = fakes::test_call();
+  const auto made = service_->make_challenge({.profile = "", .subject = {}}, std::chrono::hours{1}, call);
+  Asked once;
+  once.content = csr_for(*client_key(), std::string(made->text.reveal()));
+  EXPECT_EQ(ask(once).text, "the challengePassword was used meanwhile");
+}
+
+// Names of the recipient, orders of signed attributes and kinds of texts that RFC 5652 and RFC 2985 allow.
+TEST_F(Scep, MessagesComeInManyForms) {
+  Asked asked;
+  asked.recipient_by_key_identifier = true;
+  EXPECT_EQ(ask(asked).status, "0");
+  asked = {};
+  asked.transaction = "unsorted";
+  asked.spoil_message = [](Bytes& message) {
+    // The order of the signed attributes, turned round: they stay as long.
+    const auto view = *cms::parse_signed(message);
+    const ByteView set = view.signers.front().signed_attributes;
+    std::vector<Bytes> attributes;
+    der::Reader reader(set);
+    while (!reader.at_end()) attributes.push_back(to_bytes(reader.next()->whole));
+    std::ranges::reverse(attributes);
+    auto at = message.begin() + (set.data() - message.data());
+    for (const Bytes& one : attributes) at = std::ranges::copy(one, at).out;
+  };
+  EXPECT_EQ(ask(asked).status, "0");
+  for (const std::uint8_t tag : {der::utf8_string, der::printable_string, der::bmp_string}) {
+    asked = {};
+    asked.transaction = std::string("tag ") + std::to_string(tag);
+    asked.content = csr_with_password(*client_key(), "correct horse", tag);
+    EXPECT_EQ(ask(asked).status, "0") << int{tag};
+  }
 }
 
 // IssuerAndSerialNumber (RFC 5652 10.2.4).
@@ -165,14 +297,14 @@ TEST_F(Scep, GetCrlGivesTheCrlOfTheIssuerAlone) {
   };
   expect({{"3.3.4", "while there is none", asked(view.issuer, view.serial, "c1"), "2"}});
   const Bytes crl = {0x30, 3, 2, 1, 42};
-  host_.fake_issuer.published_crl = crl;
+  host_.fake_pipeline.published_crl = crl;
   const Answered answered = ask(asked(view.issuer, view.serial, "c2"));
   EXPECT_EQ(answered.status, "0");
   EXPECT_EQ(answered.content, cms::certs_only({}, {ByteView(crl)})) << "RFC 8894 2.7";
   expect({{"3.3.4", "of another issuer", asked(view.subject, view.serial, "c3"), "4"},
           {"3.3.4", "of a certificate that is not ours", asked(view.issuer, *Serial::from_text("1234"), "c4"),
            "4"}});
-  host_.fake_issuer.published_crl.resize(5 * 1024 * 1024);
+  host_.fake_pipeline.published_crl.resize(5 * 1024 * 1024);
   expect({{"3.3.4", "too large for an answer", asked(view.issuer, view.serial, "c5"), "2"}});
 }
 
@@ -206,13 +338,13 @@ TEST_F(Scep, GetNextCaCertIsThereWhenAnAuthorityIsToTakeOver) {
   const Response none = send(Method::get, "operation=GetNextCACert");
   EXPECT_EQ(none.status, 400);
   EXPECT_EQ(none.body, "no authority is to take over\n");
-  host_.fake_issuer.wanted_roll_over.next = {registrar()};
+  host_.fake_pipeline.wanted_roll_over.next = {registrar()};
   EXPECT_NE(send(Method::get, "operation=GetCACaps").body.find("GetNextCACert\n"), std::string::npos);
   const Response response = send(Method::get, "operation=GetNextCACert");
   EXPECT_EQ(response.headers.front().value, "application/x-x509-next-ca-cert") << "RFC 8894 4.7.1";
   const auto message = cms::parse_signed(as_bytes(response.body));
   ASSERT_TRUE(message);
-  const Bytes today = host_.fake_issuer.path().front();
+  const Bytes today = host_.fake_pipeline.path().front();
   const auto issuer = x509::parse_certificate(today);
   EXPECT_TRUE(cms::verify(*message, message->signers.front(), issuer->spki));
   const auto content = cms::parse_signed(*message->content);

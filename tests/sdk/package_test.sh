@@ -48,16 +48,37 @@ done <<'LIST'
 -rw-r--r-- /usr/lib/sysusers.d/hanaper.conf
 -rw-r--r-- /usr/lib/tmpfiles.d/hanaper.conf
 -rw-r--r-- /usr/share/man/man1/hanaper.1
+-rw-r--r-- /usr/share/man/man5/hanaper.toml.5
 -rw-r--r-- /usr/share/man/man8/hanaperd.8
 -rw-r--r-- /usr/share/bash-completion/completions/hanaper
 -rw-r--r-- /usr/share/hanaper/embedded.toml
 -rw-r--r-- /usr/share/hanaper/hanaper.spdx.json
 -rw-r--r-- /usr/share/doc/hanaper/copyright
+-rw-r--r-- /usr/share/doc/hanaper/README.md
+-rw-r--r-- /usr/share/doc/hanaper/CHANGELOG.md
+-rw-r--r-- /usr/share/doc/hanaper/host/README.md
+-rw-r--r-- /usr/share/doc/hanaper/plugins/protocol/acme/README.md
+-rw-r--r-- /usr/share/doc/hanaper/plugins/keys/softtoken/README.md
+-rw-r--r-- /usr/share/doc/hanaper/examples/howto/README.md
+-rw-r--r-- /usr/share/doc/hanaper/examples/howto/offline-root.md
+-rw-r--r-- /usr/share/doc/hanaper/config/acme.toml
+-rw-r--r-- /usr/share/doc/hanaper/config/devices.toml
+-rw-r--r-- /usr/share/doc/hanaper/config/monitoring/hanaper.rules.yml
+-rw-r--r-- /usr/share/doc/hanaper/config/monitoring/hanaper.json
 LIST
 for path in /usr/bin/hanaper-kit /usr/include/hanaper/plugin.hpp /usr/share/doc/hanaper-dev/copyright; do
   check "hanaper-dev has $path" grep -qF " .$path" "$work/dev.list"
 done
 check "every plugin of the tree is packaged" test "$(ls lib/hanaper/plugins/*.so | wc -l)" -eq "$(grep -c '/plugins/.*\.so$' "$work/main.list")"
+check "every page of the tree is packaged" test "$(cd "$source" && find *.md host plugins examples sdk tests -name '*.md' | wc -l)" -eq \
+  "$(grep -c '/usr/share/doc/hanaper/.*\.md$' "$work/main.list")"
+mkdir "$work/doc" && dpkg-deb --fsys-tarfile "$main" | tar -x -C "$work/doc" ./usr/share/doc
+check "every link of a packaged page leads somewhere" bash -c 'cd "$0" || exit 1
+  find . -name "*.md" | while read -r page; do
+    awk "/^\`\`\`/ { code = !code } !code" "$page" | grep -oE "\]\([^)#:]+\.(md|toml|json|yml)" | cut -c 3- | while read -r link; do
+      [ -e "${page%/*}/$link" ] || echo "$page: $link"
+    done
+  done | tee lost; [ ! -s lost ]' "$work/doc/usr/share/doc/hanaper"
 check "no file is in both" test -z "$(cat "$work/main.list" "$work/dev.list" | grep -v '/$' | sort | uniq -d)"
 check "everything is root's, and nobody else may write it" \
   bash -c '! cat "$0/main.list" "$0/dev.list" | grep -vE "^[d-]rw[x-]r-[x-]r-[x-] root/root "' "$work"

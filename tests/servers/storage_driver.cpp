@@ -6,6 +6,8 @@
 // runs there are lines "ack KEY" and "failed KEY: DETAIL" in between.
 #include "../../sdk/testing/kit/subject.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+
 #include <cstdio>
 #include <iostream>
 #include <mutex>
@@ -51,6 +53,7 @@ class Driver {
     Batch batch;
     batch.node = "driver";
     batch.number = number_ + 1;
+    crypto::random(batch.token);
     batch.writes = writes;
     Status committed = storage_.commit(batch);
     if (committed)
@@ -80,8 +83,8 @@ class Driver {
       return "ok";
     }
     if (command == "lease") {
-      const auto epoch = storage_.leases().acquire(key, value, std::chrono::seconds{30});
-      return epoch ? "ok " + std::to_string(*epoch) : text(epoch.error());
+      const auto fence = fakes::take_lease(storage_.leases(), key, value);
+      return fence ? "ok " + std::to_string(fence->epoch) : text(fence.error());
     }
     if (command == "load") {
       load_ = std::jthread([this](const std::stop_token& stop) { load(stop); });

@@ -34,15 +34,15 @@ fresh() {
 fresh; there 's,^#pragma once,// A remark.\n\n#pragma   once,' host.hpp
 expect 0 "" "comments and spaces do not count" "$lock"
 
-fresh; there 's/virtual Time now/virtual Time now_and_then/' host.hpp
-expect 1 "sdk/include/hanaper/host.hpp: differs" "a changed virtual is noticed" "$lock"
-expect 1 "host.hpp: changed under epoch" "the lock is not renewed under the same epoch by accident" "$lock" --update
+fresh; there 's/virtual Time now/virtual Time now_and_then/' services.hpp
+expect 1 "sdk/include/hanaper/services.hpp: differs" "a changed virtual is noticed" "$lock"
+expect 1 "services.hpp: changed under epoch" "the lock is not renewed under the same epoch by accident" "$lock" --update
 there 's/^\(#define HANAPER_SDK_EPOCH\) .*/\1 1000/' plugin.hpp
 expect 1 "plugin.hpp: differs" "a raised epoch alone does not satisfy it" "$lock"
 expect 0 "" "it is renewed under a new epoch" "$lock" --update
 expect 0 "" "then it is satisfied" "$lock"
 
-fresh; there 's/^class Clock {/class Lamp;\n&/' host.hpp
+fresh; there 's/^class Clock {/class Lamp;\n&/' services.hpp
 expect 0 "" "what no plugin can notice is said to be compatible" "$lock" --update --compatible
 expect 0 "" "then it is satisfied under the same epoch" "$lock"
 

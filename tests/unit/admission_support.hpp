@@ -122,4 +122,55 @@ inline Bytes roca_modulus() {
   return modulus;
 }
 
+// A request as it is before a case spoils it, and what it meets.
+struct Scene {
+  Plan plan;
+  std::shared_ptr<crypto::SoftKey> key = new_key();
+  Crafted crafted;
+  std::optional<Bytes> csr;  // instead of what is crafted
+  IssueRequest request;
+  std::vector<Fingerprint> blocked;
+  std::function<Status(Draft&)> policy;
+  std::function<Status(const Draft&)> validator;
+
+  Scene() {
+    crafted.signer = key.get();
+    names({{Kind::dns, "host.example.test"}});
+  }
+  void names(const std::vector<Identifier>& wanted) { alternative(x509::encode_general_names(wanted)); }
+  void alternative(Bytes value) { extensions({{to_bytes(oid::subject_alt_name), false, std::move(value)}}); }
+  void extensions(const std::vector<x509::Extension>& list) {
+    crafted.attributes = {extension_request(list)};
+  }
+  void and_extension(ByteView oid, Bytes value) {
+    extensions({{to_bytes(oid::subject_alt_name), false,
+                 x509::encode_general_names(std::vector<Identifier>{{Kind::dns, "host.example.test"}})},
+                {to_bytes(oid), false, std::move(value)}});
+  }
+  void signed_by(KeySpec spec) {
+    key = new_key(spec);
+    crafted.signer = key.get();
+  }
+  void subject(const der::Oid& type, std::uint8_t tag, std::string_view value) {
+    crafted.subject = name_of(type, tag, value);
+  }
+  Bytes built() const { return csr ? *csr : crafted.build(); }
+};
+
+class Admission : public IssuanceFixture {
+ protected:
+  Result<Issued> ask(Scene& scene) {
+    open(scene.plan);
+    policy_.decision = scene.policy;
+    validator_.judgement = scene.validator;
+    for (const Fingerprint& hash : scene.blocked) blocked_.add(hash);
+    csr_ = scene.built();
+    IssueRequest request = scene.request;
+    request.requester = "test:somebody";
+    request.csr = csr_;
+    return issue(request);
+  }
+  Bytes csr_;
+};
+
 }  // namespace hanaper::test

@@ -119,6 +119,27 @@ TEST_F(Approval, KnowsRequestersApart) {
 }
 
 // RFC 7030 4.2.3: a client that comes back "will need to" link its request to the new connection.
+// A client that keeps its key asks for the same each time it renews.
+TEST_F(Approval, IsForOneRenewal) {
+  open_with(true);
+  IssueRequest wanted = request(csr_);
+  const Bytes certificates[] = {{}, {1}, {2}};
+  std::vector<Bytes> given;
+  for (const Bytes& renewed : certificates) {
+    wanted.renews = renewed;
+    EXPECT_EQ(issue(wanted).error().code, Code::pending) << given.size();
+    ASSERT_TRUE(decide(only_pending(), true));
+    for (int again = 0; again < 2; ++again) {
+      const auto issued = issue(wanted);
+      ASSERT_TRUE(issued) << issued.error().detail;
+      EXPECT_EQ(given.size() + 1 - static_cast<std::size_t>(again), ledger().size());
+      if (again == 0) given.push_back(issued->certificate);
+      EXPECT_EQ(issued->certificate, given.back());
+    }
+  }
+  EXPECT_EQ(ledger().size(), 3U);
+}
+
 TEST_F(Approval, IsForWhatIsAskedHoweverItIsLinkedToAConnection) {
   open_with(true);
   const auto linked = [&](const char* challenge) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace hanaper::services {
 namespace {
 
@@ -189,14 +191,49 @@ TEST(AuditChain, ShowsALostEndOnlyByItsHead) {
   EXPECT_NE(verdict->head, whole.back().hash);
 }
 
-TEST(AuditAllowance, LetsStrangersCauseSoManyLinesAMinute) {
-  AuditAllowance allowance;
+TEST(AuditAllowance, LetsNoFloodHideWhatIsOfAnotherKindOrClient) {
   const Time minute = std::chrono::sys_days{std::chrono::year{2026} / 11 / 22};
-  for (std::uint64_t i = 0; i < AuditAllowance::lines_a_minute; ++i)
-    EXPECT_EQ(allowance.take(minute + std::chrono::milliseconds{i}), std::optional<std::uint64_t>(0));
-  for (int i = 0; i < 7; ++i) EXPECT_FALSE(allowance.take(minute + std::chrono::seconds{59}));
-  EXPECT_EQ(allowance.take(minute + std::chrono::seconds{60}), std::optional<std::uint64_t>(7));
-  EXPECT_EQ(allowance.take(minute + std::chrono::seconds{61}), std::optional<std::uint64_t>(0));
+  const auto number = [](std::string_view text, int i) { return std::string(text) + std::to_string(i); };
+  const struct {
+    const char* name;
+    std::function<std::pair<std::string, std::string>(int)> flood;  // kind and client
+    std::string kind, client;
+    bool written;
+  } table[] = {
+      {"the same again", [](int) { return std::pair("a", "x"); }, "a", "x", false},
+      {"another kind", [](int) { return std::pair("a", "x"); }, "b", "x", true},
+      {"another client", [](int) { return std::pair("a", "x"); }, "a", "y", true},
+      {"another kind behind many clients", [&](int i) { return std::pair("a", number("x", i)); }, "b", "x1",
+       true},
+      {"another client behind many kinds", [&](int i) { return std::pair(number("a", i), "x"); }, "a1", "y",
+       true},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    AuditAllowance allowance;
+    int written = 0;
+    for (int i = 0; i < 5000; ++i) {
+      const auto [kind, client] = row.flood(i);
+      if (allowance.take(minute, kind, client)) ++written;
+    }
+    EXPECT_LE(written, 2 * AuditAllowance::of_all);
+    const auto next = allowance.take(minute, row.kind, row.client);
+    EXPECT_EQ(next.has_value(), row.written);
+    EXPECT_EQ(next.value_or(0), row.written ? 5000u - static_cast<unsigned>(written) : 0u)
+        << "who was passed over is told";
+    EXPECT_TRUE(allowance.take(minute + std::chrono::minutes{1}, "a", "x"));
+  }
+}
+
+TEST(AuditAllowance, TellsKindsByWhatErrorsSayFirst) {
+  const std::pair<const char*, const char*> table[] = {
+      {"no such name and password", "no such name and password"},
+      {"names \"a.test\" and more", "names "},
+      {"line 7: bad", "line "},
+      {"", ""},
+      {"7 things", ""},
+  };
+  for (const auto& [error, kind] : table) EXPECT_EQ(kind_of_error(error), kind);
 }
 
 }  // namespace

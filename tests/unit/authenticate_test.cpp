@@ -74,6 +74,25 @@ TEST_F(Authentication, TellsWhyNobodyOfAnyKnows) {
             "no client certificate; no password and no token");
 }
 
+TEST_F(Authentication, AsksNobodyElseAboutWhatIsKnownToBeBad) {
+  DirectedAuthenticator revoked(forbidden("the client certificate is revoked"));
+  for (const bool all : {false, true}) {
+    const int before = person_.asked;
+    const auto identity = ask({&revoked, &person_, &device_}, all);
+    ASSERT_FALSE(identity);
+    EXPECT_EQ(identity.error().code, Code::unauthenticated) << "as HTTP has it: a 401";
+    EXPECT_EQ(identity.error().detail, "the client certificate is revoked");
+    EXPECT_EQ(person_.asked, before);
+  }
+}
+
+TEST_F(Authentication, BindsToTheNamesOfEach) {
+  DirectedAuthenticator one(Identity{"password:a", {}, false, {{"a.test"}}});
+  DirectedAuthenticator two(Identity{"token:b", {}, false, {{".test"}}});
+  EXPECT_EQ(ask({&one, &two}, true)->bound_to,
+            (std::vector<std::vector<std::string>>{{"a.test"}, {".test"}}));
+}
+
 TEST_F(Authentication, WantsEachOfAll) {
   const auto identity = ask({&device_, &person_}, true);
   ASSERT_TRUE(identity);

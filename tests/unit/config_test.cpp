@@ -25,7 +25,7 @@ constexpr SettingKey status_keys[] = {
 
 template <std::size_t N>
 Manifest manifest(const char* kind, const char* name, const SettingKey (&keys)[N]) {
-  return {sizeof(Manifest), kind, name, "1", "Apache-2.0", "", keys, N, "", nullptr};
+  return {sizeof(Manifest), kind, name, "1", "Apache-2.0", "", keys, N, nullptr};
 }
 
 Result<const Manifest*> find_manifest(std::string_view kind, std::string_view name) {
@@ -64,10 +64,10 @@ TEST(GoodConfig, OfTheDesignIsPlannedAsTheDesignSays) {
   ASSERT_EQ(design.messages, std::vector<std::string>{});
   const std::string web = "web: policy(names) validate(lint) sign(issuing @ soft) record(main)";
   const std::vector<std::string> expected = {
-      "acme  https://0.0.0.0:8443/acme → " + web,
-      "ocsp  http://0.0.0.0:8080/ocsp → authorities(issuing)",
-      "crl  http://0.0.0.0:8080/crl → authorities(root, issuing)",
-      "tls  https://0.0.0.0:8443 → " + web,
+      "acme  https://pki.example.test:8443/acme at 0.0.0.0:8443 → " + web,
+      "ocsp  http://pki.example.test:8080/ocsp at 0.0.0.0:8080 → authorities(issuing)",
+      "crl  http://pki.example.test:8080/crl at 0.0.0.0:8080 → authorities(root, issuing)",
+      "tls  https://pki.example.test:8443 at 0.0.0.0:8443 → " + web,
       "command  /var/lib/hanaper/control.sock → " + web,
   };
   EXPECT_EQ(plan(design.model), expected);
@@ -153,14 +153,15 @@ TEST(GoodConfig, MayBeSpreadOverFiles) {
   EXPECT_TRUE(listener.tls);
   EXPECT_EQ(listener.url, "https://pki.example.test:8443");
   EXPECT_EQ(model.pipelines.size(), 2u);
-  EXPECT_EQ(plan(model), (std::vector<std::string>{
-                             "tls  https://[::]:8443 → web: sign(issuing @ soft) record(main)",
-                             "status  https://[::]:8443 → health metrics",
-                             "command  " + (data / "state-a/control.sock").string() +
-                                 " → mail: sign(issuing @ soft) record(main)",
-                             "command  " + (data / "state-a/control.sock").string() +
-                                 " → web: sign(issuing @ soft) record(main)",
-                         }));
+  EXPECT_EQ(plan(model),
+            (std::vector<std::string>{
+                "tls  https://pki.example.test:8443 at [::]:8443 → web: sign(issuing @ soft) record(main)",
+                "status  https://pki.example.test:8443 at [::]:8443 → health metrics",
+                "command  " + (data / "state-a/control.sock").string() +
+                    " → mail: sign(issuing @ soft) record(main)",
+                "command  " + (data / "state-a/control.sock").string() +
+                    " → web: sign(issuing @ soft) record(main)",
+            }));
 }
 
 // The state folder stands relative to the file that names it, everything else relative to the state folder.
@@ -286,7 +287,8 @@ TEST(EmbeddedConfig, IsRightAndPlanned) {
   ASSERT_EQ(messages.lines(), std::vector<std::string>{});
   EXPECT_EQ(model.node.state, (fs::path(HANAPER_SOURCE) / "state").string());
   EXPECT_EQ(plan(model).front(),
-            "acme  https://127.0.0.1:8443/acme → web: policy(names) validate(lint) sign(issuing @ soft) "
+            "acme  https://localhost:8443/acme at 127.0.0.1:8443 → web: policy(names) validate(lint) "
+            "sign(issuing @ soft) "
             "record(main)");
 }
 

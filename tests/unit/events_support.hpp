@@ -51,9 +51,7 @@ class EventsFixture : public IssuanceFixture {
     };
     return subscriber;
   }
-  Fence hold(const std::string& node = "main") {
-    return {"events", *storage_.memory.acquire("events", node, hours{24 * 365})};
-  }
+  Fence hold(const std::string& node = "main") { return *fakes::take_lease(storage_.memory, "events", node); }
   Result<bool> step(events::Subscription& subscription) { return step(subscription, hold()); }
   Result<bool> step(events::Subscription& subscription, const Fence& fence) {
     if (auto ordered = outbox_.order(fence, soon()); !ordered) return ordered;
@@ -96,6 +94,7 @@ class EventsFixture : public IssuanceFixture {
   std::vector<Event> told_;
   std::shared_ptr<crypto::SoftKey> subject_ = new_key();
   fakes::FakeAuthority status_{storage_.memory, clock_, 1, "issuing"};
+  services::Roles roles_{storage_, {"main", "state", "boot"}, false, log_};
   events::Outbox outbox_{storage_, writer_, clock_, log_, "main"};
 };
 

@@ -238,6 +238,22 @@ TEST(NameConstraints, GoThereAndBack) {
   EXPECT_EQ(subtree_text(constraints.excluded[0]), "2001:db8::/32");
 }
 
+TEST(Clients, AreCountedByAddressOrByHalfOfIt) {
+  const std::pair<const char*, const char*> table[] = {
+      {"192.0.2.1", "192.0.2.1"},
+      {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+      {"2001:db8:1:2::", "2001:db8:1:2::/64"},
+      {"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+      {"2001:DB8:1:2::1", "2001:db8:1:2::/64"},
+      {"::1", "::/64"},
+      {"fe80::1%eth0", "fe80::/64"},
+      {"::ffff:192.0.2.1", "192.0.2.1"},
+      {"uid:0", "uid:0"},
+      {"", ""},
+  };
+  for (const auto& [address, client] : table) EXPECT_EQ(client_of(address), client) << address;
+}
+
 TEST(KeyUsage, IsAMinimalBitList) {
   for (std::uint16_t bits = 1; bits < 512; ++bits) {
     const auto parsed = parse_key_usage(key_usage(bits));

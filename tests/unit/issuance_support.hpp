@@ -79,9 +79,10 @@ inline Bytes extended_usage(std::string_view name) { return *x509::parse_extende
 struct Plan {
   config::AuthorityConfig authority;
   config::ProfileConfig profile;
-  issuance::StatusUrls urls;
+  issuance::StatusPlan status;
   std::vector<x509::Extension> of_the_authority;  // in its own certificate
   std::chrono::hours authority_lifetime = std::chrono::days{3650};
+  std::chrono::minutes authority_age = std::chrono::hours{1};
 
   Plan() {
     authority.name = "issuing";
@@ -108,7 +109,7 @@ inline AuthorityRow self_signed(const Plan& plan, Key& key, Time now) {
   const auto identifier = x509::key_identifier(*x509::parse_public_key(key.spki()));
   der::Writer writer;
   x509::CertificateTemplate(fixed).render({.serial = *Serial::from_text("01"),
-                                           .not_before = now - std::chrono::hours{1},
+                                           .not_before = now - plan.authority_age,
                                            .not_after = now + plan.authority_lifetime,
                                            .subject = fixed.issuer,
                                            .spki = key.spki(),
@@ -120,7 +121,6 @@ inline AuthorityRow self_signed(const Plan& plan, Key& key, Time now) {
   const Bytes tbs = writer.bytes();
   return {.id = 1,
           .name = plan.authority.name,
-          .generation = 1,
           .key = "soft:issuing",
           .certificate = x509::assemble_certificate(tbs, *key.sign(SignatureScheme::ecdsa_sha256, tbs)),
           .chain = {}};
@@ -141,7 +141,7 @@ class IssuanceFixture : public WriterFixture {
   void open(const Plan& plan = {}) {
     start();
     authority_ = *issuance::Authority::assemble(plan.authority, self_signed(plan, *key_, clock_.now()), key_,
-                                                serials_, plan.urls);
+                                                serials_, plan.status);
     key_->asked = 0;
     auto wiring = std::make_shared<issuance::Wiring>();
     wiring->authority = authority_;

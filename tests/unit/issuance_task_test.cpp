@@ -307,6 +307,19 @@ TEST_F(IssuanceTask, RevokedForCompromiseBlocksItsKey) {
   EXPECT_TRUE(after_a_restart.contains(storage_.memory.blocked_keys({}, 10)->front()));
 }
 
+// Who has shown a name and not the key cannot take the key from everybody else who has it.
+TEST_F(IssuanceTask, RevokedForCompromiseByANameLeavesItsKeyAlone) {
+  open();
+  const auto issued = issue(csr_);
+  Call call{"call-2", soon()};
+  const CertificateId id{issued->authority, issued->serial};
+  ASSERT_TRUE(
+      pipeline_.revoke(id, RevocationReason::key_compromise, "test:somebody", call, false).has_value());
+  EXPECT_EQ(storage_.memory.certificate(id.authority, id.serial)->revoked, RevocationReason::key_compromise);
+  EXPECT_TRUE(storage_.memory.blocked_keys({}, 10)->empty());
+  EXPECT_TRUE(issue(csr_).has_value());
+}
+
 TEST_F(IssuanceTask, RevokedForAnotherReasonLeavesItsKeyAlone) {
   open();
   const auto issued = issue(csr_);

@@ -126,6 +126,21 @@ INSTANTIATE_TEST_SUITE_P(
                with_header(R"({"alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"","y":"","d":"AA"}})")}),
     [](const auto& test) { return test.param.name; });
 
+TEST(Jose, TakesNullsForMembersThatAreLeftOut) {
+  const std::string key(rfc7515_a3_key);
+  const std::string bare = key.substr(0, key.rfind('}'));
+  for (const std::string& jwk : {key, bare + R"(,"d":null,"k":null,"use":null,"key_ops":null})"})
+    for (const char* kid : {"", R"("kid":null,)", R"("kid":"",)"}) {
+      const std::string header =
+          std::string(R"({"alg":"ES256",)") + kid + R"("nonce":null,"jwk":)" + jwk + "}";
+      std::string body = flattened(base64::encode_url(as_bytes(header)), "", "");
+      body.insert(body.rfind('}'), R"(,"header":null)");
+      const auto jws = parse_jws(body);
+      ASSERT_TRUE(jws.has_value()) << header << jws.error().detail;
+      EXPECT_TRUE(jws->jwk && jws->kid.empty() && jws->nonce.empty());
+    }
+}
+
 TEST(Jose, ComparesMacsOfAccountBindings) {
   // RFC 7515 A.1
   const auto key = base64::decode_url(

@@ -51,6 +51,13 @@ TEST(Json, FindsMembersWithoutCopying) {
   EXPECT_EQ(value->find("absent"), nullptr);
 }
 
+TEST(Json, TakesANullForAnOptionalMemberThatIsLeftOut) {
+  const auto value = *parse(R"({"none":null,"no":false,"empty":"","list":[]})");
+  EXPECT_EQ(value.optional("none"), nullptr);
+  EXPECT_EQ(value.optional("other"), nullptr);
+  for (const char* name : {"no", "empty", "list"}) EXPECT_EQ(value.optional(name), value.find(name)) << name;
+}
+
 TEST(Json, EscapesControlCharactersAndMendsBadUtf8) {
   std::string out;
   append_quoted(out, std::string_view("a\x01\x7f\xff\"", 5));

@@ -103,15 +103,25 @@ TEST(OracleForeignNames, AreRefusedForWhatCannotBeShown) {
   }
 }
 
-TEST(OracleForeignNames, AreRefusedWithSeveralAttributesInOnePart) {
+// X.501 9.3: a relative distinguished name is a set; devices put CN and serialNumber into one (IEEE
+// 802.1AR 8.6).
+TEST(OracleForeignNames, MayHaveSeveralAttributesInOnePart) {
   const NamePtr name(X509_NAME_new());
-  add_attribute(name.get(), "CN", V_ASN1_UTF8STRING, as_bytes("a"));
-  const auto* b = reinterpret_cast<const unsigned char*>("b");
-  X509_NAME_add_entry_by_txt(name.get(), "O", V_ASN1_UTF8STRING, b, 1, -1, -1);
-  ASSERT_EQ(X509_NAME_entry_count(name.get()), 2);
-  const auto parsed = x509::parse_name(encoded(i2d_X509_NAME, name.get()));
-  ASSERT_FALSE(parsed.has_value());
-  EXPECT_EQ(parsed.error().detail, "name: several attributes in one part");
+  const auto add = [&](const char* type, std::string_view value, int set) {
+    X509_NAME_add_entry_by_txt(name.get(), type, V_ASN1_UTF8STRING,
+                               reinterpret_cast<const unsigned char*>(value.data()),
+                               static_cast<int>(value.size()), -1, set);
+  };
+  add("O", "Example", 0);
+  add("CN", "router", 0);
+  add("OU", "lab", -1);
+  add("L", "a", -1);
+  const Bytes der = encoded(i2d_X509_NAME, name.get());
+  const auto parsed = x509::parse_name(der);
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
+  EXPECT_EQ(x509::name_text(*parsed), "L=a+CN=router+OU=lab,O=Example");
+  EXPECT_EQ(to_hex(x509::encode_name(*parsed)), to_hex(der));
+  EXPECT_EQ(x509::parse_name_text("OU=lab+CN=router+L=a,O=Example").value_or({}), *parsed);
 }
 
 struct TimeText {

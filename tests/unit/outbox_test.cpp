@@ -98,7 +98,6 @@ TEST_F(OutboxOf, OnlyTheHolderOfTheRoleNumbers) {
   write.records = {outbox_.document(started("a"))};
   ASSERT_TRUE(commit(std::move(write)).has_value());
   const Fence old = hold("main");
-  clock_.advance(hours{24 * 400});
   hold("second");
   Write fresh;
   fresh.records = {outbox_.document(started("b"))};
@@ -265,7 +264,7 @@ TEST_F(DispatcherOf, AReceiverThatHangsHoldsUpNobodyElse) {
   std::condition_variable freed;
   bool free = false;
   Received good;
-  events::Dispatcher dispatcher(means(), "main");
+  events::Dispatcher dispatcher(means(), roles_);
   std::vector<events::Subscriber> all;
   for (int i = 0; i < 20; ++i)
     all.push_back(to("notifier.hung" + std::to_string(i), [&](const Event&, Call&) -> Status {
@@ -297,7 +296,7 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
       return {};
     };
   };
-  events::Dispatcher dispatcher(means(), "main");
+  events::Dispatcher dispatcher(means(), roles_);
   dispatcher.start([] {}, [] {});
   const int one = 1, two = 2;
   events::Subscriber before = to("notifier.a", into(first)), after = to("notifier.a", into(second));
@@ -321,7 +320,7 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
 TEST_F(DispatcherOf, ADeadLetterIsListedAndSentAgain) {
   std::atomic<bool> refuses{true};
   Received received;
-  events::Dispatcher dispatcher(means(), "main");
+  events::Dispatcher dispatcher(means(), roles_);
   dispatcher.subscribe({to("notifier.a", [&](const Event& event, Call&) -> Status {
     if (event.type == "certificate.issued" && refuses) {
       received.changed.notify_all();

@@ -1,5 +1,6 @@
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/bn.h>
@@ -9,8 +10,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace hanaper::x509 {
 namespace {
+
+using namespace der::literals;
 
 struct PkeyFree {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -66,7 +71,6 @@ TEST(PublicKeys, ThatAreWeakAreRefusedByName) {
       {rsa(even, {1, 0, 1}), "modulus is even"},
       {rsa(to_bytes(parsed->modulus), {1, 0, 0}), "exponent is even"},
       {rsa(to_bytes(parsed->modulus), {3}), "below 65537"},
-      {rsa(to_bytes(parsed->modulus), Bytes(9, 1)), "longer than 64 bits"},
       {rsa(tripled, {1, 0, 1}), "small factor"},
   };
   for (const auto& [spki, why] : table) {
@@ -77,6 +81,107 @@ TEST(PublicKeys, ThatAreWeakAreRefusedByName) {
     EXPECT_EQ(checked.error().code, Code::bad_key);
     EXPECT_NE(checked.error().detail.find(why), std::string::npos) << checked.error().detail;
   }
+}
+
+Bytes algorithm_spki(der::Oid algorithm, const std::function<void(der::Writer&)>& parameters, ByteView bits) {
+  der::Writer writer(bits.size() + 256);
+  writer.sequence([&] {
+    writer.bits(bits);
+    writer.sequence([&] {
+      parameters(writer);
+      writer.oid(algorithm);
+    });
+  });
+  return writer.bytes();
+}
+
+Bytes rsa_bits(std::size_t modulus, std::size_t exponent) {
+  der::Writer writer(modulus + exponent + 32);
+  writer.sequence([&] {
+    writer.unsigned_integer(Bytes(exponent, 0xff));
+    writer.unsigned_integer(Bytes(modulus, 0xff));
+  });
+  return writer.bytes();
+}
+
+Bytes explicit_curve() {
+  const Pkey key(EVP_EC_gen("P-256"));
+  EVP_PKEY_set_utf8_string_param(key.get(), "encoding", "explicit");
+  return spki_of(key.get());
+}
+
+// What OpenSSL would compute with a key that somebody sends, while it reads it or verifies with it.
+TEST(PublicKeys, ThatCostMuchAreRefusedBeforeAnybodyComputes) {
+  const auto none = [](der::Writer&) {};
+  const auto null = [](der::Writer& writer) { writer.null(); };
+  const auto curve = [](der::Writer& writer) { writer.oid(oid::p521); };
+  const struct {
+    const char* name;
+    Bytes spki;
+    const char* why;  // "": good
+  } table[] = {
+      {"the largest RSA key", rsa_spki(Bytes(1024, 0xff), Bytes(8, 0xff)), ""},
+      {"a small exponent", rsa_spki(Bytes(256, 0xff), Bytes{3}), ""},
+      {"a modulus of 8200 bits", rsa_spki(Bytes(1025, 0xff), Bytes{1, 0, 1}), "more than 8192 bits"},
+      {"a modulus of 16384 bits", rsa_spki(Bytes(2048, 0xff), Bytes{1, 0, 1}), "more than 8192 bits"},
+      {"an exponent of 72 bits", rsa_spki(Bytes(256, 0xff), Bytes(9, 0xff)), "longer than 64 bits"},
+      {"an exponent as long as the modulus", rsa_spki(Bytes(384, 0xff), Bytes(384, 0xff)),
+       "longer than 64 bits"},
+      {"an RSA key for PSS", algorithm_spki(oid::rsassa_pss, none, rsa_bits(256, 3)), ""},
+      {"a long exponent for PSS", algorithm_spki(oid::rsassa_pss, none, rsa_bits(256, 256)),
+       "longer than 64 bits"},
+      {"a long modulus for PSS", algorithm_spki(oid::rsassa_pss, null, rsa_bits(2048, 3)),
+       "more than 8192 bits"},
+      {"an EC key", ec_spki(KeyType::ec_p384, Bytes(97, 4)), ""},
+      {"a curve that is written out", explicit_curve(), "without a named curve"},
+      {"a point of a thousand octets", algorithm_spki(oid::ec_public_key, curve, Bytes(1000, 4)), "too long"},
+      {"Ed25519", ec_spki(KeyType::ed25519, Bytes(32, 9)), ""},
+      {"Ed448", algorithm_spki(oid::ed448, none, Bytes(57, 9)), ""},
+      {"an algorithm nobody wants", algorithm_spki("1.2.840.10040.4.1"_oid, null, Bytes(2000, 9)),
+       "is not supported"},
+      {"nothing", {}, "der"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    const Status cost = check_key_cost(row.spki);
+    ASSERT_EQ(cost.has_value(), *row.why == '\0') << (cost ? "" : cost.error().detail);
+    if (cost) continue;
+    EXPECT_NE(cost.error().detail.find(row.why), std::string::npos) << cost.error().detail;
+    // Whatever costs much is not read as a key either, so that no other way leads there.
+    EXPECT_FALSE(parse_public_key(row.spki).has_value());
+  }
+}
+
+TEST(PublicKeys, OfChainsAreCountedAndWeighed) {
+  const auto certificate = [](const Bytes& spki, std::size_t more = 0) {
+    der::Writer writer(spki.size() + more + 256);
+    writer.sequence([&] {
+      writer.bits(Bytes(more, 0));
+      writer.sequence([&] {});
+      writer.sequence([&] {
+        writer.raw(spki);
+        for (int field = 0; field < 4; ++field) writer.sequence([&] {});
+        writer.integer(1);
+      });
+    });
+    return writer.bytes();
+  };
+  const Bytes good = certificate(ec_spki(KeyType::ec_p256, Bytes(65, 4)));
+  const Bytes dear = certificate(rsa_spki(Bytes(384, 0xff), Bytes(384, 0xff)));
+  const Bytes large = certificate(ec_spki(KeyType::ec_p256, Bytes(65, 4)), largest_certificate);
+  const struct {
+    const char* name;
+    std::vector<ByteView> chain;
+    bool good;
+  } table[] = {{"nobody", {}, true},
+               {"one", {good}, true},
+               {"as many as may be", std::vector<ByteView>(longest_chain, good), true},
+               {"one more", std::vector<ByteView>(longest_chain + 1, good), false},
+               {"a dear key at the end", {good, good, dear}, false},
+               {"a dear key in front", {dear}, false},
+               {"a large one", {good, large}, false},
+               {"what is no certificate", {as_bytes("certificate")}, false}};
+  for (const auto& row : table) EXPECT_EQ(check_chain_cost(row.chain).has_value(), row.good) << row.name;
 }
 
 TEST(PublicKeys, WithTheRocaFingerprintAreRefused) {
@@ -138,6 +243,108 @@ TEST(PublicKeys, WithFactorsCloseToEachOtherAreRefused) {
   }
   BN_free(p), BN_free(q), BN_free(n), BN_CTX_free(context);
 }
+
+// Products of primes with other factors than an RSA key has, by the bits of each.
+struct Modulus {
+  const char* name;
+  std::vector<std::pair<int, int>> factors;  // bits of a prime, and its power
+  const char* why;                           // "": a good one
+};
+std::ostream& operator<<(std::ostream& out, const Modulus& of) { return out << of.name; }
+class Moduli : public ::testing::TestWithParam<Modulus> {};
+
+// A modulus of whole octets with those factors.
+Bytes modulus_of(const std::vector<std::pair<int, int>>& factors) {
+  BN_CTX* context = BN_CTX_new();
+  BIGNUM *n = BN_new(), *prime = BN_new(), *degree = BN_new();
+  do {
+    BN_one(n);
+    for (const auto& [bits, power] : factors) {
+      BN_generate_prime_ex2(prime, bits, 0, nullptr, nullptr, nullptr, context);
+      BN_set_word(degree, static_cast<unsigned long>(power));
+      BN_exp(prime, prime, degree, context);
+      BN_mul(n, n, prime, context);
+    }
+  } while (BN_num_bits(n) < 2048 || BN_num_bits(n) % 8 != 0);
+  Bytes modulus(static_cast<std::size_t>(BN_num_bytes(n)));
+  BN_bn2bin(n, modulus.data());
+  BN_free(n), BN_free(prime), BN_free(degree), BN_CTX_free(context);
+  return modulus;
+}
+
+TEST_P(Moduli, HaveTwoDifferentFactors) {
+  const Bytes spki = rsa_spki(modulus_of(GetParam().factors), Bytes{1, 0, 1});
+  const auto key = *parse_public_key(spki);
+  Status checked = check_public_key(key);
+  if (checked) checked = check_modulus(key);
+  const std::string outcome = checked ? "" : checked.error().detail;
+  EXPECT_EQ(outcome, GetParam().why);
+}
+
+constexpr const char* a_power = "rsa modulus is a power of another number";
+const Modulus moduli[] = {
+    {"APrime", {{2048, 1}}, "rsa modulus is a prime"},
+    {"ASquare", {{1024, 2}}, a_power},
+    {"ACube", {{683, 3}}, a_power},
+    {"AFourthPower", {{512, 4}}, a_power},
+    {"AFifthPower", {{413, 5}}, a_power},
+    {"ASeventhPower", {{294, 7}}, a_power},
+    {"TheEleventhPower", {{187, 11}}, a_power},
+    {"TheSixtyFourthPower", {{32, 64}}, a_power},
+    {"TheHundredAndSixtyThirdPower", {{13, 163}}, a_power},
+    {"ASquareOfAProduct", {{500, 2}, {524, 2}}, a_power},
+    {"TwoPrimes", {{1000, 1}, {1048, 1}}, ""},
+    {"ThreePrimes", {{683, 1}, {682, 1}, {683, 1}}, ""},
+};
+INSTANTIATE_TEST_SUITE_P(As, Moduli, ::testing::ValuesIn(moduli),
+                         [](const auto& test) { return test.param.name; });
+
+// RFC 8032 5.1.3, and the points of small order in each spelling that some reader takes.
+struct Point {
+  const char* name;
+  const char* hex;
+  const char* why;
+};
+std::ostream& operator<<(std::ostream& out, const Point& of) { return out << of.name; }
+class EdwardsPoints : public ::testing::TestWithParam<Point> {};
+
+TEST_P(EdwardsPoints, AreOnesThatOnlyTheirOwnerSignsFor) {
+  const Bytes spki = ec_spki(KeyType::ed25519, *from_hex(GetParam().hex));
+  const Status checked = check_public_key(*parse_public_key(spki));
+  EXPECT_EQ(checked ? "" : checked.error().detail, GetParam().why);
+}
+
+constexpr const char* small = "ed25519 key of small order";
+constexpr const char* not_canonical = "ed25519 key is not in its canonical encoding";
+const Point points[] = {
+    {"TheBasePoint", "5866666666666666666666666666666666666666666666666666666666666666", ""},
+    {"ItsOpposite", "58666666666666666666666666666666666666666666666666666666666666e6", ""},
+    // RFC 8032 7.1, tests 1 to 3.
+    {"TheFirstOfTheRfc", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", ""},
+    {"TheSecond", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", ""},
+    {"TheThird", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", ""},
+    {"OffTheCurve", "0200000000000000000000000000000000000000000000000000000000000000",
+     "the public key is not a point of its curve"},
+    {"Neutral", "0100000000000000000000000000000000000000000000000000000000000000", small},
+    {"NeutralWithASign", "0100000000000000000000000000000000000000000000000000000000000080", small},
+    {"NeutralPlusP", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+    {"NeutralPlusPWithASign", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     not_canonical},
+    {"OfOrder2", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", small},
+    {"OfOrder2WithASign", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", small},
+    {"OfOrder4", "0000000000000000000000000000000000000000000000000000000000000000", small},
+    {"OfOrder4WithASign", "0000000000000000000000000000000000000000000000000000000000000080", small},
+    {"OfOrder4PlusP", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+    {"OfOrder4PlusPWithASign", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     not_canonical},
+    {"OfOrder8", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", small},
+    {"OfOrder8WithASign", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", small},
+    {"OfOrder8TheOther", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", small},
+    {"OfOrder8TheOtherWithASign", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", small},
+    {"TheGreatestOfAll", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", not_canonical},
+};
+INSTANTIATE_TEST_SUITE_P(As, EdwardsPoints, ::testing::ValuesIn(points),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(PublicKeys, OffTheirCurveAreRefused) {
   for (const auto& [curve, type] :

@@ -23,8 +23,8 @@ class Registrars : public IssuanceFixture {
   validity::Registrars& node(const std::string& name) {
     auto& node = nodes_[name];
     if (!node)
-      node = std::make_unique<validity::Registrars>(validity::Context{storage_, writer_, clock_, log_, name},
-                                                    authority_);
+      node = std::make_unique<validity::Registrars>(
+          validity::Context{storage_, writer_, clock_, log_, name, roles_}, authority_);
     return *node;
   }
   Result<std::shared_ptr<Registrar>> find(const std::string& name = "one") {
@@ -32,6 +32,7 @@ class Registrars : public IssuanceFixture {
     return node(name).find(call);
   }
 
+  services::Roles roles_{storage_, {"main", "state", "boot"}, true, log_};
   const std::shared_ptr<crypto::SoftKey> rsa_ = new_key({KeyType::rsa, 2048});
   std::map<std::string, std::unique_ptr<validity::Registrars>> nodes_;
 };

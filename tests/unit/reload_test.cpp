@@ -1,5 +1,6 @@
 // What a node takes over while it runs: all of it, or nothing.
 #include "node_support.hpp"
+#include "socket_support.hpp"
 
 #include <atomic>
 #include <thread>
@@ -95,7 +96,7 @@ const Refused refusals[] = {
     {"WhereAStageThrowsAsItIsConfigured", policy(4), "number = 2\n", "policy.unruly has failed",
      "configure=std"},
     {"WhereAStageThrowsAsItStarts", policy(4), "number = 2\n", "policy.unruly has failed", "start=int"},
-    {"WhereAStageThrowsInTheRehearsal", policy(2), "number = 4\n", "validator.unruly has failed",
+    {"WhereAStageThrowsInTheSelfTest", policy(2), "number = 4\n", "validator.unruly has failed",
      "validate=std"},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, RefusedReload, ::testing::ValuesIn(refusals),
@@ -174,6 +175,91 @@ TEST_F(Reload, WaitsForThoseWhoWorkWithTheOldStage) {
   EXPECT_TRUE(outcome) << outcome.error().detail;
   EXPECT_TRUE(issued);
   EXPECT_EQ(count(log(), "destroyed number=2"), 1u);
+}
+
+// Of protocols and key providers there is one, which takes other settings while it serves.
+class Adjusting : public Reload {
+ protected:
+  std::string protocol(int number, const std::string& more = "") {
+    return "[listener.plain]\nbind = \"127.0.0.1:" + std::to_string(port_) +
+           "\"\n[protocol.unruly]\nlistener = \"plain\"\npath = \"/unruly\"\nnumber = " +
+           std::to_string(number) + "\n" + more;
+  }
+  const int port_ = sockets::free_port();
+};
+
+TEST_F(Adjusting, IsTheSameInstanceWithOtherSettings) {
+  serve(configuration("", protocol(2)));
+  EXPECT_EQ(*reload(protocol(4), ""), Lines{"protocol.unruly: applied"});
+  std::string lines = log();
+  EXPECT_EQ(count(lines, "change committed number=4"), 1u) << lines;
+  EXPECT_EQ(count(lines, "stopped"), 0u) << lines;
+  EXPECT_EQ(*reload(protocol(4), ""), Lines{});
+  EXPECT_EQ(count(log(), "change"), 2u) << "committed once, and its memory given back";
+}
+
+TEST_F(Adjusting, SeesTheContentOfItsSecretsAndFiles) {
+  scratch_.file("state/content", "one");
+  scratch_.file("state/hidden", "one");
+  const std::string text = protocol(2, "file = \"content\"\nsecret = { file = \"hidden\" }\n");
+  serve(configuration("", text));
+  for (const char* name : {"state/content", "state/hidden"}) {
+    scratch_.file(name, "two");
+    EXPECT_EQ(*reload(text, ""), Lines{"protocol.unruly: applied"}) << name;
+  }
+  EXPECT_EQ(*reload(text, ""), Lines{});
+}
+
+TEST_F(Adjusting, IsNotDoneWhereItIsRefused) {
+  serve(configuration("", protocol(2)));
+  const auto refused = reload(protocol(4, "configure = \"fail\"\n"), "");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("protocol.unruly.configure: fails as it was told"), std::string::npos)
+      << refused.error().detail;
+  for (const char* how : {"prepare=std", "prepare=int"}) {
+    tell(how);
+    EXPECT_FALSE(reload(protocol(4), "")) << how;
+  }
+  tell("");
+  EXPECT_EQ(count(log(), "change"), 0u) << log();
+  EXPECT_EQ(*reload(protocol(2), ""), Lines{}) << "as if nothing had been asked";
+}
+
+TEST_F(Adjusting, WaitsForTheNextStartWhereThePluginSaysSo) {
+  serve(configuration("", protocol(2)));
+  EXPECT_EQ(*reload(protocol(4, "start = \"fail\"\n"), ""),
+            Lines{"protocol.unruly: takes effect at the next start, with another start"});
+  EXPECT_EQ(count(log(), "change"), 0u) << log();
+}
+
+TEST_F(Adjusting, IsUndoneWhereSomethingElseIsRefused) {
+  serve(configuration(with_policy, policy(2) + protocol(2)));
+  // The profile's pipeline fails its self-test, behind the protocol's turn.
+  tell("decide=std");
+  EXPECT_FALSE(reload(policy(4) + protocol(4)));
+  tell("");
+  const std::string lines = log();
+  EXPECT_EQ(count(lines, "change committed"), 0u) << lines;
+  EXPECT_EQ(count(lines, "change dropped number=4"), 1u) << lines;
+}
+
+TEST_F(Adjusting, TakesAnotherPinOfTheSoftTokenOnceItOpensTheKeys) {
+  serve(configuration("", ""));
+  const std::string file = scratch_ / "state/keys/issuing.pem";
+  const auto key = crypto::SoftKey::from_pem(Secret(text_of(file)), Secret("a pin of some length"));
+  ASSERT_TRUE(key) << key.error().detail;
+  scratch_.file("state/pin", "another pin of some length");
+  const auto wrong = reload("", "");
+  ASSERT_FALSE(wrong) << "the key is still encrypted with the old one";
+  EXPECT_NE(wrong.error().detail.find("keys.soft.pin: "), std::string::npos) << wrong.error().detail;
+  scratch_.file("state/keys/issuing.pem", *(*key)->to_encrypted_pem(Secret("another pin of some length")));
+  EXPECT_EQ(*reload("", ""), Lines{"keys.soft: applied"});
+  auto* keys = find_instance(node_->instances(), "keys", "soft")->as<Keys>();
+  const auto fresh = keys->create("fresh", {KeyType::ec_p256, 0});
+  ASSERT_TRUE(fresh) << fresh.error().detail;
+  EXPECT_TRUE(crypto::SoftKey::from_pem(Secret(text_of(scratch_ / "state/keys/fresh.pem")),
+                                        Secret("another pin of some length")));
+  EXPECT_TRUE(issue());
 }
 
 // Good ones and refused ones by turns, with clients at work.

@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
+Deadline by_then() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
 Deadline now() { return std::chrono::steady_clock::now(); }
 
 class JobTableOf : public ::testing::Test {
@@ -33,7 +33,7 @@ TEST_F(JobTableOf, AJobToBeDoneSoonRunsItOnce) {
                           return {};
                         })
                   .has_value());
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
   EXPECT_EQ(runs, 1);
   EXPECT_TRUE(log_.lines().empty());
 }
@@ -47,7 +47,7 @@ TEST_F(JobTableOf, ARecurringJobRunsItAgainAndAgain) {
   });
   jobs_.start();
   three.wait();
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
 TEST_F(JobTableOf, ARecurringJobNeverRunsItTwiceAtOnce) {
@@ -63,7 +63,7 @@ TEST_F(JobTableOf, ARecurringJobNeverRunsItTwiceAtOnce) {
   });
   jobs_.start();
   enough.wait();
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
   EXPECT_EQ(most, 1);
 }
 
@@ -82,10 +82,10 @@ TEST_F(JobTableOf, JobsThatAllWaitRunsWhatRecurs) {
   });
   swept.wait();
   go.count_down();
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
-TEST_F(JobTableOf, NothingRunsNothing) { EXPECT_TRUE(jobs_.drain(soon())) << "without ever being started"; }
+TEST_F(JobTableOf, NothingRunsNothing) { EXPECT_TRUE(jobs_.drain(by_then())) << "without ever being started"; }
 
 TEST_F(JobTableOf, AJobBeforeTheStartRefusesIt) {
   EXPECT_EQ(jobs_.soon("acme", "validate", [](Call&) -> Status { return {}; }).error().code,
@@ -98,7 +98,7 @@ TEST_F(JobTableOf, AFailingJobLogsIt) {
       jobs_.soon("acme", "validate", [](Call&) -> Status { return unavailable("no dns"); }).has_value());
   ASSERT_TRUE(
       jobs_.soon("acme", "throw", [](Call&) -> Status { throw std::runtime_error("a bug"); }).has_value());
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
   std::string lines;
   for (const std::string& line : log_.lines()) lines += line + "\n";
   EXPECT_NE(lines.find("warning job failed owner=acme job=validate error=no dns"), std::string::npos)
@@ -130,11 +130,11 @@ TEST_F(ScheduledBy, AnInstanceThatEndsWaitsForItsJobsAndStartsNoMore) {
   running.wait();
   EXPECT_FALSE(registrations_.withdraw(now())) << "it runs still";
   go.release();
-  EXPECT_TRUE(registrations_.withdraw(soon()));
+  EXPECT_TRUE(registrations_.withdraw(by_then()));
   EXPECT_TRUE(done);
   EXPECT_FALSE(scheduler_.soon("late", [](Call&) -> Status { return {}; }));
   EXPECT_TRUE(jobs_.soon("protocol.scep", "other", [](Call&) -> Status { return {}; }));
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatHasEndedDropsItsRecurringJobs) {
@@ -153,10 +153,10 @@ TEST_F(ScheduledBy, AnInstanceThatHasEndedDropsItsRecurringJobs) {
   });
   jobs_.start();
   first.wait();
-  ASSERT_TRUE(registrations_.withdraw(soon()));
+  ASSERT_TRUE(registrations_.withdraw(by_then()));
   ended = true;
   other.wait();  // meanwhile the ended one's turn has come as well
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatIsTriedOutRunsNothingBeforeItIsTaken) {
@@ -178,8 +178,8 @@ TEST_F(ScheduledBy, AnInstanceThatIsTriedOutRunsNothingBeforeItIsTaken) {
   taken = true;
   registrations_.activate();
   both.wait();
-  EXPECT_TRUE(registrations_.withdraw(soon()));
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(registrations_.withdraw(by_then()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
 TEST_F(ScheduledBy, AnInstanceThatIsDroppedUntakenRunsNothing) {
@@ -188,9 +188,9 @@ TEST_F(ScheduledBy, AnInstanceThatIsDroppedUntakenRunsNothing) {
     ADD_FAILURE() << "it was never taken";
     return {};
   }));
-  EXPECT_TRUE(registrations_.withdraw(soon()));
+  EXPECT_TRUE(registrations_.withdraw(by_then()));
   registrations_.activate();
-  EXPECT_TRUE(jobs_.drain(soon()));
+  EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
 }  // namespace

@@ -1,13 +1,11 @@
 #include "http/server.hpp"
 
 #include "services/worker_pool.hpp"
+#include "socket_support.hpp"
 
 #include <hanaper/testing/fake_host.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -60,77 +58,26 @@ class FromFile final : public Endpoint {
   std::uint64_t size_ = 0;
 };
 
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-class Client {
- public:
-  explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    const timeval patience{10, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  }
-  ~Client() { ::close(socket_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  void send(std::string_view octets) const {
-    EXPECT_EQ(::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(octets.size()));
-  }
-  // Everything until `mark` has come `times` times, or the server hangs up.
-  std::string receive(std::string_view mark, int times = 1) const {
-    std::string text;
-    for (std::size_t from = 0; times != 0;) {
-      if (const std::size_t found = text.find(mark, from); found != std::string::npos) {
-        from = found + mark.size();
-        --times;
-        continue;
-      }
-      char chunk[4096];
-      const ssize_t n = ::recv(socket_, chunk, sizeof chunk, 0);
-      if (n <= 0) break;
-      text.append(chunk, static_cast<std::size_t>(n));
-    }
-    return text;
-  }
-  std::string receive_all() const { return receive("no answer says this"); }
-
- private:
-  const int socket_;
-};
-
 class ServerTest : public ::testing::Test {
  protected:
-  ServerTest() : port_(free_port()) {}
+  ServerTest() : port_(sockets::free_port()) {}
   ~ServerTest() override {
     if (server_) server_->drain(std::chrono::steady_clock::now() + std::chrono::seconds{10});
   }
 
   void serve(std::shared_ptr<Endpoint> endpoint, std::size_t threads = 2, std::size_t queue = 8) {
     workers_ = std::make_unique<services::WorkerPool>("test", threads, queue);
-    server_ = std::make_unique<Server>(ServerOptions{1, std::chrono::seconds{30}}, *workers_, log_, metrics_);
+    server_ =
+        std::make_unique<Server>(ServerOptions{1, std::chrono::seconds{30}, request_memory_, threads + queue},
+                                 *workers_, log_, metrics_);
     Listener listener;
     listener.config.name = "test";
     listener.config.host = "127.0.0.1";
     listener.config.port = port_;
-    listener.config.max_connections = 10;
+    listener.config.max_connections = 20;
+    listener.config.connections_per_address = connections_per_address_;
     listener.config.header_limit = ByteCount{4096};
-    listener.config.header_timeout = listener.config.body_timeout = listener.config.idle_timeout =
-        std::chrono::seconds{30};
+    listener.config.header_timeout = listener.config.body_timeout = listener.config.idle_timeout = timeout_;
     listener.router.add({"/echo", std::move(endpoint)});
     const Status opened = server_->open(std::move(listener));
     ASSERT_TRUE(opened.has_value()) << opened.error().detail;
@@ -138,6 +85,8 @@ class ServerTest : public ::testing::Test {
   }
 
   const std::uint16_t port_;
+  std::size_t connections_per_address_ = 20, request_memory_ = std::size_t{16} * 1024 * 1024;
+  std::chrono::milliseconds timeout_{30'000};
   fakes::RecordingLog log_;
   fakes::FakeMetrics metrics_;
   std::unique_ptr<services::WorkerPool> workers_;
@@ -146,7 +95,7 @@ class ServerTest : public ::testing::Test {
 
 TEST_F(ServerTest, AnswersAPathThatNobodyServes) {
   serve(std::make_shared<Echo>());
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(client.receive("404 Not Found\n").starts_with("HTTP/1.1 404 Not Found\r\n"));
   client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -155,7 +104,7 @@ TEST_F(ServerTest, AnswersAPathThatNobodyServes) {
 
 TEST_F(ServerTest, AnswersAPipelineInItsOrder) {
   serve(std::make_shared<Echo>());
-  const Client client(port_);
+  const sockets::Client client(port_);
   std::string requests;
   for (const char* path : {"/echo/1", "/nothing", "/echo/2", "/echo/3", "/nothing"})
     requests += "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -175,7 +124,7 @@ TEST_F(ServerTest, SendsFilesWholeAndInTheirOrder) {
   for (std::size_t i = 0; i < content.size(); i += 7) content[i] = static_cast<char>('a' + i % 26);
   content += "THE END";
   serve(std::make_shared<FromFile>(content));
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send(
       "HEAD /echo/fast HTTP/1.1\r\nHost: x\r\n\r\n"
       "GET /echo/fast HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -198,7 +147,7 @@ TEST_F(ServerTest, HangsUpWhenAFileGotShorter) {
   const auto file = std::make_shared<FromFile>(std::string(100'000, 'x'));
   serve(file);
   ASSERT_EQ(::ftruncate(file->descriptor(), 1000), 0);
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answer = client.receive_all();
   EXPECT_NE(answer.find("Content-Length: 100000\r\n"), std::string::npos);
@@ -207,7 +156,7 @@ TEST_F(ServerTest, HangsUpWhenAFileGotShorter) {
 
 TEST_F(ServerTest, RefusesAndHangsUp) {
   serve(std::make_shared<Echo>());
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send("GET /echo HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\nGET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answer = client.receive_all();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
@@ -218,7 +167,7 @@ TEST_F(ServerTest, RefusesAndHangsUp) {
 TEST_F(ServerTest, ShedsWhatItsWorkersCannotTake) {
   std::counting_semaphore<> permits(0);
   serve(std::make_shared<Echo>(&permits), 1, 0);  // no queue: nothing is ever accepted
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answer = client.receive("503 Service Unavailable\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
@@ -227,11 +176,124 @@ TEST_F(ServerTest, ShedsWhatItsWorkersCannotTake) {
 
 TEST_F(ServerTest, AsksForABodyThatWaitsToBeAskedFor) {
   serve(std::make_shared<Echo>());
-  const Client client(port_);
+  const sockets::Client client(port_);
   client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(client.receive("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.send("ab");
   EXPECT_TRUE(client.receive("/echo\n").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+// Whatever a client does, another is served: what it has cost stays within its bound.
+TEST_F(ServerTest, TakesOnlySoManyConnectionsOfOneAddress) {
+  connections_per_address_ = 3;
+  serve(std::make_shared<Echo>());
+  std::vector<std::unique_ptr<sockets::Client>> open;
+  for (int i = 0; i < 3; ++i) {
+    open.push_back(std::make_unique<sockets::Client>(port_));
+    open.back()->send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_NE(open.back()->receive("/echo\n"), "");
+  }
+  EXPECT_EQ(sockets::Client(port_).receive_all(), "") << "the fourth";
+  {
+    const sockets::Client other(port_, "127.0.0.2");
+    other.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_NE(other.receive("/echo\n"), "") << "of another address";
+  }
+  open.pop_back();
+  std::string again;
+  while (again.empty()) {  // until the server has seen that one has left
+    const sockets::Client client(port_);
+    client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", true);
+    again = client.receive("/echo\n");
+  }
+}
+
+TEST_F(ServerTest, LeavesHalfOfItsWorkersToOtherClients) {
+  std::counting_semaphore<> permits(0);
+  serve(std::make_shared<Echo>(&permits), 2, 2);
+  std::vector<std::unique_ptr<sockets::Client>> waiting;
+  const auto ask = [&](const char* from) {
+    waiting.push_back(std::make_unique<sockets::Client>(port_, from));
+    waiting.back()->send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    return waiting.back()->receive("\r\n\r\n", 1, std::chrono::milliseconds{200});
+  };
+  EXPECT_EQ(ask("127.0.0.2"), "");
+  EXPECT_EQ(ask("127.0.0.2"), "");
+  EXPECT_TRUE(ask("127.0.0.2").starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  EXPECT_EQ(ask("127.0.0.3"), "") << "another address";
+  permits.release(3);
+  for (const std::size_t client : {0, 1, 3}) EXPECT_NE(waiting[client]->receive("/echo\n"), "");
+  permits.release();
+  const sockets::Client again(port_, "127.0.0.2");
+  again.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(again.receive("/echo\n"), "") << "those before are answered";
+}
+
+// Each row sends without end, an octet now and then, and is cut off when the phase's time is over.
+TEST_F(ServerTest, EndsEachPhaseInItsTimeHoweverSlowlyOctetsCome) {
+  timeout_ = std::chrono::milliseconds{600};
+  serve(std::make_shared<Echo>());
+  const struct {
+    const char* name;
+    std::string begin, again;
+  } table[] = {
+      {"a header section", "GET /echo HTTP/1.1\r\nHost: x\r\n", "X: y\r\n"},
+      {"a body of known size", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n", "x"},
+      {"a body in chunks", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "1\r\nx\r\n"},
+      {"chunks with empty lines in them",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "4\r\n\r\n\r\n\r\n"},
+      {"a chunk of many octets",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n", "\r\n\r\n"},
+      {"trailers", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n"},
+      {"a body that waited to be asked for",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "1\r\nx\r\n"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    const sockets::Client client(port_);
+    const auto began = std::chrono::steady_clock::now();
+    client.send(row.begin);
+    while (client.is_open(std::chrono::milliseconds{50}) &&
+           std::chrono::steady_clock::now() < began + std::chrono::seconds{8})
+      client.send(row.again, true);
+    const auto lasted = std::chrono::steady_clock::now() - began;
+    EXPECT_LT(lasted, std::chrono::seconds{4});
+    EXPECT_GT(lasted, std::chrono::milliseconds{400});
+  }
+}
+
+TEST_F(ServerTest, HoldsBodiesOfAllConnectionsInOneBound) {
+  request_memory_ = std::size_t{1024} * 1024;
+  serve(std::make_shared<Echo>());
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n";
+  const std::string chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nea60\r\n";
+  for (const std::string& begin : {head, chunked}) {
+    std::vector<std::unique_ptr<sockets::Client>> stalled;
+    const auto stall = [&](const char* from) {
+      stalled.push_back(std::make_unique<sockets::Client>(port_, from));
+      stalled.back()->send(begin + std::string(50'000, 'x'));
+      return stalled.back()->receive("\r\n\r\n", 1, std::chrono::milliseconds{300});
+    };
+    // An eighth is one address's: 128 KiB, one or two such bodies.
+    EXPECT_EQ(stall("127.0.0.2"), "");
+    std::string refusal;
+    for (int i = 0; i < 2 && refusal.empty(); ++i) refusal = stall("127.0.0.2");
+    EXPECT_TRUE(refusal.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << refusal;
+    EXPECT_EQ(stall("127.0.0.3"), "") << "another address";
+    // Those that are complete are answered.
+    stalled.back()->send(std::string(10'000, 'x') + (begin == chunked ? "\r\n0\r\n\r\n" : ""));
+    EXPECT_TRUE(stalled.back()->receive("/echo\n").starts_with("HTTP/1.1 200 OK\r\n"));
+    stalled.clear();
+    std::string again;
+    for (int i = 0; i < 100 && again.empty(); ++i) {
+      const sockets::Client client(port_, "127.0.0.2");
+      client.send(head + std::string(60'000, 'x'), true);
+      again = client.receive("/echo\n");
+    }
+    EXPECT_TRUE(again.starts_with("HTTP/1.1 200 OK\r\n")) << "what they held is free again: " << again;
+  }
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ class Validity : public IssuanceFixture {
  protected:
   void SetUp() override {
     open();
-    attached_.attach({storage_, writer_, clock_, log_, "main"}, authority_);
+    attached_.attach({storage_, writer_, clock_, log_, "main", roles_}, authority_);
   }
 
   std::shared_ptr<Responder> responder(std::optional<KeyType> type = KeyType::ec_p256) {
@@ -35,6 +35,10 @@ class Validity : public IssuanceFixture {
   // The smallest octets that begin as ResponseData does, and as a TBSCertificate does.
   const Bytes response_data_{0x30, 0x04, 0xa2, 0x02, 0x04, 0x00};
   const Bytes tbs_certificate_{0x30, 0x05, 0xa0, 0x03, 0x02, 0x01, 0x02};
+  std::function<Deadline()> steady() {
+    return [this] { return Deadline{} + clock_.now().time_since_epoch(); };
+  }
+  services::Roles roles_{storage_, {"main", "state-1", "boot"}, false, log_, steady()};
   validity::ChangeFeed feed_;
   validity::NodeAuthority attached_{"issuing", feed_};
 };
@@ -100,7 +104,7 @@ TEST_F(Validity, SignsResponseDataAndNothingElse) {
 
 TEST_F(Validity, HasNothingToSayWithoutACertificate) {
   validity::NodeAuthority waiting("external", feed_);
-  waiting.attach({storage_, writer_, clock_, log_, "main"}, nullptr);
+  waiting.attach({storage_, writer_, clock_, log_, "main", roles_}, nullptr);
   Call call{"call", soon()};
   EXPECT_EQ(waiting.id(), 0u);
   EXPECT_TRUE(waiting.certificate().empty());
@@ -113,18 +117,20 @@ TEST_F(Validity, HasNothingToSayWithoutACertificate) {
 TEST_F(Validity, BeginsACrlWithTheClaimedNumberOrNotAtAll) {
   Call call{"call", soon()};
   validity::NodeAuthority other("issuing", feed_);
-  other.attach({storage_, writer_, clock_, log_, "other"}, authority_);
+  services::Roles other_roles{storage_, {"other", "state-2", "boot"}, false, log_, steady()};
+  other.attach({storage_, writer_, clock_, log_, "other", other_roles}, authority_);
   CrlRow row;
   row.this_update = clock_.now();
   row.number = *attached_.claim_crl(0);
   EXPECT_EQ(row.number, 1u);
   EXPECT_EQ(other.claim_crl(0).error().code, Code::conflict) << "another node has the right";
-  // It reads for so long that another node gets the right, makes one and dies.
-  clock_.advance(std::chrono::minutes{3});
+  // It reads for so long that another node gets the right, makes one and gives it back.
+  clock_.advance(services::Roles::watched_for);
   CrlRow theirs = row;
   theirs.number = *other.claim_crl(0);
   ASSERT_TRUE(other.begin_crl(theirs, call));
-  clock_.advance(std::chrono::minutes{3});
+  EXPECT_EQ(attached_.begin_crl(row, call).error().code, Code::conflict) << "theirs is the right";
+  other_roles.release("crl:issuing");
   EXPECT_EQ(attached_.begin_crl(row, call).error().code, Code::conflict) << "theirs may have more";
   row.number = *attached_.claim_crl(0);
   EXPECT_EQ(row.number, 2u);
@@ -199,55 +205,50 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST_F(Validity, SpreadsCertificatesOverShardsByTheirSerialNumbers) {
-  issuance::StatusUrls urls{
-      {}, {"http://pki.example.test/crl/a.crl"}, {}, {"http://pki.example.test/crl/a-delta.crl"}, 4};
-  EXPECT_EQ(urls.of_shard(0).crl.front(), "http://pki.example.test/crl/a.crl");
-  EXPECT_EQ(urls.of_shard(3).crl.front(), "http://pki.example.test/crl/a-3.crl");
-  EXPECT_EQ(urls.of_shard(3).freshest.front(), "http://pki.example.test/crl/a-3-delta.crl");
+  issuance::StatusPlan plan;
+  plan.shards = 4;
+  plan.urls[3].crl = {"http://pki.example.test/crl/a-3.crl"};
+  EXPECT_EQ(plan.all_shards(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(plan.of_shard(3).crl.front(), "http://pki.example.test/crl/a-3.crl");
+  EXPECT_TRUE(plan.of_shard(5).crl.empty()) << "there is no such shard";
   std::set<std::uint32_t> shards;
   for (int i = 1; i < 100; ++i)
     shards.insert(
-        urls.shard_of(*Serial::from_text("0c00000000" + to_hex(Bytes{static_cast<std::uint8_t>(i)}))));
+        plan.shard_of(*Serial::from_text("0c00000000" + to_hex(Bytes{static_cast<std::uint8_t>(i)}))));
   EXPECT_EQ(shards, (std::set<std::uint32_t>{1, 2, 3, 4}));
-  urls.shards = 0;
-  EXPECT_EQ(urls.shard_of(*Serial::from_text("0c05")), 0u);
-  EXPECT_EQ(urls.of_shard(authority_shard).crl.front(), "http://pki.example.test/crl/a-ca.crl");
-  EXPECT_EQ(urls.of_shard(authority_shard).freshest.front(), "http://pki.example.test/crl/a-ca-delta.crl");
+  plan.shards = 0;
+  EXPECT_EQ(plan.shard_of(*Serial::from_text("0c05")), 0u);
+  plan.shards = 1;
+  plan.split = true;
+  EXPECT_EQ(plan.all_shards(), (std::vector<std::uint32_t>{0, 1, authority_shard}));
 }
 
-// Nodes on one storage; time is the storage's.
-TEST(Shares, AreAskedForByEachNodeAndNobodyHasTwo) {
+// Each job of each instance has seats of its own; how they are divided is for roles_test.cpp.
+TEST(Shares, AreOfOneJobOfOneInstance) {
   fakes::ManualClock clock;
   fakes::MemoryStorage storage(clock);
   services::Logger logger;
-  struct Member {
-    Member(services::Logger& log, Storage& storage, std::string name)
-        : shared(log, "/nowhere", std::move(name)) {
-      shared.storage = &storage;
-      shared.jobs = std::make_unique<services::JobTable>(log);
-      instance.emplace(shared, config::InstanceConfig(), "");
+  Shared shared(logger, "/nowhere", "a");
+  shared.storage = &storage;
+  shared.jobs = std::make_unique<services::JobTable>(logger);
+  shared.roles =
+      std::make_unique<services::Roles>(storage, services::Holder{"a", "state", "boot"}, false, logger);
+  config::InstanceConfig one, two;
+  one.kind = two.kind = "protocol";
+  one.name = "one";
+  two.name = "two";
+  Instance first(shared, std::move(one), ""), second(shared, std::move(two), "");
+  for (Instance* instance : {&first, &second, &first})
+    for (const char* job : {"work", "more"}) {
+      const auto share = instance->share(job);
+      ASSERT_TRUE(share) << share.error().detail;
+      EXPECT_EQ(share->index, 0u);
+      EXPECT_EQ(share->count, 1u);
     }
-    std::string ask() {
-      const auto share = instance->share("work", std::chrono::minutes{10});
-      return share ? std::to_string(share->index) + " of " + std::to_string(share->count)
-                   : share.error().detail;
-    }
-    Shared shared;
-    std::optional<Instance> instance;
-  };
-  Member a(logger, storage, "a"), b(logger, storage, "b"), c(logger, storage, "c");
-  EXPECT_EQ(a.ask(), "0 of 1");
-  EXPECT_EQ(b.ask(), "1 of 2");
-  EXPECT_EQ(a.ask(), "0 of 2");
-  EXPECT_EQ(c.ask(), "2 of 3");
-  EXPECT_EQ(b.ask(), "1 of 3");
-  clock.advance(std::chrono::minutes{9});
-  EXPECT_EQ(b.ask(), "1 of 3");
-  EXPECT_EQ(c.ask(), "2 of 3");
-  clock.advance(std::chrono::minutes{2});  // a has gone
-  EXPECT_EQ(c.ask(), "0 of 2");
-  EXPECT_EQ(b.ask(), "1 of 2");
-  EXPECT_EQ(c.ask(), "0 of 2");
+  std::vector<std::string> seats;
+  for (const LeaseRow& row : *storage.all()) seats.push_back(row.name);
+  EXPECT_EQ(seats, (std::vector<std::string>{"protocol.one.more:0", "protocol.one.work:0",
+                                             "protocol.two.more:0", "protocol.two.work:0"}));
 }
 
 }  // namespace

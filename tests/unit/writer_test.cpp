@@ -2,12 +2,12 @@
 #include "writer_support.hpp"
 
 #include <numeric>
+#include <set>
 
 namespace hanaper::services {
 namespace {
 
 using test::long_ago;
-using test::soon;
 
 class WriterTest : public test::WriterFixture {
  protected:
@@ -44,6 +44,26 @@ TEST_F(WriterTest, CommitsTogetherWhatGathersMeanwhile) {
   const std::string text = metrics_.text();
   EXPECT_NE(text.find("\nhanaper_commits_total 4\n"), std::string::npos);
   EXPECT_NE(text.find("\nhanaper_commit_writes_total 600\n"), std::string::npos);
+}
+
+TEST_F(WriterTest, GivesEveryBatchATokenOfItsOwn) {
+  std::vector<std::pair<std::uint64_t, BatchToken>> seen;
+  storage_.before_commit = [&](const Batch& batch) -> Status {
+    seen.emplace_back(batch.number, batch.token);
+    return {};
+  };
+  start();
+  storage_.memory.fail_next(1, unavailable("gone"));
+  EXPECT_FALSE(commit(record("a")).has_value());
+  EXPECT_TRUE(commit(record("a")).has_value());  // under the same number: not the same batch
+  EXPECT_TRUE(commit(record("b")).has_value());
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[0].first, 1u);
+  EXPECT_EQ(seen[1].first, 1u);
+  EXPECT_EQ(seen[2].first, 2u);
+  const std::set<BatchToken> tokens{BatchToken{}, seen[0].second, seen[1].second, seen[2].second};
+  EXPECT_EQ(tokens.size(), 4u);
+  EXPECT_EQ(storage_.memory.writer("main")->token, seen[2].second);
 }
 
 TEST_F(WriterTest, LetsTheConflictOfOneHurtNobodyElse) {
@@ -145,7 +165,7 @@ TEST_F(WriterTest, NoticesAnotherProcessUnderItsName) {
   Writer other(storage_, "main", clock_, log_, metrics_, counts);
   ASSERT_TRUE(other.start().has_value());
   Write foreign = record("b");
-  ASSERT_TRUE(other.commit(foreign, soon()).has_value());
+  ASSERT_TRUE(other.commit(foreign, test::soon()).has_value());
   expect(commit(record("c")), Code::unavailable, "another process writes under the node name \"main\"");
   EXPECT_FALSE(stored("c"));
 }
@@ -258,7 +278,7 @@ TEST_F(WriterTest, GoesOnWithTheChainOfItsPredecessor) {
   Writer next(storage_, "main", clock_, log_, metrics_, counts);
   ASSERT_TRUE(next.start().has_value());
   Write write = record("b", 0, "{}\n");
-  ASSERT_TRUE(next.commit(write, soon()).has_value());
+  ASSERT_TRUE(next.commit(write, test::soon()).has_value());
   const auto verdict = verify_audit(storage_.memory, "main");
   ASSERT_TRUE(verdict.has_value()) << verdict.error().detail;
   EXPECT_EQ(verdict->pages, 2u);
@@ -318,10 +338,10 @@ TEST_F(WriterTest, CountsCertificatesByTheDayTheyExpire) {
   const std::int64_t today = std::chrono::floor<std::chrono::days>(clock_.now()).time_since_epoch().count();
   start();
   Write first = record("a"), second = record("b"), third = record("c"), refused = record("a");
-  ASSERT_TRUE(writer_.commit(first, soon(), ExpiryChange{today + 10, 1}).has_value());
-  ASSERT_TRUE(writer_.commit(second, soon(), ExpiryChange{today + 10, 1}).has_value());
-  EXPECT_FALSE(writer_.commit(refused, soon(), ExpiryChange{today + 10, 1}).has_value());
-  ASSERT_TRUE(writer_.commit(third, soon(), ExpiryChange{today + 10, -1}).has_value());
+  ASSERT_TRUE(writer_.commit(first, test::soon(), ExpiryChange{today + 10, 1}).has_value());
+  ASSERT_TRUE(writer_.commit(second, test::soon(), ExpiryChange{today + 10, 1}).has_value());
+  EXPECT_FALSE(writer_.commit(refused, test::soon(), ExpiryChange{today + 10, 1}).has_value());
+  ASSERT_TRUE(writer_.commit(third, test::soon(), ExpiryChange{today + 10, -1}).has_value());
   EXPECT_EQ(buckets(expiries_, clock_.now()), (Buckets{{"30d", 1}}));
   ExpiryCounts reloaded;
   reloaded.load(*storage_.memory.expiries());

@@ -3,12 +3,12 @@
 #include <hanaper/operable.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/json.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <mutex>
 
 namespace {
 
@@ -87,7 +87,7 @@ class Hello final : public hanaper::Protocol, public hanaper::Operable {
       return hanaper::unsupported("there is no operation \"" + std::string(words) + "\"");
     std::vector<std::pair<std::string, std::int64_t>> rows;
     {
-      const std::lock_guard lock(guests_mutex_);
+      const hanaper::Lock lock(guests_mutex_);
       for (const auto& [address, visits] : guests_)
         if (address.starts_with(arguments.text("from"))) rows.emplace_back(address, visits);
     }
@@ -158,7 +158,7 @@ class Hello final : public hanaper::Protocol, public hanaper::Operable {
 
   // The first thousand: whatever strangers can make grow has a bound.
   void remember(std::string_view address) {
-    const std::lock_guard lock(guests_mutex_);
+    const hanaper::Lock lock(guests_mutex_);
     const auto known = guests_.find(address);
     if (known != guests_.end()) ++known->second;
     if (known == guests_.end() && guests_.size() < 1000) guests_.emplace(address, 1);
@@ -195,12 +195,12 @@ class Hello final : public hanaper::Protocol, public hanaper::Operable {
   hanaper::Counter* certificates_ = nullptr;
 
   std::atomic<bool> closed_{false};  // synchronised by itself
-  std::mutex guests_mutex_;
-  std::map<std::string, std::int64_t, std::less<>> guests_;  // guarded by guests_mutex_
+  hanaper::Mutex guests_mutex_;
+  std::map<std::string, std::int64_t, std::less<>> guests_ HANAPER_GUARDED_BY(guests_mutex_);
 };
 
 }  // namespace
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "hello", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "greets, and issues to whoever posts a certification request", .keys = keys,
-               .key_count = std::size(keys), .capabilities = "", .create = hanaper::create_plugin<Hello>);
+               .key_count = std::size(keys), .create = hanaper::create_plugin<Hello>);

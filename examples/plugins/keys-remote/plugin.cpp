@@ -152,5 +152,4 @@ class Remote final : public hanaper::Keys {
 
 HANAPER_PLUGIN(.kind = "keys", .name = "remote", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "private keys in another process, asked over a unix socket", .keys = setting_keys,
-               .key_count = std::size(setting_keys), .capabilities = "",
-               .create = hanaper::create_plugin<Remote>);
+               .key_count = std::size(setting_keys), .create = hanaper::create_plugin<Remote>);

@@ -5,6 +5,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
@@ -14,7 +15,6 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
-#include <mutex>
 #include <thread>
 
 namespace {
@@ -78,7 +78,7 @@ class Signer {
   std::string file_of(const std::string& label) const { return folder_ + "/" + label + ".pem"; }
 
   Result<std::shared_ptr<SoftKey>> find(const std::string& label) {
-    const std::lock_guard lock(mutex_);
+    const hanaper::Lock lock(mutex_);
     if (const auto open = open_.find(label); open != open_.end()) return open->second;
     auto pem = hanaper::files::read(file_of(label), 64 * 1024);
     if (!pem && pem.error().code == hanaper::Code::not_found)
@@ -109,7 +109,7 @@ class Signer {
   }
 
   Result<Value> remove(const std::string& label) {
-    const std::lock_guard lock(mutex_);
+    const hanaper::Lock lock(mutex_);
     std::error_code error;
     if (!fs::remove(file_of(label), error)) return hanaper::not_found("no key \"" + label + "\"");
     open_.erase(label);
@@ -132,8 +132,8 @@ class Signer {
   }
 
   const std::string folder_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<SoftKey>> open_;  // guarded by mutex_
+  hanaper::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<SoftKey>> open_ HANAPER_GUARDED_BY(mutex_);
 };
 
 void converse(Signer& signer, wire::Line line) {

@@ -12,7 +12,7 @@ Result<Value> SignerClient::ask(hanaper::json::Object question) {
   reachable_ = answer.has_value();
   if (!answer) return answer;
   {
-    const std::lock_guard lock(mutex_);
+    const hanaper::Lock lock(mutex_);
     idle_.push_back(*std::move(connected));
   }
   if (answer->find("error") != nullptr) return wire::to_error(*answer);
@@ -26,7 +26,7 @@ Status SignerClient::health() const {
 // One that is left from earlier, unless the signer has been restarted meanwhile; else a new one.
 Result<wire::Line> SignerClient::line() {
   {
-    const std::lock_guard lock(mutex_);
+    const hanaper::Lock lock(mutex_);
     while (!idle_.empty()) {
       wire::Line line = std::move(idle_.back());
       idle_.pop_back();

@@ -3,8 +3,9 @@
 
 #include "wire.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <atomic>
-#include <mutex>
 #include <vector>
 
 // Thread-safe: each question has a connection of its own while it is asked.
@@ -25,7 +26,7 @@ class SignerClient {
 
   const std::string socket_;
   const std::chrono::milliseconds timeout_;
-  std::mutex mutex_;
-  std::vector<wire::Line> idle_;  // guarded by mutex_
+  hanaper::Mutex mutex_;
+  std::vector<wire::Line> idle_ HANAPER_GUARDED_BY(mutex_);
   std::atomic<bool> reachable_{true};
 };

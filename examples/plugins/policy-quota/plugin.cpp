@@ -5,6 +5,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace {
@@ -18,6 +19,12 @@ constexpr hanaper::SettingKey keys[] = {
     {"limit", hanaper::SettingType::integer, "10", "1..1000000", "certificates for each requester and day"},
     {"exempt", hanaper::SettingType::texts, "[]", nullptr,
      "requesters without limit; one that ends in * is a prefix"},
+    {"special", hanaper::SettingType::tables, "", "1..100",
+     "limits of some requesters; the first that fits counts"},
+    {"special.requester", hanaper::SettingType::text, nullptr, nullptr,
+     "who; one that ends in * is a prefix"},
+    {"special.limit", hanaper::SettingType::integer, nullptr, "0..1000000",
+     "certificates for each of them and day"},
 };
 
 // Requests of one requester that come at the same moment take turns; so many turns are enough for anybody.
@@ -28,6 +35,8 @@ class Quota final : public hanaper::Policy {
   Status configure(const hanaper::Settings& settings, hanaper::Host& host) override {
     limit_ = static_cast<std::uint64_t>(settings.integer("limit"));
     exempt_ = settings.texts("exempt");
+    for (const hanaper::Settings& one : settings.tables("special"))
+      special_.push_back({one.text("requester"), static_cast<std::uint64_t>(one.integer("limit"))});
     host_ = &host;
     used_ = &host.collection("used");
     refused_ = &host.metrics().counter("hanaper_quota_refused_total",
@@ -37,6 +46,7 @@ class Quota final : public hanaper::Policy {
 
   Status decide(Draft& draft, hanaper::Call& call) override {
     if (exempts(draft.requester)) return {};
+    const std::uint64_t limit = limit_of(draft.requester);
     const hanaper::Time now = host_->clock().now();
     const auto today = std::chrono::floor<std::chrono::days>(now);
     const auto tomorrow = today + std::chrono::days{1};
@@ -46,7 +56,8 @@ class Quota final : public hanaper::Policy {
       HANAPER_TRY(const Record record, used(key));
       std::uint64_t count = 0;
       std::from_chars(record.data.data(), record.data.data() + record.data.size(), count);
-      if (count >= limit_) return refuse(draft, std::chrono::ceil<std::chrono::seconds>(tomorrow - now));
+      if (count >= limit)
+        return refuse(draft, limit, std::chrono::ceil<std::chrono::seconds>(tomorrow - now));
       // Without a key somebody only asks whether he may: that costs nothing.
       if (draft.spki.empty()) return {};
       hanaper::RecordWrite write;
@@ -61,13 +72,24 @@ class Quota final : public hanaper::Policy {
   }
 
  private:
+  struct Special {
+    std::string requester;
+    std::uint64_t limit;
+  };
+
+  static bool fits(std::string_view pattern, std::string_view requester) {
+    const bool prefix = pattern.ends_with('*');
+    if (prefix) pattern.remove_suffix(1);
+    return prefix ? requester.starts_with(pattern) : requester == pattern;
+  }
   bool exempts(std::string_view requester) const {
-    for (std::string_view pattern : exempt_) {
-      const bool prefix = pattern.ends_with('*');
-      if (prefix) pattern.remove_suffix(1);
-      if (prefix ? requester.starts_with(pattern) : requester == pattern) return true;
-    }
-    return false;
+    return std::any_of(exempt_.begin(), exempt_.end(),
+                       [&](const std::string& pattern) { return fits(pattern, requester); });
+  }
+  std::uint64_t limit_of(std::string_view requester) const {
+    for (const Special& special : special_)
+      if (fits(special.requester, requester)) return special.limit;
+    return limit_;
   }
 
   // The document, or an empty one of version 0 that commit takes as new.
@@ -77,17 +99,18 @@ class Quota final : public hanaper::Policy {
     return record;
   }
 
-  Status refuse(const Draft& draft, std::chrono::seconds until_tomorrow) {
+  Status refuse(const Draft& draft, std::uint64_t limit, std::chrono::seconds until_tomorrow) {
     refused_->add();
-    return hanaper::Error{hanaper::Code::rate_limited,
-                          std::string(draft.requester) + " has used up its " + std::to_string(limit_) +
-                              " certificates of today",
-                          until_tomorrow};
+    return hanaper::Error{
+        hanaper::Code::rate_limited,
+        std::string(draft.requester) + " has used up its " + std::to_string(limit) + " certificates of today",
+        until_tomorrow};
   }
 
   // Constant after configure.
   std::uint64_t limit_ = 0;
   std::vector<std::string> exempt_;
+  std::vector<Special> special_;
   hanaper::Host* host_ = nullptr;
   hanaper::Collection* used_ = nullptr;
   hanaper::Counter* refused_ = nullptr;
@@ -97,4 +120,4 @@ class Quota final : public hanaper::Policy {
 
 HANAPER_PLUGIN(.kind = "policy", .name = "quota", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "limits the certificates of each requester and day", .keys = keys,
-               .key_count = std::size(keys), .capabilities = "", .create = hanaper::create_plugin<Quota>);
+               .key_count = std::size(keys), .create = hanaper::create_plugin<Quota>);

@@ -13,6 +13,13 @@ class Quota : public ::testing::Test {
     hanaper::Settings settings("policy.quota", "test");
     settings.set("limit", {std::int64_t{2}, "test"});
     settings.set("exempt", {std::vector<std::string>{"command:uid:0", "listener:*"}, "test"});
+    std::vector<hanaper::Settings> special;
+    for (const auto& [requester, limit] : {std::pair{"acme:big*", 3}, {"acme:*", 1}}) {
+      hanaper::Settings& one = special.emplace_back("policy.quota.special", "test");
+      one.set("requester", {std::string(requester), "test"});
+      one.set("limit", {std::int64_t{limit}, "test"});
+    }
+    settings.set("special", {std::move(special), "test"});
     EXPECT_TRUE(plugin_->configure(settings, host));
   }
 
@@ -72,6 +79,13 @@ TEST_F(Quota, DoesNotBindTheExempt) {
   EXPECT_EQ(ask("command:uid:01"), "ok");
   EXPECT_EQ(ask("command:uid:01"), "ok");
   EXPECT_NE(ask("command:uid:01"), "ok") << "no prefix without a star";
+}
+
+TEST_F(Quota, OfSomeIsSpecialAndTheFirstThatFitsCounts) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask("acme:big/7"), "ok");
+  EXPECT_EQ(ask("acme:big/7"), "rate_limited: acme:big/7 has used up its 3 certificates of today");
+  EXPECT_EQ(ask("acme:small"), "ok");
+  EXPECT_EQ(ask("acme:small"), "rate_limited: acme:small has used up its 1 certificates of today");
 }
 
 TEST_F(Quota, FailsWhenItCannotBeWrittenDown) {

@@ -67,8 +67,12 @@ inline void fields(Reader& in, std::string_view& value) { value = hanaper::as_te
 inline void fields(Writer& out, std::string& value) { out.text(hanaper::as_bytes(value)); }
 inline void fields(Reader& in, std::string& value) { value = hanaper::as_text(in.text()); }
 
-inline void fields(Writer& out, hanaper::Fingerprint& value) { out.text(value); }
-inline void fields(Reader& in, hanaper::Fingerprint& value) {
+template <std::size_t size>
+void fields(Writer& out, std::array<std::uint8_t, size>& value) {
+  out.text(value);
+}
+template <std::size_t size>
+void fields(Reader& in, std::array<std::uint8_t, size>& value) {
   const hanaper::ByteView octets = in.text();
   if (octets.size() == value.size()) std::ranges::copy(octets, value.begin());
 }
@@ -117,7 +121,7 @@ void fields(Coder& coder, hanaper::RecordWrite& v) {
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::AuthorityRow& v) {
-  each(coder, v.id, v.name, v.generation, v.key, v.certificate, v.chain);
+  each(coder, v.id, v.name, v.key, v.certificate, v.chain);
 }
 template <class Coder>
 void fields(Coder& coder, hanaper::Reservation& v) {
@@ -152,7 +156,7 @@ void fields(Coder& coder, hanaper::ExpiryChange& v) {
 // Without its writes, which a batch only points to.
 template <class Coder>
 void fields(Coder& coder, hanaper::Batch& v) {
-  each(coder, v.node, v.number, v.audit, v.expiries);
+  each(coder, v.node, v.number, v.token, v.audit, v.expiries);
 }
 
 }  // namespace codec

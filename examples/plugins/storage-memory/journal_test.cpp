@@ -32,6 +32,7 @@ class JournalFile : public ::testing::Test {
     hanaper::Batch batch;
     batch.node = "n";
     batch.number = number;
+    batch.token.back() = static_cast<std::uint8_t>(number);
     batch.writes = writes;
     return journal.append(batch);
   }
@@ -43,6 +44,7 @@ class JournalFile : public ::testing::Test {
     const hanaper::Status opened = journal.open(path, [&](hanaper::Batch& batch) {
       const hanaper::RecordWrite& record = batch.writes[0]->records.at(0);
       EXPECT_EQ(record.key, std::to_string(batch.number));
+      EXPECT_EQ(batch.token.back(), batch.number);
       EXPECT_EQ(record.data, std::string("\0\xff", 2));
       EXPECT_EQ(record.indexes.at(0).value, "value");
       found += std::to_string(batch.number) + " ";

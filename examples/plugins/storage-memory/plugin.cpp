@@ -71,5 +71,4 @@ class Memory final : public hanaper::Storage, public hanaper::Archivable {
 
 HANAPER_PLUGIN(.kind = "storage", .name = "memory", .version = "1.0.0", .licence = "Apache-2.0",
                .summary = "everything in memory, behind a journal in one file", .keys = keys,
-               .key_count = std::size(keys), .capabilities = "backup",
-               .create = hanaper::create_plugin<Memory>);
+               .key_count = std::size(keys), .create = hanaper::create_plugin<Memory>);

@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 
 #include <crypt.h>
 
@@ -12,8 +13,8 @@ constexpr std::size_t max_lines = 100'000;
 constexpr std::size_t max_password = 256;
 constexpr std::string_view token_mark = "sha256:";
 
-// A hash of nothing anybody knows, for names that are not there: costs what `mkpasswd -m yescrypt` costs.
-constexpr const char* nobodys_hash =
+// A hash of nothing anybody knows, where there is no other: costs what `mkpasswd -m yescrypt` costs.
+constexpr std::string_view nobodys_hash =
     "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7";
 
 Error unknown(std::string_view kind) { return {Code::unauthenticated, std::string(kind)}; }
@@ -28,13 +29,23 @@ std::vector<std::string> split(std::string_view text, char mark) {
   return parts;
 }
 
+// Who has no role that frees it is bound to names: to those of its line, or to what its own name says.
+Identity identity_of(std::string_view kind, const Account& account) {
+  Identity identity{std::string(kind) + account.name, account.roles, false, {}};
+  if (std::ranges::find(account.roles, "ra") == account.roles.end())
+    identity.bound_to.push_back(account.names.empty() ? x509::patterns_of_account(account.name)
+                                                      : account.names);
+  return identity;
+}
+
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= 128 &&
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 // Whether crypt(3) gives that hash again.
-bool fits(const Secret& password, const std::string& hash) {
+bool fits(const Secret& password, std::string_view hash_text) {
+  const std::string hash(hash_text);
   auto data = std::make_unique<crypt_data>();
   const std::string given(password.reveal());
   const char* made = crypt_rn(given.c_str(), hash.c_str(), data.get(), sizeof(crypt_data));
@@ -48,6 +59,7 @@ bool fits(const Secret& password, const std::string& hash) {
 
 Result<Accounts> Accounts::parse(std::string_view text) {
   Accounts accounts;
+  crypto::random(accounts.secret_);
   std::size_t number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -62,12 +74,20 @@ Result<Accounts> Accounts::parse(std::string_view text) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_name(line.substr(0, colon)))
       return wrong("no account: name:secret[:role,role] is wanted");
-    Account account{.name = std::string(line.substr(0, colon)), .hash = {}, .roles = {}};
+    Account account{.name = std::string(line.substr(0, colon)), .hash = {}, .roles = {}, .names = {}};
     std::string_view rest = line.substr(colon + 1);
     const bool token = rest.starts_with(token_mark);
     if (token) rest.remove_prefix(token_mark.size());
     const std::size_t roles = rest.find(':');
-    if (roles != std::string_view::npos) account.roles = split(rest.substr(roles + 1), ',');
+    if (roles != std::string_view::npos) {
+      const std::string_view more = rest.substr(roles + 1);
+      const std::size_t names = more.find(':');
+      account.roles = split(more.substr(0, names), ',');
+      if (names != std::string_view::npos) account.names = split(more.substr(names + 1), ',');
+      for (const std::string& name : account.names)
+        if (const auto pattern = x509::NamePattern::parse(name); !pattern)
+          return wrong(pattern.error().detail);
+    }
     const std::string_view secret = rest.substr(0, roles);
     if (token) {
       const auto digest = from_hex(secret);
@@ -80,6 +100,7 @@ Result<Accounts> Accounts::parse(std::string_view text) {
     if (!secret.starts_with("$7$") && !secret.starts_with("$y$"))
       return wrong("no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one");
     account.hash = secret;
+    accounts.hashes_.emplace_back(secret);
     std::string name = account.name;
     if (!accounts.passwords_.emplace(std::move(name), std::move(account)).second)
       return wrong("the same name again");
@@ -90,15 +111,23 @@ Result<Accounts> Accounts::parse(std::string_view text) {
 Result<Identity> Accounts::by_password(const std::string& name, const Secret& password) const {
   const auto found = passwords_.find(name);
   const bool there = found != passwords_.end();
-  const bool right = fits(password, there ? found->second.hash : nobodys_hash);
+  const bool right = fits(password, there ? std::string_view(found->second.hash) : stand_in(name));
   if (!there || !right) return unknown("no such name and password");
-  return Identity{"password:" + found->second.name, found->second.roles};
+  return identity_of("password:", found->second);
+}
+
+std::string_view Accounts::stand_in(std::string_view name) const {
+  if (hashes_.empty()) return nobodys_hash;
+  const Fingerprint mac = crypto::hmac_sha256(secret_, as_bytes(name));
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < 8; ++i) number = number << 8 | mac[i];
+  return hashes_[number % hashes_.size()];
 }
 
 Result<Identity> Accounts::by_token(std::string_view token) const {
   const auto found = tokens_.find(crypto::sha256(as_bytes(token)));
   if (found == tokens_.end()) return unknown("no such token");
-  return Identity{"token:" + found->second.name, found->second.roles};
+  return identity_of("token:", found->second);
 }
 
 Result<BasicCredentials> parse_basic(std::string_view field) {

@@ -11,25 +11,33 @@ struct Account {
   std::string name;
   std::string hash;  // crypt(5): scrypt or yescrypt; empty for a token
   std::vector<std::string> roles;
+  std::vector<std::string> names;  // patterns of what it may ask for
 };
 
 // What one reading of the file gave. Immutable.
 class Accounts {
  public:
-  // Lines of name:secret[:role,role]; the secret is a crypt(5) hash ($7$ or $y$) or "sha256:" and the
-  // hexadecimal digest of a token. Empty lines and those with '#' in front are skipped. At most 100,000
+  // Lines of name:secret[:role,role[:name,name]]; the secret is a crypt(5) hash ($7$ or $y$) or "sha256:" and
+  // the hexadecimal digest of a token. Empty lines and those with '#' in front are skipped. At most 100,000
   // lines. malformed with the number of the line.
   static Result<Accounts> parse(std::string_view text);
 
   bool has_tokens() const noexcept { return !tokens_.empty(); }
   bool has_passwords() const noexcept { return !passwords_.empty(); }
+  bool has_password(std::string_view name) const { return passwords_.find(name) != passwords_.end(); }
 
-  // [worker] The account of that name and password; as slow for a name that is not there. unauthenticated.
+  // [worker] The account of that name and password. A name that is not there takes the time of one that is,
+  // and always of the same one. unauthenticated.
   Result<Identity> by_password(const std::string& name, const Secret& password) const;
   // [any] unauthenticated.
   Result<Identity> by_token(std::string_view token) const;
 
  private:
+  // The hash that stands in for that of a name which is not there.
+  std::string_view stand_in(std::string_view name) const;
+
+  Fingerprint secret_{};             // chooses stand-ins
+  std::vector<std::string> hashes_;  // of all passwords
   std::map<std::string, Account, std::less<>> passwords_;
   std::map<Fingerprint, Account> tokens_;
 };

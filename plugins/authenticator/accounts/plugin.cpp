@@ -1,26 +1,40 @@
 // The door of authenticator/accounts: passwords and tokens that a file lists.
 #include "accounts.hpp"
+#include "lane.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/allowances.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <sys/stat.h>
-
-#include <semaphore>
 
 namespace hanaper::accounts {
 namespace {
 
 constexpr SettingKey keys[] = {
-    {"file", SettingType::path, nullptr, nullptr, "accounts, one a line: name:secret[:role,role]"},
+    {"file", SettingType::path, nullptr, nullptr,
+     "accounts, one a line: name:secret[:role,role[:name,name]]"},
     {"realm", SettingType::text, "hanaper", nullptr, "what clients show when they ask for a password"},
 };
 
 constexpr std::size_t max_file = 16 * 1024 * 1024;
 constexpr auto remembered_for = std::chrono::minutes{1};
 constexpr std::size_t remembered_at_most = 4096;
+
+// Wrong passwords that are nothing but slips: of one address for one account, and of one address for all
+// accounts or of all addresses for one.
+constexpr std::int64_t slips = 10, slips_of_all = 100;
+constexpr auto slips_within = std::chrono::minutes{10};
+constexpr auto known_for = std::chrono::hours{30 * 24};
+
+// Hashing takes a core and some megabytes for a while. Whoever has been let in from where he is before has a
+// lane of his own, whoever has been wrong too often another, so that guessers keep nobody but each other
+// waiting.
+constexpr Lane::Form known_lane{2, 4, 4, {}}, open_lane{2, 4, 4, {}},
+    slow_lane{1, 11, 12, std::chrono::milliseconds{100}};
 
 // What tells one state of a file from the next.
 struct FileState {
@@ -56,10 +70,11 @@ class AccountsFile final : public Authenticator {
     if (request.tls == nullptr)
       return Error{Code::unauthenticated, "passwords and tokens are taken over TLS only"};
     const std::shared_ptr<const Accounts> accounts = current();
-    if (const std::string_view token = parse_bearer(field); !token.empty()) return accounts->by_token(token);
+    if (const std::string_view token = parse_bearer(field); !token.empty())
+      return by_token(*accounts, token, request, call);
     auto basic = parse_basic(field);
     if (!basic) return Error{Code::unauthenticated, "credentials of another kind"};
-    return by_password(accounts, *basic, call);
+    return by_password(accounts, *basic, request, call);
   }
 
   std::string challenge() const override {
@@ -73,7 +88,7 @@ class AccountsFile final : public Authenticator {
  private:
   // Hashing is slow on purpose: what was right is remembered for a moment, under a digest nobody can make.
   Result<Identity> by_password(const std::shared_ptr<const Accounts>& accounts, const BasicCredentials& basic,
-                               Call& call) {
+                               const Request& request, Call& call) {
     const Fingerprint digest = remember_as(basic);
     {
       const Lock lock(mutex_);
@@ -82,29 +97,77 @@ class AccountsFile final : public Authenticator {
             known != remembered_.end() && host_->clock().now() < known->second.until)
           return known->second.identity;
     }
-    auto identity = in_turn(call, [&] { return accounts->by_password(basic.name, basic.password); });
-    if (!identity) {
-      if (identity.error().code == Code::unauthenticated)
-        host_->log().info("wrong password", {{"call", call.id}});
-      return identity;
-    }
-    const Lock lock(mutex_);
-    if (remembered_.size() >= remembered_at_most) remembered_.clear();
-    if (accounts == accounts_)
-      remembered_.insert_or_assign(digest, Remembered{*identity, host_->clock().now() + remembered_for});
+    const Asking asking = asking_of(basic.name, request);
+    auto identity = asking.lane.run(asking.client, call.deadline, asking.busy,
+                                    [&] { return accounts->by_password(basic.name, basic.password); });
+    if (identity)
+      was_right(asking, digest, accounts, *identity);
+    else if (identity.error().code == Code::unauthenticated)
+      was_wrong(asking, accounts->has_password(basic.name), request, call);
     return identity;
   }
 
-  // A request that waits here holds one of the threads that serve everybody. Only few may wait, so that
-  // guessing passwords stops no request but those with passwords.
-  template <class Hash>
-  Result<Identity> in_turn(const Call& call, Hash&& hash) {
-    const Error busy = unavailable("too many passwords are being checked", std::chrono::seconds{1});
-    if (!queue_.try_acquire()) return busy;
-    const bool mine = hashing_.try_acquire_until(call.deadline);
-    auto identity = mine ? hash() : Result<Identity>(busy);
-    if (mine) hashing_.release();
-    queue_.release();
+  // Who asks, and what is known of him.
+  struct Asking {
+    std::string client, account, both;
+    bool known;  // this account was let in from this address before
+    Lane& lane;
+    Error busy;
+  };
+  Asking asking_of(const std::string& account, const Request& request) {
+    const Time now = host_->clock().now();
+    const std::string client = x509::client_of(request.address), both = client + " " + account;
+    const auto waits = [&](const Allowances& wrong, const std::string& key) {
+      return wrong.wait(key, now).count() != 0;
+    };
+    const bool known = waits(known_, both);
+    const bool slow = waits(wrong_of_both_, both) ||
+                      (!known && (waits(wrong_of_client_, client) || waits(wrong_of_account_, account)));
+    if (slow)
+      return {
+          client, account,
+          both,   known,
+          slow_,  {Code::rate_limited, "too many wrong passwords; try again later", std::chrono::seconds{5}}};
+    return {client,
+            account,
+            both,
+            known,
+            known ? let_in_ : open_,
+            unavailable("too many passwords are being checked", std::chrono::seconds{1})};
+  }
+
+  void was_right(const Asking& asking, const Fingerprint& digest,
+                 const std::shared_ptr<const Accounts>& accounts, const Identity& identity) {
+    const Time now = host_->clock().now();
+    known_.charge(asking.both, now);
+    wrong_of_both_.forgive(asking.both);
+    const Lock lock(mutex_);
+    if (remembered_.size() >= remembered_at_most)
+      std::erase_if(remembered_, [&](const auto& one) { return one.second.until <= now; });
+    if (remembered_.size() >= remembered_at_most) remembered_.erase(remembered_.begin());
+    if (accounts == accounts_)
+      remembered_.insert_or_assign(digest, Remembered{identity, now + remembered_for});
+  }
+
+  void was_wrong(const Asking& asking, bool exists, const Request& request, const Call& call) {
+    const Time now = host_->clock().now();
+    wrong_of_both_.charge(asking.both, now);
+    if (!asking.known) {
+      wrong_of_client_.charge(asking.client, now);
+      wrong_of_account_.charge(asking.account, now);
+    }
+    // What is no account's name may be somebody's password.
+    host_->log().info("wrong password", {{"account", exists ? asking.account : "(none of that name)"},
+                                         {"address", std::string(request.address)},
+                                         {"call", call.id}});
+  }
+
+  Result<Identity> by_token(const Accounts& accounts, std::string_view token, const Request& request,
+                            const Call& call) {
+    auto identity = accounts.by_token(token);
+    // Nobody guesses a token: a line now and then is enough to find whoever has an old one.
+    if (!identity && told_.take(x509::client_of(request.address), host_->clock().now()).count() == 0)
+      host_->log().info("unknown token", {{"address", std::string(request.address)}, {"call", call.id}});
     return identity;
   }
 
@@ -160,8 +223,11 @@ class AccountsFile final : public Authenticator {
   std::string path_, realm_;
   Fingerprint salt_{};
 
-  // Each hash takes a core and some megabytes for a while.
-  std::counting_semaphore<> hashing_{2}, queue_{6};
+  Lane let_in_{known_lane}, open_{open_lane}, slow_{slow_lane};
+  Allowances wrong_of_both_{slips, slips_within}, wrong_of_client_{slips_of_all, slips_within},
+      wrong_of_account_{slips_of_all, slips_within};
+  Allowances known_{1, known_for};  // who was let in, from where: not whole for as long as that
+  Allowances told_{10, slips_within};
   mutable Mutex mutex_;
   std::shared_ptr<const Accounts> accounts_ HANAPER_GUARDED_BY(mutex_);
   FileState state_ HANAPER_GUARDED_BY(mutex_);
@@ -175,4 +241,4 @@ class AccountsFile final : public Authenticator {
 HANAPER_PLUGIN(.kind = "authenticator", .name = "accounts", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "passwords (HTTP Basic) and bearer tokens that a file lists",
                .keys = hanaper::accounts::keys, .key_count = std::size(hanaper::accounts::keys),
-               .capabilities = "", .create = hanaper::create_plugin<hanaper::accounts::AccountsFile>);
+               .create = hanaper::create_plugin<hanaper::accounts::AccountsFile>);

@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t max_file = 16 * 1024 * 1024;
 constexpr int max_depth = 8;
+constexpr int bits_112 = 2;  // what OpenSSL calls its level
 
 template <auto Free>
 struct Freed {
@@ -62,9 +64,29 @@ int needs_no_crl(int good, X509_STORE_CTX* context) {
   return 1;
 }
 
+// SHA-1 counts for 63 bits and RSA-1024 for 80 in OpenSSL, which has no level that takes both and refuses
+// MD5.
+bool is_of_old_strength(X509_STORE_CTX* context) {
+  const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    X509* certificate = sk_X509_value(chain, i);
+    const EVP_PKEY* key = X509_get0_pubkey(certificate);
+    if (key == nullptr || EVP_PKEY_get_security_bits(key) < 80) return false;
+    int bits = 0;
+    const bool known = X509_get_signature_info(certificate, nullptr, nullptr, &bits, nullptr) == 1;
+    const bool anchor = i + 1 == sk_X509_num(chain);  // its own signature proves nothing
+    if (!anchor && (!known || bits < 63)) return false;
+  }
+  return true;
+}
+
+struct NameFreed {
+  void operator()(X509_NAME* name) const noexcept { X509_NAME_free(name); }
+};
+
 }  // namespace
 
-Result<Trust> Trust::load(const std::string& anchors, const std::string& crls) {
+Result<Trust> Trust::load(const std::string& anchors, const std::string& crls, bool old) {
   Trust trust;
   trust.store_ = std::shared_ptr<X509_STORE>(X509_STORE_new(), X509_STORE_free);
   if (trust.store_ == nullptr) return internal("no memory for a trust store");
@@ -84,11 +106,15 @@ Result<Trust> Trust::load(const std::string& anchors, const std::string& crls) {
   X509_STORE_set_flags(trust.store_.get(), flags);
   X509_STORE_set_depth(trust.store_.get(), max_depth);
   X509_STORE_set_verify_cb(trust.store_.get(), needs_no_crl);
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(trust.store_.get()), old ? 0 : bits_112);
+  trust.old_ = old;
   return trust;
 }
 
 Status Trust::check(const std::vector<ByteView>& chain, Time now) const {
   const auto refused = [](std::string why) { return Error{Code::unauthenticated, std::move(why)}; };
+  if (const Status cost = x509::check_chain_cost(chain); !cost)
+    return refused("the client certificate is not looked at: " + cost.error().detail);
   const Certificate leaf = certificate_of(chain.front());
   const std::unique_ptr<STACK_OF(X509), CertificatesFreed> others(sk_X509_new_null());
   const Context context(X509_STORE_CTX_new());
@@ -101,9 +127,24 @@ Status Trust::check(const std::vector<ByteView>& chain, Time now) const {
       X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_CLIENT) != 1)
     return internal("a chain cannot be checked");
   X509_STORE_CTX_set_time(context.get(), 0, std::chrono::system_clock::to_time_t(now));
-  if (X509_verify_cert(context.get()) == 1) return {};
+  if (X509_verify_cert(context.get()) == 1) {
+    if (old_ && !is_of_old_strength(context.get()))
+      return refused("the client certificate is not trusted: a key or a signature of its chain is too weak");
+    return {};
+  }
   return refused(std::string("the client certificate is not trusted: ") +
                  X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+}
+
+bool same_name(ByteView a, ByteView b) {
+  if (equal(a, b)) return true;
+  const auto read = [](ByteView der) {
+    const unsigned char* octets = der.data();
+    return std::unique_ptr<X509_NAME, NameFreed>(
+        d2i_X509_NAME(nullptr, &octets, static_cast<long>(der.size())));
+  };
+  const auto first = read(a), second = read(b);
+  return first && second && X509_NAME_cmp(first.get(), second.get()) == 0;
 }
 
 }  // namespace hanaper::mtls

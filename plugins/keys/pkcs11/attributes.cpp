@@ -1,12 +1,11 @@
 #include "attributes.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
 namespace hanaper::pkcs11 {
-
-using namespace der::literals;
 
 Template::~Template() {
   for (Bytes& value : values_) crypto::wipe(value);
@@ -49,40 +48,17 @@ CK_RV find_objects(const Token::Session& session, Template& wanted, std::size_t 
   return code != CKR_OK ? code : ended;
 }
 
-Bytes curve_parameters(KeyType type) {
-  der::Writer writer;
-  switch (type) {
-    case KeyType::ec_p256:
-      writer.oid("1.2.840.10045.3.1.7"_oid);
-      break;
-    case KeyType::ec_p384:
-      writer.oid("1.3.132.0.34"_oid);
-      break;
-    case KeyType::ec_p521:
-      writer.oid("1.3.132.0.35"_oid);
-      break;
-    case KeyType::ed25519:  // PKCS#11 3.0 2.3.5: the curve name or its identifier; modules know the name
-      writer.text(der::printable_string, "edwards25519");
-      break;
-    case KeyType::rsa:
-      break;
-  }
-  return writer.bytes();
-}
-
 Status add_public_half(Template& target, ByteView spki) {
   HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(spki));
-  if (key.spec.type == KeyType::rsa) {
-    target.number(CKA_KEY_TYPE, CKK_RSA)
-        .octets(CKA_MODULUS, key.modulus)
-        .octets(CKA_PUBLIC_EXPONENT, key.exponent);
+  const algorithms::KeyRow& row = algorithms::row(key.spec.type);
+  target.number(CKA_KEY_TYPE, row.pkcs11);
+  if (row.family == algorithms::Family::rsa) {
+    target.octets(CKA_MODULUS, key.modulus).octets(CKA_PUBLIC_EXPONENT, key.exponent);
     return {};
   }
   der::Writer point;
   point.octets(key.point);
-  target.number(CKA_KEY_TYPE, key.spec.type == KeyType::ed25519 ? CKK_EC_EDWARDS : CKK_EC)
-      .octets(CKA_EC_PARAMS, curve_parameters(key.spec.type))
-      .octets(CKA_EC_POINT, point.view());
+  target.octets(CKA_EC_PARAMS, row.pkcs11_parameters).octets(CKA_EC_POINT, point.view());
   return {};
 }
 

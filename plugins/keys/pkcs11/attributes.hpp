@@ -47,7 +47,5 @@ CK_RV find_objects(const Token::Session& session, Template& wanted, std::size_t 
 // Attributes that both halves of a key share, and those of a public key object made from a
 // SubjectPublicKeyInfo.
 Status add_public_half(Template& target, ByteView spki);
-// DER of the curve, as CKA_EC_PARAMS wants it.
-Bytes curve_parameters(KeyType type);
 
 }  // namespace hanaper::pkcs11

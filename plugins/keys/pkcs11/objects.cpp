@@ -2,6 +2,7 @@
 
 #include "attributes.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/public_key.hpp>
@@ -40,11 +41,23 @@ CK_RV find_public(const Token::Session& session, const Bytes& id, CK_OBJECT_HAND
   return code;
 }
 
+// The numbers of the table, which knows no PKCS#11 header.
+static_assert(algorithms::row(KeyType::rsa).pkcs11 == CKK_RSA &&
+              algorithms::row(KeyType::ec_p256).pkcs11 == CKK_EC &&
+              algorithms::row(KeyType::ed25519).pkcs11 == CKK_EC_EDWARDS);
+static_assert(algorithms::row(KeyType::rsa).pkcs11_generate == CKM_RSA_PKCS_KEY_PAIR_GEN &&
+              algorithms::row(KeyType::ec_p256).pkcs11_generate == CKM_EC_KEY_PAIR_GEN &&
+              algorithms::row(KeyType::ed25519).pkcs11_generate == CKM_EC_EDWARDS_KEY_PAIR_GEN);
+
 std::optional<KeyType> type_of_curve(const Bytes& parameters) {
-  for (KeyType type : {KeyType::ec_p256, KeyType::ec_p384, KeyType::ec_p521, KeyType::ed25519})
-    if (parameters == curve_parameters(type)) return type;
-  // RFC 8410 3: id-Ed25519, as some modules spell the curve.
-  if (parameters == Bytes{0x06, 0x03, 0x2b, 0x65, 0x70}) return KeyType::ed25519;
+  for (const algorithms::KeyRow& row : algorithms::keys) {
+    if (row.pkcs11_parameters.empty()) continue;
+    if (equal(row.pkcs11_parameters, parameters)) return row.type;
+    // RFC 8410 3: id-Ed25519, as some modules spell the curve.
+    if (row.parameters.empty() && der::only(parameters, der::object_identifier) &&
+        row.oid == ByteView(parameters).subspan(2))
+      return row.type;
+  }
   return std::nullopt;
 }
 
@@ -71,11 +84,6 @@ CK_RV describe_ec(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObj
   key.spki = x509::ec_spki(*type, raw);
   if (!x509::parse_public_key(key.spki)) key.spki.clear();
   return CKR_OK;
-}
-
-CK_MECHANISM_TYPE generator_of(KeyType type) {
-  if (type == KeyType::rsa) return CKM_RSA_PKCS_KEY_PAIR_GEN;
-  return type == KeyType::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
 }
 
 }  // namespace
@@ -119,7 +127,7 @@ void add_private_duties(Template& target, const NewKey& key) {
       .flag(CKA_SENSITIVE, true)
       .flag(CKA_EXTRACTABLE, key.wrappable)
       .flag(CKA_SIGN, true);
-  if (key.spec.type == KeyType::rsa) target.flag(CKA_DECRYPT, true);
+  if (algorithms::row(key.spec.type).encrypts) target.flag(CKA_DECRYPT, true);
 }
 
 void add_name(Template& target, std::string_view label, ByteView id) {
@@ -173,17 +181,17 @@ Status generate_key(Token& token, const NewKey& key) {
   add_name(open, key.label, id);
   add_name(closed, key.label, id);
   open.flag(CKA_TOKEN, true).flag(CKA_VERIFY, true);
-  if (key.spec.type == KeyType::rsa)
-    open.flag(CKA_ENCRYPT, true)
-        .number(CKA_MODULUS_BITS, key.spec.bits)
-        .octets(CKA_PUBLIC_EXPONENT, Bytes{1, 0, 1});
+  const algorithms::KeyRow& row = algorithms::row(key.spec.type);
+  if (row.encrypts) open.flag(CKA_ENCRYPT, true);
+  if (row.family == algorithms::Family::rsa)
+    open.number(CKA_MODULUS_BITS, key.spec.bits).octets(CKA_PUBLIC_EXPONENT, Bytes{1, 0, 1});
   else
-    open.octets(CKA_EC_PARAMS, curve_parameters(key.spec.type));
+    open.octets(CKA_EC_PARAMS, row.pkcs11_parameters);
   add_private_duties(closed, key);
   CK_RV answer = CKR_OK;
   Status made = token.run(
       [&](const Token::Session& session) {
-        CK_MECHANISM mechanism{generator_of(key.spec.type), nullptr, 0};
+        CK_MECHANISM mechanism{row.pkcs11_generate, nullptr, 0};
         CK_OBJECT_HANDLE public_half = 0, private_half = 0;
         return session.functions.C_GenerateKeyPair(session.handle, &mechanism, open.data(), open.size(),
                                                    closed.data(), closed.size(), &public_half, &private_half);

@@ -21,7 +21,7 @@ constexpr SettingKey setting_keys[] = {
      "let new keys leave their token wrapped, so that they can be replicated"},
 };
 
-class Pkcs11 final : public Keys, public Replication {
+class Pkcs11 final : public Keys, public Replication, public Adjustable {
  public:
   ~Pkcs11() override {
     keys_.clear();
@@ -30,6 +30,7 @@ class Pkcs11 final : public Keys, public Replication {
 
   Status configure(const Settings& settings, Host& host) override {
     host_ = &host;
+    given_ = settings.without_secrets();
     path_ = settings.text("module");
     options_ = settings.text_or("options", "");
     wrappable_ = settings.boolean("wrappable");
@@ -49,6 +50,22 @@ class Pkcs11 final : public Keys, public Replication {
     }
     host.health().check("tokens", [this] { return health(); });
     return {};
+  }
+
+  // The PIN alone. It is not tried before a token wants it: too many wrong ones lock a token.
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    const auto same = [&](auto read) { return read(settings) == read(given_); };
+    const std::pair<const char*, bool> rest[] = {
+        {"module", same([](const Settings& s) { return s.text("module"); })},
+        {"options", same([](const Settings& s) { return s.text_or("options", ""); })},
+        {"tokens", same([](const Settings& s) { return s.texts("tokens"); })},
+        {"sessions", same([](const Settings& s) { return s.integer("sessions"); })},
+        {"timeout", same([](const Settings& s) { return s.duration("timeout"); })},
+        {"wrappable", same([](const Settings& s) { return s.boolean("wrappable"); })}};
+    for (const auto& [key, unchanged] : rest)
+      if (!unchanged) return unsupported("with another " + std::string(key));
+    if (settings.secret("pin").empty()) return settings.error("pin", "is empty");
+    return std::unique_ptr<Change>(std::make_unique<OtherPin>(*this, settings.secret("pin").clone()));
   }
 
   // One token must answer; the others may come later.
@@ -125,6 +142,7 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
   void* ability(std::string_view id) override {
+    if (id == Adjustable::ability_id) return static_cast<Adjustable*>(this);
     return id == Replication::ability_id ? static_cast<Replication*>(this) : nullptr;
   }
 
@@ -140,6 +158,18 @@ class Pkcs11 final : public Keys, public Replication {
   }
 
  private:
+  class OtherPin final : public Change {
+   public:
+    OtherPin(Pkcs11& plugin, Secret pin) : plugin_(plugin), pin_(std::move(pin)) {}
+    void commit() noexcept override {
+      for (const std::unique_ptr<Token>& token : plugin_.tokens_) token->change_pin(pin_);
+    }
+
+   private:
+    Pkcs11& plugin_;
+    const Secret pin_;
+  };
+
   // The key that was found before, or null. From memory.
   std::shared_ptr<GroupKey> known(std::string_view label) {
     const Lock lock(mutex_);
@@ -217,6 +247,7 @@ class Pkcs11 final : public Keys, public Replication {
 
   // Constant after start.
   Host* host_ = nullptr;
+  Settings given_{"", ""};
   std::string path_, options_;
   bool wrappable_ = false;
   std::vector<TokenOptions> token_options_;
@@ -233,4 +264,4 @@ class Pkcs11 final : public Keys, public Replication {
 HANAPER_PLUGIN(.kind = "keys", .name = "pkcs11", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "private keys on PKCS#11 tokens, one or a group of them",
                .keys = hanaper::pkcs11::setting_keys, .key_count = std::size(hanaper::pkcs11::setting_keys),
-               .capabilities = "replication", .create = hanaper::create_plugin<hanaper::pkcs11::Pkcs11>);
+               .create = hanaper::create_plugin<hanaper::pkcs11::Pkcs11>);

@@ -43,7 +43,20 @@ Token::Token(std::shared_ptr<Module> module, TokenOptions options, Log& log, Met
                              {{"token", options_.name.text}})),
       mended_(metrics.counter("hanaper_pkcs11_token_mended_total", "Times a lost token was logged in again.",
                               {{"token", options_.name.text}})),
-      since_(options_.sessions) {}
+      since_(options_.sessions),
+      pin_(std::move(options_.pin)) {}
+
+void Token::change_pin(const Secret& pin) {
+  const Lock lock(mutex_);
+  pin_ = pin.clone();
+  pin_refused_ = false;
+  next_attempt_ = {};  // whoever needs the token tries it at once
+}
+
+Secret Token::pin() const {
+  const Lock lock(mutex_);
+  return pin_.clone();
+}
 
 Token::~Token() {
   const Module::Visit visit(*module_, SteadyClock::now() + patience);
@@ -216,7 +229,8 @@ Result<CK_SLOT_ID> Token::find_slot(Module::Alone& module) {
 }
 
 Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
-  if (pin_was_refused())
+  const Secret pin = this->pin();
+  if (was_refused(pin))
     return unavailable("token " + name() +
                        " has refused this pin before; it is not tried again, because tokens lock themselves: "
                        "correct the pin, or remove " +
@@ -225,14 +239,14 @@ Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
   CK_SESSION_HANDLE session = 0;
   CK_RV code = functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
   if (code != CKR_OK) return unavailable("token " + name() + ": no session: " + name_of(code));
-  std::string pin(options_.pin.reveal());
-  code = functions.C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()), pin.size());
-  crypto::wipe({reinterpret_cast<std::uint8_t*>(pin.data()), pin.size()});
+  std::string octets(pin.reveal());
+  code = functions.C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(octets.data()), octets.size());
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
   if (code != CKR_OK && code != CKR_USER_ALREADY_LOGGED_IN) {
     functions.C_CloseSession(session);
     if (code == CKR_PIN_INCORRECT || code == CKR_PIN_INVALID || code == CKR_PIN_LEN_RANGE ||
         code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED)
-      return refuse_pin("token " + name() + " refuses the pin: " + name_of(code));
+      return refuse_pin(pin, "token " + name() + " refuses the pin: " + name_of(code));
     return unavailable("token " + name() + ": no login: " + name_of(code));
   }
   const Lock lock(mutex_);
@@ -243,25 +257,32 @@ Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
   return {};
 }
 
-Status Token::refuse_pin(std::string why) {
-  pin_refused_ = true;
+Status Token::refuse_pin(const Secret& pin, std::string why) {
+  {
+    const Lock lock(mutex_);
+    // Another one may have come meanwhile, of which nothing is known yet.
+    if (pin_.reveal() == pin.reveal()) pin_refused_ = true;
+  }
   Bytes salt(16);
   crypto::random(salt);
-  const std::string text = base64::encode_url(salt) + "\n" + digest_of(options_.pin, salt) + "\n";
+  const std::string text = base64::encode_url(salt) + "\n" + digest_of(pin, salt) + "\n";
   if (Status kept = files::replace(options_.refused_pin_file, text, 0600); !kept)
     log_.warning("refused pin cannot be remembered",
                  {{"token", name()}, {"file", options_.refused_pin_file}, {"why", kept.error().detail}});
   return unavailable(std::move(why));
 }
 
-bool Token::pin_was_refused() const {
-  if (pin_refused_) return true;
+bool Token::was_refused(const Secret& pin) const {
+  {
+    const Lock lock(mutex_);
+    if (pin_refused_) return true;
+  }
   const auto text = files::read(options_.refused_pin_file, 4096);
   if (!text) return false;
   const std::size_t end = text->find('\n');
   if (end == std::string::npos) return false;
   const auto salt = base64::decode_url(text->substr(0, end));
-  return salt && digest_of(options_.pin, *salt) + "\n" == text->substr(end + 1);
+  return salt && digest_of(pin, *salt) + "\n" == text->substr(end + 1);
 }
 
 // Keeps the outcome for health(), and tells people once for each change.

@@ -70,6 +70,9 @@ class Token {
     return unavailable("token " + name() + " loses every session");
   }
 
+  // [any] The PIN from now on: tried once, at the next login. The present one goes on.
+  void change_pin(const Secret& pin);
+
   // [worker] Logs in if that is not done yet or was lost.
   Status connect();
 
@@ -103,13 +106,15 @@ class Token {
   Status mend_alone(Module::Alone& module);
   Result<CK_SLOT_ID> find_slot(Module::Alone& module);
   Status log_in(Module::Alone& module, CK_SLOT_ID slot);
-  Status refuse_pin(std::string why);
-  bool pin_was_refused() const;
+  Status refuse_pin(const Secret& pin, std::string why);
+  bool was_refused(const Secret& pin) const;
   Status hanging_locked() const HANAPER_REQUIRES(mutex_);
   void note(const Status& status);
 
+  Secret pin() const;  // a copy
+
   const std::shared_ptr<Module> module_;
-  TokenOptions options_;
+  TokenOptions options_;  // constant after construction, and without the PIN
   Log& log_;
   Gauge& present_;
   Counter& mended_;
@@ -126,11 +131,12 @@ class Token {
   std::vector<CK_SESSION_HANDLE> idle_ HANAPER_GUARDED_BY(mutex_);
   std::size_t borrowed_ HANAPER_GUARDED_BY(mutex_) = 0;
   std::vector<std::chrono::steady_clock::time_point> since_
-      HANAPER_GUARDED_BY(mutex_);              // of each place in use; epoch: free
-  Status trouble_ HANAPER_GUARDED_BY(mutex_);  // why the token could not be had last time
+      HANAPER_GUARDED_BY(mutex_);  // of each place in use; epoch: free
+  Secret pin_ HANAPER_GUARDED_BY(mutex_);
+  bool pin_refused_ HANAPER_GUARDED_BY(mutex_) = false;  // the token would not have this very one
+  Status trouble_ HANAPER_GUARDED_BY(mutex_);            // why the token could not be had last time
   // Touched by who mends, and by nobody else.
   std::chrono::steady_clock::time_point next_restart_;
-  bool pin_refused_ = false;
 };
 
 }  // namespace hanaper::pkcs11

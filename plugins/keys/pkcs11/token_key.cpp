@@ -1,5 +1,6 @@
 #include "token_key.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/signature_algorithm.hpp>
@@ -7,33 +8,17 @@
 namespace hanaper::pkcs11 {
 namespace {
 
-// RFC 8017 9.2: what PKCS#1 v1.5 signs is DigestInfo, of which everything but the digest is constant.
-ByteView digest_info_prefix(crypto::Hash hash) {
-  static constexpr std::uint8_t sha256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                            0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
-  static constexpr std::uint8_t sha384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                            0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30};
-  static constexpr std::uint8_t sha512[] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-                                            0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40};
-  if (hash == crypto::Hash::sha384) return sha384;
-  return hash == crypto::Hash::sha512 ? ByteView(sha512) : ByteView(sha256);
-}
-
-CK_RSA_PKCS_PSS_PARAMS pss_parameters(crypto::Hash hash) {
-  switch (hash) {
-    case crypto::Hash::sha384:
-      return {CKM_SHA384, CKG_MGF1_SHA384, 48};
-    case crypto::Hash::sha512:
-      return {CKM_SHA512, CKG_MGF1_SHA512, 64};
-    default:
-      return {CKM_SHA256, CKG_MGF1_SHA256, 32};
-  }
-}
-
-bool is_pss(SignatureScheme scheme) {
-  return scheme == SignatureScheme::rsa_pss_sha256 || scheme == SignatureScheme::rsa_pss_sha384 ||
-         scheme == SignatureScheme::rsa_pss_sha512;
-}
+// The numbers of the table, which knows no PKCS#11 header.
+static_assert(algorithms::row(crypto::Hash::sha256).pkcs11 == CKM_SHA256 &&
+              algorithms::row(crypto::Hash::sha384).pkcs11 == CKM_SHA384 &&
+              algorithms::row(crypto::Hash::sha512).pkcs11 == CKM_SHA512);
+static_assert(algorithms::row(crypto::Hash::sha256).mgf == CKG_MGF1_SHA256 &&
+              algorithms::row(crypto::Hash::sha384).mgf == CKG_MGF1_SHA384 &&
+              algorithms::row(crypto::Hash::sha512).mgf == CKG_MGF1_SHA512);
+static_assert(algorithms::row(SignatureScheme::ecdsa_sha256).pkcs11 == CKM_ECDSA &&
+              algorithms::row(SignatureScheme::rsa_pkcs1_sha256).pkcs11 == CKM_RSA_PKCS &&
+              algorithms::row(SignatureScheme::rsa_pss_sha256).pkcs11 == CKM_RSA_PKCS_PSS &&
+              algorithms::row(SignatureScheme::ed25519).pkcs11 == CKM_EDDSA);
 
 // Tokens give r and s side by side; X.509 wants SEQUENCE { r, s } (RFC 3279 2.2.3).
 Bytes ecdsa_der(ByteView sides) {
@@ -97,21 +82,27 @@ Result<Bytes> TokenKey::sign(CK_MECHANISM mechanism, ByteView input, std::size_t
 }
 
 Result<Bytes> TokenKey::sign_digest(SignatureScheme scheme, ByteView digest) {
-  const crypto::Hash hash = *crypto::hash_of(scheme);
-  if (object_.spec.type != KeyType::rsa) {
-    HANAPER_TRY(const Bytes sides, sign({CKM_ECDSA, nullptr, 0}, digest, 132));
+  const algorithms::SchemeRow& row = algorithms::row(scheme);
+  const algorithms::HashRow& hash = algorithms::row(*row.hash);
+  if (algorithms::family_of(scheme) == algorithms::Family::ec) {
+    HANAPER_TRY(const Bytes sides,
+                sign({row.pkcs11, nullptr, 0}, digest, 2 * algorithms::row(object_.spec.type).octets));
     return ecdsa_der(sides);
   }
-  if (is_pss(scheme)) {
-    CK_RSA_PKCS_PSS_PARAMS parameters = pss_parameters(hash);
-    return sign({CKM_RSA_PKCS_PSS, &parameters, sizeof parameters}, digest, max_signature);
+  if (row.padding == algorithms::Padding::pss) {
+    CK_RSA_PKCS_PSS_PARAMS parameters{hash.pkcs11, hash.mgf, hash.size};
+    return sign({row.pkcs11, &parameters, sizeof parameters}, digest, max_signature);
   }
-  Bytes info = to_bytes(digest_info_prefix(hash));
+  Bytes info = to_bytes(hash.digest_info);
   info.insert(info.end(), digest.begin(), digest.end());
-  return sign({CKM_RSA_PKCS, nullptr, 0}, info, max_signature);
+  return sign({row.pkcs11, nullptr, 0}, info, max_signature);
 }
 
-Result<Bytes> TokenKey::sign_message(ByteView message) { return sign({CKM_EDDSA, nullptr, 0}, message, 64); }
+// By the only scheme of such a key.
+Result<Bytes> TokenKey::sign_message(ByteView message) {
+  const algorithms::KeyRow& row = algorithms::row(object_.spec.type);
+  return sign({algorithms::row(row.scheme).pkcs11, nullptr, 0}, message, 2 * row.octets);
+}
 
 // Whatever the token says of a ciphertext, the answer is one: what is wrong with it is nobody's business
 // (RFC 8017 7.2.2, note). And no ciphertext looks like a lost token.
@@ -183,7 +174,7 @@ Result<Bytes> GroupKey::sign_digest(SignatureScheme scheme, ByteView digest) {
 }
 
 Result<Secret> GroupKey::decrypt(ByteView ciphertext) {
-  if (object_.spec.type != KeyType::rsa)
+  if (!algorithms::row(object_.spec.type).encrypts)
     return unsupported("a key of type " + to_string(object_.spec) + " cannot decrypt");
   if (ciphertext.size() != (object_.spec.bits + 7u) / 8u) return forbidden("decryption failed");
   return spread<Secret>([&](TokenKey& key) { return key.decrypt(ciphertext); });

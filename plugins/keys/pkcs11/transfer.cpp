@@ -2,6 +2,7 @@
 #include "attributes.hpp"
 #include "objects.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 
@@ -29,8 +30,9 @@ void add_secret(Template& target, CK_ATTRIBUTE_TYPE type, Bytes value) {
 
 void add_private_half(Template& target, const crypto::SoftKey& key) {
   EVP_PKEY* pkey = key.pkey();
-  switch (key.spec().type) {
-    case KeyType::rsa:
+  const algorithms::KeyRow& row = algorithms::row(key.spec().type);
+  switch (row.family) {
+    case algorithms::Family::rsa:
       target.octets(CKA_MODULUS, number_of(pkey, OSSL_PKEY_PARAM_RSA_N))
           .octets(CKA_PUBLIC_EXPONENT, number_of(pkey, OSSL_PKEY_PARAM_RSA_E));
       add_secret(target, CKA_PRIVATE_EXPONENT, number_of(pkey, OSSL_PKEY_PARAM_RSA_D));
@@ -40,23 +42,18 @@ void add_private_half(Template& target, const crypto::SoftKey& key) {
       add_secret(target, CKA_EXPONENT_2, number_of(pkey, OSSL_PKEY_PARAM_RSA_EXPONENT2));
       add_secret(target, CKA_COEFFICIENT, number_of(pkey, OSSL_PKEY_PARAM_RSA_COEFFICIENT1));
       return;
-    case KeyType::ed25519: {
-      Bytes seed(32);
+    case algorithms::Family::edwards: {
+      Bytes seed(row.octets);
       std::size_t size = seed.size();
       EVP_PKEY_get_raw_private_key(pkey, seed.data(), &size);
-      target.octets(CKA_EC_PARAMS, curve_parameters(KeyType::ed25519));
+      target.octets(CKA_EC_PARAMS, row.pkcs11_parameters);
       add_secret(target, CKA_VALUE, std::move(seed));
       return;
     }
-    default:
-      target.octets(CKA_EC_PARAMS, curve_parameters(key.spec().type));
+    case algorithms::Family::ec:
+      target.octets(CKA_EC_PARAMS, row.pkcs11_parameters);
       add_secret(target, CKA_VALUE, number_of(pkey, OSSL_PKEY_PARAM_PRIV_KEY));
   }
-}
-
-CK_ULONG key_type_of(KeyType type) {
-  if (type == KeyType::rsa) return CKK_RSA;
-  return type == KeyType::ed25519 ? CKK_EC_EDWARDS : CKK_EC;
 }
 
 CK_RV create_object(const Token::Session& session, Template& object, CK_OBJECT_HANDLE& handle) {
@@ -156,7 +153,7 @@ class Passage {
         .flag(CKA_SENSITIVE, true)
         .flag(CKA_EXTRACTABLE, false)
         .flag(CKA_UNWRAP, true);
-    closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, key_type_of(key_.spec.type));
+    closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, algorithms::row(key_.spec.type).pkcs11);
     add_name(closed, key_.label, key_.id);
     add_private_duties(closed, {key_.label, key_.spec, true});
     CK_RSA_PKCS_OAEP_PARAMS oaep = oaep_parameters();
@@ -209,7 +206,7 @@ Status import_key(Token& token, const NewKey& key, const Secret& pkcs8) {
   const Bytes id = new_id();
   Template open, closed;
   HANAPER_CHECK(add_public_object(open, key.label, id, soft->spki()));
-  closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, key_type_of(soft->spec().type));
+  closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, algorithms::row(soft->spec().type).pkcs11);
   add_name(closed, key.label, id);
   add_private_duties(closed, {key.label, soft->spec(), key.wrappable});
   add_private_half(closed, *soft);

@@ -4,7 +4,14 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
+#include <hanaper/toolkit/swapped.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 namespace hanaper::softtoken {
@@ -20,14 +27,25 @@ constexpr SettingKey setting_keys[] = {
 };
 
 constexpr std::string_view suffix = ".pem";
+constexpr std::size_t least_pin = 8;
 
-class SoftToken final : public Keys, public Archivable, public Inspectable {
+class SoftToken final : public Keys, public Archivable, public Inspectable, public Adjustable, public Repinning {
  public:
   Status configure(const Settings& settings, Host&) override {
     folder_ = settings.text("folder");
-    pin_ = settings.secret("pin").clone();
-    if (pin_.reveal().size() < 8) return settings.error("pin", "shorter than 8 characters");
+    HANAPER_TRY(std::shared_ptr<const Secret> pin, read_pin(settings));
+    pin_.store(std::move(pin));
     return {};
+  }
+
+  // Another PIN must open every key that is there: they are encrypted anew before it is told.
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    if (settings.text("folder") != folder_) return unsupported("with another folder");
+    HANAPER_TRY(std::shared_ptr<const Secret> pin, read_pin(settings));
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    for (const std::string& label : labels)
+      if (const auto key = open(label, *pin); !key) return settings.error("pin", key.error().detail);
+    return std::unique_ptr<Change>(std::make_unique<Swap<const Secret>>(pin_, std::move(pin)));
   }
 
   Status start() override {
@@ -45,18 +63,8 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
 
   Result<std::shared_ptr<Key>> find(std::string_view label) override {
     const Lock lock(mutex_);
-    if (const auto found = opened_.find(label); found != opened_.end())
-      return std::shared_ptr<Key>(found->second);
-    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
-    const fs::path path = path_of(label);
-    auto text = files::read(path, 64 * 1024);
-    if (!text && text.error().code == Code::not_found)
-      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
-    if (!text) return std::move(text).error();
-    auto key = SoftKey::from_pem(Secret(*std::move(text)), pin_);
-    if (!key) return std::move(key).error().within(path.string());
-    opened_.emplace(label, *key);
-    return std::shared_ptr<Key>(*std::move(key));
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, opened(label));
+    return std::shared_ptr<Key>(std::move(key));
   }
 
   Result<std::shared_ptr<Key>> create(std::string_view label, KeySpec spec) override {
@@ -97,8 +105,40 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   }
 
   void* ability(std::string_view id) override {
+    if (id == Adjustable::ability_id) return static_cast<Adjustable*>(this);
     if (id == Inspectable::ability_id) return static_cast<Inspectable*>(this);
+    if (id == Repinning::ability_id) return static_cast<Repinning*>(this);
     return id == Archivable::ability_id ? static_cast<Archivable*>(this) : nullptr;
+  }
+
+  // Beside, then exchanged for the old folder in one step: whenever it is cut off, one pin opens all keys.
+  Result<std::size_t> repin(const Secret& pin) override {
+    if (pin.reveal().size() < least_pin) return malformed("the new pin is shorter than 8 characters");
+    const Lock lock(mutex_);
+    const fs::path beside = folder_.string() + ".new";
+    std::error_code error;
+    fs::remove_all(beside, error);
+    HANAPER_CHECK(files::create_folder(beside));
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    for (const std::string& label : labels) {
+      HANAPER_TRY(const std::shared_ptr<SoftKey> key, opened(label));
+      HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin));
+      HANAPER_CHECK(files::create(beside / path_of(label).filename(), pem, 0600));
+    }
+    if (::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) != 0)
+      return unavailable(folder_.string() + ": cannot be exchanged for " + beside.string() + ": " +
+                         std::strerror(errno));
+    pin_.store(std::make_shared<const Secret>(pin.clone()));
+    // What is no key stays; the keys under the old pin go.
+    for (const auto& entry : fs::directory_iterator(beside, error))
+      if (!fs::exists(folder_ / entry.path().filename(), error))
+        fs::rename(entry.path(), folder_ / entry.path().filename(), error);
+    fs::remove_all(beside, error);
+    const int parent = ::open(folder_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = parent >= 0 && ::fsync(parent) == 0;
+    if (parent >= 0) ::close(parent);
+    if (!synced) return unavailable(folder_.parent_path().string() + ": cannot be synced");
+    return labels.size();
   }
 
   Status save(Archive& archive) override {
@@ -119,6 +159,31 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   }
 
  private:
+  static Result<std::shared_ptr<const Secret>> read_pin(const Settings& settings) {
+    if (settings.secret("pin").reveal().size() < least_pin)
+      return settings.error("pin", "shorter than 8 characters");
+    return std::make_shared<const Secret>(settings.secret("pin").clone());
+  }
+
+  Result<std::shared_ptr<SoftKey>> opened(std::string_view label) HANAPER_REQUIRES(mutex_) {
+    if (const auto found = opened_.find(label); found != opened_.end()) return found->second;
+    if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
+    HANAPER_TRY(std::shared_ptr<SoftKey> key, open(label, *pin_.load()));
+    opened_.emplace(label, key);
+    return key;
+  }
+
+  Result<std::shared_ptr<SoftKey>> open(std::string_view label, const Secret& pin) const {
+    const fs::path path = path_of(label);
+    auto text = files::read(path, 64 * 1024);
+    if (!text && text.error().code == Code::not_found)
+      return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
+    if (!text) return std::move(text).error();
+    auto key = SoftKey::from_pem(Secret(*std::move(text)), pin);
+    if (!key) return std::move(key).error().within(path.string());
+    return key;
+  }
+
   fs::path path_of(std::string_view label) const {
     return folder_ / (std::string(label) + std::string(suffix));
   }
@@ -139,16 +204,15 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
   Result<std::shared_ptr<Key>> store(std::string_view label, std::shared_ptr<SoftKey> key) {
     if (!is_key_label(label))
       return malformed("\"" + std::string(label) + "\" is no key label: 1 to 64 of A-Z a-z 0-9 . _ -");
-    HANAPER_TRY(const std::string pem, key->to_encrypted_pem(pin_));
-    HANAPER_CHECK(files::create(path_of(label), pem, 0600));
     const Lock lock(mutex_);
+    HANAPER_TRY(const std::string pem, key->to_encrypted_pem(*pin_.load()));
+    HANAPER_CHECK(files::create(path_of(label), pem, 0600));
     opened_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }
 
-  // Constant after configure.
-  fs::path folder_;
-  Secret pin_;
+  fs::path folder_;  // constant after configure
+  Swapped<const Secret> pin_;
 
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<SoftKey>, std::less<>> opened_ HANAPER_GUARDED_BY(mutex_);
@@ -160,5 +224,5 @@ class SoftToken final : public Keys, public Archivable, public Inspectable {
 HANAPER_PLUGIN(.kind = "keys", .name = "softtoken", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "private keys in a folder, encrypted at rest",
                .keys = hanaper::softtoken::setting_keys,
-               .key_count = std::size(hanaper::softtoken::setting_keys), .capabilities = "backup own-pin",
-               .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>);
+               .key_count = std::size(hanaper::softtoken::setting_keys),
+               .create = hanaper::create_plugin<hanaper::softtoken::SoftToken>, .takes_any_pin = true);

@@ -96,5 +96,5 @@ class Mail final : public Notifier {
 
 HANAPER_PLUGIN(.kind = "notifier", .name = "mail", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "tells people of events by mail", .keys = hanaper::mail::keys,
-               .key_count = std::size(hanaper::mail::keys), .capabilities = "",
+               .key_count = std::size(hanaper::mail::keys),
                .create = hanaper::create_plugin<hanaper::mail::Mail>);

@@ -99,4 +99,4 @@ class Webhook final : public Notifier {
 HANAPER_PLUGIN(.kind = "notifier", .name = "webhook", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "posts events to an HTTP server as signed CloudEvents",
                .keys = hanaper::webhook::keys, .key_count = std::size(hanaper::webhook::keys),
-               .capabilities = "", .create = hanaper::create_plugin<hanaper::webhook::Webhook>);
+               .create = hanaper::create_plugin<hanaper::webhook::Webhook>);

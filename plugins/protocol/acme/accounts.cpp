@@ -31,7 +31,7 @@ Outcome<std::optional<Account>> Service::account_of_key(const std::string& thumb
 // RFC 8555 7.3: "unsupportedContact" for schemes we do not know, "invalidContact" for what is no address.
 Outcome<std::vector<std::string>> Service::read_contact(const json::Value& payload) const {
   std::vector<std::string> contact;
-  const json::Value* list = payload.find("contact");
+  const json::Value* list = payload.optional("contact");
   if (list == nullptr) return contact;
   if (list->array() == nullptr || list->array()->size() > max_contacts)
     return malformed_problem("contact: an array of at most " + std::to_string(max_contacts) +
@@ -106,7 +106,7 @@ Outcome<Response> Service::new_account(const Request& request, Call& call) {
   account.created = host_.clock().now();
   ACME_TRY(const std::optional<ExternalKey> binding, bind_account(signed_request, payload, account, call));
   if (Status allowed =
-          options_.limits.take("accounts-per-address", std::string(request.address), account.created);
+          options_.limits.take("accounts-per-address", x509::client_of(request.address), account.created);
       !allowed)
     return problem_of(allowed.error(), call);
   RecordWrite owner;
@@ -134,11 +134,11 @@ Outcome<Response> Service::account(const Request& request, std::string_view id, 
   if (signed_request.post_as_get) return present_account(account, 200);
   ACME_TRY(const json::Value payload, payload_object(signed_request));
   // RFC 8555 7.3.2: fields a client may not set are ignored.
-  if (payload.find("contact") != nullptr) {
+  if (payload.optional("contact") != nullptr) {
     ACME_TRY(account.contact, read_contact(payload));
   }
   agree_to_terms(payload, account);
-  if (const json::Value* status = payload.find("status")) {
+  if (const json::Value* status = payload.optional("status")) {
     if (status->text() == nullptr || (*status->text() != "deactivated" && *status->text() != account.status))
       return malformed_problem("a client sets no status but deactivated");
     account.status = *status->text();

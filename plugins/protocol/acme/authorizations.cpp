@@ -55,7 +55,7 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   ACME_TRY(const json::Value payload, payload_object(signed_request));
   const Account& account = *signed_request.account;
   if (auto problem = check_terms(account)) return *std::move(problem);
-  const json::Value* item = payload.find("identifier");
+  const json::Value* item = payload.optional("identifier");
   if (item == nullptr) return malformed_problem("identifier is missing");
   ACME_TRY(const Wanted wanted, read_identifier(*item));
   // "the server MUST NOT ... wildcard domain names in pre-authorization requests"
@@ -184,6 +184,16 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
   return *std::move(changed);
 }
 
+Outcome<Authorization> Service::begin_and_wait(const Authorization& one, std::string_view type, Call& call) {
+  Verdicts::Place place(verdicts_, one.id);
+  ACME_TRY(Authorization begun, begin(one, type, call));
+  if (begun.under_way() == nullptr) return begun;
+  place.wait(std::min(options_.verdict_wait, call.remaining()));
+  auto judged = store_.authorization(one.id);
+  if (judged) return *std::move(judged);
+  return begun;
+}
+
 // "AUTHORIZATION/TYPE"
 Outcome<Response> Service::challenge(const Request& request, std::string_view name, Call& call) {
   const std::size_t slash = name.find('/');
@@ -198,7 +208,7 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
     if (type == device_attest) {
       ACME_TRY(one, attest(one, payload, *signed_request.account, call));
     } else {
-      ACME_TRY(one, begin(one, type, call));
+      ACME_TRY(one, begin_and_wait(one, type, call));
     }
   }
   const Challenge& challenge = *one.find(type);

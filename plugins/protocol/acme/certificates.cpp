@@ -80,7 +80,7 @@ Outcome<Response> Service::certificate(const Request& request, std::string_view 
   if (!status) return problem_of(status.error(), call);
   // They are for the key that issues now.
   const std::size_t alternates =
-      order.certificate->authority == issuer_.authority() ? options_.alternates.size() : 0;
+      order.certificate->authority == trust_.authority() ? options_.alternates.size() : 0;
   std::size_t alternate = 0;
   if (constexpr std::string_view prefix = "/alternate/"; rest.starts_with(prefix)) {
     rest.remove_prefix(prefix.size());
@@ -93,7 +93,7 @@ Outcome<Response> Service::certificate(const Request& request, std::string_view 
   const std::string path = alternate == 0 ? base : base + "/alternate/" + std::to_string(alternate);
   std::vector<Bytes> chain{status->certificate};
   const std::vector<Bytes> above =
-      alternate == 0 ? issuer_.chain(order.certificate->authority) : options_.alternates[alternate - 1];
+      alternate == 0 ? trust_.chain(order.certificate->authority) : options_.alternates[alternate - 1];
   chain.insert(chain.end(), above.begin(), above.end());
   std::string up;
   while (rest.starts_with("/up") && chain.size() > 1) {

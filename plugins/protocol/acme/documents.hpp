@@ -15,6 +15,14 @@ inline bool flag_at(const json::Value& object, std::string_view name) {
   return value && value->boolean() && *value->boolean();
 }
 
+// An optional member that a client has filled in. Programs whose language knows no absent text or time send
+// the empty text, or the first moment of year 1: Go's and .NET's zero.
+inline const json::Value* filled_in(const json::Value& object, std::string_view name) {
+  const json::Value* value = object.optional(name);
+  const std::string* text = value ? value->text() : nullptr;
+  return text && (text->empty() || text->starts_with("0001-01-01T00:00:00")) ? nullptr : value;
+}
+
 // Something that happened to an order or an authorization; the last of them are kept for whoever asks why.
 struct Event {
   Time at;

@@ -24,7 +24,7 @@ Problem unauthorized(std::string detail) { return {401, "unauthorized", std::mov
 Outcome<std::optional<ExternalKey>> Service::bind_account(const SignedRequest& request,
                                                           const json::Value& payload, Account& account,
                                                           Call& call) {
-  const json::Value* binding = payload.find("externalAccountBinding");
+  const json::Value* binding = payload.optional("externalAccountBinding");
   if (binding == nullptr) {
     if (options_.external_account_required)
       return Problem{403, "externalAccountRequired",
@@ -35,7 +35,7 @@ Outcome<std::optional<ExternalKey>> Service::bind_account(const SignedRequest& r
   if (!inner) return malformed_problem("externalAccountBinding: " + inner.error().detail);
   // "the alg ... MUST indicate a MAC-based algorithm, the kid ... MUST contain the key identifier ..., the
   // nonce field MUST NOT be present, the url field MUST be set to the same value as the outer JWS"
-  if (inner->header.find("nonce") != nullptr)
+  if (inner->header.optional("nonce") != nullptr)
     return malformed_problem("externalAccountBinding: nonce must be left out");
   if (inner->jwk || inner->kid.empty()) return malformed_problem("externalAccountBinding: kid is needed");
   if (inner->url != request.url)

@@ -20,6 +20,8 @@ constexpr auto retry_time = std::chrono::seconds{3};
 constexpr auto approval_look = std::chrono::seconds{15};  // how soon a decision is noticed
 constexpr std::uint32_t issuing_page = 200;
 
+Problem not_ready(const Order& order) { return {403, "orderNotReady", "the order is " + order.status}; }
+
 }  // namespace
 
 // RFC 8555 11.1: "The CSR's key ... MUST NOT be an account key", of whatever account.
@@ -40,7 +42,7 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
   ACME_TRY(const json::Value payload, payload_object(signed_request));
   ACME_TRY(Order order, load_order(id, *signed_request.account, call));
   // "A request to finalize an order will result in error if the order is not in the 'ready' state"
-  if (order.status != "ready") return Problem{403, "orderNotReady", "the order is " + order.status};
+  if (order.status != "ready") return not_ready(order);
   const auto csr = base64::decode_url(payload.text_at("csr"));
   if (!csr || csr->empty())
     return Problem{400, "badCSR", "csr: " + (csr ? std::string("is missing") : csr.error().detail)};
@@ -51,11 +53,11 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
   // A request that is refused leaves the order ready for a better one.
   const Code code = issued.error().code;
   ACME_TRY(const Order after, load_order(id, *signed_request.account, call));
-  if (after.status == "processing" || after.status == "valid") {
-    if (code == Code::conflict) return Problem{403, "orderNotReady", "the order is being finalized already"};
-    return present_order(after,
-                         200);  // it waits for approval, or broke off after the claim: it goes on by itself
-  }
+  // Another request was faster. A client that asks the same twice is told of the order all the same.
+  const bool other = code == Code::conflict && after.csr != order.csr;
+  if (other && after.status != "ready") return not_ready(after);
+  // It waits for approval, or broke off after the claim: it goes on by itself.
+  if (after.status == "processing" || after.status == "valid") return present_order(after, 200);
   return problem_of(issued.error(), call);
 }
 
@@ -95,6 +97,7 @@ Result<Issued> Service::issue(Order& order, const Account& account, Call& call) 
     const ValidityPeriod first = order.renew->first(due);
     request.not_before = first.not_before;
     request.not_after = first.not_after;
+    request.own_period = true;
   }
   request.account_uri = url("/account/" + order.account);
   request.approved_as = order.id;

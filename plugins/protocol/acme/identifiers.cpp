@@ -47,7 +47,7 @@ Outcome<Wanted> Service::read_identifier(const json::Value& item) const {
     return malformed_problem("identifier: \"" + std::string(value.substr(0, 64)) + "\" is written \"" +
                              identifier->value + "\" (RFC 5952)");
   Wanted wanted{*std::move(identifier), {}};
-  const json::Value* ancestor = item.find("ancestorDomain");
+  const json::Value* ancestor = filled_in(item, "ancestorDomain");
   if (ancestor == nullptr) return wanted;
   // RFC 9444 4.2: "a DNS domain which is an ancestor of the requested identifier"
   const auto domain = ancestor->text() ? x509::normal_identifier(Identifier::Kind::dns, *ancestor->text())
@@ -63,7 +63,7 @@ Outcome<Wanted> Service::read_identifier(const json::Value& item) const {
 }
 
 Outcome<std::vector<Wanted>> Service::read_identifiers(const json::Value& payload) const {
-  const json::Value* list = payload.find("identifiers");
+  const json::Value* list = payload.optional("identifiers");
   if (list == nullptr || list->array() == nullptr || list->array()->empty())
     return malformed_problem("identifiers: a list of at least one is expected");
   if (list->array()->size() > max_identifiers)

@@ -13,7 +13,8 @@ Outcome<jose::Jws> open_inner(const SignedRequest& outer) {
     return Problem{400, "badPublicKey", "inner jws: " + inner.error().detail};
   if (!inner) return malformed_problem("inner " + inner.error().detail);
   if (!inner->jwk) return malformed_problem("inner jws: jwk, the new key, is needed");
-  if (inner->header.find("nonce") != nullptr) return malformed_problem("inner jws: nonce must be left out");
+  if (inner->header.optional("nonce") != nullptr)
+    return malformed_problem("inner jws: nonce must be left out");
   if (inner->url != outer.url) return malformed_problem("inner jws: url is not that of the outer one");
   const auto key = x509::parse_public_key(inner->jwk->spki);
   if (Status good = key ? x509::check_public_key(*key) : Status(key.error()); !good)
@@ -37,7 +38,7 @@ Outcome<Response> Service::key_change(const Request& request, Call& call) {
     return malformed_problem("inner jws: its payload is no object");
   if (payload->text_at("account") != url("/account/" + account.id))
     return malformed_problem("inner jws: account is not the one that signed the outer jws");
-  const json::Value* old_key = payload->find("oldKey");
+  const json::Value* old_key = payload->optional("oldKey");
   if (old_key == nullptr) return malformed_problem("inner jws: oldKey is missing");
   const auto old_jwk = jose::parse_jwk(*old_key);
   if (!old_jwk || old_jwk->thumbprint != account.thumbprint)

@@ -30,44 +30,23 @@ Result<std::unique_ptr<Limit>> Limit::parse(std::string_view text) {
   if (std::ranges::find(kinds, limit->kind_) == std::end(kinds))
     return malformed("\"" + limit->kind_ + "\" is no kind of limit; there are " + known_kinds());
   const std::string_view count = text.substr(space + 1, slash - space - 1);
-  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), limit->count_);
-  if (error != std::errc{} || end != count.data() + count.size() || limit->count_ < 1 ||
-      limit->count_ > 1'000'000'000)
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), number);
+  if (error != std::errc{} || end != count.data() + count.size() || number < 1 || number > 1'000'000'000)
     return form;
   const auto window = parse_duration(text.substr(slash + 1));
-  if (!window || window->count() < limit->count_) return form;
-  limit->window_ = *window;
+  if (!window || window->count() < number) return form;
+  limit->allowances_ = std::make_unique<Allowances>(number, *window);
   return limit;
 }
 
-// Each one moves the time when the allowance is whole again; it may not be further away than the window.
-Status Limit::judge(Time full_at, Time now) const {
-  const std::chrono::milliseconds each = window_ / count_;
-  const auto over = std::max(full_at, now) + each - now - each * count_;
-  if (over.count() <= 0) return {};
-  const auto wait = std::chrono::ceil<std::chrono::seconds>(over);
+Status Limit::judge(std::chrono::milliseconds wait) const {
+  if (wait.count() == 0) return {};
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
   return Error{
       Code::rate_limited,
-      "the limit " + text_ + " is reached; try again in " + std::to_string(wait.count()) + " seconds", wait};
-}
-
-Status Limit::take(const std::string& key, Time now) {
-  const Lock lock(mutex_);
-  if (full_at_.size() >= most_keys) {
-    std::erase_if(full_at_, [&](const auto& entry) { return entry.second <= now; });
-    // So many at work at once: forgetting favours clients, refusing would stop everybody.
-    if (full_at_.size() >= most_keys) full_at_.clear();
-  }
-  Time& full_at = full_at_[key];
-  HANAPER_CHECK(judge(full_at, now));
-  full_at = std::max(full_at, now) + window_ / count_;
-  return {};
-}
-
-Status Limit::check(const std::string& key, Time now) {
-  const Lock lock(mutex_);
-  const auto found = full_at_.find(key);
-  return found == full_at_.end() ? Status() : judge(found->second, now);
+      "the limit " + text_ + " is reached; try again in " + std::to_string(seconds.count()) + " seconds",
+      seconds};
 }
 
 Result<Limits> Limits::parse(const std::vector<std::string>& texts) {

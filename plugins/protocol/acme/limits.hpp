@@ -1,16 +1,13 @@
 // How much one account, name or address may ask (RFC 8555 6.6).
 #pragma once
 
-#include <hanaper/toolkit/mutex.hpp>
-#include <hanaper/values.hpp>
+#include <hanaper/toolkit/allowances.hpp>
 
 #include <memory>
-#include <unordered_map>
 
 namespace hanaper::acme {
 
-// One rule: at most `count` in any `window`, spread evenly once the first `count` are gone. Counts in memory,
-// for each node by itself, for at most a hundred thousand keys at once. Thread-safe.
+// One rule, in memory, for each node by itself. Thread-safe.
 class Limit {
  public:
   // "orders-per-account 300/3h"; malformed says what is wrong and names the kinds.
@@ -20,24 +17,18 @@ class Limit {
   const std::string& text() const noexcept { return text_; }
 
   // [any] Counts one for `key`. rate_limited names the limit and says when to come back.
-  Status take(const std::string& key, Time now);
+  Status take(const std::string& key, Time now) { return judge(allowances_->take(key, now)); }
   // [any] The same without counting.
-  Status check(const std::string& key, Time now);
+  Status check(const std::string& key, Time now) const { return judge(allowances_->wait(key, now)); }
 
  private:
   Limit() = default;
-  Status judge(Time full_at, Time now) const;
-  static constexpr std::size_t most_keys = 100'000;
+  Status judge(std::chrono::milliseconds wait) const;
 
   // Constant after parse.
   std::string text_;
   std::string kind_;
-  std::int64_t count_ = 0;
-  std::chrono::milliseconds window_{};
-
-  Mutex mutex_;
-  // When the key's allowance is whole again: one number for each, whatever its count.
-  std::unordered_map<std::string, Time> full_at_ HANAPER_GUARDED_BY(mutex_);
+  std::unique_ptr<Allowances> allowances_;
 };
 
 class Limits {

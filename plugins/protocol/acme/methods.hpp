@@ -11,6 +11,7 @@ namespace hanaper::acme {
 inline constexpr const char* known_methods =
     "http-01|dns-01|tls-alpn-01|dns-account-01|dns-persist-01|device-attest-01";
 bool is_draft(std::string_view method);
+bool is_dns_method(std::string_view method);  // proves by records
 inline constexpr std::string_view device_attest = "device-attest-01";
 
 // Whether the method can prove such an identifier. `below`: a wildcard, or all names below it (RFC 8555 8.3,

@@ -10,7 +10,7 @@ namespace hanaper::acme {
 
 // The members of a newOrder that say how the certificate shall be.
 std::optional<Problem> Service::read_wishes(const json::Value& payload, Order& order) const {
-  if (const json::Value* profile = payload.find("profile")) {
+  if (const json::Value* profile = filled_in(payload, "profile")) {
     // draft-ietf-acme-profiles 3
     const std::vector<std::string> known = issuer_.profiles();
     if (profile->text() == nullptr || std::ranges::find(known, *profile->text()) == known.end())
@@ -18,14 +18,14 @@ std::optional<Problem> Service::read_wishes(const json::Value& payload, Order& o
     order.profile = *profile->text();
   }
   for (auto [name, target] : {std::pair{"notBefore", &order.not_before}, {"notAfter", &order.not_after}}) {
-    const json::Value* value = payload.find(name);
+    const json::Value* value = filled_in(payload, name);
     if (value == nullptr) continue;
     const auto time =
         value->text() ? parse_time_text(*value->text()) : Result<Time>(malformed("a text is expected"));
     if (!time) return malformed_problem(std::string(name) + ": " + time.error().detail);
     *target = *time;
   }
-  if (payload.find("auto-renewal")) return read_auto_renewal(payload, order);
+  if (payload.optional("auto-renewal")) return read_auto_renewal(payload, order);
   // 7.4: "If the server is unable to fulfill the ... notBefore/notAfter ... it MUST reject"
   if (order.not_before || order.not_after)
     if (const auto possible = issuer_.validity(order.profile, order.not_before, order.not_after); !possible)
@@ -102,8 +102,8 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
     return *std::move(problem);
   std::vector<RecordWrite> writes;
   std::vector<Identifier> replaced;
-  if (const json::Value* replaces = payload.find("replaces")) {
-    if (replaces->text() == nullptr) return malformed_problem("replaces: a text is expected");
+  if (const json::Value* replaces = filled_in(payload, "replaces")) {
+    if (replaces->text() == nullptr) return malformed_problem("ARI: 'replaces': a text is expected");
     order.replaces = *replaces->text();
     ACME_TRY(Replacement replacement, replace(signed_request, order, call));
     writes.push_back(std::move(replacement.write));
@@ -120,7 +120,7 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
   const Status stored = store_.commit(std::move(writes), call);
   if (!stored && stored.error().code == Code::conflict) {
     if (!order.replaces.empty())
-      return Problem{409, "alreadyReplaced", "another order replaces that certificate"};
+      return Problem{409, "alreadyReplaced", "ARI: 'replaces': another order replaces that certificate"};
     return Problem{503, "serverInternal", "the external account is in use elsewhere; try again",
                    std::chrono::seconds{1}};
   }

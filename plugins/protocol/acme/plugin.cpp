@@ -66,7 +66,7 @@ class Acme final : public Protocol, public Operable {
       return settings.error("listener",
                             "ACME is served over TLS only (RFC 8555 6.1); give the listener a certificate, "
                             "or a https url when a proxy has it");
-    service_ = std::make_unique<Service>(std::move(options), host, host.issuer(settings.text("pipeline")));
+    service_ = std::make_unique<Service>(std::move(options), host, settings.text("pipeline"));
     return {};
   }
   Status start() override { return service_->start(); }
@@ -145,4 +145,4 @@ class Acme final : public Protocol, public Operable {
 HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.2.0", .licence = "Apache-2.0",
                .summary = "Automatic Certificate Management Environment, RFC 8555",
                .keys = hanaper::acme::keys, .key_count = std::size(hanaper::acme::keys),
-               .capabilities = "acme clusterable", .create = hanaper::create_plugin<hanaper::acme::Acme>);
+               .create = hanaper::create_plugin<hanaper::acme::Acme>);

@@ -20,7 +20,9 @@ Problem problem_of(const Error& error, const Call& call) {
       problem.status = 404;
       break;
     case Code::conflict:
-      problem.status = 409;
+      // What exactly is the storage's own business.
+      problem = {503, "serverInternal", "another request changed the same at the same moment; try again",
+                 std::chrono::seconds{1}};
       break;
     case Code::rejected:
       // The validator's word for what its records say (RFC 8555 6.7 has a type of its own for that).

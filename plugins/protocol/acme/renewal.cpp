@@ -16,6 +16,12 @@ constexpr auto ask_again = std::chrono::hours{6};
 // Over how long the renewals are spread that something made due at once: no fleet returns in one minute.
 constexpr auto spread = std::chrono::days{1};
 
+// acme.sh looks for these words in a refusal, and orders once more without `replaces` when it finds them. It
+// knows of the types only alreadyReplaced and malformed.
+Problem not_replaced(int status, std::string type, const std::string& why) {
+  return {status, std::move(type), "ARI: 'replaces': " + why};
+}
+
 }  // namespace
 
 // RFC 9773 4.1: base64url of the authority's key identifier, ".", base64url of the serial number's octets.
@@ -57,8 +63,8 @@ ValidityPeriod Service::renewal_window(const CertificateStatus& status, Call& ca
   for (const EarlyRenewal& early : early_renewals(call))
     if (early.profile == row.profile && row.not_before < early.from) earlier(early.from, early.to);
   // Another authority has taken over: everybody moves to it.
-  if (row.authority != issuer_.authority())
-    if (const std::vector<Bytes> path = issuer_.path(); !path.empty())
+  if (row.authority != trust_.authority())
+    if (const std::vector<Bytes> path = trust_.path(); !path.empty())
       if (const auto authority = x509::parse_certificate(path.front()))
         earlier(authority->not_before, authority->not_before + spread);
   // 4.2: revoked certificates are to be replaced at once.
@@ -93,11 +99,11 @@ Outcome<Response> Service::renewal_info(const Request&, std::string_view name, C
 Outcome<Service::Replacement> Service::replace(const SignedRequest& request, const Order& order, Call& call) {
   const auto id = find_certificate(order.replaces);
   if (!id && id.error().code == Code::unavailable) return problem_of(id.error(), call);
-  if (!id) return malformed_problem("replaces: " + id.error().detail);
+  if (!id) return not_replaced(400, "malformed", id.error().detail);
   const auto status = issuer_.status(*id);
   if (!status) return problem_of(status.error(), call);
   if (status->row.requester != request.account->requester())
-    return Problem{403, "unauthorized", "replaces: the certificate was ordered by another account"};
+    return not_replaced(403, "unauthorized", "the certificate was ordered by another account");
   const auto view = x509::parse_certificate(status->certificate);
   const x509::ExtensionView* extension = view ? view->find(oid::subject_alt_name) : nullptr;
   auto names =
@@ -105,7 +111,7 @@ Outcome<Service::Replacement> Service::replace(const SignedRequest& request, con
   if (!names || std::ranges::none_of(names->names, [&](const Identifier& name) {
         return std::ranges::find(order.identifiers, name) != order.identifiers.end();
       }))
-    return malformed_problem("replaces: the certificate and the order have no name in common");
+    return not_replaced(400, "malformed", "the certificate and the order have no name in common");
   RecordWrite write;
   write.key = certificate_name(*id);
   write.data = order.id;
@@ -118,7 +124,7 @@ Outcome<Service::Replacement> Service::replace(const SignedRequest& request, con
       if (authorizations) other->settle(host_.clock().now(), *authorizations);
     }
     if (other && other->status != "invalid")
-      return Problem{409, "alreadyReplaced", "another order replaces that certificate"};
+      return not_replaced(409, "alreadyReplaced", "another order replaces that certificate");
     write.expected = earlier->version;
   }
   return Replacement{store_.replaced.bind(std::move(write)), std::move(names->names)};

@@ -8,17 +8,38 @@
 namespace hanaper::acme {
 namespace {
 
+// RFC 8555 6.1: "Such servers SHOULD set the Access-Control-Allow-Origin header field to the value "*"."
+// Browsers read the other fields only where they are named.
+constexpr std::string_view any_origin[][2] = {
+    {"Access-Control-Allow-Origin", "*"},
+    {"Access-Control-Expose-Headers", "Link, Location, Replay-Nonce, Retry-After"}};
+// What a browser asks before a POST of this content type (Fetch 3.2.3), for a day.
+constexpr std::string_view preflight[][2] = {{"Access-Control-Allow-Methods", "GET, HEAD, POST"},
+                                             {"Access-Control-Allow-Headers", "Content-Type"},
+                                             {"Access-Control-Max-Age", "86400"}};
+
+void share(Response& response) {
+  for (const auto& [name, value] : any_origin) response.with(std::string(name), std::string(value));
+}
+
 std::string head_of(const std::string& body, const std::string& content_type) {
-  return serialise_head(
-      {200, {{"Content-Type", content_type}, {"Cache-Control", "public, max-age=300"}}, body});
+  Response response{200, {{"Content-Type", content_type}, {"Cache-Control", "public, max-age=300"}}, body};
+  share(response);
+  return serialise_head(response);
+}
+
+// acme.sh knows by these words that it may try again, and by no type.
+Problem bad_nonce() {
+  return {400, "badNonce", "JWS has an invalid anti-replay nonce: it is missing, unknown or spent"};
 }
 
 }  // namespace
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
       store_(host),
       bad_nonces_(host.metrics().counter("hanaper_acme_bad_nonces_total",
                                          "Requests with a nonce that was not good.")),
@@ -80,6 +101,7 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
                                                     : "HTTP/1.1 204 No Content\r\n";
   head += "Cache-Control: no-store\r\nReplay-Nonce: " + nonces_.issue(host_.clock().now()) + "\r\nLink: <" +
           url("/directory") + ">;rel=\"index\"\r\n";
+  for (const auto& [name, value] : any_origin) head.append(name).append(": ").append(value).append("\r\n");
   reply.send(head, {});
   return true;
 }
@@ -94,6 +116,7 @@ Response Service::handle(const Request& request, Call& call) {
   if (request.method == Method::post) response.with("Replay-Nonce", nonces_.issue(host_.clock().now()));
   if (request.tail != "/directory") response.with("Link", "<" + url("/directory") + ">;rel=\"index\"");
   if (!has("Cache-Control")) response.with("Cache-Control", "no-store");
+  share(response);
   if (response.status >= 400 && request.method == Method::head) response.body.clear();
   return response;
 }
@@ -121,6 +144,11 @@ Outcome<Response> Service::dispatch(const Request& request, Call& call) {
                              {"/star-certificate/", "", &Service::star_certificate, true},
                              {"/renewal-info/", "", &Service::renewal_info, true}};
   const std::string_view tail = request.tail;
+  if (request.method == Method::options) {
+    Response response{204, {{"Allow", "GET, HEAD, POST, OPTIONS"}}, {}};
+    for (const auto& [name, value] : preflight) response.with(std::string(name), std::string(value));
+    return response;
+  }
   const bool reads = request.method == Method::get || request.method == Method::head;
   const auto not_allowed = [&](std::string_view methods) {
     // RFC 8555 6.3: "the server MUST return ... status code 405 (Method Not Allowed) and type malformed"
@@ -178,15 +206,15 @@ std::string Service::requested_url(const Request& request) const {
 }
 
 std::optional<Problem> Service::spend_nonce(const std::string& nonce, Call& call) {
-  const Problem bad{400, "badNonce", "the nonce is missing, unknown or spent"};
+  const Problem bad = bad_nonce();
   if (!nonces_.shared()) {
-    if (nonces_.spend(nonce)) return std::nullopt;
+    if (nonces_.spend(nonce, host_.clock().now())) return std::nullopt;
     bad_nonces_.add();
     return bad;
   }
   RecordWrite spent;
   spent.key = nonce;
-  spent.expires = host_.clock().now() + Nonces::shared_lifetime + std::chrono::minutes{10};
+  spent.expires = host_.clock().now() + Nonces::lifetime + std::chrono::minutes{10};
   const Status stored = store_.commit({store_.nonces.bind(std::move(spent))}, call);
   if (stored) return std::nullopt;
   if (stored.error().code != Code::conflict) return problem_of(stored.error(), call);
@@ -216,7 +244,7 @@ Outcome<SignedRequest> Service::open(const Request& request, Signer signer, Call
       return malformed_problem("nonce is not base64url");
     case Nonces::Verdict::bad:
       bad_nonces_.add();
-      return Problem{400, "badNonce", "the nonce is missing, unknown or spent"};
+      return bad_nonce();
   }
   SignedRequest result;
   Bytes spki;

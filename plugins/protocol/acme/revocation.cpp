@@ -13,7 +13,7 @@ namespace hanaper::acme {
 namespace {
 
 Outcome<RevocationReason> read_reason(const json::Value& payload) {
-  const json::Value* value = payload.find("reason");
+  const json::Value* value = payload.optional("reason");
   if (value == nullptr) return RevocationReason::unspecified;
   using enum RevocationReason;
   for (RevocationReason reason :
@@ -68,6 +68,7 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
     return Problem{403, "autoRenewalRevocationNotSupported",
                    "the certificate renews itself; cancel its order instead"};
   std::string requester;
+  const bool by_key = !signed_request.account;
   if (signed_request.account) {
     requester = signed_request.account->requester();
     ACME_TRY(const bool allowed, may_revoke(*signed_request.account, *status, call));
@@ -83,7 +84,7 @@ Outcome<Response> Service::revoke(const Request& request, Call& call) {
     requester = "acme:certificate-key";
   }
   if (status->row.revoked) return Problem{400, "alreadyRevoked", "the certificate is revoked already"};
-  if (Status revoked = issuer_.revoke(status->id(), reason, requester, call); !revoked) {
+  if (Status revoked = issuer_.revoke(status->id(), reason, requester, call, by_key); !revoked) {
     if (revoked.error().code == Code::conflict) return Problem{400, "alreadyRevoked", revoked.error().detail};
     return problem_of(revoked.error(), call);
   }

@@ -6,6 +6,7 @@
 #include "nonces.hpp"
 #include "store.hpp"
 #include "validation_queue.hpp"
+#include "verdicts.hpp"
 
 #include <hanaper/operable.hpp>
 #include <hanaper/toolkit/jose.hpp>
@@ -29,7 +30,8 @@ struct Options {
   std::chrono::milliseconds star_min_lifetime{};  // RFC 8739; zero: not offered
   std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
   Limits limits;
-  DeviceTrust device_roots;  // whom devices' attestations must come from
+  std::chrono::milliseconds verdict_wait{200};  // for which a client is kept waiting for its validation
+  DeviceTrust device_roots;                     // whom devices' attestations must come from
 
   bool offers(std::string_view challenge) const {
     return std::ranges::find(challenges, challenge) != challenges.end();
@@ -72,7 +74,7 @@ std::span<const Operation> operations();
 // Thread-safe once started.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   // Reads what all nodes share, and goes on with what a stop or crash interrupted. [main]
   Status start();
@@ -137,6 +139,7 @@ class Service {
                                                  const std::string& ancestor, Call& call);
   Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
   Outcome<Authorization> begin(const Authorization& one, std::string_view type, Call& call);
+  Outcome<Authorization> begin_and_wait(const Authorization& one, std::string_view type, Call& call);
   json::Value authorization_object(const Authorization& authorization) const;
   json::Value challenge_object(const Authorization& authorization, const Challenge& challenge) const;
 
@@ -214,9 +217,11 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
   Store store_;
   Nonces nonces_;
-  ValidationQueue validation_queue_{12, 3};                      // of the sixteen threads that jobs have
+  ValidationQueue validation_queue_{12, 3};  // of the sixteen threads that jobs have
+  Verdicts verdicts_{4};
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
   Counter& orders_made_;

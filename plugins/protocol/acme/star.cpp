@@ -15,7 +15,7 @@ constexpr std::uint32_t renewing_page = 200;
 
 // A number of seconds; nothing when it is absent or none.
 std::optional<std::chrono::seconds> seconds_at(const json::Value& object, std::string_view name) {
-  const json::Value* value = object.find(name);
+  const json::Value* value = object.optional(name);
   if (value == nullptr || value->integer() == nullptr || *value->integer() < 0 ||
       *value->integer() > std::chrono::seconds{longest}.count())
     return std::nullopt;
@@ -31,11 +31,11 @@ std::optional<Problem> Service::read_auto_renewal(const json::Value& payload, Or
   // "The ... notBefore and notAfter fields MUST NOT be present"
   if (order.not_before || order.not_after)
     return malformed_problem("auto-renewal: notBefore and notAfter must be left out");
-  const json::Value& wish = *payload.find("auto-renewal");
+  const json::Value& wish = *payload.optional("auto-renewal");
   const Time now = host_.clock().now();
   Order::AutoRenewal renew;
   renew.start = now;
-  if (wish.find("start-date")) {
+  if (filled_in(wish, "start-date")) {
     const auto start = parse_time_text(wish.text_at("start-date"));
     if (!start) return malformed_problem("auto-renewal: start-date: " + start.error().detail);
     renew.start = std::max(*start, now);
@@ -51,7 +51,7 @@ std::optional<Problem> Service::read_auto_renewal(const json::Value& payload, Or
     return malformed_problem("auto-renewal: lifetime is a number of seconds, at least " +
                              duration_text(options_.star_min_lifetime));
   renew.lifetime = *lifetime;
-  if (wish.find("lifetime-adjust")) {
+  if (wish.optional("lifetime-adjust")) {
     const auto adjust = seconds_at(wish, "lifetime-adjust");
     if (!adjust || *adjust >= *lifetime)
       return malformed_problem("auto-renewal: lifetime-adjust is a number of seconds below the lifetime");
@@ -105,7 +105,7 @@ Outcome<Response> Service::star_certificate(const Request& request, std::string_
   const auto status = issuer_.status(*order->certificate);
   if (!status) return problem_of(status.error(), call);
   std::vector<Bytes> chain{status->certificate};
-  for (Bytes& above : issuer_.chain(order->certificate->authority)) chain.push_back(std::move(above));
+  for (Bytes& above : trust_.chain(order->certificate->authority)) chain.push_back(std::move(above));
   Response response = present_chain(request, "/star-certificate/" + std::string(id), std::move(chain));
   // "MUST include ... Cert-Not-Before and Cert-Not-After"
   response.with("Cert-Not-Before", http_date(status->row.not_before));
@@ -149,6 +149,7 @@ Status Service::renew(Order order, Call& call) {
   const ValidityPeriod period = order.renew->later(now);
   request.not_before = period.not_before;
   request.not_after = period.not_after;
+  request.own_period = true;
   request.proofs = order.renew->proofs;
   request.account_uri = url("/account/" + order.account);
   request.approved_as = id + "/" + order.certificate->serial.hex();  // each renewal for itself

@@ -1,5 +1,6 @@
 #include "tpm.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
 #include <algorithm>
@@ -90,12 +91,10 @@ Result<Bytes> rsa_key(Cursor& cursor) {
 
 Result<Bytes> ec_key(Cursor& cursor) {
   struct Curve {
-    std::uint16_t number;
+    std::uint16_t number;  // part 2, 6.4
     KeyType type;
-    std::size_t size;
   };
-  constexpr Curve curves[] = {
-      {3, KeyType::ec_p256, 32}, {4, KeyType::ec_p384, 48}, {5, KeyType::ec_p521, 66}};
+  constexpr Curve curves[] = {{3, KeyType::ec_p256}, {4, KeyType::ec_p384}, {5, KeyType::ec_p521}};
   HANAPER_TRY(const std::uint16_t number, cursor.number<std::uint16_t>());
   HANAPER_TRY(const std::uint16_t derivation, cursor.number<std::uint16_t>());
   if (derivation != alg_null)
@@ -105,11 +104,11 @@ Result<Bytes> ec_key(Cursor& cursor) {
   const auto* curve = std::ranges::find(curves, number, &Curve::number);
   if (curve == std::end(curves))
     return malformed("tpm: curve " + std::to_string(number) + " is not supported");
-  if (x.size() > curve->size || y.size() > curve->size)
-    return malformed("tpm: a point of another size than its curve's");
-  Bytes point(1 + 2 * curve->size);
+  const std::size_t size = algorithms::row(curve->type).octets;
+  if (x.size() > size || y.size() > size) return malformed("tpm: a point of another size than its curve's");
+  Bytes point(1 + 2 * size);
   point[0] = 0x04;
-  std::ranges::copy(x, point.begin() + static_cast<std::ptrdiff_t>(1 + curve->size - x.size()));
+  std::ranges::copy(x, point.begin() + static_cast<std::ptrdiff_t>(1 + size - x.size()));
   std::ranges::copy(y, point.end() - static_cast<std::ptrdiff_t>(y.size()));
   return x509::ec_spki(curve->type, point);
 }
@@ -174,28 +173,19 @@ Result<Certified> parse_certified(ByteView info) {
 }
 
 Result<Signature> parse_signature(ByteView signature, std::int64_t cose_algorithm) {
-  struct Known {
-    std::int64_t cose;  // RFC 9053 2.1, RFC 8230 2, RFC 8812 2
-    std::uint16_t algorithm, hash;
-    SignatureScheme scheme;
-  };
-  using enum SignatureScheme;
-  constexpr Known known[] = {
-      {-7, alg_ecdsa, alg_sha256, ecdsa_sha256},        {-35, alg_ecdsa, alg_sha384, ecdsa_sha384},
-      {-36, alg_ecdsa, alg_sha512, ecdsa_sha512},       {-257, alg_rsassa, alg_sha256, rsa_pkcs1_sha256},
-      {-258, alg_rsassa, alg_sha384, rsa_pkcs1_sha384}, {-259, alg_rsassa, alg_sha512, rsa_pkcs1_sha512},
-      {-37, alg_rsapss, alg_sha256, rsa_pss_sha256},    {-38, alg_rsapss, alg_sha384, rsa_pss_sha384},
-      {-39, alg_rsapss, alg_sha512, rsa_pss_sha512},
-  };
-  const auto* expected = std::ranges::find(known, cose_algorithm, &Known::cose);
-  if (expected == std::end(known))
+  const auto* row = algorithms::find(algorithms::schemes, &algorithms::SchemeRow::cose, cose_algorithm);
+  if (row == nullptr || !row->hash)
     return unsupported("tpm: alg " + std::to_string(cose_algorithm) + " is not supported");
+  const std::uint16_t wanted = row->padding == algorithms::Padding::pkcs1 ? alg_rsassa
+                               : row->padding == algorithms::Padding::pss ? alg_rsapss
+                                                                          : alg_ecdsa;
   Cursor cursor(signature);
   HANAPER_TRY(const std::uint16_t algorithm, cursor.number<std::uint16_t>());
   HANAPER_TRY(const std::uint16_t hash, cursor.number<std::uint16_t>());
-  if (algorithm != expected->algorithm || hash != expected->hash)
+  HANAPER_TRY(const crypto::Hash hashed, hash_of(hash));
+  if (algorithm != wanted || hashed != row->hash)
     return malformed("tpm: sig is by another algorithm than alg says");
-  Signature result{expected->scheme, {}};
+  Signature result{row->scheme, {}};
   HANAPER_TRY(const ByteView first, cursor.sized());
   if (algorithm == alg_ecdsa) {
     HANAPER_TRY(const ByteView second, cursor.sized());

@@ -1,5 +1,7 @@
 #include "trust.hpp"
 
+#include <hanaper/toolkit/public_key.hpp>
+
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
@@ -40,6 +42,8 @@ Result<DeviceTrust> DeviceTrust::make(const std::vector<Bytes>& roots) {
 
 Status DeviceTrust::check(const std::vector<ByteView>& chain, Time now) const {
   if (store_ == nullptr) return malformed("x5c: not trusted: nobody may attest devices here");
+  if (const Status cost = x509::check_chain_cost(chain); !cost)
+    return malformed("x5c: not trusted: " + cost.error().detail);
   const std::unique_ptr<STACK_OF(X509), Freed> others(sk_X509_new_null());
   const std::unique_ptr<X509_STORE_CTX, Freed> context(X509_STORE_CTX_new());
   if (!others || !context) return internal("no memory to check a chain");

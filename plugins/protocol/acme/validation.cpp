@@ -48,13 +48,19 @@ json::Value with_earlier(const Problem& problem, const json::Value& before) {
 // Whatever happens in it, a turn ends.
 struct Running {
   ValidationQueue& queue;
+  Verdicts& verdicts;
   const ValidationQueue::Validation& validation;
-  ~Running() { queue.done(validation); }
+  ~Running() {
+    queue.done(validation);
+    verdicts.tell(validation.authorization);
+  }
 };
 
-// What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2).
-bool worth_another(const Error& error) {
-  return error.code == Code::unavailable || error.code == Code::not_found;
+// What is not there yet may be there in a moment; what is wrong or forbidden is final (RFC 8555 8.2). In the
+// DNS an old record is one that is not there yet: a secondary or a cache still has it.
+bool worth_another(const Error& error, std::string_view method) {
+  return error.code == Code::unavailable || error.code == Code::not_found ||
+         (error.code == Code::malformed && is_dns_method(method));
 }
 
 }  // namespace
@@ -121,7 +127,7 @@ Status Service::start_validations() {
     Status begun = host_.scheduler().soon("validate", [this, turn = *turn](Call& call) {
       Status validated;
       {
-        const Running place{validation_queue_, turn};
+        const Running place{validation_queue_, verdicts_, turn};
         validated = validate(turn, call);
       }
       const Status more = start_validations();
@@ -173,7 +179,7 @@ Status Service::attempt(Authorization claimed, Call& call) {
   std::string seen;
   Status proven = account.status == "valid" ? prove(claimed, challenge, account, seen, call)
                                             : Status(forbidden("the account is " + account.status));
-  const bool again = !proven && worth_another(proven.error()) && attempt < most_attempts;
+  const bool again = !proven && worth_another(proven.error(), challenge.type) && attempt < most_attempts;
   if (!again) (proven ? validations_ : validations_failed_).add();
   host_.log().info(proven  ? "challenge met"
                    : again ? "challenge tried"

@@ -40,6 +40,11 @@ List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uin
                                     {{"authority", issuer.name()},
                                      {"shard", shard_name(shard)},
                                      {"kind", complete ? "delta" : "complete"}})),
+      next_update_(host.metrics().gauge("hanaper_crl_next_update_timestamp_seconds",
+                                        "nextUpdate of the CRL that is served.",
+                                        {{"authority", issuer.name()},
+                                         {"shard", shard_name(shard)},
+                                         {"kind", complete ? "delta" : "complete"}})),
       parts_(host.collection("lists")),
       making_(complete ? complete->making_ : own_making_) {
   if (place_.of.empty()) place_.of = {&issuer_};
@@ -67,6 +72,12 @@ bool List::is_alone(const CrlRow& row) const {
   return rows->back().number < row.number || rows->size() < enough;
 }
 
+// What is served from now on, to whoever watches.
+void List::say(const CrlRow& row) {
+  entries_.set(static_cast<std::int64_t>(row.entries));
+  next_update_.set(std::chrono::floor<std::chrono::seconds>(row.next_update).time_since_epoch().count());
+}
+
 Status List::adopt() {
   HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
@@ -84,7 +95,7 @@ Status List::adopt() {
   std::int64_t touched = touched_at_;
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
     touched_at_.compare_exchange_strong(touched, 0);
-  entries_.set(static_cast<std::int64_t>(row.entries));
+  say(row);
   const Lock lock(mutex_);
   failure_ = {};
   return {};
@@ -259,7 +270,7 @@ Result<CrlRow> List::make_locked(Call& call) {
     read_back_ = true;
     failure_ = {};
     made_.add();
-    entries_.set(static_cast<std::int64_t>(made->entries));
+    say(*made);
     host_.log().info("CRL made", {{"authority", issuer_.name()},
                                   {"number", std::to_string(made->number)},
                                   {"entries", std::to_string(made->entries)},
@@ -296,7 +307,7 @@ Status List::health() const {
     if (!failure_ && (!served || ends_soon(now))) return failure_;
   }
   if (!served) return unavailable("the CRL of authority " + issuer_.name() + " has not been made yet");
-  // Whoever has not the right to make one, and cannot get those of whoever has.
+  // Another node makes the CRL, and this one cannot get it.
   if (served->row().next_update > now) return {};
   return unavailable("the CRL of authority " + issuer_.name() + " was valid until " +
                      time_text(served->row().next_update) + "; there is no newer one here");

@@ -80,6 +80,7 @@ class List {
   Status adopt();
   bool adds_to_served(const CrlRow& row) const;
   bool is_alone(const CrlRow& row) const;
+  void say(const CrlRow& row);
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
@@ -97,6 +98,7 @@ class List {
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
+  Gauge& next_update_;
   Collection& parts_;                        // what nodes give each other
   std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;

@@ -1,6 +1,7 @@
 // The door of protocol/crl: which lists there are, when they are tended, and what is served where.
 #include "operate.hpp"
 
+#include <hanaper/status_urls.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>
 
@@ -23,13 +24,16 @@ constexpr SettingKey keys[] = {
 
 constexpr auto tick = std::chrono::milliseconds{500};
 
-class Crl final : public Protocol, public Operable {
+class Crl final : public Protocol, public Operable, public StatusService {
  public:
   Status configure(const Settings& settings, Host& host) override;
   Status start() override;
   void* ability(std::string_view id) override {
+    if (id == StatusService::ability_id) return static_cast<StatusService*>(this);
     return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
   }
+  std::optional<CrlPlan> crl_plan(std::string_view authority) const override;
+  StatusUrls status_urls(std::string_view authority, std::uint32_t shard) const override;
 
   ByteCount body_limit() const override { return ByteCount{1024}; }
   Response handle(const Request& request, Call& call) override;
@@ -43,6 +47,10 @@ class Crl final : public Protocol, public Operable {
   }
 
  private:
+  const StatusAuthority* find_authority(std::string_view name) const;
+  std::string stem_of(const StatusAuthority& issuer, std::uint32_t shard) const {
+    return issuer.name() + (shard == 0 ? "" : "-" + shard_name(shard));
+  }
   void add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of);
   void add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard);
   List& add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
@@ -95,12 +103,40 @@ Status Crl::configure(const Settings& settings, Host& host) {
   return {};
 }
 
+const StatusAuthority* Crl::find_authority(std::string_view name) const {
+  const auto found = std::ranges::find(authorities_, name, &StatusAuthority::name);
+  return found == authorities_.end() ? nullptr : *found;
+}
+
+std::optional<CrlPlan> Crl::crl_plan(std::string_view name) const {
+  const StatusAuthority* authority = find_authority(name);
+  if (authority == nullptr) return {};
+  const auto last =
+      std::ranges::count_if(shards_, [](std::uint32_t shard) { return shard != authority_shard; });
+  return CrlPlan{.signer = issuer_ ? issuer_->name() : authority->name(),
+                 .shards = static_cast<std::uint32_t>(last - 1),
+                 .split = split_};
+}
+
+StatusUrls Crl::status_urls(std::string_view name, std::uint32_t shard) const {
+  const StatusAuthority* authority = find_authority(name);
+  if (authority == nullptr) return {};
+  const std::string base = host_->public_url() + "/";
+  StatusUrls urls;
+  urls.issuer.push_back(base + authority->name() + ".cer");
+  if (std::ranges::find(shards_, shard) == shards_.end()) return urls;
+  const std::string list = base + stem_of(issuer_ ? *issuer_ : *authority, shard);
+  urls.crl.push_back(list + ".crl");
+  if (options_.delta.count() > 0) urls.delta_crl.push_back(list + "-delta.crl");
+  return urls;
+}
+
 void Crl::add_lists(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of) {
   for (std::uint32_t shard : shards_) add_shard(issuer, of, shard);
 }
 
 void Crl::add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard) {
-  const std::string stem = issuer.name() + (shard == 0 ? "" : "-" + shard_name(shard));
+  const std::string stem = stem_of(issuer, shard);
   const std::string base = host_->public_url() + "/" + stem;
   List::Place place{.path = folder_ + "/" + stem + ".crl",
                     .distribution_point = shards_.size() > 1 || issuer_ != nullptr ? base + ".crl" : "",
@@ -159,9 +195,7 @@ const List* Crl::find(std::string_view tail) const {
 const StatusAuthority* Crl::find_certificate(std::string_view tail) const {
   if (!tail.starts_with('/') || !tail.ends_with(".cer")) return nullptr;
   const std::string_view name = tail.substr(1, tail.size() - 5);
-  if (issuer_ != nullptr && issuer_->name() == name) return issuer_;
-  const auto found = std::ranges::find(authorities_, name, &StatusAuthority::name);
-  return found == authorities_.end() ? nullptr : *found;
+  return issuer_ != nullptr && issuer_->name() == name ? issuer_ : find_authority(name);
 }
 
 bool Crl::answer_fast(const Request& request, FastReply& reply) {
@@ -202,5 +236,5 @@ Response Crl::handle(const Request& request, Call&) {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "crl", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Certificate revocation lists, RFC 5280", .keys = hanaper::crl::keys,
-               .key_count = std::size(hanaper::crl::keys), .capabilities = "crl shards delta split issuer",
+               .key_count = std::size(hanaper::crl::keys),
                .create = hanaper::create_plugin<hanaper::crl::Crl>);

@@ -1,5 +1,6 @@
 #include "csr_attributes.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/oids.hpp>
@@ -27,34 +28,18 @@ Bytes plain(ByteView oid) {
 
 // "represented as an attribute, to be reflected as the AlgorithmIdentifier of the SubjectPublicKeyInfo".
 Bytes key_attribute(KeySpec spec) {
-  const auto curve = [](der::Oid oid) {
-    return attribute(oid::ec_public_key, [&](der::Writer& writer) { writer.oid(oid); });
-  };
-  switch (spec.type) {
-    case KeyType::ec_p256:
-      return curve(oid::p256);
-    case KeyType::ec_p384:
-      return curve(oid::p384);
-    case KeyType::ec_p521:
-      return curve(oid::p521);
-    case KeyType::ed25519:
-      return plain(oid::ed25519);
-    case KeyType::rsa:
-      break;
-  }
-  return attribute(oid::rsa_encryption,
-                   [&](der::Writer& writer) { writer.integer(std::uint64_t{spec.bits}); });
+  const algorithms::KeyRow& row = algorithms::row(spec.type);
+  if (spec.bits != 0)
+    return attribute(row.oid, [&](der::Writer& writer) { writer.integer(std::uint64_t{spec.bits}); });
+  if (row.parameters.empty()) return plain(row.oid);
+  return attribute(row.oid, [&](der::Writer& writer) { writer.raw(row.parameters); });
 }
 
 Result<Bytes> one(std::string_view text) {
   constexpr std::string_view extension = "extension=";
   if (text == "challenge-password") return plain(oid::challenge_password);
   if (const auto spec = parse_key_spec(text)) return key_attribute(*spec);
-  if (const auto scheme = x509::parse_scheme(text)) {
-    HANAPER_TRY(der::Reader algorithm, der::open(x509::algorithm_identifier(*scheme), der::sequence));
-    HANAPER_TRY(const ByteView oid, algorithm.read_oid());
-    return plain(oid);
-  }
+  if (const auto scheme = x509::parse_scheme(text)) return plain(algorithms::row(*scheme).oid);
   if (text.starts_with(extension)) {
     HANAPER_TRY(const Bytes oid, der::oid_from_text(text.substr(extension.size())));
     return attribute(oid::extension_request, [&](der::Writer& writer) { writer.oid(oid); });
@@ -66,8 +51,9 @@ Result<Bytes> one(std::string_view text) {
 // "In case the server requires use of an RSA key and needs to specify its size, the field MUST be present and
 // contain a placeholder public key value of the desired RSA modulus length."
 void write_key_template(der::Writer& writer, KeySpec spec) {
+  const algorithms::KeyRow& row = algorithms::row(spec.type);
   writer.constructed(der::context(0), [&] {
-    if (spec.type == KeyType::rsa) {
+    if (row.family == algorithms::Family::rsa) {
       der::Writer key(spec.bits / 8 + 32);
       key.sequence([&] {
         key.integer(std::uint64_t{65537});
@@ -76,25 +62,8 @@ void write_key_template(der::Writer& writer, KeySpec spec) {
       writer.bits(key.view());
     }
     writer.sequence([&] {
-      switch (spec.type) {
-        case KeyType::ec_p256:
-          writer.oid(oid::p256);
-          break;
-        case KeyType::ec_p384:
-          writer.oid(oid::p384);
-          break;
-        case KeyType::ec_p521:
-          writer.oid(oid::p521);
-          break;
-        case KeyType::rsa:
-          writer.null();
-          break;
-        case KeyType::ed25519:
-          break;
-      }
-      writer.oid(spec.type == KeyType::rsa       ? ByteView(oid::rsa_encryption)
-                 : spec.type == KeyType::ed25519 ? ByteView(oid::ed25519)
-                                                 : ByteView(oid::ec_public_key));
+      writer.raw(row.parameters);
+      writer.oid(row.oid);
     });
   });
 }

@@ -102,8 +102,12 @@ struct FullCmc::Work {
   std::optional<Error> pending;
 };
 
-FullCmc::FullCmc(CmcSecrets secrets, Host& host, Issuer& issuer)
-    : secrets_(std::move(secrets)), host_(host), issuer_(issuer), waiting_(host.collection("cmc")) {}
+FullCmc::FullCmc(CmcSecrets secrets, Host& host, std::string_view pipeline)
+    : secrets_(std::move(secrets)),
+      host_(host),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
+      waiting_(host.collection("cmc")) {}
 
 Result<FullCmc::Answer> FullCmc::handle(ByteView body, const Identity& who, const Check& check, Call& call) {
   Work work{who, check, {}, {}, {}, {}, {}, {}, {}, {}};
@@ -207,7 +211,7 @@ Result<std::string> FullCmc::check_holder(const Work& work, const x509::CsrView&
     return forbidden(
         "the request's subject and names are not those of the signer's certificate; only a registration "
         "authority asks for others");
-  return renewed_profile(issuer_, work.signer->row).value_or(std::string());
+  return renewed_profile(issuer_, work.signer->row);
 }
 
 void FullCmc::process(Work& work, Call& call) {
@@ -255,6 +259,7 @@ void FullCmc::issue(const Wanted& wanted, Work& work, Call& call) {
   order.profile = by_peer->empty() ? *by_signer : *by_peer;
   order.requester = work.who.name;
   order.csr = wanted.csr;
+  if (work.signer) order.renews = work.signer->certificate;
   const auto issued = issuer_.issue(order, call);
   if (issued) {
     work.issued.push_back(issued->certificate);
@@ -302,7 +307,7 @@ Result<cmc::Outcome> FullCmc::remember(const Wanted& wanted, const Work& work, c
 }
 
 Result<FullCmc::Answer> FullCmc::answer(const Work& work, Call& call) {
-  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, trust_.registrar(call));
   Answer answer;
   answer.pending = work.pending;
   answer.failed = work.issued.empty() && !work.pending;
@@ -311,7 +316,7 @@ Result<FullCmc::Answer> FullCmc::answer(const Work& work, Call& call) {
       answer.text += (answer.text.empty() ? "" : "; ") + outcome.text;
   const Bytes response = cmc::pki_response(work.outcomes, work.data);
   // RFC 5272 4.2: "all intermediate certificates needed"; the registrar's among them.
-  const std::vector<Bytes> chain = issuer_.chain(issuer_.authority());
+  const std::vector<Bytes> chain = trust_.chain(trust_.authority());
   cms::SignedContent content;
   content.content_type = pki_response_oid;
   content.content = ByteView(response);

@@ -20,7 +20,7 @@ Result<CmcSecrets> load_cmc_secrets(const std::string& path);
 // Thread-safe.
 class FullCmc {
  public:
-  FullCmc(CmcSecrets secrets, Host& host, Issuer& issuer);
+  FullCmc(CmcSecrets secrets, Host& host, std::string_view pipeline);
 
   struct Answer {
     Bytes der;                          // Full PKI Response
@@ -59,6 +59,7 @@ class FullCmc {
   const CmcSecrets secrets_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
   Collection& waiting_;
 };
 

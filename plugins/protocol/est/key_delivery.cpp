@@ -84,8 +84,8 @@ cms::Cipher cipher_as_strong_as(std::size_t key_size) {
 }
 
 // SignedData over an AsymmetricKeyPackage (RFC 5958 2), by the registrar: the party that generated the key.
-Result<Bytes> sign_package(const Secret& pkcs8, Issuer& issuer, Call& call) {
-  auto registrar = issuer.registrar(call);
+Result<Bytes> sign_package(const Secret& pkcs8, Trust& trust, Call& call) {
+  auto registrar = trust.registrar(call);
   if (!registrar) return std::move(registrar).error().within("private keys cannot be signed");
   der::Writer package(pkcs8.reveal().size() + 16);
   package.sequence([&] { package.raw(as_bytes(pkcs8.reveal())); });
@@ -138,11 +138,11 @@ Result<Delivery> Delivery::plan(const x509::CsrView& csr, const TransportKeys& k
   return delivery;
 }
 
-Result<Part> Delivery::wrap(const crypto::SoftKey& key, Issuer& issuer, bool lines, Call& call) const {
+Result<Part> Delivery::wrap(const crypto::SoftKey& key, Trust& trust, bool lines, Call& call) const {
   HANAPER_TRY(const Secret pkcs8, key.to_pkcs8());
   if (secret_ == nullptr && recipient_.empty())
     return Part{"application/pkcs8", encode_body(as_bytes(pkcs8.reveal()), lines)};
-  HANAPER_TRY(const Bytes package, sign_package(pkcs8, issuer, call));
+  HANAPER_TRY(const Bytes package, sign_package(pkcs8, trust, call));
   // What is encrypted is the SignedData itself: its type stands beside it.
   HANAPER_TRY(der::Reader info, der::open(package, der::sequence));
   HANAPER_CHECK(info.read_oid());

@@ -4,9 +4,9 @@
 
 #include "body.hpp"
 
-#include <hanaper/host.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
+#include <hanaper/trust.hpp>
 
 #include <map>
 
@@ -29,7 +29,7 @@ class Delivery {
   static Result<Delivery> plan(const x509::CsrView& csr, const TransportKeys& keys, const TlsPeer* tls);
 
   // [worker] The part with the private key.
-  Result<Part> wrap(const crypto::SoftKey& key, Issuer& issuer, bool lines, Call& call) const;
+  Result<Part> wrap(const crypto::SoftKey& key, Trust& trust, bool lines, Call& call) const;
 
  private:
   const Secret* secret_ = nullptr;

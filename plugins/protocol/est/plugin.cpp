@@ -2,6 +2,8 @@
 #include "csr_attributes.hpp"
 #include "service.hpp"
 
+#include <hanaper/toolkit/swapped.hpp>
+
 #include <algorithm>
 
 namespace hanaper::est {
@@ -32,9 +34,21 @@ constexpr SettingKey keys[] = {
      "send base64 in lines of 76 characters, as old clients want it"},
 };
 
-class Est final : public Protocol {
+// What the settings say, as a whole: a reload puts another one in its place.
+struct Serving {
+  Serving(Options options, Host& host, const std::string& pipeline)
+      : full_cmc(options.full_cmc.has_value()),
+        trust(host.trust(pipeline)),
+        service(std::move(options), host, pipeline) {}
+  const bool full_cmc;
+  Trust& trust;
+  Service service;
+};
+
+class Est final : public Protocol, public Adjustable {
  public:
   Status configure(const Settings& settings, Host& host) override {
+    host_ = &host;
     if (!host.public_url().starts_with("https://"))
       return settings.error("listener",
                             "EST is served over TLS only (RFC 7030 3.3); give the listener a certificate, or "
@@ -42,6 +56,27 @@ class Est final : public Protocol {
     const std::string& url = host.public_url();
     if (const std::string label = url.substr(url.rfind('/') + 1); is_operation(label))
       return settings.error("path", "the label \"" + label + "\" is the name of an operation");
+    HANAPER_TRY(std::shared_ptr<Serving> serving, read(settings));
+    serving_.store(std::move(serving));
+    return {};
+  }
+  Status start() override { return check(*serving_.load()); }
+  Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
+    HANAPER_TRY(std::shared_ptr<Serving> next, read(settings));
+    HANAPER_CHECK(check(*next));
+    return std::unique_ptr<Change>(std::make_unique<Swap<Serving>>(serving_, std::move(next)));
+  }
+  void* ability(std::string_view id) override {
+    return id == Adjustable::ability_id ? static_cast<Adjustable*>(this) : nullptr;
+  }
+
+  ByteCount body_limit() const override { return ByteCount{est::body_limit}; }
+  Response handle(const Request& request, Call& call) override {
+    return serving_.load()->service.handle(request, call);
+  }
+
+ private:
+  Result<std::shared_ptr<Serving>> read(const Settings& settings) const {
     Options options;
     const std::string& binding = settings.text("channel_binding");
     options.channel_binding = binding == "off"        ? ChannelBinding::off
@@ -51,23 +86,18 @@ class Est final : public Protocol {
     HANAPER_CHECK(read_server_key(settings, options));
     HANAPER_CHECK(read_full_cmc(settings, options));
     options.lines = settings.boolean("line_breaks");
-    issuer_ = &host.issuer(settings.text("pipeline"));
-    full_cmc_ = options.full_cmc.has_value();
-    service_ = std::make_unique<Service>(std::move(options), host, *issuer_);
-    return {};
+    const std::string& pipeline = settings.text("pipeline");
+    return std::make_shared<Serving>(std::move(options), *host_, pipeline);
   }
+
   // Without a registrar nobody could answer: better told now than to the first client.
-  Status start() override {
-    if (!full_cmc_) return {};
+  static Status check(const Serving& serving) {
+    if (!serving.full_cmc) return {};
     Call call{"est-start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-    HANAPER_CHECK(issuer_->registrar(call));
+    HANAPER_CHECK(serving.trust.registrar(call));
     return {};
   }
 
-  ByteCount body_limit() const override { return ByteCount{est::body_limit}; }
-  Response handle(const Request& request, Call& call) override { return service_->handle(request, call); }
-
- private:
   static Status read_csr_attributes(const Settings& settings, Options& options) {
     std::vector<std::string> texts = settings.texts("csrattrs");
     // RFC 7030 4.5.2: "If an EST server requires the linking of identity and POP information ... it MUST
@@ -112,9 +142,8 @@ class Est final : public Protocol {
     return {};
   }
 
-  Issuer* issuer_ = nullptr;
-  bool full_cmc_ = false;
-  std::unique_ptr<Service> service_;
+  Host* host_ = nullptr;  // constant after configure
+  Swapped<Serving> serving_;
 };
 
 }  // namespace
@@ -122,5 +151,5 @@ class Est final : public Protocol {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "est", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Enrollment over Secure Transport, RFC 7030", .keys = hanaper::est::keys,
-               .key_count = std::size(hanaper::est::keys), .capabilities = "",
+               .key_count = std::size(hanaper::est::keys),
                .create = hanaper::create_plugin<hanaper::est::Est>);

@@ -7,6 +7,7 @@
 #include <hanaper/toolkit/cms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
+#include <hanaper/toolkit/name_pattern.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/renewal.hpp>
 
@@ -67,10 +68,12 @@ bool is_operation(std::string_view segment) {
   return std::ranges::find(operations, segment) != std::end(operations);
 }
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
+      authentication_(host.authentication(pipeline)),
       enrolled_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
                                        {{"result", "issued"}})),
       pending_(host.metrics().counter("hanaper_est_enrolments_total", "Enrolments by EST.",
@@ -80,7 +83,7 @@ Service::Service(Options options, Host& host, Issuer& issuer)
   if (!options_.full_cmc) return;
   CmcSecrets secrets;
   for (const auto& [name, secret] : *options_.full_cmc) secrets.emplace(name, secret.clone());
-  full_cmc_.emplace(std::move(secrets), host, issuer);
+  full_cmc_.emplace(std::move(secrets), host, pipeline);
 }
 
 Response Service::handle(const Request& request, Call& call) {
@@ -133,8 +136,8 @@ std::string Service::encoded(ByteView octets) const { return encode_body(octets,
 // RFC 7030 4.1.3: "The EST server MUST include the current root CA certificate in the response", and "SHOULD
 // include the three "Root CA Key Update" certificates".
 Result<Response> Service::ca_certificates() const {
-  std::vector<Bytes> path = issuer_.path();
-  for (Bytes& other : issuer_.roll_over().others) path.push_back(std::move(other));
+  std::vector<Bytes> path = trust_.path();
+  for (Bytes& other : trust_.roll_over().others) path.push_back(std::move(other));
   return Response{200,
                   {{"Content-Type", std::string(certs_only_type)}, {"Content-Transfer-Encoding", "base64"}},
                   encoded(cms::certs_only({path.begin(), path.end()}))};
@@ -161,7 +164,7 @@ Response Service::certificate_response(ByteView certificate) const {
 
 Result<Service::Asked> Service::read(const Request& request, Call& call) {
   // First who asks: strangers do not learn what we think of their requests.
-  HANAPER_TRY(Identity identity, issuer_.authenticate(request, call));
+  HANAPER_TRY(Identity identity, authentication_.authenticate(request, call));
   if (!is_media_type(request.header("content-type"), "application/pkcs10"))
     return malformed("the Content-Type is not application/pkcs10");
   HANAPER_TRY(Bytes body, decode_body(request.body));
@@ -191,21 +194,34 @@ Status Service::check_channel_binding(const Request& request, const Identity& id
   return {};
 }
 
+// An account asks for what it may have and for nothing else.
+Status Service::check_bound(const Identity& identity, const x509::CsrView& csr) const {
+  if (identity.bound_to.empty()) return {};
+  HANAPER_TRY(const RequestForm form, issuer_.request_form(""));
+  for (const std::vector<std::string>& patterns : identity.bound_to)
+    HANAPER_CHECK(x509::check_bound(csr, patterns, form.subject == RequestForm::Subject::request));
+  return {};
+}
+
 // RFC 7030 3.7: who is known by a certificate of ours alone asks for himself; only an "ra" asks for others.
-// The profile then is that certificate's, where it is one of this pipeline's; else empty.
+// The profile then is that certificate's; where this pipeline does not have it, it speaks for nobody here.
 Result<std::string> Service::check_holder(const Request& request, const Identity& identity,
                                           const x509::CsrView& csr) const {
-  if (!identity.by_certificate || is_registration_authority(identity)) return std::string();
+  if (is_registration_authority(identity)) return std::string();
+  HANAPER_CHECK(check_bound(identity, csr));
+  if (!identity.by_certificate) return std::string();
   const ByteView shown = request.tls->chain.front();
   HANAPER_TRY(const x509::CertificateView own, x509::parse_certificate(shown));
   if (!x509::same_subject(csr.subject, own.subject) || !x509::same_alternative_names(csr, own))
     return forbidden(
         "the request's subject and names are not those of the client certificate; only a registration "
         "authority asks for others");
+  // What a certificate is no good for by simplereenroll it is no good for by another name.
   const auto status = issuer_.identify(shown);
-  if (!status && status.error().code == Code::not_found) return std::string();
+  if (!status && status.error().code == Code::not_found)
+    return forbidden("the client certificate was not issued here, so that it speaks for nobody here");
   if (!status) return status.error();
-  return renewed_profile(issuer_, status->row).value_or(std::string());
+  return renewed_profile(issuer_, status->row);
 }
 
 Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
@@ -214,11 +230,15 @@ Result<Issued> Service::issue(const Asked& asked, ByteView csr, Call& call) {
   order.requester = asked.identity.name;
   order.csr = csr;
   order.asked = asked.body;
+  order.renews = asked.renews;
   return issuer_.issue(order, call);
 }
 
 Result<Response> Service::simple_enroll(const Request& request, Call& call) {
   HANAPER_TRY(Asked asked, read(request, call));
+  // Some clients renew by this operation, with the certificate that they have.
+  if (asked.identity.by_certificate && !is_registration_authority(asked.identity))
+    asked.renews = request.tls->chain.front();
   HANAPER_TRY(asked.profile, check_holder(request, asked.identity, asked.csr));
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
@@ -227,6 +247,7 @@ Result<Response> Service::simple_enroll(const Request& request, Call& call) {
 Result<Response> Service::simple_reenroll(const Request& request, Call& call) {
   HANAPER_TRY(Asked asked, read(request, call));
   HANAPER_TRY(asked.profile, check_renewal(request, asked));
+  asked.renews = request.tls->chain.front();
   HANAPER_TRY(const Issued issued, issue(asked, asked.body, call));
   return certificate_response(issued.certificate);
 }
@@ -263,7 +284,7 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
     content.extensions.push_back({to_bytes(extension.oid), extension.critical, to_bytes(extension.value)});
   HANAPER_TRY(const Bytes csr, x509::build_csr(*key, content));
   // Drawn up before anything is issued: a certificate whose key could not be handed over helps nobody.
-  HANAPER_TRY(Part key_part, delivery.wrap(*key, issuer_, options_.lines, call));
+  HANAPER_TRY(Part key_part, delivery.wrap(*key, trust_, options_.lines, call));
   HANAPER_TRY(const Issued issued, issue(asked, csr, call));
   HANAPER_TRY(const x509::CertificateView certificate, x509::parse_certificate(issued.certificate));
   if (!equal(certificate.spki, key->spki()))
@@ -276,7 +297,7 @@ Result<Response> Service::server_keygen(const Request& request, Call& call) {
 // RFC 7030 4.3.2: "A CMC response with the content-type of "application/pkcs7-mime" MUST be included in the
 // response data for any CMC error response."
 Result<Response> Service::full_cmc(const Request& request, Call& call) {
-  HANAPER_TRY(const Identity identity, issuer_.authenticate(request, call));
+  HANAPER_TRY(const Identity identity, authentication_.authenticate(request, call));
   const std::string_view type = request.header("content-type");
   if (!is_media_type(type, "application/pkcs7-mime") || !has_smime_type(type, "CMC-request"))
     return malformed("the Content-Type is not application/pkcs7-mime; smime-type=CMC-request");
@@ -306,9 +327,11 @@ Response Service::present(const Error& error, Call& call) const {
   }
   // RFC 9110 15.5.2: a 401 "MUST send a WWW-Authenticate header field containing at least one challenge".
   const std::vector<std::string> challenges =
-      error.code == Code::unauthenticated ? issuer_.challenges() : std::vector<std::string>{};
+      error.code == Code::unauthenticated ? authentication_.challenges() : std::vector<std::string>{};
   const bool unasked = error.code == Code::unauthenticated && challenges.empty();
   Response response = text_response(unasked ? 403 : status_of(error.code), error.detail);
+  // Bouncy Castle's client fails on a body where it has to log in, or to wait.
+  if (response.status == 401 || response.status == 202) response = Response{response.status, {}, {}};
   for (const std::string& challenge : challenges) response.with("WWW-Authenticate", challenge);
   if (error.retry_after) response.with("Retry-After", std::to_string(error.retry_after->count()));
   return response;

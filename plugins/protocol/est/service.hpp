@@ -31,7 +31,7 @@ bool is_operation(std::string_view segment);
 // Thread-safe.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   Response handle(const Request& request, Call& call);
 
@@ -42,6 +42,7 @@ class Service {
     Bytes body;  // `csr` looks into it
     x509::CsrView csr;
     std::string profile = {};
+    ByteView renews = {};  // the certificate shown, where the request stands on it
   };
 
   Result<Response> dispatch(const Request& request, Call& call);
@@ -56,6 +57,7 @@ class Service {
   Result<Asked> read(const Request& request, Call& call);
   Status check_channel_binding(const Request& request, const Identity& identity,
                                const x509::CsrView& csr) const;
+  Status check_bound(const Identity& identity, const x509::CsrView& csr) const;
   Result<std::string> check_holder(const Request& request, const Identity& identity,
                                    const x509::CsrView& csr) const;
   Result<std::string> check_renewal(const Request& request, const Asked& asked) const;
@@ -68,6 +70,8 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
+  Authentication& authentication_;
   std::optional<FullCmc> full_cmc_;  // constant once constructed
   Counter& enrolled_;
   Counter& pending_;

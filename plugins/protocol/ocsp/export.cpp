@@ -87,7 +87,7 @@ Result<std::vector<Service::Exported>> Service::export_to(const std::string& fol
 
 Status Service::presign(Call& call) {
   const Time soon = host_.clock().now() + presign_interval;
-  HANAPER_TRY(const Share share, host_.share("presign", 2 * presign_interval));
+  HANAPER_TRY(const Share share, host_.share("presign"));
   for (StatusAuthority* authority : authorities_)
     HANAPER_CHECK(each_request(*authority, {oid::sha1}, [&](ByteView request) -> Status {
       if (call.remaining().count() == 0) return unavailable("not every response was signed in time");

@@ -2,6 +2,7 @@
 #include "service.hpp"
 
 #include <hanaper/operable.hpp>
+#include <hanaper/status_urls.hpp>
 #include <hanaper/toolkit/json.hpp>
 
 namespace hanaper::ocsp {
@@ -32,7 +33,7 @@ constexpr Operation operation_table[] = {
      AnswerForm::list, export_parameters, export_columns},
 };
 
-class Ocsp final : public Protocol, public Operable {
+class Ocsp final : public Protocol, public Operable, public StatusService {
  public:
   Status configure(const Settings& settings, Host& host) override {
     Options options;
@@ -46,7 +47,8 @@ class Ocsp final : public Protocol, public Operable {
     const std::vector<std::string> told = settings.texts("tell");
     options.archive_cutoff = std::ranges::find(told, "archive-cutoff") != told.end();
     options.crl_references = std::ranges::find(told, "crl") != told.end();
-    const std::vector<std::string> names = settings.texts("authorities");
+    const std::vector<std::string>& names = names_ = settings.texts("authorities");
+    url_ = host.public_url();
     if (names.empty()) return settings.error("authorities", "at least one is needed");
     std::vector<StatusAuthority*> authorities;
     for (const std::string& name : names) authorities.push_back(&host.authority(name));
@@ -59,7 +61,15 @@ class Ocsp final : public Protocol, public Operable {
     return {};
   }
   void* ability(std::string_view id) override {
+    if (id == StatusService::ability_id) return static_cast<StatusService*>(this);
     return id == Operable::ability_id ? static_cast<Operable*>(this) : nullptr;
+  }
+
+  std::optional<CrlPlan> crl_plan(std::string_view) const override { return {}; }
+  StatusUrls status_urls(std::string_view authority, std::uint32_t) const override {
+    StatusUrls urls;
+    if (std::ranges::find(names_, authority) != names_.end()) urls.ocsp.push_back(url_);
+    return urls;
   }
 
   ByteCount body_limit() const override { return ByteCount{request_limit}; }
@@ -83,6 +93,9 @@ class Ocsp final : public Protocol, public Operable {
   }
 
  private:
+  // Constant after configure.
+  std::vector<std::string> names_;  // of the authorities
+  std::string url_;
   std::unique_ptr<Service> service_;
 };
 
@@ -91,5 +104,5 @@ class Ocsp final : public Protocol, public Operable {
 
 HANAPER_PLUGIN(.kind = "protocol", .name = "ocsp", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Online Certificate Status Protocol, RFC 6960", .keys = hanaper::ocsp::keys,
-               .key_count = std::size(hanaper::ocsp::keys), .capabilities = "ocsp",
+               .key_count = std::size(hanaper::ocsp::keys),
                .create = hanaper::create_plugin<hanaper::ocsp::Ocsp>);

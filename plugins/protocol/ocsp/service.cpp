@@ -1,5 +1,6 @@
 #include "service.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
@@ -83,10 +84,7 @@ Status Service::name_authorities() {
       names_.push_back({authority, to_bytes(oid), crypto::digest(hash, view.subject),
                         crypto::digest(hash, key.key_bits), view.not_before});
     };
-    add(crypto::Hash::sha1, oid::sha1);
-    add(crypto::Hash::sha256, oid::sha256);
-    add(crypto::Hash::sha384, oid::sha384);
-    add(crypto::Hash::sha512, oid::sha512);
+    for (const algorithms::HashRow& row : algorithms::hashes) add(row.hash, row.oid);
   }
   return {};
 }
@@ -230,13 +228,12 @@ Result<AnswerPointer> Service::sign_and_keep(StatusAuthority& authority, const C
 // The client's best wish that we can fulfil, else the usual (RFC 6960 4.4.7.2).
 std::optional<KeyType> Service::signer_for(const OcspRequest& request) const {
   if (!options_.delegate) return std::nullopt;
-  for (SignatureScheme scheme : request.preferred) {
-    if (scheme == SignatureScheme::ecdsa_sha256) return KeyType::ec_p256;
-    if (scheme == SignatureScheme::ecdsa_sha384) return KeyType::ec_p384;
-    if (scheme == SignatureScheme::rsa_pkcs1_sha256) return KeyType::rsa;
-    if (scheme == SignatureScheme::ed25519) return KeyType::ed25519;
-  }
-  return KeyType::ec_p256;
+  // P-521 is not among them: a signature of it costs twenty of P-256, and whoever wishes would choose.
+  constexpr KeyType offered[] = {KeyType::ec_p256, KeyType::ec_p384, KeyType::rsa, KeyType::ed25519};
+  for (SignatureScheme scheme : request.preferred)
+    for (KeyType type : offered)
+      if (algorithms::row(type).scheme == scheme) return type;
+  return offered[0];
 }
 
 Result<Single> Service::look_up(StatusAuthority& authority, const CertId& id) const {

@@ -12,6 +12,10 @@ namespace hanaper::scep {
 namespace {
 
 constexpr std::size_t text_octets = 24;
+// Of the digest that it is kept under: enough to tell one from the next, and of no use to whoever reads it.
+constexpr std::size_t id_length = 12;
+constexpr std::size_t most_listed = 10'000;
+constexpr std::uint32_t listed_page = 500;
 
 std::string key_of(std::string_view text) { return to_hex(crypto::sha256(as_bytes(text))); }
 
@@ -48,6 +52,36 @@ Challenges::Made Challenges::make(const Challenge& wanted, std::chrono::millisec
 
 Result<Challenge> Challenges::find(std::string_view text) const {
   HANAPER_TRY(const Record record, records_.get(key_of(text)));
+  return read(record);
+}
+
+Result<std::vector<Challenges::Listed>> Challenges::list() const {
+  std::vector<Listed> all;
+  for (std::string after; all.size() < most_listed;) {
+    HANAPER_TRY(const std::vector<Record> records, records_.find("", "", after, listed_page));
+    for (const Record& record : records) {
+      if (record.expires && *record.expires <= clock_.now()) continue;
+      HANAPER_TRY(Challenge challenge, read(record));
+      all.push_back({record.key.substr(0, id_length), std::move(challenge), record.expires});
+    }
+    if (records.size() < listed_page) break;
+    after = records.back().key;
+  }
+  return all;
+}
+
+Result<RecordWrite> Challenges::withdraw(std::string_view id) const {
+  const auto none =
+      not_found("no challenge \"" + std::string(id) + "\" is good; hanaper scep challenges lists them");
+  if (id.size() != id_length) return none;
+  // Keys are in their order: what follows the id is the first that begins with it, if one does.
+  HANAPER_TRY(const std::vector<Record> records, records_.find("", "", id, 1));
+  if (records.empty() || !records.front().key.starts_with(id)) return none;
+  HANAPER_TRY(const Challenge challenge, read(records.front()));
+  return spend(challenge);
+}
+
+Result<Challenge> Challenges::read(const Record& record) {
   HANAPER_TRY(const json::Value value, json::parse(record.data));
   Challenge challenge;
   challenge.key = record.key;

@@ -32,6 +32,16 @@ class Challenges {
   };
   Made make(const Challenge& wanted, std::chrono::milliseconds lifetime) const;
 
+  // [worker] Those that are good still, without what they read: an id, and what they are for.
+  struct Listed {
+    std::string id;
+    Challenge challenge;
+    std::optional<Time> expires;
+  };
+  Result<std::vector<Listed>> list() const;
+  // [worker] The write that ends the one of that id; not_found.
+  Result<RecordWrite> withdraw(std::string_view id) const;
+
   // [worker] not_found when there is none of that text: never made, expired, or used.
   Result<Challenge> find(std::string_view text) const;
 
@@ -39,6 +49,8 @@ class Challenges {
   RecordWrite spend(const Challenge& challenge) const;
 
  private:
+  static Result<Challenge> read(const Record& record);
+
   Collection& records_;
   const Clock& clock_;
 };

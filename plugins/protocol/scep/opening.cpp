@@ -29,8 +29,18 @@ Service::Outcome<Service::Opened> Service::open(Message message, Registrar& regi
   if (auto* failure = std::get_if<Failure>(&content)) return std::move(*failure);
   if (auto* error = std::get_if<Error>(&content)) return std::move(*error);
   opened.content = std::move(std::get<cms::DerContent>(content));
-  opened.transaction =
-      "scep:" + to_hex(crypto::sha256({as_bytes(message.header.transaction), crypto::sha256(signer->spki)}));
+  auto known = issuer_.identify(signer->der);
+  if (!known && known.error().code != Code::not_found && known.error().code != Code::malformed)
+    return std::move(known).error();
+  // Clients make the transactionID of their key, and many keep their key: a renewal is told from the
+  // enrolment before it, and from the renewal before, by the certificate that signs. Self-signed ones are
+  // made for each message.
+  Fingerprint who = crypto::sha256(signer->spki);
+  if (known) {
+    who = crypto::sha256({who, crypto::sha256(signer->der)});
+    opened.known = *std::move(known);
+  }
+  opened.transaction = "scep:" + to_hex(crypto::sha256({as_bytes(message.header.transaction), who}));
   opened.message = std::move(message);
   return opened;
 }
@@ -62,6 +72,10 @@ Service::Outcome<cms::DerContent> Service::decrypt(ByteView octets, Registrar& r
 
 // The registrar's certificate of today, or one of before: the key has stayed.
 bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar& registrar) {
+  if (!recipient.key_identifier.empty()) {
+    const auto own = cms::parse_holder(registrar.certificate());
+    return own && equal(own->key_identifier, recipient.key_identifier);
+  }
   const auto current = x509::parse_certificate(registrar.certificate());
   if (!current || !equal(current->issuer, recipient.issuer)) return false;
   if (equal(current->serial.octets(), recipient.serial)) return true;
@@ -78,8 +92,12 @@ bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar&
 // sender knew the content; different answers would let it decrypt other people's envelopes.
 Service::Outcome<x509::CsrView> Service::read_request(const Opened& opened) const {
   auto csr = x509::parse_csr(as_bytes(opened.content.octets.reveal()));
-  const Status good = csr ? x509::verify_csr(*csr) : Status(csr.error());
+  const Status good = csr ? x509::verify_csr(*csr, options_.legacy) : Status(csr.error());
   if (good && opened.content.intact) return *std::move(csr);
+  // Time must not tell either: what is no request costs a signature as well, that of the message once more.
+  if (!csr)
+    static_cast<void>(
+        cms::verify(opened.message.content, opened.message.signer(), opened.signer.spki, options_.legacy));
   return Failure{FailInfo::bad_message_check,
                  "the message cannot be decrypted, or holds no request that its own key has signed",
                  good ? "the padding is wrong" : good.error().detail};

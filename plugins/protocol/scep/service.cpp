@@ -1,10 +1,12 @@
 #include "service.hpp"
 
+#include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/json.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 #include <hanaper/toolkit/renewal.hpp>
+#include <hanaper/toolkit/url.hpp>
 
 #include <algorithm>
 
@@ -21,29 +23,14 @@ Response text_response(int status, std::string text) {
   return Response{status, {{"Content-Type", "text/plain"}}, std::move(text)};
 }
 
-Result<std::string> unescape(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain.push_back(text[i]);
-      continue;
-    }
-    const auto octet = from_hex(text.substr(i + 1, 2));
-    if (!octet || octet->size() != 1) return malformed("the query has a broken escape");
-    plain.push_back(static_cast<char>(octet->front()));
-    i += 2;
-  }
-  return plain;
-}
-
-// The first parameter of that name, escapes undone; empty when absent.
+// The first parameter of that name, escapes undone; empty when absent. A '+' stays: the message is base64.
 Result<std::string> parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     const std::size_t equals = pair.find('=');
     if (pair.substr(0, equals) == name)
-      return unescape(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+      return url::decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
   }
   return std::string{};
 }
@@ -62,7 +49,21 @@ constexpr const char* unknown_certificate = "there is no such certificate here";
 Failure bad_request_of(const Error& error) {
   return {error.code == Code::bad_key || error.code == Code::unsupported ? FailInfo::bad_algorithm
                                                                          : FailInfo::bad_request,
-          error.detail};
+          error.detail,
+          {},
+          error.code == Code::rejected};
+}
+
+// What a request says, however often it is signed.
+Fingerprint digest_of(ByteView csr) {
+  const auto view = x509::parse_csr(csr);
+  return crypto::sha256(view ? view->info : csr);
+}
+
+// The name of a request among the pipeline's.
+std::string once_of(std::string_view transaction, ByteView csr, std::int64_t generation) {
+  return "scep:" + to_hex(crypto::sha256(
+                       {as_bytes(transaction), digest_of(csr), as_bytes(std::to_string(generation))}));
 }
 
 // What is a failure of ours, or passes by itself, is none of the request: HTTP says so, and clients come
@@ -73,10 +74,11 @@ bool is_passing(Code code) {
 
 }  // namespace
 
-Service::Service(Options options, Host& host, Issuer& issuer)
+Service::Service(Options options, Host& host, std::string_view pipeline)
     : options_(std::move(options)),
       host_(host),
-      issuer_(issuer),
+      issuer_(host.issuer(pipeline)),
+      trust_(host.trust(pipeline)),
       transactions_(host.collection("transactions")),
       challenges_(host.collection("challenges"), host.clock()),
       issued_(
@@ -120,7 +122,7 @@ Response Service::present(const Error& error, Call& call) const {
 // RFC 8894 3.5.2. One client takes AES for granted only where SHA-384 is listed.
 std::string Service::capabilities() const {
   std::string text = "AES\nPOSTPKIOperation\n";
-  if (!issuer_.roll_over().next.empty()) text += "GetNextCACert\n";
+  if (!trust_.roll_over().next.empty()) text += "GetNextCACert\n";
   if (options_.list_renewals) text += "Renewal\n";
   text += "SHA-256\nSHA-384\nSHA-512\nSCEPStandard\n";
   if (options_.legacy) text += "DES3\nSHA-1\n";
@@ -131,7 +133,7 @@ std::string Service::capabilities() const {
 std::vector<Bytes> Service::ca_certificates_to_send(const Registrar& registrar) const {
   std::vector<Bytes> certificates = {to_bytes(registrar.certificate())};
   if (options_.ca_certificates == CaCertificates::one) return certificates;
-  for (Bytes& certificate : issuer_.path())
+  for (Bytes& certificate : trust_.path())
     if (certificate != certificates.front()) certificates.push_back(std::move(certificate));
   return certificates;
 }
@@ -139,7 +141,7 @@ std::vector<Bytes> Service::ca_certificates_to_send(const Registrar& registrar) 
 // RFC 8894 4.2.1: "a single X.509 CA certificate", or "a degenerate certificates-only CMS SignedData
 // message".
 Result<Response> Service::ca_certificates(Call& call) {
-  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, trust_.registrar(call));
   const std::vector<Bytes> certificates = ca_certificates_to_send(*registrar);
   const bool alone = certificates.size() == 1 && options_.ca_certificates != CaCertificates::in_a_list;
   const Bytes body =
@@ -151,12 +153,12 @@ Result<Response> Service::ca_certificates(Call& call) {
 
 // RFC 8894 4.7.1: "a SignedData CMS message, signed by the current CA signing key."
 Result<Response> Service::next_ca_certificates() {
-  HANAPER_TRY(const Bytes message, issuer_.next_message());
+  HANAPER_TRY(const Bytes message, trust_.next_message());
   return Response{200, {{"Content-Type", "application/x-x509-next-ca-cert"}}, std::string(as_text(message))};
 }
 
 Result<Response> Service::pki_operation(const Request& request, Call& call) {
-  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, issuer_.registrar(call));
+  HANAPER_TRY(const std::shared_ptr<Registrar> registrar, trust_.registrar(call));
   const bool post = request.method == Method::post;
   HANAPER_TRY(const Bytes body,
               post ? Result<Bytes>(to_bytes(request.body)) : message_of_query(request.query));
@@ -222,42 +224,78 @@ Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
                  "there is no messageType " + std::to_string(opened.message.header.type)};
 }
 
+// The same transaction gives the same certificate, while it is good. Who may ask anew opens another under the
+// same name: with another request, or once what came of this one is over.
 Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
   const auto request = read_request(opened);
   if (const auto* failure = std::get_if<Failure>(&request)) return *failure;
   const auto& csr = std::get<x509::CsrView>(request);
-  auto known = remembered(opened);
-  if (!known) return std::move(known).error();
-  if (*known) {
-    // Whoever signs with the same key under the same name asks the same again, or is confused.
-    if (!equal((*known)->csr, csr.der))
-      return Failure{FailInfo::bad_request, "the transactionID belongs to another request"};
-    return issue(opened, **known, call);
+  auto before = remembered(opened);
+  if (!before) return std::move(before).error();
+  std::optional<Failure> over;
+  if (*before && digest_of((*before)->csr) == digest_of(csr.der)) {
+    auto answered = issue(opened, **before, call);
+    const auto* failure = std::get_if<Failure>(&answered);
+    if (failure == nullptr || !failure->rejected || csr.challenge_password.empty()) return answered;
+    over = *failure;
   }
   auto grant = authorise(opened, csr, call);
-  if (auto* failure = std::get_if<Failure>(&grant)) return std::move(*failure);
+  if (auto* failure = std::get_if<Failure>(&grant)) return over.value_or(std::move(*failure));
   if (auto* error = std::get_if<Error>(&grant)) return std::move(*error);
-  return issue(opened, std::get<Grant>(grant), call);
+  if (over && !std::get<Grant>(grant).by_challenge) return *std::move(over);
+  return issue_anew(opened, std::move(std::get<Grant>(grant)), *before, call);
+}
+
+Service::Outcome<Bytes> Service::issue_anew(const Opened& opened, Grant grant,
+                                            const std::optional<Grant>& before, Call& call) {
+  // The day, so that none comes again once its record has been forgotten.
+  const auto after = [&](std::int64_t generation) {
+    const auto today = std::chrono::floor<std::chrono::days>(host_.clock().now());
+    return std::max<std::int64_t>(generation + 1, today.time_since_epoch().count());
+  };
+  bool again = false;
+  if (before) {
+    // CertPoll asks about the last one.
+    grant.keep = true;
+    grant.version = before->version;
+    again = digest_of(before->csr) == digest_of(grant.csr);
+    grant.generation = again ? after(before->generation) : before->generation;
+  }
+  auto answered = issue(opened, grant, call);
+  const auto* failure = std::get_if<Failure>(&answered);
+  if (again || failure == nullptr || !failure->rejected || !grant.by_challenge) return answered;
+  // The challenge is good, so that what was issued may be over; where it is the request that is refused, it
+  // is refused once more.
+  grant.keep = true;
+  grant.generation = after(grant.generation);
+  return issue(opened, grant, call);
 }
 
 // RFC 8894 2.4: a certificate of ours speaks for its owner; a self-signed one says nothing, and a challenge
 // has to.
 Service::Outcome<Service::Grant> Service::authorise(const Opened& opened, const x509::CsrView& csr,
                                                     Call& call) {
-  const auto known = issuer_.identify(opened.signer.der);
-  if (!known && known.error().code != Code::not_found && known.error().code != Code::malformed)
-    return known.error();
-  if (known && options_.renewals) return authorise_renewal(opened, csr, *known);
-  if (!known && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
+  if (!opened.known && static_cast<MessageType>(opened.message.header.type) != MessageType::enrolment)
     return Failure{FailInfo::bad_message_check, "the signer's certificate was not issued here"};
-  return authorise_challenge(opened, csr, call);
+  if (!opened.known || !options_.renewals) return authorise_challenge(opened, csr, call);
+  auto renewal = authorise_renewal(opened, csr, *opened.known);
+  if (std::holds_alternative<Grant>(renewal) || csr.challenge_password.empty() || is_revoked(*opened.known))
+    return renewal;
+  // One that has expired, or asks for something else, is worth a self-signed one.
+  auto enrolment = authorise_challenge(opened, csr, call);
+  return std::holds_alternative<Failure>(enrolment) ? std::move(renewal) : std::move(enrolment);
+}
+
+bool Service::is_revoked(const CertificateStatus& known) const {
+  return known.row.revoked && !known.row.released;
 }
 
 Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened, const x509::CsrView& csr,
-                                                            const CertificateStatus& known) {
+                                                            const CertificateStatus& known) const {
   const auto failed = [](std::string text) { return Failure{FailInfo::bad_request, std::move(text)}; };
-  if (const Status current = check_current(known.row, host_.clock().now(), "the signer's certificate");
-      !current)
+  Time now = host_.clock().now();
+  if (now > known.row.not_after) now = std::max(now - options_.renewal_grace, known.row.not_before);
+  if (const Status current = check_current(known.row, now, "the signer's certificate"); !current)
     return failed(current.error().detail);
   if (!x509::same_subject(csr.subject, opened.signer.subject))
     return failed("the request's subject is not that of the certificate being renewed");
@@ -267,7 +305,10 @@ Service::Outcome<Service::Grant> Service::authorise_renewal(const Opened& opened
     return failed("the request's subjectAltName is not that of the certificate being renewed");
   auto profile = renewed_profile(issuer_, known.row);
   if (!profile) return failed(profile.error().detail);
-  return Grant{"scep:renewal:" + known.row.serial.hex(), *std::move(profile), to_bytes(csr.der), {}};
+  return Grant{.requester = "scep:renewal:" + known.row.serial.hex(),
+               .profile = *std::move(profile),
+               .csr = to_bytes(csr.der),
+               .writes = {}};
 }
 
 Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& opened, const x509::CsrView& csr,
@@ -277,7 +318,8 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
     return failed("the request's key is not the one that has signed the message");
   const std::string_view shown = csr.challenge_password;
   if (shown.empty()) return failed("the request has no challengePassword");
-  Grant grant{"scep:challenge", "", to_bytes(csr.der), {}};
+  Grant grant{.requester = "scep:challenge", .profile = "", .csr = to_bytes(csr.der), .writes = {}};
+  grant.by_challenge = true;
   if (options_.challenge &&
       crypto::equal_constant_time(as_bytes(shown), as_bytes(options_.challenge->reveal())))
     return grant;
@@ -290,7 +332,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
   grant.profile = challenge->profile;
   // Used up together with what it is used for; who asks again under the same name needs none.
   grant.writes = {challenges_.spend(*challenge)};
-  grant.writes.push_back(remember(opened, grant));
+  grant.keep = true;
   return grant;
 }
 
@@ -301,8 +343,8 @@ Service::Outcome<Service::Grant> Service::authorise_elsewhere(const Opened& open
   const Status allowed = webhook_->ask(opened.message.header.transaction, csr, csr.der, call);
   if (!allowed && is_passing(allowed.error().code)) return allowed.error();
   if (!allowed) return Failure{FailInfo::bad_request, allowed.error().detail};
-  Grant grant{"scep:webhook", "", to_bytes(csr.der), {}};
-  grant.writes = {remember(opened, grant)};
+  Grant grant{.requester = "scep:webhook", .profile = "", .csr = to_bytes(csr.der), .writes = {}};
+  grant.by_challenge = grant.keep = true;
   return grant;
 }
 
@@ -312,16 +354,25 @@ Result<std::optional<Service::Grant>> Service::remembered(const Opened& opened) 
   if (!record) return record.error();
   HANAPER_TRY(const json::Value value, json::parse(record->data));
   HANAPER_TRY(Bytes csr, base64::decode(value.text_at("csr")));
-  return std::optional(Grant{
-      std::string(value.text_at("requester")), std::string(value.text_at("profile")), std::move(csr), {}});
+  const json::Value* generation = value.find("generation");
+  return std::optional(Grant{.requester = std::string(value.text_at("requester")),
+                             .profile = std::string(value.text_at("profile")),
+                             .csr = std::move(csr),
+                             .writes = {},
+                             .version = record->version,
+                             .generation = generation && generation->integer() ? *generation->integer() : 0,
+                             .remembered = true});
 }
 
 RecordWrite Service::remember(const Opened& opened, const Grant& grant) const {
   RecordWrite write;
   write.key = opened.transaction;
   write.expires = host_.clock().now() + kept_for;
-  write.data = json::write(json::Value(json::Object{
-      {"requester", grant.requester}, {"profile", grant.profile}, {"csr", base64::encode(grant.csr)}}));
+  write.expected = grant.version;
+  write.data = json::write(json::Value(json::Object{{"requester", grant.requester},
+                                                    {"profile", grant.profile},
+                                                    {"csr", base64::encode(grant.csr)},
+                                                    {"generation", grant.generation}}));
   return transactions_.bind(std::move(write));
 }
 
@@ -336,19 +387,22 @@ Service::Outcome<Bytes> Service::seal(const Opened& opened, ByteView content) co
 Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant, Call& call) {
   // Nothing is issued that could not be handed over. To RSA keys that can be read everything can.
   const auto key = x509::parse_public_key(opened.signer.spki);
-  if (!key || key->spec.type != KeyType::rsa)
+  if (!key || !algorithms::row(key->spec.type).encrypts)
     if (auto probe = seal(opened, {}); !std::holds_alternative<Bytes>(probe)) return probe;
   IssueRequest order;
   order.profile = grant.profile;
   order.requester = grant.requester;
   order.csr = grant.csr;
-  order.once = opened.transaction;
+  order.sha1 = options_.legacy;
+  order.once = once_of(opened.transaction, grant.csr, grant.generation);
   order.with_intent = grant.writes;
+  if (grant.keep) order.with_intent.push_back(remember(opened, grant));
   const auto issued = issuer_.issue(order, call);
   if (!issued && issued.error().code == Code::pending) {
     // What CertPoll will ask about; with it the challenge is spent.
+    if (grant.remembered) return issued.error();
     std::vector<RecordWrite> writes = grant.writes;
-    if (writes.empty()) writes.push_back(remember(opened, grant));
+    writes.push_back(remember(opened, grant));
     const Status stored = host_.commit(std::move(writes), call);
     if (!stored && stored.error().code != Code::conflict) return stored.error();
     if (!stored && !grant.writes.empty())
@@ -356,6 +410,11 @@ Service::Outcome<Bytes> Service::issue(const Opened& opened, const Grant& grant,
     return issued.error();
   }
   if (!issued && is_passing(issued.error().code)) return issued.error();
+  if (!issued && issued.error().code == Code::conflict)
+    return Failure{FailInfo::bad_request,
+                   grant.writes.empty() ? "the same was asked at the same moment: ask again"
+                                        : "the challengePassword was used meanwhile",
+                   issued.error().detail};
   if (!issued) return bad_request_of(issued.error());
   std::vector<ByteView> certificates = {issued->certificate};
   if (options_.chain) certificates.insert(certificates.end(), issued->chain.begin(), issued->chain.end());
@@ -378,13 +437,13 @@ Service::Outcome<CertificateId> Service::certificate_named(const Opened& opened)
   const auto number = issuer ? reader->read_integer() : Result<ByteView>(issuer.error());
   if (!number || !reader->finish())
     return Failure{FailInfo::bad_certificate_id, unknown_certificate, "no IssuerAndSerialNumber"};
-  const std::vector<Bytes> path = issuer_.path();
+  const std::vector<Bytes> path = trust_.path();
   const auto ours = path.empty() ? Result<x509::CertificateView>(not_found("no certificate"))
                                  : x509::parse_certificate(path.front());
   const auto serial = Serial::from_der(*number);
   if (!ours || !serial || !x509::same_subject(ours->subject, issuer->whole))
     return Failure{FailInfo::bad_certificate_id, unknown_certificate};
-  return CertificateId{issuer_.authority(), *serial};
+  return CertificateId{trust_.authority(), *serial};
 }
 
 Service::Outcome<Bytes> Service::get_certificate(const Opened& opened) {
@@ -405,7 +464,7 @@ Service::Outcome<Bytes> Service::get_crl(const Opened& opened) {
   const auto known = issuer_.status(id);
   if (!known && is_passing(known.error().code)) return known.error();
   if (!known || !opened.content.intact) return Failure{FailInfo::bad_certificate_id, unknown_certificate};
-  const auto crl = issuer_.crl(id, crl_limit);
+  const auto crl = trust_.crl(id, crl_limit);
   if (!crl && is_passing(crl.error().code)) return crl.error();
   if (!crl && crl.error().code == Code::unsupported)
     return Failure{FailInfo::bad_request,
@@ -424,6 +483,14 @@ Result<Challenges::Made> Service::make_challenge(const Challenge& wanted, std::c
   Challenges::Made made = challenges_.make(wanted, lifetime);
   HANAPER_CHECK(host_.commit({made.write}, call));
   return made;
+}
+
+Status Service::withdraw_challenge(std::string_view id, Call& call) {
+  HANAPER_TRY(RecordWrite write, challenges_.withdraw(id));
+  Status written = host_.commit({std::move(write)}, call);
+  if (!written && written.error().code == Code::conflict)
+    return conflict("challenge " + std::string(id) + " was used just now");
+  return written;
 }
 
 }  // namespace hanaper::scep

@@ -22,6 +22,7 @@ struct Options {
   std::optional<Webhook::Place> webhook = {};  // knows challenges that we do not
   bool legacy = false;                         // 3DES and SHA-1 as well
   bool chain = true;                           // send the authority's certificates with the issued one
+  std::chrono::milliseconds renewal_grace{};   // after its end a certificate renews itself still
   bool renewals = true;                        // a certificate of ours speaks for its owner
   bool list_renewals = true;                   // and GetCACaps says so
   CaCertificates ca_certificates = CaCertificates::as_many;
@@ -32,13 +33,16 @@ inline constexpr std::uint64_t body_limit = 256 * 1024;
 // Thread-safe.
 class Service {
  public:
-  Service(Options options, Host& host, Issuer& issuer);
+  Service(Options options, Host& host, std::string_view pipeline);
 
   Response handle(const Request& request, Call& call);
 
   // [worker] A challenge that is good once, durable when it returns. malformed for names without a subject.
   Result<Challenges::Made> make_challenge(const Challenge& wanted, std::chrono::milliseconds lifetime,
                                           Call& call);
+  Result<std::vector<Challenges::Listed>> challenges() const { return challenges_.list(); }
+  // not_found.
+  Status withdraw_challenge(std::string_view id, Call& call);
 
  private:
   // A request whose signature is good. Everybody can sign one, around a content that somebody else has
@@ -49,7 +53,8 @@ class Service {
     crypto::Hash hash = crypto::Hash::sha256;
     cms::Cipher cipher = cms::Cipher::aes128_cbc;
     cms::DerContent content;
-    std::string transaction;  // key of its record, and its name among the pipeline's requests
+    std::optional<CertificateStatus> known;  // the signer's certificate, when it is one of ours
+    std::string transaction;                 // key of its record
   };
   // Why a request may be granted, and what is to be written with the grant.
   struct Grant {
@@ -57,6 +62,11 @@ class Service {
     std::string profile;
     Bytes csr;
     std::vector<RecordWrite> writes;
+    bool by_challenge = false;
+    bool keep = false;            // remember it whatever comes: it cannot be granted again
+    std::uint64_t version = 0;    // of the transaction's record
+    std::int64_t generation = 0;  // how often the same was asked before and is over
+    bool remembered = false;
   };
   // An answer, a FAILURE, or an error that only HTTP can present.
   template <class T>
@@ -75,6 +85,8 @@ class Service {
   Outcome<Bytes> answer(const Opened& opened, Call& call);
   Outcome<x509::CsrView> read_request(const Opened& opened) const;
   Outcome<Bytes> enrol(const Opened& opened, Call& call);
+  Outcome<Bytes> issue_anew(const Opened& opened, Grant grant, const std::optional<Grant>& before,
+                            Call& call);
   Outcome<Bytes> poll(const Opened& opened, Call& call);
   Outcome<Bytes> get_certificate(const Opened& opened);
   Outcome<Bytes> get_crl(const Opened& opened);
@@ -83,7 +95,8 @@ class Service {
   Outcome<Bytes> issue(const Opened& opened, const Grant& grant, Call& call);
   Outcome<Grant> authorise(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_renewal(const Opened& opened, const x509::CsrView& csr,
-                                   const CertificateStatus& known);
+                                   const CertificateStatus& known) const;
+  bool is_revoked(const CertificateStatus& known) const;
   Outcome<Grant> authorise_challenge(const Opened& opened, const x509::CsrView& csr, Call& call);
   Outcome<Grant> authorise_elsewhere(const Opened& opened, const x509::CsrView& csr, Call& call);
   Result<std::optional<Grant>> remembered(const Opened& opened) const;
@@ -95,6 +108,7 @@ class Service {
   const Options options_;
   Host& host_;
   Issuer& issuer_;
+  Trust& trust_;
   Collection& transactions_;
   Challenges challenges_;
   std::optional<Webhook> webhook_;  // constant once constructed

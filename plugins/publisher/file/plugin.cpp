@@ -122,4 +122,4 @@ class Files final : public Publisher {
 HANAPER_PLUGIN(.kind = "publisher", .name = "file", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "writes certificates and CRLs as files of a folder",
                .keys = hanaper::published_files::keys, .key_count = std::size(hanaper::published_files::keys),
-               .capabilities = "", .create = hanaper::create_plugin<hanaper::published_files::Files>);
+               .create = hanaper::create_plugin<hanaper::published_files::Files>);

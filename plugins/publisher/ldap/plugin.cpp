@@ -195,4 +195,4 @@ class Ldap final : public Publisher {
 HANAPER_PLUGIN(.kind = "publisher", .name = "ldap", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "puts certificates and CRLs into an LDAP directory, RFC 4523",
                .keys = hanaper::directory::keys, .key_count = std::size(hanaper::directory::keys),
-               .capabilities = "", .create = hanaper::create_plugin<hanaper::directory::Ldap>);
+               .create = hanaper::create_plugin<hanaper::directory::Ldap>);

@@ -34,4 +34,4 @@ class MariadbStorage final : public SqlPlugin {
 HANAPER_PLUGIN(.kind = "storage", .name = "mariadb", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "ledger, records and leases in MariaDB, alone or as a Galera cluster",
                .keys = hanaper::sql::keys, .key_count = std::size(hanaper::sql::keys),
-               .capabilities = "clusterable", .create = hanaper::create_plugin<hanaper::sql::MariadbStorage>);
+               .create = hanaper::create_plugin<hanaper::sql::MariadbStorage>, .clusterable = true);

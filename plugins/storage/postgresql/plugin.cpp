@@ -30,5 +30,5 @@ class PostgresqlStorage final : public SqlPlugin {
 
 HANAPER_PLUGIN(.kind = "storage", .name = "postgresql", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "ledger, records and leases in PostgreSQL", .keys = hanaper::sql::keys,
-               .key_count = std::size(hanaper::sql::keys), .capabilities = "clusterable",
-               .create = hanaper::create_plugin<hanaper::sql::PostgresqlStorage>);
+               .key_count = std::size(hanaper::sql::keys),
+               .create = hanaper::create_plugin<hanaper::sql::PostgresqlStorage>, .clusterable = true);

@@ -22,6 +22,15 @@ std::string first_line(std::string text) {
   return text;
 }
 
+// Whether a server has answered, and will answer the same next time.
+bool is_refusal(std::string_view text) {
+  constexpr std::string_view passing[] = {"starting up",     "shutting down",     "recovery",
+                                          "not accepting",   "not yet accepting", "too many",
+                                          "connection slots"};
+  const auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
+  return says("FATAL:") && std::ranges::none_of(passing, says);
+}
+
 // SOCI takes connection strings apart at blanks: as a URI they have none.
 std::string escaped(std::string_view text) {
   std::string result;
@@ -87,7 +96,8 @@ std::unique_ptr<Connection> PostgresqlDialect::connect_to(const Place& place) co
     connection = std::make_unique<PostgresqlConnection>(parameters(access_, place), watchdog_,
                                                         access_.timeout + std::chrono::seconds{1});
   } catch (const soci::soci_error& error) {
-    throw Failure{Failure::Kind::lost, first_line(error.get_error_message())};
+    const std::string text = error.get_error_message();
+    throw Failure{is_refusal(text) ? Failure::Kind::refused : Failure::Kind::lost, first_line(text)};
   }
   const auto guard = connection->guard();
   try {

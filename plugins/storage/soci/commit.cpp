@@ -3,8 +3,6 @@
 #include "schema.hpp"
 #include "sql_storage.hpp"
 
-#include <hanaper/toolkit/crypto.hpp>
-
 #include <random>
 #include <thread>
 
@@ -20,6 +18,10 @@ constexpr auto doubt_budget = std::chrono::milliseconds{6000};
 // Waits longer each time, and never twice the same: two nodes that collide shall not collide again.
 class Backoff {
  public:
+  // The same for the same batch: its token is chance enough.
+  explicit Backoff(const BatchToken& token)
+      : random_(std::uint32_t{token[0]} << 16 | std::uint32_t{token[1]} << 8 | token[2]) {}
+
   bool wait(Clock::time_point give_up) {
     std::uniform_int_distribution<std::int64_t> jitter(pause_.count() / 2, pause_.count());
     const std::chrono::microseconds now{jitter(random_)};
@@ -31,7 +33,7 @@ class Backoff {
 
  private:
   std::chrono::microseconds pause_{std::chrono::milliseconds{1}};
-  std::minstd_rand random_{std::random_device{}()};
+  std::minstd_rand random_;
 };
 
 }  // namespace
@@ -40,7 +42,6 @@ class Backoff {
 struct SqlStorage::Attempt {
   const Plan& plan;
   const Batch& batch;
-  const std::string& token;
   bool in_order;          // row by row, to learn which one stands in the way
   bool doubtful = false;  // a commit was sent and not answered: it may have happened
   // Or it was answered, with this: run again, it would be once more.
@@ -49,14 +50,12 @@ struct SqlStorage::Attempt {
 };
 
 Status SqlStorage::commit(Batch& batch) {
-  std::array<std::uint8_t, 16> witness{};
-  crypto::random(witness);
-  const std::string token = to_hex(witness);
-  const Plan plan(batch, token);
+  HANAPER_CHECK(is_open());
+  const Plan plan(batch);
   HANAPER_CHECK(plan.within_limits());
-  Attempt attempt{plan, batch, token, !plan.may_be_grouped()};
+  Attempt attempt{plan, batch, !plan.may_be_grouped()};
   Clock::time_point give_up = Clock::now() + retry_budget;
-  for (Backoff backoff;;) {
+  for (Backoff backoff(batch.token);;) {
     Failure failure;
     try {
       Result<bool> done = try_commit(attempt);
@@ -101,7 +100,7 @@ Result<bool> SqlStorage::try_commit(Attempt& attempt) {
   const auto guard = writer_->guard();
   writer_->begin();
   // The lock on the writer's row makes a commit that is still under way end first, so the answer is final.
-  if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) {
+  if (attempt.doubtful && is_stored(attempt.batch)) {
     abandon();
     return true;
   }
@@ -113,7 +112,7 @@ Result<bool> SqlStorage::try_commit(Attempt& attempt) {
     if (Status run = attempt.plan.run_in_order(*writer_, dialect_->place()); !run) {
       abandon();
       // A first batch inserts its row: there was none to be locked above.
-      if (attempt.doubtful && stored_token(attempt.batch.node) == attempt.token) return true;
+      if (attempt.doubtful && is_stored(attempt.batch)) return true;
       return std::move(run).error();
     }
   } else {
@@ -138,11 +137,15 @@ void SqlStorage::abandon() {
   if (!writer_->rollback()) throw Failure{Failure::Kind::lost, "connection lost"};
 }
 
-std::string SqlStorage::stored_token(const std::string& node) {
+// Whether it is the last that its node has written; its row is locked from here on. By number and token:
+// another process may have written one of the same number under the same name.
+bool SqlStorage::is_stored(const Batch& batch) {
+  long long number = 0;
   std::string token;
-  writer_->session() << "SELECT token FROM writer WHERE node = :node" + dialect_->lock_suffix(),
-      soci::use(node), soci::into(token);
-  return token;
+  writer_->session() << "SELECT number, token FROM writer WHERE node = :node" + dialect_->lock_suffix(),
+      soci::use(batch.node), soci::into(number), soci::into(token);
+  return writer_->session().got_data() && static_cast<std::uint64_t>(number) == batch.number &&
+         token == to_hex(batch.token);
 }
 
 }  // namespace hanaper::sql

@@ -92,18 +92,16 @@ std::string number(std::int64_t value) { return std::to_string(value); }
 
 Result<std::vector<AuthorityRow>> SqlStorage::authorities() {
   return read([&](soci::session& session) {
-    long long id = 0, generation = 0;
+    long long id = 0;
     std::string name, key, certificate, chain;
     soci::statement statement =
-        (session.prepare
-             << "SELECT id, name, generation, key_ref, certificate, chain FROM authority ORDER BY id",
-         soci::into(id), soci::into(name), soci::into(generation), soci::into(key), soci::into(certificate),
-         soci::into(chain));
+        (session.prepare << "SELECT id, name, key_ref, certificate, chain FROM authority ORDER BY id",
+         soci::into(id), soci::into(name), soci::into(key), soci::into(certificate), soci::into(chain));
     statement.execute();
     std::vector<AuthorityRow> rows;
     while (statement.fetch())
-      rows.push_back({static_cast<AuthorityId>(id), name, static_cast<std::uint32_t>(generation), key,
-                      dialect_->decode(certificate), dialect_->decode(chain)});
+      rows.push_back(
+          {static_cast<AuthorityId>(id), name, key, dialect_->decode(certificate), dialect_->decode(chain)});
     return rows;
   });
 }
@@ -211,8 +209,14 @@ Result<WriterState> SqlStorage::writer(std::string_view node) {
     const std::string name(node);
     WriterState state;
     long long count = 0;
-    session << "SELECT number FROM writer WHERE node = :node", soci::use(name), soci::into(count);
-    if (session.got_data()) state.number = static_cast<std::uint64_t>(count);
+    std::string token;
+    session << "SELECT number, token FROM writer WHERE node = :node", soci::use(name), soci::into(count),
+        soci::into(token);
+    if (session.got_data()) {
+      state.number = static_cast<std::uint64_t>(count);
+      if (const auto octets = from_hex(token); octets && octets->size() == state.token.size())
+        std::ranges::copy(*octets, state.token.begin());
+    }
     long long sequence = 0, at = 0;
     std::string hash;
     session

@@ -19,9 +19,9 @@ std::int64_t integer(std::uint64_t value) { return static_cast<std::int64_t>(val
 
 }  // namespace
 
-Plan::Plan(const Batch& batch, std::string_view token)
-    : batch_(batch), position_(integer(batch.number) * signatures_in_a_batch) {
+Plan::Plan(const Batch& batch) : batch_(batch), position_(integer(batch.number) * signatures_in_a_batch) {
   steps_.reserve(batch.writes.size() * 3 + 8);
+  const std::string_view token = keep(to_hex(batch.token));
   if (batch.number == 1)
     add({Statement::create_writer, {batch.node, integer(1), token}});
   else
@@ -71,8 +71,7 @@ void Plan::add_ledger(Write& write) {
   if (write.authority) {
     const AuthorityRow& row = *write.authority;
     if (row.id == 0)
-      add({Statement::insert_authority,
-           {row.name, std::int64_t{row.generation}, row.key, ByteView(row.certificate), ByteView(row.chain)}},
+      add({Statement::insert_authority, {row.name, row.key, ByteView(row.certificate), ByteView(row.chain)}},
           &write);
     else
       add({Statement::update_authority,

@@ -12,8 +12,7 @@ Time from_milliseconds(long long count) noexcept;
 
 class Plan {
  public:
-  // `token` is what the writer's row will hold, so that this very commit can be told from any other.
-  Plan(const Batch& batch, std::string_view token);
+  explicit Plan(const Batch& batch);
 
   // In the order of the statements: what is alike stands together.
   std::span<const Row* const> grouped() const { return grouped_; }

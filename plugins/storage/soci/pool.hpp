@@ -1,4 +1,4 @@
-// A bounded set of connections for reading. Borrow, use, give back; one that failed is thrown away.
+// A bounded set of connections. Borrow, use, give back; one that failed is thrown away.
 #pragma once
 
 #include "dialect.hpp"
@@ -12,7 +12,8 @@ namespace hanaper::sql {
 // Lends connections to many threads, never more than `size` at once. Thread-safe.
 class Pool {
  public:
-  Pool(Dialect& dialect, std::size_t size) : dialect_(dialect), size_(size) {}
+  Pool(Dialect& dialect, std::size_t size, bool for_writing)
+      : dialect_(dialect), size_(size), for_writing_(for_writing) {}
 
   class Loan {
    public:
@@ -36,8 +37,8 @@ class Pool {
     Lock lock(mutex_);
     if (!freed_.wait_for(lock, std::chrono::seconds{5},
                          [&]() HANAPER_REQUIRES(mutex_) { return lent_ < size_; }))
-      throw Failure{Failure::Kind::refused,
-                    "all " + std::to_string(size_) + " connections for reading are busy"};
+      throw Failure{Failure::Kind::refused, "all " + std::to_string(size_) + " connections for " +
+                                                (for_writing_ ? "leases" : "reading") + " are busy"};
     ++lent_;
     std::unique_ptr<Connection> connection;
     if (!idle_.empty()) {
@@ -46,7 +47,7 @@ class Pool {
     }
     lock.unlock();
     try {
-      if (!connection) connection = dialect_.connect(false);
+      if (!connection) connection = dialect_.connect(for_writing_);
     } catch (...) {
       give_back(nullptr);
       throw;
@@ -69,6 +70,7 @@ class Pool {
 
   Dialect& dialect_;
   const std::size_t size_;
+  const bool for_writing_;
   Mutex mutex_;
   Condition freed_;
   std::vector<std::unique_ptr<Connection>> idle_ HANAPER_GUARDED_BY(mutex_);

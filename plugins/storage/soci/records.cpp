@@ -71,38 +71,56 @@ Result<std::vector<Record>> SqlStorage::find(std::string_view collection, std::s
   });
 }
 
-Result<std::uint64_t> SqlStorage::acquire(std::string_view name, std::string_view holder,
-                                          std::chrono::milliseconds ttl) {
-  const long long now = milliseconds(host_.clock().now()), until = now + ttl.count();
-  const std::string lease(name), owner(holder);
+Result<std::vector<LeaseRow>> SqlStorage::all() {
+  return read([&](soci::session& session) {
+    std::string name, holder;
+    long long epoch = 0, renewals = 0;
+    soci::statement statement =
+        (session.prepare << "SELECT name, holder, epoch, renewals FROM lease ORDER BY name", soci::into(name),
+         soci::into(holder), soci::into(epoch), soci::into(renewals));
+    statement.execute();
+    std::vector<LeaseRow> rows;
+    while (statement.fetch())
+      rows.push_back({name, holder, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(renewals)});
+    return rows;
+  });
+}
+
+Result<std::uint64_t> SqlStorage::take(const LeaseRow& seen, std::string_view holder) {
+  const std::string owner(holder);
+  const auto epoch = static_cast<long long>(seen.epoch), renewals = static_cast<long long>(seen.renewals);
   return write([&](soci::session& session) -> Result<std::uint64_t> {
-    long long epoch = 0, expires = 0;
-    std::string current;
-    session << "SELECT holder, epoch, expires FROM lease WHERE name = :name", soci::use(lease),
-        soci::into(current), soci::into(epoch), soci::into(expires);
-    if (!session.got_data()) {
-      session
-          << "INSERT INTO lease (name, holder, epoch, expires, writes) VALUES (:name, :holder, 1, :until, 0)",
-          soci::use(lease), soci::use(owner), soci::use(until);
+    const Error moved_on = conflict("lease " + seen.name + " has moved on");
+    if (epoch == 0) {
+      long long taken = 0;
+      session << "SELECT epoch FROM lease WHERE name = :name", soci::use(seen.name), soci::into(taken);
+      if (session.got_data()) return moved_on;
+      session << "INSERT INTO lease (name, holder, epoch, renewals, writes) VALUES (:name, :holder, 1, 1, 0)",
+          soci::use(seen.name), soci::use(owner);
       return 1;
     }
-    if (current != owner && expires > now) return conflict("lease " + lease + " is held by " + current);
-    const long long next = epoch + (current == owner ? 0 : 1);
     soci::statement update =
-        (session.prepare << "UPDATE lease SET holder = :holder, epoch = :next, expires = :until "
-                            "WHERE name = :name AND epoch = :epoch AND holder = :current",
-         soci::use(owner), soci::use(next), soci::use(until), soci::use(lease), soci::use(epoch),
-         soci::use(current));
+        (session.prepare << "UPDATE lease SET holder = :holder, epoch = epoch + 1, renewals = renewals + 1 "
+                            "WHERE name = :name AND epoch = :epoch AND renewals = :renewals",
+         soci::use(owner), soci::use(seen.name), soci::use(epoch), soci::use(renewals));
     update.execute(true);
-    if (update.get_affected_rows() != 1) return conflict("lease " + lease + " was just taken");
-    return static_cast<std::uint64_t>(next);
+    if (update.get_affected_rows() != 1) return moved_on;
+    return seen.epoch + 1;
+  });
+}
+
+Status SqlStorage::renew(std::string_view holder) {
+  const std::string owner(holder);
+  return write([&](soci::session& session) -> Status {
+    session << "UPDATE lease SET renewals = renewals + 1 WHERE holder = :holder", soci::use(owner);
+    return {};
   });
 }
 
 Status SqlStorage::release(std::string_view name, std::string_view holder) {
   const std::string lease(name), owner(holder);
   return write([&](soci::session& session) -> Status {
-    session << "UPDATE lease SET expires = 0 WHERE name = :name AND holder = :holder", soci::use(lease),
+    session << "UPDATE lease SET holder = '' WHERE name = :name AND holder = :holder", soci::use(lease),
         soci::use(owner);
     return {};
   });

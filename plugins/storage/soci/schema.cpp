@@ -20,8 +20,8 @@ const std::vector<std::vector<Step>>& migrations() {
       // 1: ledger, records, leases
       {
           {"authority",
-           "id BIGINT PRIMARY KEY, name {id} NOT NULL, generation BIGINT NOT NULL, key_ref {id} NOT NULL, "
-           "certificate {blob} NOT NULL, chain {blob} NOT NULL, UNIQUE (name, generation)"},
+           "id BIGINT PRIMARY KEY, name {id} NOT NULL, key_ref {id} NOT NULL, "
+           "certificate {blob} NOT NULL, chain {blob} NOT NULL, UNIQUE (name)"},
           {"certificate",
            "authority BIGINT NOT NULL, serial {id} NOT NULL, profile {id} NOT NULL, requester {text} NOT "
            "NULL, "
@@ -69,7 +69,7 @@ const std::vector<std::vector<Step>>& migrations() {
            true},
           {"", "CREATE INDEX IF NOT EXISTS record_index_item ON record_index (collection, item)"},
           {"lease",
-           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, expires BIGINT NOT NULL, "
+           "name {id} PRIMARY KEY, holder {id} NOT NULL, epoch BIGINT NOT NULL, renewals BIGINT NOT NULL, "
            "writes BIGINT NOT NULL"},
       },
   };
@@ -152,7 +152,7 @@ Status migrate(Dialect& dialect, Log& log) {
       failure = dialect.classify();
     }
     const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
-    if (!again || attempt == attempts) return unavailable(dialect.place() + ": " + failure.what);
+    if (!again || attempt == attempts) throw failure;
   }
 }
 

@@ -11,7 +11,7 @@ namespace hanaper::sql {
 int newest_schema() noexcept;
 
 // Brings the database to the newest schema, each migration in a transaction of its own, under the
-// dialect's migration lock. Refuses a database newer than this program.
+// dialect's migration lock. Refuses a database newer than this program. Throws Failure when it cannot.
 Status migrate(Dialect& dialect, Log& log);
 
 // What migrate would do, without doing it: empty when the schema is the newest. Fails as migrate does.

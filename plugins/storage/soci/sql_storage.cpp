@@ -13,18 +13,27 @@ constexpr auto stall_grace = std::chrono::milliseconds{2200};
 }  // namespace
 
 SqlStorage::SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers)
-    : dialect_(std::move(dialect)), host_(host), pool_(*dialect_, readers) {}
+    : dialect_(std::move(dialect)),
+      host_(host),
+      pool_(*dialect_, readers, false),
+      leasing_(*dialect_, 2, true) {}
 
 Result<std::string> SqlStorage::inspect() { return look_at_schema(*dialect_); }
 
 Status SqlStorage::open() {
-  HANAPER_CHECK(migrate(*dialect_, host_.log()));
   try {
+    HANAPER_CHECK(migrate(*dialect_, host_.log()));
     writer_ = dialect_->connect(true);
+    open_ = true;
+    set_health({});
   } catch (const Failure& failure) {
-    return unavailable(dialect_->place() + ": " + failure.what);
+    const Error error = unavailable(dialect_->place() + ": " + failure.what);
+    const bool away = failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry;
+    if (!away || !dialect_->has_server()) return error;
+    host_.log().warning("the database is away; nothing is read or written until it is there",
+                        {{"error", error.detail}});
+    set_health(error);
   }
-  set_health({});
   if (dialect_->has_server())
     host_.scheduler().every("probe", probe_interval, [this](Call&) {
       probe();
@@ -33,10 +42,30 @@ Status SqlStorage::open() {
   return {};
 }
 
+Status SqlStorage::is_open() {
+  if (open_) return {};
+  if (!opening_.try_lock()) return health();  // somebody is at it
+  const Lock lock(opening_, std::adopt_lock);
+  if (open_) return {};
+  if (std::chrono::steady_clock::now() < next_attempt_) return health();
+  Status migrated;
+  try {
+    migrated = migrate(*dialect_, host_.log());
+  } catch (const Failure& failure) {
+    migrated = unavailable(dialect_->place() + ": " + failure.what);
+  }
+  next_attempt_ = std::chrono::steady_clock::now() + probe_interval;
+  open_ = migrated.has_value();
+  set_health(migrated);
+  if (migrated) host_.log().info("the database is there", {{"database", dialect_->place()}});
+  return migrated;
+}
+
 void SqlStorage::close() {
   set_health(unavailable(dialect_->place() + ": closed"), true);
   writer_.reset();
   pool_.clear();
+  leasing_.clear();
 }
 
 void SqlStorage::set_health(Status status, bool until_written) {

@@ -7,6 +7,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
+#include <atomic>
 #include <optional>
 
 namespace hanaper::sql {
@@ -19,7 +20,9 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 
   // Instead of open: what it would change. Closed afterwards as before.
   Result<std::string> inspect();
-  Status open();  // migrates, connects
+  // Migrates and connects. Where the database has a server that is away, it succeeds all the same: every call
+  // is unavailable until it is there, which is asked again and again.
+  Status open();
   void close();
 
   Status commit(Batch& batch);
@@ -47,8 +50,9 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
                                    std::string_view value, std::string_view after,
                                    std::uint32_t limit) override;
 
-  Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                std::chrono::milliseconds ttl) override;
+  Result<std::vector<LeaseRow>> all() override;
+  Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) override;
+  Status renew(std::string_view holder) override;
   Status release(std::string_view name, std::string_view holder) override;
 
   std::vector<Table> tables() const override;
@@ -73,24 +77,30 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   template <class Body>
   auto read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))>;
 
-  // Runs `body` in a transaction of a connection of its own, again when it conflicted. What body returns as
-  // an error is not committed.
+  // Runs `body` in a transaction of a borrowed connection, again when it conflicted, or when the connection
+  // turned out to be gone before it was committed. What body returns as an error is not committed.
   template <class Body>
   auto write(Body&& body) -> decltype(body(std::declval<soci::session&>()));
 
   // commit.cpp
   Result<bool> try_commit(Attempt& attempt);
   void abandon();
-  std::string stored_token(const std::string& node);
+  bool is_stored(const Batch& batch);
 
+  // Whether the schema is known to be right; looks at it now and then as long as it is not.
+  Status is_open();
   void probe();
   void set_health(Status status, bool until_written = false);
 
   std::unique_ptr<Dialect> dialect_;
   Host& host_;
-  Pool pool_;
+  Pool pool_;  // for reading
+  Pool leasing_;
   std::unique_ptr<Connection> writer_;  // the commit thread's own
 
+  Mutex opening_;  // taken before:
+  std::atomic<bool> open_{false};
+  std::chrono::steady_clock::time_point next_attempt_ HANAPER_GUARDED_BY(opening_){};
   mutable Mutex mutex_;
   Status health_ HANAPER_GUARDED_BY(mutex_) = unavailable("not open");
   bool until_written_ HANAPER_GUARDED_BY(mutex_) = false;  // only a commit that succeeds makes it well again
@@ -100,6 +110,7 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
 template <class Body>
 auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<Connection&>()))> {
   // A fresh connection may do better at once; one that took its time to fail is not tried again.
+  HANAPER_CHECK(is_open());
   constexpr int attempts = 3;
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
   for (int attempt = 1;; ++attempt) {
@@ -128,25 +139,36 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<
 
 template <class Body>
 auto SqlStorage::write(Body&& body) -> decltype(body(std::declval<soci::session&>())) {
+  HANAPER_CHECK(is_open());
   constexpr int attempts = 5;
   for (int attempt = 1;; ++attempt) {
     Failure failure;
+    bool committing = false;
     try {
-      const auto connection = dialect_->connect(true);
-      const auto guard = connection->guard();
-      connection->begin();
-      auto result = body(connection->session());
-      if (result)
-        connection->commit();
-      else
-        static_cast<void>(connection->rollback());
-      return result;
-    } catch (const Failure& thrown) {
-      failure = thrown;
-    } catch (const soci::soci_error&) {
-      failure = dialect_->classify();
+      Pool::Loan loan = leasing_.borrow();
+      try {
+        const auto guard = (*loan).guard();
+        (*loan).begin();
+        auto result = body(loan.session());
+        committing = result.has_value();
+        if (committing)
+          (*loan).commit();
+        else if (!(*loan).rollback())
+          loan.discard();
+        return result;
+      } catch (const Failure& thrown) {
+        failure = thrown;
+      } catch (const soci::soci_error&) {
+        failure = dialect_->classify();
+      }
+      loan.discard();
+    } catch (const Failure& unreachable) {
+      return unavailable(dialect_->place() + ": " + unreachable.what);
     }
-    const bool again = failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
+    const bool was_idle = failure.kind == Failure::Kind::lost && !committing;
+    if (was_idle) leasing_.clear();
+    const bool again =
+        was_idle || failure.kind == Failure::Kind::retry || failure.kind == Failure::Kind::duplicate;
     if (!again || attempt == attempts) return unavailable(dialect_->place() + ": " + failure.what);
   }
 }

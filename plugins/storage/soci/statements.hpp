@@ -76,8 +76,8 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // insert_index
     "INSERT INTO record_index (collection, field, value, item) VALUES (?, ?, ?, ?)",
     // insert_authority
-    "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) "
-    "SELECT COALESCE(MAX(id), 0) + 1, ?, ?, ?, ?, ? FROM authority",
+    "INSERT INTO authority (id, name, key_ref, certificate, chain) "
+    "SELECT COALESCE(MAX(id), 0) + 1, ?, ?, ?, ? FROM authority",
     // update_authority
     "UPDATE authority SET certificate = ?, chain = ? WHERE id = ? AND LENGTH(certificate) = 0",
     // insert_certificate
@@ -112,9 +112,9 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     "DELETE FROM record WHERE (collection, item) IN "
     "(SELECT collection, item FROM record WHERE expires < ? ORDER BY expires, collection, item LIMIT 1000)",
     // copy_authority, copy_record, copy_lease: what is written by nobody but a move, whole rows
-    "INSERT INTO authority (id, name, generation, key_ref, certificate, chain) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO authority (id, name, key_ref, certificate, chain) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO record (collection, item, version, expires, data) VALUES (?, ?, ?, ?, ?)",
-    "INSERT INTO lease (name, holder, epoch, expires, writes) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO lease (name, holder, epoch, renewals, writes) VALUES (?, ?, ?, ?, ?)",
 };
 
 }  // namespace hanaper::sql

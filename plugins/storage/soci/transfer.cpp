@@ -30,7 +30,7 @@ struct Layout {
 
 // The writers come last: see Transferable::tables.
 constexpr Layout layouts[] = {
-    {"authority", Statement::copy_authority, "ititoo", 1},
+    {"authority", Statement::copy_authority, "ittoo", 1},
     {"certificate", Statement::insert_certificate, "itttiiiot", 2},
     {"signature", Statement::insert_signature, "tiitio", 2},
     {"revocation", Statement::insert_revocation, "iitiiiiti", 3},
@@ -175,6 +175,7 @@ Result<Transferable::Row> SqlStorage::last(const Table& table) {
 }
 
 Status SqlStorage::add(const Table& table, const std::vector<Row>& rows) {
+  HANAPER_CHECK(is_open());
   const Layout& layout = layout_of(table);
   std::vector<sql::Row> made;
   std::vector<const sql::Row*> pointers;

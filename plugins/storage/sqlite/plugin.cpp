@@ -33,5 +33,5 @@ class SqliteStorage final : public SqlPlugin, public Archivable {
 
 HANAPER_PLUGIN(.kind = "storage", .name = "sqlite", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "ledger, records and leases in one SQLite file", .keys = hanaper::sql::keys,
-               .key_count = std::size(hanaper::sql::keys), .capabilities = "backup",
+               .key_count = std::size(hanaper::sql::keys),
                .create = hanaper::create_plugin<hanaper::sql::SqliteStorage>);

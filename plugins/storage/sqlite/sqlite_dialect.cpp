@@ -163,6 +163,10 @@ Failure sqlite_failure(int code) {
     case SQLITE_CANTOPEN:
       return {Failure::Kind::refused, "cannot be opened; check that its folder exists and is writable"};
     case SQLITE_IOERR:
+      // The index of its log is a file beside it, which even readers have to make larger.
+      if (code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP || code == SQLITE_IOERR_WRITE)
+        return {Failure::Kind::refused,
+                "no space left for the files beside the database; free some, or check the disk"};
       return {Failure::Kind::refused, "reading or writing failed; check the disk"};
     default:
       return {Failure::Kind::refused, std::string("sqlite: ") + sqlite3_errstr(code)};

@@ -26,8 +26,7 @@ class Caa final : public Validator {
   }
 
   Status validate(const Draft& draft, Call& call) override {
-    if (draft.requester == "self-test")
-      return {};  // of a profile, at start: there is no such name to ask for
+    if (draft.rehearsal) return {};  // nobody has such a name: there is nothing to ask for
     for (const Identifier& name : draft.names) {
       if (name.kind != Identifier::Kind::dns) continue;  // RFC 8659 is about domains
       Asked asked{identities_, draft.account_uri, {}, name.value.starts_with("*.")};
@@ -52,5 +51,5 @@ class Caa final : public Validator {
 
 HANAPER_PLUGIN(.kind = "validator", .name = "caa", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "refuses names whose CAA records do not allow this authority, RFC 8659 and 8657",
-               .keys = hanaper::caa::keys, .key_count = std::size(hanaper::caa::keys), .capabilities = "",
+               .keys = hanaper::caa::keys, .key_count = std::size(hanaper::caa::keys),
                .create = hanaper::create_plugin<hanaper::caa::Caa>);

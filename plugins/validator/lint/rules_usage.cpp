@@ -205,6 +205,33 @@ Finding usages_consistent(const Subject& subject) {
   return std::nullopt;
 }
 
+// Bits of a key that others encrypt to, or agree with, where it only signs.
+std::uint16_t idle_bits(const Subject& subject, std::initializer_list<der::Oid> signing) {
+  std::size_t named = 0, that_sign = 0;
+  for (const der::Element& purpose : Elements(subject.value(Ext::extended_key_usage))) {
+    ++named;
+    for (const der::Oid& one : signing) that_sign += one == purpose.content ? 1u : 0u;
+  }
+  if (subject.ca || named == 0 || that_sign != named) return 0;
+  return static_cast<std::uint16_t>(subject.key_usage & (encipherment | agreement));
+}
+
+Finding time_stamping_key_signs(const Subject& subject) {
+  // RFC 3161 2.3: "The TSA MUST sign each time-stamp message with a key reserved specifically for that
+  // purpose.";
+  // RFC 5280 4.2.1.12 has digitalSignature and nonRepudiation for it, and OpenSSL takes nothing beside them.
+  const std::uint16_t idle = idle_bits(subject, {oid::time_stamping});
+  if (idle == 0) return std::nullopt;
+  return "extKeyUsage names time-stamping and keyUsage asserts " + usage_text(idle);
+}
+
+Finding signing_purposes_sign(const Subject& subject) {
+  const std::uint16_t idle = idle_bits(subject, {oid::code_signing, oid::ocsp_signing});
+  // RFC 5280 4.2.1.12 has no other bit than digitalSignature and nonRepudiation for these.
+  if (idle == 0) return std::nullopt;
+  return "extKeyUsage names purposes that only sign and keyUsage asserts " + usage_text(idle);
+}
+
 constexpr Rule usage_table[] = {
     {"authority-key-identifier-present", "RFC 5280 4.2.1.1", Severity::error,
      "A certificate that is not self-signed has an authorityKeyIdentifier", authority_key_identifier_present},
@@ -248,6 +275,12 @@ constexpr Rule usage_table[] = {
      "extKeyUsage with anyExtendedKeyUsage is not critical", any_purpose_not_critical},
     {"usages-consistent", "RFC 5280 4.2.1.12", Severity::warning,
      "Each purpose in extKeyUsage has a bit in keyUsage that serves it", usages_consistent},
+    {"time-stamping-key-signs", "RFC 3161 2.3", Severity::error,
+     "keyUsage with the purpose timeStamping asserts neither encipherment nor agreement",
+     time_stamping_key_signs},
+    {"signing-purposes-sign", "RFC 5280 4.2.1.12", Severity::warning,
+     "keyUsage with codeSigning and OCSPSigning alone asserts neither encipherment nor agreement",
+     signing_purposes_sign},
 };
 
 }  // namespace

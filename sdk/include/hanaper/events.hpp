@@ -26,8 +26,8 @@ struct Event {
   std::string type;     // "certificate.issued"
   std::string subject;  // what it is about: a serial number, a request, the name of an authority or a check
   Time at;
-  std::string
-      json;  // all of it and `data`: one object in the JSON format of CloudEvents 1.0, at most 256 KiB
+  // All of it and `data`: one object in the JSON format of CloudEvents 1.0, at most 256 KiB.
+  std::string json;
   // DER of what the event is about: a certificate for certificate.issued, certificate.revoked and
   // authority.certified, a complete CRL for crl.made; empty for every other type.
   Bytes object;

@@ -17,31 +17,34 @@ struct KeySpec {
   auto operator<=>(const KeySpec&) const = default;
 };
 
+// As configurations spell them; RSA is followed by its bits. What else there is to know of an algorithm
+// stands in toolkit/algorithms.hpp.
+inline constexpr std::string_view key_type_names[] = {"rsa", "ec-p256", "ec-p384", "ec-p521", "ed25519"};
+
+// What can be asked for.
+inline constexpr KeySpec key_specs[] = {{KeyType::ec_p256, 0}, {KeyType::ec_p384, 0}, {KeyType::ec_p521, 0},
+                                        {KeyType::ed25519, 0}, {KeyType::rsa, 2048},  {KeyType::rsa, 3072},
+                                        {KeyType::rsa, 4096}};
+inline constexpr std::string_view key_spec_choices =
+    "ec-p256|ec-p384|ec-p521|ed25519|rsa-2048|rsa-3072|rsa-4096";
+
 // "ec-p256", "rsa-3072", "ed25519": as configurations spell it.
 inline std::string to_string(KeySpec spec) {
-  switch (spec.type) {
-    case KeyType::rsa:
-      return "rsa-" + std::to_string(spec.bits);
-    case KeyType::ec_p256:
-      return "ec-p256";
-    case KeyType::ec_p384:
-      return "ec-p384";
-    case KeyType::ec_p521:
-      return "ec-p521";
-    case KeyType::ed25519:
-      return "ed25519";
-  }
-  return "unknown";
+  if (static_cast<std::size_t>(spec.type) >= std::size(key_type_names)) return "unknown";
+  std::string text(key_type_names[static_cast<std::size_t>(spec.type)]);
+  if (spec.bits != 0) text += "-" + std::to_string(spec.bits);
+  return text;
 }
 
 // unsupported when the text names no key type this SDK knows.
 inline Result<KeySpec> parse_key_spec(std::string_view text) {
-  for (KeySpec spec : {KeySpec{KeyType::ec_p256, 0}, KeySpec{KeyType::ec_p384, 0},
-                       KeySpec{KeyType::ec_p521, 0}, KeySpec{KeyType::ed25519, 0},
-                       KeySpec{KeyType::rsa, 2048}, KeySpec{KeyType::rsa, 3072}, KeySpec{KeyType::rsa, 4096}})
-    if (to_string(spec) == text) return spec;
-  return unsupported("no key type \"" + std::string(text) +
-                     "\"; known are ec-p256, ec-p384, ec-p521, ed25519, rsa-2048, rsa-3072 and rsa-4096");
+  std::string known;
+  for (KeySpec spec : key_specs) {
+    std::string name = to_string(spec);
+    if (name == text) return spec;
+    known += (known.empty() ? "" : ", ") + std::move(name);
+  }
+  return unsupported("no key type \"" + std::string(text) + "\"; known are " + known);
 }
 
 // How to sign. ECDSA signatures are DER SEQUENCE { r, s }; PSS uses a salt as long as the digest and MGF1
@@ -60,11 +63,11 @@ enum class SignatureScheme : std::uint8_t {
 };
 
 // "ecdsa-sha256", "rsa-pss-sha384", ...: as configurations spell it.
+inline constexpr std::string_view signature_scheme_names[] = {
+    "ecdsa-sha256", "ecdsa-sha384",   "ecdsa-sha512",   "rsa-sha256",     "rsa-sha384",
+    "rsa-sha512",   "rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512", "ed25519"};
 constexpr std::string_view to_string(SignatureScheme scheme) noexcept {
-  constexpr std::string_view names[] = {"ecdsa-sha256",   "ecdsa-sha384", "ecdsa-sha512",   "rsa-sha256",
-                                        "rsa-sha384",     "rsa-sha512",   "rsa-pss-sha256", "rsa-pss-sha384",
-                                        "rsa-pss-sha512", "ed25519"};
-  return names[static_cast<std::size_t>(scheme)];
+  return signature_scheme_names[static_cast<std::size_t>(scheme)];
 }
 
 // A private key as an operation. Never a value: no call gives its secret away. Thread-safe.
@@ -139,6 +142,19 @@ class Replication {
 
  protected:
   ~Replication() = default;
+};
+
+// Optional: a provider whose keys lie encrypted under a pin of ours can encrypt them again under another.
+class Repinning {
+ public:
+  static constexpr std::string_view ability_id = "hanaper.repinning/1";
+
+  // [worker] All of them or none, durable when it returns: how many there are. From then on the old pin opens
+  // none. malformed when it takes no such pin; unavailable.
+  virtual Result<std::size_t> repin(const Secret& pin) = 0;
+
+ protected:
+  ~Repinning() = default;
 };
 
 }  // namespace hanaper

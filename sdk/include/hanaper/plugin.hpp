@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -48,12 +49,14 @@ enum class SettingType : std::uint32_t {
   secret,      // { file = "..." } or { credential = "..." }
   reference,   // the name of another table; bounds: its kind, e.g. "pipeline"
   references,  // an array of such names
+  tables,      // an array of tables, whose keys stand below it: "upstream.url"; bounds: how many, "1..8"
+  map,         // a table of strings, whose keys are anybody's: { team = "web" }; bounds likewise
 };
 
 // One key of a plugin's table. Declared once: the host checks configurations against it, `hanaper sample`
 // prints it, and the reference page is made from it.
 struct SettingKey {
-  const char* name;      // a dot descends into an inline table: "certificate.issue"
+  const char* name;      // a dot descends into an inline table: "certificate.issue", or into each of `tables`
   SettingType type;      //
   const char* fallback;  // as it would be written; nullptr: must be given; "": may be left out
   const char* bounds;    // see SettingType; nullptr: none
@@ -61,11 +64,13 @@ struct SettingKey {
 };
 
 // The settings of one instance: complete, of the right types and within bounds, each with its place in the
-// files. Asking for a key that the key table does not declare is a bug and throws std::out_of_range.
+// files. Asking for a key that the key table does not declare, or that is not given, is a bug and throws
+// std::out_of_range with its name.
 class Settings {
  public:
   using Value = std::variant<std::monostate, std::string, std::vector<std::string>, std::int64_t, bool,
-                             std::chrono::milliseconds, ByteCount, Secret>;
+                             std::chrono::milliseconds, ByteCount, Secret, std::vector<Settings>,
+                             std::map<std::string, std::string>>;
   struct Entry {
     Value value;           // monostate: not given, and no fallback
     std::string position;  // "pki.toml:31:7"; where the table starts when the key is not given
@@ -92,6 +97,14 @@ class Settings {
   }
   ByteCount size(std::string_view key) const { return get<ByteCount>(key); }
   const Secret& secret(std::string_view key) const { return get<Secret>(key); }
+  // One for each table, in their order: "notifier.web.upstream[1]" with its own place. Empty when not given.
+  const std::vector<Settings>& tables(std::string_view key) const {
+    static const std::vector<Settings> none;
+    return has(key) ? get<std::vector<Settings>>(key) : none;
+  }
+  std::map<std::string, std::string> map(std::string_view key) const {
+    return has(key) ? get<std::map<std::string, std::string>>(key) : std::map<std::string, std::string>{};
+  }
 
   // An error that names file, line and column of the key: return it from configure.
   Error error(std::string_view key, std::string_view message) const {
@@ -100,15 +113,26 @@ class Settings {
     return malformed(where + ": " + table_ + "." + std::string(key) + ": " + std::string(message));
   }
 
+  // The same about the table as a whole.
+  Error error(std::string_view message) const {
+    return malformed(position_ + ": " + table_ + ": " + std::string(message));
+  }
+
   // The same without its secrets.
   Settings without_secrets() const {
     Settings copy(table_, position_);
     for (const auto& [key, entry] : entries_) {
       const auto keep = [&, &key = key, &entry = entry](const auto& value) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, Secret>)
-          copy.set(key, {value, entry.position});
-        else
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, Secret>) {
           copy.set(key, {std::monostate{}, entry.position});
+        } else if constexpr (std::is_same_v<T, std::vector<Settings>>) {
+          std::vector<Settings> tables;
+          for (const Settings& table : value) tables.push_back(table.without_secrets());
+          copy.set(key, {std::move(tables), entry.position});
+        } else {
+          copy.set(key, {value, entry.position});
+        }
       };
       std::visit(keep, entry.value);
     }
@@ -117,8 +141,11 @@ class Settings {
 
   // Wipes every secret; the host does so as soon as configure has returned.
   void forget_secrets() {
-    for (auto& [key, entry] : entries_)
+    for (auto& [key, entry] : entries_) {
       if (std::holds_alternative<Secret>(entry.value)) entry.value = std::monostate{};
+      if (auto* tables = std::get_if<std::vector<Settings>>(&entry.value))
+        for (Settings& table : *tables) table.forget_secrets();
+    }
   }
 
   void set(std::string key, Entry entry) { entries_.insert_or_assign(std::move(key), std::move(entry)); }
@@ -131,7 +158,12 @@ class Settings {
   }
   template <class T>
   const T& get(std::string_view key) const {
-    return std::get<T>(entry(key).value);
+    const T* value = std::get_if<T>(&entry(key).value);
+    if (value == nullptr)
+      throw std::out_of_range(
+          table_ + "." + std::string(key) +
+          (has(key) ? ": is declared as another type" : ": is not given; ask `has` first"));
+    return *value;
   }
 
   std::string table_;
@@ -199,8 +231,11 @@ struct Manifest {
   const char* summary;  // one line
   const SettingKey* keys;
   std::uint32_t key_count;
-  const char* capabilities;  // words, e.g. "clusterable backup"; "" for none
-  Plugin* (*create)();       // the caller owns the result
+  Plugin* (*create)();  // the caller owns the result
+  // What has to be known before there is an instance; whatever else a plugin can do, its abilities say.
+  bool clusterable = false;  // storages: several nodes may work on the same one
+  bool takes_any_pin =
+      false;  // keys: the pin is what the first start is given, so `hanaper init` may choose it
 };
 
 template <class T>

@@ -8,6 +8,7 @@
 
 #include <hanaper/plugin.hpp>
 
+#include <array>
 #include <optional>
 #include <span>
 #include <variant>
@@ -17,13 +18,12 @@ namespace hanaper {
 // A small number the ledger gives each authority certificate; stable for ever.
 using AuthorityId = std::uint32_t;
 
-// One generation of an authority: its key and, once signed, its certificate.
+// An authority: its key and, once signed, its certificate. Unique by name.
 struct AuthorityRow {
   AuthorityId id = 0;  // 0 in a write: the ledger assigns the next
   std::string name;    // as configured
-  std::uint32_t generation = 1;
-  std::string key;    // "soft:issuing"
-  Bytes certificate;  // DER; empty while it waits for an outside issuer's answer
+  std::string key;     // "soft:issuing"
+  Bytes certificate;   // DER; empty while it waits for an outside issuer's answer
   Bytes chain;  // the certificates above it, DER one after the other, without a self-signed root's repeat
 };
 
@@ -170,12 +170,17 @@ struct ExpiryChange {
   std::int64_t change = 0;
 };
 
+// What tells a batch from every other, also from another one of the same node and number.
+using BatchToken = std::array<std::uint8_t, 16>;
+
 // One transaction. `number` is the writer's own count: commit refuses any but the successor of the stored
-// one. That makes two processes under one node name notice each other, and makes a commit whose outcome is
-// unknown a thing to be read back.
+// one, so that two processes under one node name notice each other. The writer makes a new token for each
+// batch, at random; both are stored, so that a commit whose outcome is unknown can be read back: it has
+// happened when the stored number and the stored token are the batch's.
 struct Batch {
   std::string node;
   std::uint64_t number = 0;
+  BatchToken token{};
   std::optional<AuditPage> audit;
   std::span<Write* const> writes;
   std::vector<ExpiryChange> expiries;
@@ -184,9 +189,16 @@ struct Batch {
 // Where a node's writer stands.
 struct WriterState {
   std::uint64_t number = 0;          // of the last batch; 0 when there was none
+  BatchToken token{};                // of that batch
   std::uint64_t audit_sequence = 0;  // of the last page
   Fingerprint audit_hash{};
   std::optional<Time> audit_at;
+};
+
+// Which certificate. Thus RFC 5280 4.1.2.2: "unique for each certificate issued by a given CA".
+struct CertificateId {
+  AuthorityId authority = 0;
+  Serial serial;
 };
 
 struct CertificateRow {
@@ -311,21 +323,38 @@ class Records {
   ~Records() = default;
 };
 
-// The right to run a job that only one node may run. All calls are [worker] and thread-safe.
+// A lease as it is stored. A name that nobody has ever taken has none.
+struct LeaseRow {
+  std::string name;
+  std::string holder;          // empty: nobody
+  std::uint64_t epoch = 0;     // one more whenever it is taken
+  std::uint64_t renewals = 0;  // one more whenever it is taken or renewed
+};
+
+// The right to run a job that only one node may run. No clock is asked: who may take a lease from its holder
+// is for the nodes to know, who watch its count. All calls are [worker] and thread-safe, and see what is
+// committed. Every call may fail with unavailable.
 class Leases {
  public:
-  // Takes or renews `name` for `holder` until now + ttl. The epoch rises by one whenever the holder
-  // changes. conflict while another holder's lease runs.
-  virtual Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                        std::chrono::milliseconds ttl) = 0;
+  virtual Result<std::vector<LeaseRow>> all() = 0;
 
-  // Gives it back early. Releasing what one no longer holds is not an error.
+  // Takes the lease `seen.name` for `holder`, whoever has it, where epoch and count are still those of `seen`
+  // (0: where it has never been taken). Gives the new epoch. conflict when it has moved on.
+  virtual Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) = 0;
+
+  // Raises the count of every lease that `holder` has.
+  virtual Status renew(std::string_view holder) = 0;
+
+  // Gives it back: nobody has it. Epoch and count stay. Releasing what one does not hold is not an error.
   virtual Status release(std::string_view name, std::string_view holder) = 0;
 
  protected:
   ~Leases() = default;
 };
 
+// `start` may succeed while the database is away: then `health` says so, every call is unavailable, and the
+// storage connects by itself when the database is there; its schema is checked, or made, before anything
+// else. A database that answers and refuses (who we are, what is in it) is a failure of `start`.
 class Storage : public Plugin {
  public:
   virtual Ledger& ledger() = 0;    // [any]
@@ -337,7 +366,8 @@ class Storage : public Plugin {
   //   batch number that does not follow leaves all outcomes alone: another process writes under this node's
   //   name.
   // unavailable: nothing was written, as far as reading back could tell.
-  // Retries what the database calls transient, and resolves an unknown outcome by reading back the number.
+  // Retries what the database calls transient, and resolves an unknown outcome by reading back number and
+  // token.
   virtual Status commit(Batch& batch) = 0;
 
   // [any] Whether a commit would succeed now; quick, from memory.

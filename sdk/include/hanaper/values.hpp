@@ -143,9 +143,20 @@ class Serial {
 // What a certificate is issued for. dns values are lower-case A-labels, possibly with a leading "*.";
 // ip values are in RFC 5952 text form. Devices and their secure processors are named by what their maker
 // gave them, octet by octet, and behind a slash who assigns such names, or the type of the hardware, as a
-// dotted object identifier: "SERIAL" or "SERIAL/1.2.3" (RFC 4043), "SERIAL/1.2.3" (RFC 4108).
+// dotted object identifier: "SERIAL" or "SERIAL/1.2.3" (RFC 4043), "SERIAL/1.2.3" (RFC 4108). Accounts of
+// Windows domains are "user@domain" in lower case; mail addresses whose local part is not ASCII (RFC 9598)
+// are UTF-8 in front of a domain of A-labels.
 struct Identifier {
-  enum class Kind : std::uint8_t { dns, ip, email, uri, permanent_identifier, hardware_module };
+  enum class Kind : std::uint8_t {
+    dns,
+    ip,
+    email,
+    uri,
+    permanent_identifier,
+    hardware_module,
+    user_principal,
+    smtp_utf8_mailbox
+  };
 
   Kind kind = Kind::dns;
   std::string value;
@@ -154,8 +165,14 @@ struct Identifier {
 };
 
 constexpr std::string_view to_string(Identifier::Kind kind) noexcept {
-  constexpr std::string_view names[] = {
-      "dns", "ip", "email", "uri", "permanent-identifier", "hardware-module"};
+  constexpr std::string_view names[] = {"dns",
+                                        "ip",
+                                        "email",
+                                        "uri",
+                                        "permanent-identifier",
+                                        "hardware-module",
+                                        "user-principal-name",
+                                        "smtp-utf8-mailbox"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -165,7 +182,9 @@ inline constexpr Identifier::Kind identifier_kinds[] = {Identifier::Kind::dns,
                                                         Identifier::Kind::email,
                                                         Identifier::Kind::uri,
                                                         Identifier::Kind::permanent_identifier,
-                                                        Identifier::Kind::hardware_module};
+                                                        Identifier::Kind::hardware_module,
+                                                        Identifier::Kind::user_principal,
+                                                        Identifier::Kind::smtp_utf8_mailbox};
 
 // Whether it names a device and not a place where it can be reached.
 constexpr bool names_device(Identifier::Kind kind) noexcept {

@@ -1,6 +1,8 @@
 // What every protocol must do: answer whatever comes, and never with an exception.
 #include "subject.hpp"
 
+#include <hanaper/status_urls.hpp>
+
 #include <gtest/gtest.h>
 
 #include <random>
@@ -114,6 +116,23 @@ TEST_F(ProtocolKit, AnswersManyThreadsAtOnce) {
         ask(i % 2 == 0 ? Method::get : Method::post, "/" + std::to_string(i), {}, {});
     });
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ProtocolKit, AnswersWhereItSaysTheStatusIsFound) {
+  const auto* service = ability_of<StatusService>(subject.plugin());
+  if (service == nullptr) GTEST_SKIP() << "it serves no status of certificates";
+  const std::string own = subject.host().public_url() + "/";
+  for (const char* authority : {"one", "two", "another"})
+    for (const std::uint32_t shard : {0u, 1u, authority_shard}) {
+      const StatusUrls urls = service->status_urls(authority, shard);
+      for (const auto list :
+           {&StatusUrls::issuer, &StatusUrls::crl, &StatusUrls::delta_crl, &StatusUrls::ocsp})
+        for (const std::string& url : urls.*list) {
+          EXPECT_NE(url.find("://"), std::string::npos) << url << " is no absolute URL";
+          if (url.starts_with(own)) ask(Method::get, url.substr(own.size() - 1), {}, {});
+        }
+    }
+  EXPECT_FALSE(service->crl_plan("another")) << "a plan for an authority that the settings do not name";
 }
 
 TEST_F(ProtocolKit, NamesALimitForBodies) {

@@ -139,6 +139,8 @@ std::vector<std::vector<Identifier>> name_cases() {
           {{Kind::uri, "urn:example:x"}},
           {{Kind::permanent_identifier, "SERIAL/1.2.3"}},
           {{Kind::hardware_module, "SERIAL/1.2.3"}},
+          {{Kind::user_principal, "somebody@example.test"}},
+          {{Kind::smtp_utf8_mailbox, "jemand\u00e4@example.test"}},
           {{Kind::dns, "a.example.test"}, {Kind::dns, "a.example.test"}},
           many};
 }

@@ -1,6 +1,8 @@
 // What every storage must do.
 #include "storage_kit.hpp"
 
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <barrier>
 #include <thread>
 
@@ -101,6 +103,44 @@ TEST_F(StorageKit, RefusesABatchNumberThatDoesNotFollow) {
   EXPECT_EQ(ledger().writer("another")->number, 0u) << "every node counts for itself";
 }
 
+TEST_F(StorageKit, KeepsTheTokenOfEachNodesLastBatch) {
+  EXPECT_EQ(ledger().writer("a")->token, BatchToken{}) << "nothing has been written";
+  const auto commit = [&](const char* node, std::uint64_t number, std::uint8_t octet,
+                          std::uint64_t expected = 0) {
+    Write write;
+    write.records.push_back({"tokens", node + std::to_string(octet), expected, false, {}, {}, "1"});
+    Write* writes[] = {&write};
+    Batch batch;
+    batch.node = node;
+    batch.number = number;
+    batch.token.fill(octet);
+    batch.token.back() = 0;  // octets, not text
+    batch.writes = writes;
+    return storage().commit(batch);
+  };
+  const auto expect = [&](const char* node, std::uint64_t number, std::uint8_t octet) {
+    BatchToken token;
+    token.fill(octet);
+    token.back() = 0;
+    const auto state = ledger().writer(node);
+    ASSERT_TRUE(state) << state.error().detail;
+    EXPECT_EQ(state->number, number);
+    EXPECT_EQ(state->token, token);
+  };
+  ASSERT_TRUE(commit("a", 1, 0x11));
+  ASSERT_TRUE(commit("b", 1, 0xff));
+  expect("a", 1, 0x11);
+  expect("b", 1, 0xff);
+  ASSERT_TRUE(commit("a", 2, 0x22));
+  EXPECT_FALSE(commit("a", 2, 0x33)) << "the number is taken, whatever the token";
+  EXPECT_FALSE(commit("a", 3, 0x44, 7)) << "a document that is not there";
+  expect("a", 2, 0x22);
+  subject.reopen();
+  ASSERT_TRUE(subject.status()) << subject.status().error().detail;
+  expect("a", 2, 0x22);
+  expect("b", 1, 0xff);
+}
+
 TEST_F(StorageKit, KeepsTheVersionOfADocument) {
   ASSERT_TRUE(put("orders", "a", 0, "one"));
   EXPECT_EQ(records().get("orders", "a")->version, 1u);
@@ -174,6 +214,34 @@ TEST_F(StorageKit, FindsDocumentsByIndexInPagesWithoutPhantoms) {
   EXPECT_EQ(records().get("orders", "k100")->indexes.size(), 2u);
 }
 
+TEST_F(StorageKit, ListsACollectionPageByPage) {
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(i % 3 == 0 ? put("orders", "k" + std::to_string(100 + i), 0, "")
+                           : put("orders", "k" + std::to_string(100 + i), 0, "", {{"state", "open"}}));
+  ASSERT_TRUE(put("order", "k", 0, ""));
+  ASSERT_TRUE(put("orders2", "k", 0, ""));
+  std::vector<std::string> seen;
+  for (std::string after;;) {
+    const auto page = records().find("orders", "", "", after, 6);
+    ASSERT_TRUE(page);
+    for (const Record& record : *page) seen.push_back(record.key);
+    if (page->size() < 6) break;
+    after = page->back().key;
+    // What is deleted meanwhile, the last one of the page included, moves nothing.
+    RecordWrite gone;
+    gone.collection = "orders";
+    gone.key = after;
+    gone.expected = 1;
+    gone.erase = true;
+    Write write;
+    write.records = {gone};
+    ASSERT_TRUE(commit_one(storage(), write));
+  }
+  EXPECT_EQ(seen.size(), 20u);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_TRUE(records().find("orders", "", "", seen.back(), 6)->empty());
+}
+
 TEST_F(StorageKit, ReplacesTheIndexesWithTheDocument) {
   ASSERT_TRUE(put("orders", "a", 0, "1", {{"state", "pending"}}));
   ASSERT_TRUE(put("orders", "a", 1, "2", {{"state", "valid"}}));
@@ -199,7 +267,7 @@ TEST_F(StorageKit, TreatsExpiredDocumentsAsAbsentAndPurgesThem) {
 TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
   ASSERT_TRUE(put("counter", "n", 0, "0"));
   constexpr int threads = 4, each = 25;
-  std::mutex one_writer;  // commit has one caller at a time
+  Mutex one_writer;  // commit has one caller at a time
   std::atomic<int> conflicts{0};
   std::vector<std::thread> workers;
   for (int t = 0; t < threads; ++t)
@@ -207,7 +275,7 @@ TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
       for (int done = 0; done < each;) {
         const auto record = records().get("counter", "n");
         if (!record) continue;
-        const std::lock_guard lock(one_writer);
+        const Lock lock(one_writer);
         if (put("counter", "n", record->version, std::to_string(std::stoi(record->data) + 1)))
           ++done;
         else
@@ -242,7 +310,7 @@ TEST_F(StorageKit, ReadsWhatIsCommittedWhileOthersWrite) {
 }
 
 TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
-  std::mutex one_writer;
+  Mutex one_writer;
   std::set<std::uint64_t> taken;
   std::atomic<bool> overlap{false};
   std::vector<std::thread> workers;
@@ -252,7 +320,7 @@ TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
         const auto record = records().get("serial", "lane");
         const std::uint64_t head = record ? std::stoull(record->data) : 0,
                             version = record ? record->version : 0;
-        const std::lock_guard lock(one_writer);
+        const Lock lock(one_writer);
         if (!put("serial", "lane", version, std::to_string(head + 100))) continue;
         ++got;
         if (!taken.insert(head).second) overlap = true;
@@ -374,12 +442,8 @@ TEST_F(StorageKit, RevokesOnceAndBlocksTheKey) {
 TEST_F(StorageKit, NumbersAuthoritiesAndNeverReplacesACertificate) {
   for (const char* name : {"root", "issuing"}) {
     Write write;
-    write.authority = AuthorityRow{.id = 0,
-                                   .name = name,
-                                   .generation = 1,
-                                   .key = "soft:" + std::string(name),
-                                   .certificate = {},
-                                   .chain = {}};
+    write.authority = AuthorityRow{
+        .id = 0, .name = name, .key = "soft:" + std::string(name), .certificate = {}, .chain = {}};
     ASSERT_TRUE(commit_one(storage(), write));
     EXPECT_EQ(commit_one(storage(), write).error().code, Code::conflict);
   }
@@ -444,16 +508,27 @@ TEST_F(StorageKit, SumsExpiriesOverNodes) {
   EXPECT_EQ((*days)[1].change, 2);
 }
 
+// The lease as it is stored; what nobody has ever taken as a node would see it.
+LeaseRow lease_of(Storage& storage, const std::string& name) {
+  const auto rows = storage.leases().all();
+  EXPECT_TRUE(rows) << rows.error().detail;
+  if (rows)
+    for (const LeaseRow& row : *rows)
+      if (row.name == name) return row;
+  return {name, "", 0, 0};
+}
+
 TEST_F(StorageKit, GrantsALeaseToOneHolderAndFencesTheOther) {
   Leases& leases = storage().leases();
-  const auto first = leases.acquire("crl", "a", std::chrono::seconds{30});
+  EXPECT_TRUE(leases.all()->empty());
+  const auto first = leases.take(lease_of(storage(), "crl"), "a");
   ASSERT_TRUE(first) << first.error().detail;
-  EXPECT_EQ(leases.acquire("crl", "b", std::chrono::seconds{30}).error().code, Code::conflict);
-  EXPECT_EQ(*leases.acquire("crl", "a", std::chrono::seconds{30}), *first) << "renewal keeps the epoch";
-  subject.host().manual_clock.advance(std::chrono::seconds{31});
-  const auto second = leases.acquire("crl", "b", std::chrono::seconds{30});
-  ASSERT_TRUE(second);
-  EXPECT_GT(*second, *first);
+  LeaseRow row = lease_of(storage(), "crl");
+  EXPECT_EQ(row.holder, "a");
+  EXPECT_EQ(row.epoch, *first);
+  const auto second = leases.take(row, "b");
+  ASSERT_TRUE(second) << second.error().detail << "; whether `a` is gone is not for the storage to know";
+  EXPECT_EQ(*second, *first + 1);
 
   Write stale;
   stale.fence = Fence{"crl", *first};
@@ -465,25 +540,82 @@ TEST_F(StorageKit, GrantsALeaseToOneHolderAndFencesTheOther) {
   current.records.push_back({"crl", "1", 0, false, {}, {}, "current"});
   EXPECT_TRUE(commit_one(storage(), current));
 
+  row = lease_of(storage(), "crl");
   EXPECT_TRUE(leases.release("crl", "a")) << "releasing what one does not hold is no error";
-  EXPECT_EQ(leases.acquire("crl", "c", std::chrono::seconds{30}).error().code, Code::conflict);
+  EXPECT_TRUE(leases.release("none", "a"));
+  EXPECT_EQ(lease_of(storage(), "crl").holder, "b");
   EXPECT_TRUE(leases.release("crl", "b"));
-  EXPECT_TRUE(leases.acquire("crl", "c", std::chrono::seconds{30}));
+  const LeaseRow freed = lease_of(storage(), "crl");
+  EXPECT_EQ(freed.holder, "") << "at once";
+  EXPECT_EQ(freed.epoch, row.epoch) << "epochs do not begin again";
+  EXPECT_EQ(freed.renewals, row.renewals);
+  EXPECT_EQ(*leases.take(freed, "c"), *second + 1);
+}
+
+TEST_F(StorageKit, LetsALeaseBeTakenOnlyAsItWasSeen) {
+  Leases& leases = storage().leases();
+  const LeaseRow never = lease_of(storage(), "crl");
+  ASSERT_TRUE(leases.take(never, "a"));
+  const LeaseRow taken = lease_of(storage(), "crl");
+  ASSERT_TRUE(leases.renew("a"));
+  const LeaseRow renewed = lease_of(storage(), "crl");
+  EXPECT_EQ(renewed.renewals, taken.renewals + 1);
+  EXPECT_EQ(renewed.epoch, taken.epoch) << "a renewal keeps the epoch";
+  LeaseRow other_epoch = renewed, other_count = renewed, unknown = renewed;
+  ++other_epoch.epoch;
+  ++other_count.renewals;
+  unknown.name = "never taken";
+  for (const LeaseRow& seen : {never, taken, other_epoch, other_count, unknown})
+    EXPECT_EQ(leases.take(seen, "b").error().code, Code::conflict)
+        << seen.name << " " << seen.epoch << " " << seen.renewals;
+  EXPECT_EQ(lease_of(storage(), "crl").holder, "a");
+  EXPECT_TRUE(leases.take(renewed, "b"));
+  EXPECT_EQ(lease_of(storage(), "crl").holder, "b");
+}
+
+TEST_F(StorageKit, RenewsAllLeasesOfOneHolderAndNoOthers) {
+  Leases& leases = storage().leases();
+  for (const auto& [name, holder] :
+       {std::pair{"crl:a", "a"}, {"crl:b", "b"}, {"events", "a"}, {"freed", "a"}})
+    ASSERT_TRUE(leases.take(lease_of(storage(), name), holder));
+  ASSERT_TRUE(leases.release("freed", "a"));
+  ASSERT_TRUE(leases.renew("a"));
+  ASSERT_TRUE(leases.renew("a"));
+  ASSERT_TRUE(leases.renew("nobody"));
+  const auto rows = leases.all();
+  ASSERT_EQ(rows->size(), 4u);
+  const std::map<std::string, std::uint64_t> expected = {
+      {"crl:a", 3}, {"crl:b", 1}, {"events", 3}, {"freed", 1}};
+  for (const LeaseRow& row : *rows) EXPECT_EQ(row.renewals, expected.at(row.name)) << row.name;
+}
+
+TEST_F(StorageKit, CountsNoWriteUnderALeaseAsARenewal) {
+  ASSERT_TRUE(storage().leases().take(lease_of(storage(), "crl"), "a"));
+  const LeaseRow before = lease_of(storage(), "crl");
+  Write write;
+  write.fence = Fence{"crl", before.epoch};
+  write.records.push_back({"crl", "1", 0, false, {}, {}, "1"});
+  ASSERT_TRUE(commit_one(storage(), write));
+  EXPECT_EQ(lease_of(storage(), "crl").renewals, before.renewals);
 }
 
 TEST_F(StorageKit, GrantsALeaseOnceWhenManyAskAtOnce) {
-  constexpr int threads = 8;
-  std::barrier start(threads);
-  std::atomic<int> granted{0};
-  std::vector<std::thread> workers;
-  for (int t = 0; t < threads; ++t)
-    workers.emplace_back([&, t] {
-      start.arrive_and_wait();
-      if (storage().leases().acquire("job", "holder" + std::to_string(t), std::chrono::seconds{30}))
-        ++granted;
-    });
-  for (std::thread& worker : workers) worker.join();
-  EXPECT_EQ(granted, 1);
+  for (const LeaseRow& seen : {LeaseRow{"job", "", 0, 0}, LeaseRow{"job", "", 1, 1}}) {
+    constexpr int threads = 8;
+    std::barrier start(threads);
+    std::atomic<int> granted{0}, refused{0};
+    std::vector<std::thread> workers;
+    for (int t = 0; t < threads; ++t)
+      workers.emplace_back([&, t] {
+        start.arrive_and_wait();
+        const auto taken = storage().leases().take(seen, "holder" + std::to_string(t));
+        granted += taken.has_value();
+        refused += !taken && taken.error().code == Code::conflict;
+      });
+    for (std::thread& worker : workers) worker.join();
+    EXPECT_EQ(granted, 1) << seen.epoch;
+    EXPECT_EQ(refused, threads - 1) << seen.epoch;
+  }
 }
 
 TEST_F(StorageKit, CommitsBatchesOfHundreds) {
@@ -512,6 +644,52 @@ TEST_F(StorageKit, CommitsBatchesOfHundreds) {
 }
 
 TEST_F(StorageKit, SaysThatItIsWell) { EXPECT_TRUE(storage().health()); }
+
+// Of storages that have servers, by the setting's name.
+TEST_F(StorageKit, SaysThatItsServerIsAway) {
+  const auto keys = std::span(manifest().keys, manifest().key_count);
+  if (std::ranges::none_of(keys, [](const SettingKey& key) { return std::string_view(key.name) == "hosts"; }))
+    GTEST_SKIP() << "this storage has no setting `hosts`";
+  Status status;
+  const std::unique_ptr<Plugin> plugin = subject.configured(status, {{"hosts", "127.0.0.1:1"}});
+  ASSERT_TRUE(status) << status.error().detail;
+  status = plugin->start();
+  auto& away = dynamic_cast<Storage&>(*plugin);
+  const auto expect = [](const Status& answer, const char* call) {
+    ASSERT_FALSE(answer) << call;
+    EXPECT_EQ(answer.error().code, Code::unavailable) << call << ": " << answer.error().detail;
+  };
+  if (!status) expect(status, "start");
+  if (status) {
+    std::string cursor;
+    Write write;
+    write.records.push_back({"orders", "a", 0, false, {}, {}, "1"});
+    Write* writes[] = {&write};
+    Batch batch;
+    batch.node = "test";
+    batch.number = 1;
+    batch.writes = writes;
+    const auto of = [](const auto& result) { return result ? Status{} : Status(result.error()); };
+    expect(away.health(), "health");
+    expect(away.commit(batch), "commit");
+    EXPECT_TRUE(write.outcome) << "the write itself is not to blame";
+    expect(of(away.ledger().authorities()), "authorities");
+    expect(of(away.ledger().certificate(1, serial(1))), "certificate");
+    expect(of(away.ledger().issued_since(cursor, 1)), "issued_since");
+    expect(of(away.ledger().revoked_since(cursor, 1)), "revoked_since");
+    expect(of(away.ledger().feed_cursor()), "feed_cursor");
+    expect(of(away.ledger().writer("test")), "writer");
+    expect(of(away.ledger().newest_crl(1, 0, false)), "newest_crl");
+    expect(of(away.records().get("orders", "a")), "get");
+    expect(of(away.records().find("orders", "", "", "", 1)), "find");
+    expect(of(away.leases().all()), "all");
+    expect(of(away.leases().take({"crl", "", 0, 0}, "a")), "take");
+    expect(away.leases().renew("a"), "renew");
+    expect(away.leases().release("crl", "a"), "release");
+    EXPECT_EQ(cursor, "");
+  }
+  plugin->stop(std::chrono::steady_clock::now() + std::chrono::seconds{5});
+}
 
 }  // namespace
 }  // namespace hanaper::kit

@@ -69,8 +69,8 @@ TEST_F(StorageKit, KeepsUnicodeInRequestersAndEveryOctetInAuthorities) {
   Bytes all(256);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i);
   Write write;
-  write.authority = AuthorityRow{
-      .id = 0, .name = "root", .generation = 1, .key = "soft:root", .certificate = all, .chain = all};
+  write.authority =
+      AuthorityRow{.id = 0, .name = "root", .key = "soft:root", .certificate = all, .chain = all};
   const std::string requester = "est:Gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x94\x91 'quoted' \\ :p0 ? $1";
   write.reservation = Reservation{.authority = 1,
                                   .serial = serial(1),

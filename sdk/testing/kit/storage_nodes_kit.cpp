@@ -1,6 +1,9 @@
 // Two nodes over one storage.
 #include "storage_kit.hpp"
 
+#include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/mutex.hpp>
+
 #include <functional>
 #include <thread>
 
@@ -17,6 +20,7 @@ class NodeWriter {
     Batch batch;
     batch.node = node_;
     batch.number = number_ + 1;
+    crypto::random(batch.token);
     batch.writes = writes;
     const Status committed = storage_.commit(batch);
     if (committed) ++number_;
@@ -37,9 +41,7 @@ class StorageKitNodes : public StorageKit {
     StorageKit::SetUp();
     if (HasFatalFailure()) return;
     other_ = subject.second_instance();
-    const bool clusterable =
-        std::string_view(manifest().capabilities).find("clusterable") != std::string_view::npos;
-    if (!other_ && !clusterable)
+    if (!other_ && !manifest().clusterable)
       GTEST_SKIP() << "this storage is for one process at a time, and keeps others out";
     ASSERT_TRUE(other_) << "a second instance over the same storage does not start";
     nodes_.emplace_back(storage(), "a");
@@ -95,7 +97,7 @@ TEST_F(StorageKitNodes, LoseNoUpdateToOneAnother) {
 }
 
 TEST_F(StorageKitNodes, TakeRangesThatDoNotOverlap) {
-  std::mutex mutex;
+  Mutex mutex;
   std::multiset<std::uint64_t> taken;
   on_both([&](NodeWriter& node) {
     for (int got = 0, attempts = 0; got < 15 && attempts < 1000; ++attempts) {
@@ -106,7 +108,7 @@ TEST_F(StorageKitNodes, TakeRangesThatDoNotOverlap) {
           {"serial", "head", record ? record->version : 0, false, {}, {}, std::to_string(head + 100)});
       if (!node.commit(write)) continue;
       ++got;
-      const std::lock_guard lock(mutex);
+      const Lock lock(mutex);
       taken.insert(head);
     }
   });
@@ -160,11 +162,16 @@ TEST_F(StorageKitNodes, FeedWhatBothIssueAndLeaveNothingOut) {
 
 TEST_F(StorageKitNodes, AreFencedWhenTheirLeaseHasMoved) {
   Leases &ours = nodes_[0].storage().leases(), &theirs = nodes_[1].storage().leases();
-  const auto stale = ours.acquire("crl", "a", std::chrono::seconds{30});
+  const auto stale = ours.take({"crl", "", 0, 0}, "a");
   ASSERT_TRUE(stale);
-  EXPECT_EQ(theirs.acquire("crl", "b", std::chrono::seconds{30}).error().code, Code::conflict);
-  subject.host().manual_clock.advance(std::chrono::seconds{31});
-  const auto current = theirs.acquire("crl", "b", std::chrono::seconds{30});
+  EXPECT_EQ(theirs.take({"crl", "", 0, 0}, "b").error().code, Code::conflict);
+  const auto rows = theirs.all();
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().holder, "a");
+  ASSERT_TRUE(ours.renew("a"));
+  EXPECT_EQ(theirs.take(rows->front(), "b").error().code, Code::conflict) << "it has been renewed meanwhile";
+  const auto current = theirs.take(theirs.all()->front(), "b");
   ASSERT_TRUE(current);
   Write late;
   late.fence = Fence{"crl", *stale};

@@ -207,15 +207,14 @@ TEST_F(StorageKitValidity, FindsTheNewestOfEachKindOfCrlThatWasCompletedHoweverF
 }
 
 TEST_F(StorageKitValidity, KeepsWhoLostTheRightFromStoringACrl) {
-  const auto stale = storage().leases().acquire("crl:a:0", "a", std::chrono::seconds{30});
+  const auto stale = fakes::take_lease(storage().leases(), "crl:a", "a");
   ASSERT_TRUE(stale);
-  ASSERT_TRUE(write_crl(1, {}, 0, Fence{"crl:a:0", *stale}));
-  ASSERT_TRUE(storage().leases().release("crl:a:0", "a"));
-  const auto current = storage().leases().acquire("crl:a:0", "b", std::chrono::seconds{30});
+  ASSERT_TRUE(write_crl(1, {}, 0, *stale));
+  const auto current = fakes::take_lease(storage().leases(), "crl:a", "b");
   ASSERT_TRUE(current);
-  EXPECT_EQ(write_crl(1, Fingerprint{1}, 0, Fence{"crl:a:0", *stale}).error().code, Code::conflict);
+  EXPECT_EQ(write_crl(1, Fingerprint{1}, 0, *stale).error().code, Code::conflict);
   EXPECT_FALSE(ledger().crls(1, 0, 10)->front().hash);
-  EXPECT_TRUE(write_crl(2, {}, 0, Fence{"crl:a:0", *current}));
+  EXPECT_TRUE(write_crl(2, {}, 0, *current));
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ class Subject {
 
   // One that is configured and not started.
   std::unique_ptr<Plugin> configured(Status& status);
+  // The same, with other values of some settings.
+  std::unique_ptr<Plugin> configured(Status& status,
+                                     const std::vector<std::pair<std::string, std::string>>& instead);
   // Another instance over the same folder, as a second node would be.
   std::unique_ptr<Plugin> second_instance();
 

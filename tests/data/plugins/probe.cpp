@@ -61,7 +61,6 @@ const hanaper::Manifest hanaper_manifest = {
     .summary = "a plugin for tests of the loader",
     .keys = keys,
     .key_count = 1,
-    .capabilities = "",
     .create = hanaper::create_plugin<Probe>,
 };
 #endif
@@ -74,5 +73,5 @@ const char HANAPER_ABI_SYMBOL[] = HANAPER_TEXT(HANAPER_ABI_SYMBOL);
 #if !defined(PROBE_UNTAGGED) && !defined(PROBE_OLD_MANIFEST) && !defined(PROBE_NO_MANIFEST)
 HANAPER_PLUGIN(.kind = PROBE_KIND, .name = PROBE_NAME, .version = "1.2.3", .licence = "Apache-2.0",
                .summary = "a plugin for tests of the loader", .keys = keys, .key_count = 1,
-               .capabilities = "", .create = hanaper::create_plugin<Probe>);
+               .create = hanaper::create_plugin<Probe>);
 #endif

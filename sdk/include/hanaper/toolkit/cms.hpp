@@ -97,7 +97,8 @@ enum class Cipher : std::uint8_t { aes128_cbc, aes192_cbc, aes256_cbc, des3_cbc 
 
 struct EnvelopedView {
   struct Recipient {
-    ByteView issuer, serial;  // of its certificate
+    ByteView issuer, serial;  // of its certificate; empty when named by key_identifier
+    ByteView key_identifier;  // its certificate's subjectKeyIdentifier
     ByteView encrypted_key;   // RSA PKCS#1 v1.5
   };
   std::vector<Recipient> recipients;  // those of RSA keys; others are passed over

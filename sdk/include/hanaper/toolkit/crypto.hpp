@@ -58,5 +58,7 @@ bool equal_constant_time(ByteView a, ByteView b) noexcept;
 // bad_key for a key that cannot be read, lies off its curve or does not fit the scheme; forbidden when the
 // signature is wrong.
 Status verify(SignatureScheme scheme, ByteView spki, ByteView message, ByteView signature);
+// The same with RSA PKCS#1 v1.5 and SHA-1, which is no scheme: where an operator wants old devices.
+Status verify_sha1(ByteView spki, ByteView message, ByteView signature);
 
 }  // namespace hanaper::crypto

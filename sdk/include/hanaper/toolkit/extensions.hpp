@@ -58,6 +58,9 @@ struct NameConstraints {
 Result<Subtree> parse_subtree(std::string_view text);
 std::string subtree_text(const Subtree& subtree);
 Bytes name_constraints(const NameConstraints& constraints);
+// Whether subtrees of that kind say anything about names of the other: those of mail addresses do about
+// addresses that are not ASCII (RFC 9598 6), and those of addresses about whatever form an address has.
+bool judges(const Subtree& subtree, Identifier::Kind kind);
 // Whether `name` lies within the constraints.
 bool allows(const NameConstraints& constraints, const Identifier& name);
 
@@ -68,6 +71,13 @@ struct BasicConstraints {
 Result<BasicConstraints> parse_basic_constraints(ByteView value);
 Result<std::uint16_t> parse_key_usage(ByteView value);
 Result<std::vector<ByteView>> parse_extended_key_usage(ByteView value);
+// Whether a request may bring that extension into its certificate. Of those that standards define only
+// keyUsage, extKeyUsage and TLS features: all others say what an authority has checked, or give its power
+// away.
+bool may_be_requested(ByteView extension);
+// Purposes that make their holder speak for an authority, such as OCSPSigning and cmcRA, and
+// anyExtendedKeyUsage. A profile may give them, a request never asks for them.
+bool is_authority_purpose(ByteView usage);
 // Whether the extension is there and names that usage.
 bool has_extended_key_usage(const TbsView& certificate, ByteView usage);
 Result<ByteView> parse_subject_key_identifier(ByteView value);

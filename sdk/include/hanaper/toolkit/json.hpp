@@ -46,6 +46,8 @@ class Value {
 
   // The member of that name, or null; null also when this is no object.
   const Value* find(std::string_view name) const noexcept;
+  // An optional member. Null also when it is JSON's null, which peers write for what they leave out.
+  const Value* optional(std::string_view name) const noexcept;
   // The text under that name; empty when absent or no text.
   std::string_view text_at(std::string_view name) const noexcept;
 

@@ -14,6 +14,7 @@ inline constexpr der::Oid p256 = "1.2.840.10045.3.1.7"_oid;
 inline constexpr der::Oid p384 = "1.3.132.0.34"_oid;
 inline constexpr der::Oid p521 = "1.3.132.0.35"_oid;
 inline constexpr der::Oid ed25519 = "1.3.101.112"_oid;
+inline constexpr der::Oid ed448 = "1.3.101.113"_oid;
 
 // Signatures: RFC 4055, 5758, 8410.
 inline constexpr der::Oid ecdsa_sha256 = "1.2.840.10045.4.3.2"_oid;
@@ -51,6 +52,8 @@ inline constexpr der::Oid email_address = "1.2.840.113549.1.9.1"_oid;
 // Requests: RFC 2985.
 inline constexpr der::Oid challenge_password = "1.2.840.113549.1.9.7"_oid;
 inline constexpr der::Oid extension_request = "1.2.840.113549.1.9.14"_oid;
+// What Microsoft's tools write for it (MS-WCCE 2.2.2.7.7.2).
+inline constexpr der::Oid microsoft_extension_request = "1.3.6.1.4.1.311.2.1.14"_oid;
 // RFC 9908 3.4.
 inline constexpr der::Oid request_template = "1.2.840.113549.1.9.16.2.61"_oid;
 inline constexpr der::Oid extension_request_template = "1.2.840.113549.1.9.16.2.62"_oid;
@@ -118,8 +121,9 @@ inline constexpr der::Oid ad_ca_issuers = "1.3.6.1.5.5.7.48.2"_oid;
 inline constexpr der::Oid cps_qualifier = "1.3.6.1.5.5.7.2.1"_oid;
 inline constexpr der::Oid user_notice_qualifier = "1.3.6.1.5.5.7.2.2"_oid;
 inline constexpr der::Oid smtp_utf8_mailbox = "1.3.6.1.5.5.7.8.9"_oid;
-inline constexpr der::Oid permanent_identifier = "1.3.6.1.5.5.7.8.3"_oid;  // RFC 4043
-inline constexpr der::Oid hardware_module_name = "1.3.6.1.5.5.7.8.4"_oid;  // RFC 4108 5
+inline constexpr der::Oid user_principal_name = "1.3.6.1.4.1.311.20.2.3"_oid;  // Microsoft
+inline constexpr der::Oid permanent_identifier = "1.3.6.1.5.5.7.8.3"_oid;      // RFC 4043
+inline constexpr der::Oid hardware_module_name = "1.3.6.1.5.5.7.8.4"_oid;      // RFC 4108 5
 
 // Extended key usages: RFC 5280 4.2.1.12, RFC 6960, RFC 6402.
 inline constexpr der::Oid any_extended_key_usage = "2.5.29.37.0"_oid;

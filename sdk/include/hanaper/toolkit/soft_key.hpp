@@ -33,6 +33,11 @@ class SoftKey final : public Key, public std::enable_shared_from_this<SoftKey> {
   // pkey` reads it.
   Result<std::string> to_encrypted_pem(const Secret& pin) const;
 
+  // A PFX (RFC 7292) with this key, its certificate and those above it, encrypted under the pin by AES-256.
+  // bad_key when the certificate is another key's.
+  Result<Bytes> to_pkcs12(ByteView certificate, const std::vector<Bytes>& above, const Secret& pin,
+                          const std::string& friendly_name) const;
+
   KeySpec spec() const noexcept override { return spec_; }
   ByteView spki() const noexcept override { return spki_; }
   Result<Bytes> sign(SignatureScheme scheme, ByteView message) override;

@@ -64,7 +64,7 @@ class FakeAuthority final : public StatusAuthority {
  private:
   Bytes certify(ByteView subject, ByteView spki, std::uint16_t usage, std::vector<x509::Extension> extensions,
                 Time not_after, const Serial& serial);
-  Result<Fence> lease(std::uint32_t shard);
+  Result<Fence> role();
   void store(const Serial& serial, ByteView tbs, ByteView signature, std::uint32_t shard,
              std::chrono::days life);
 
@@ -74,6 +74,7 @@ class FakeAuthority final : public StatusAuthority {
   const std::string name_;
   const std::shared_ptr<crypto::SoftKey> key_;
   Bytes key_identifier_;
+  Time asked_{};  // when whoever holds the right to make CRLs last asked for it
   Bytes certificate_;
   std::vector<Watcher> watchers_;
   std::map<std::uint32_t, CrlSource> crls_;

@@ -94,14 +94,12 @@ class FakeOutbound final : public Outbound {
 
 // Signs what it is asked with a key of its own, under a one-level chain, without any policy; keeps what it
 // issued.
-class FakeIssuer final : public Issuer {
+class FakePipeline final : public Issuer, public Trust, public Authentication {
  public:
-  FakeIssuer(MemoryStorage& storage, const Clock& clock);
-  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
-  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
+  FakePipeline(MemoryStorage& storage, const Clock& clock);
   Result<Issued> issue(const IssueRequest& request, Call& call) override;
-  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester,
-                Call& call) override;
+  Status revoke(const CertificateId& id, RevocationReason reason, std::string_view requester, Call& call,
+                bool key_proven = true) override;
   Result<CertificateStatus> status(const CertificateId& id) override;
   Result<CertificateStatus> identify(ByteView certificate) override;
   Status permits(std::string_view profile, const std::vector<Identifier>& names, std::string_view requester,
@@ -109,15 +107,19 @@ class FakeIssuer final : public Issuer {
   Result<CertificateId> find(ByteView authority_key, const Serial& serial) override;
   Result<ValidityPeriod> validity(std::string_view profile, std::optional<Time> not_before,
                                   std::optional<Time> not_after) const override;
+  std::vector<std::string> profiles() const override { return known_profiles; }
+  Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
+
   AuthorityId authority() const override { return 1; }
   std::vector<Bytes> chain(AuthorityId) const override { return {}; }
   std::vector<Bytes> path() const override { return {certificate_}; }
   RollOver roll_over() const override { return wanted_roll_over; }
   Result<Bytes> next_message() override;
   Result<std::shared_ptr<Registrar>> registrar(Call& call) override;
-  std::vector<std::string> profiles() const override { return known_profiles; }
-  Result<RequestForm> request_form(std::string_view) const override { return wanted_form; }
   Result<Bytes> crl(const CertificateId& id, ByteCount limit) override;
+
+  Result<Identity> authenticate(const Request& request, Call&) override { return identify_sender(request); }
+  std::vector<std::string> challenges() const override { return {"Basic realm=\"test\""}; }
 
   std::vector<std::string> known_profiles = {"default"};
   RequestForm wanted_form;
@@ -144,6 +146,7 @@ class FakeIssuer final : public Issuer {
   std::shared_ptr<crypto::SoftKey> key_;
   Bytes certificate_;
   std::shared_ptr<Registrar> registrar_;
+  std::map<std::string, std::pair<Bytes, CertificateId>> asked_once_;  // by IssueRequest::once
 };
 
 // The Host of one plugin instance.
@@ -161,9 +164,12 @@ class FakeHost final : public Host {
   Outbound& outbound() override { return fake_outbound; }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
-  Issuer& issuer(std::string_view) override { return fake_issuer; }
+  Issuer& issuer(std::string_view) override { return fake_pipeline; }
+  Trust& trust(std::string_view) override { return fake_pipeline; }
+  Authentication& authentication(std::string_view) override { return fake_pipeline; }
   // An authority of that name, made when it is first asked for.
   FakeAuthority& authority(std::string_view name) override;
+  std::vector<StatusAuthority*> authorities() override;
   const std::string& state_folder() const override { return folder_; }
   const std::string& public_url() const override { return url_; }
   void watch(StatusAuthority& watched, StatusAuthority::Watcher watcher) override {
@@ -173,7 +179,7 @@ class FakeHost final : public Host {
                  StatusAuthority::CrlSource source) override {
     authority(published.name()).offer_crl(shard, std::move(source));
   }
-  Result<Share> share(std::string_view, std::chrono::milliseconds) override { return node_share; }
+  Result<Share> share(std::string_view) override { return node_share; }
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
 
   RecordingLog audited;  // "info event name=value"
@@ -185,7 +191,7 @@ class FakeHost final : public Host {
   FakeHealth fake_health;
   FakeOutbound fake_outbound;
   MemoryStorage memory_storage{manual_clock};
-  FakeIssuer fake_issuer{memory_storage, manual_clock};
+  FakePipeline fake_pipeline{memory_storage, manual_clock};
 
  private:
   class MemoryCollection;
@@ -200,5 +206,8 @@ inline Call test_call() { return {"test", std::chrono::steady_clock::now() + std
 
 // Commits one write as the only writer of "test" would.
 Status commit_one(Storage& storage, Write& write);
+
+// The right to write under the lease `name`, taken from whoever has it.
+Result<Fence> take_lease(Leases& leases, std::string_view name, std::string_view holder);
 
 }  // namespace hanaper::fakes

@@ -45,15 +45,15 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
                                    std::string_view value, std::string_view after,
                                    std::uint32_t limit) override;
 
-  Result<std::uint64_t> acquire(std::string_view name, std::string_view holder,
-                                std::chrono::milliseconds ttl) override;
+  Result<std::vector<LeaseRow>> all() override;
+  Result<std::uint64_t> take(const LeaseRow& seen, std::string_view holder) override;
+  Status renew(std::string_view holder) override;
   Status release(std::string_view name, std::string_view holder) override;
 
  private:
-  struct Lease {
-    std::string holder;
-    std::uint64_t epoch = 0;
-    Time expires;
+  struct WriterRow {
+    std::uint64_t number = 0;
+    BatchToken token{};
   };
   // Everything that a transaction changes, so that it can be tried on a copy.
   struct State {
@@ -68,9 +68,9 @@ class MemoryStorage final : public Storage, public Ledger, public Records, publi
     std::map<std::string, std::vector<std::pair<AuthorityId, Serial>>> names;
     std::map<std::pair<std::string, std::string>, Record> records;  // by collection and key
     std::map<std::string, std::map<std::int64_t, std::int64_t>> expiries;
-    std::map<std::string, std::uint64_t> writers;
+    std::map<std::string, WriterRow> writers;
     std::map<std::string, std::vector<AuditPage>> audit;
-    std::map<std::string, Lease> leases;
+    std::map<std::string, LeaseRow> leases;
   };
   static Status apply(State& state, Write& write);
   static Status apply_record(State& state, const RecordWrite& write);

@@ -1,0 +1,63 @@
+// Something that all clients share, and of which one client may take a part only.
+#pragma once
+
+#include <hanaper/toolkit/mutex.hpp>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+namespace hanaper::http {
+
+// Counts what clients hold, each under its name and all together. Remembers only who holds something.
+// Thread-safe.
+class Shares {
+ public:
+  Shares(std::size_t all, std::size_t each) : all_(all), each_(std::min(each, all)) {}
+
+  // [any] False, and nothing is taken, when that is more than is left for this client or for all.
+  bool take(const std::string& client, std::size_t amount) {
+    const Lock lock(mutex_);
+    if (amount > all_ - taken_) return false;
+    const auto held = held_.find(client);
+    if (amount > each_ - (held == held_.end() ? 0 : held->second)) return false;
+    taken_ += amount;
+    most_ = std::max(most_, taken_);
+    if (held != held_.end())
+      held->second += amount;
+    else
+      held_.emplace(client, amount);
+    return true;
+  }
+
+  // [any] Part of what was taken.
+  void give_back(const std::string& client, std::size_t amount) {
+    const Lock lock(mutex_);
+    taken_ -= amount;
+    const auto held = held_.find(client);
+    held->second -= amount;
+    if (held->second == 0) held_.erase(held);
+  }
+
+  std::size_t taken() const {
+    const Lock lock(mutex_);
+    return taken_;
+  }
+
+  // [any] True once after at least `amount` of what was held at some time has been given back.
+  bool has_ebbed(std::size_t amount) {
+    const Lock lock(mutex_);
+    if (most_ - taken_ < amount) return false;
+    most_ = taken_;
+    return true;
+  }
+
+ private:
+  const std::size_t all_, each_;
+  mutable Mutex mutex_;
+  std::size_t taken_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::size_t most_ HANAPER_GUARDED_BY(mutex_) = 0;  // since it has ebbed
+  std::unordered_map<std::string, std::size_t> held_ HANAPER_GUARDED_BY(mutex_);
+};
+
+}  // namespace hanaper::http
