@@ -124,7 +124,9 @@ class Node {
                                                          const Profiles& profiles,
                                                          const Instances& instances);
   Status wire_pipelines();
-  void retire(Instances instances, Deadline deadline);
+  // Until when a reload waits for those who work with what it replaces.
+  Deadline reload_deadline() const;
+  void retire(Instances instances);
   void watch_plugins();
   void add_metrics();
   Status count_figures();

@@ -16,7 +16,7 @@ using Names = std::vector<std::string>;
 
 constexpr std::string_view stages[] = {"authenticator", "policy", "validator", "publisher", "notifier"};
 // What requests under way with a replaced stage are waited for.
-constexpr auto patience = std::chrono::seconds{5};
+constexpr std::chrono::milliseconds longest_patience = std::chrono::seconds{5};
 
 bool is_stage(std::string_view kind) { return std::ranges::find(stages, kind) != std::end(stages); }
 
@@ -58,7 +58,7 @@ class Node::Trial {
   Trial(Node& node, Model model) : node_(node), model_(std::move(model)), pipelines_(node.model_.pipelines) {}
   // What was made and not taken is stopped.
   ~Trial() {
-    const Deadline deadline = std::chrono::steady_clock::now() + patience;
+    const Deadline deadline = node_.reload_deadline();
     for (auto made = made_.rbegin(); made != made_.rend(); ++made) static_cast<void>((*made)->stop(deadline));
   }
   Trial(const Trial&) = delete;
@@ -276,7 +276,7 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   Instances replaced = trial.commit(outcome);
   listen_for_events();
   if (dispatcher_) subscribe();
-  retire(std::move(replaced), std::chrono::steady_clock::now() + patience);
+  retire(std::move(replaced));
   for (const std::string& file : catalog_.changed_files())
     outcome.push_back(file + ": is another file now; takes effect at the next start");
   if (Status loaded = blocked_.load_file(model_.node.blocked_keys); !loaded)
@@ -286,15 +286,20 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   return outcome;
 }
 
+Deadline Node::reload_deadline() const {
+  return std::chrono::steady_clock::now() + std::min(longest_patience, model_.node.drain);
+}
+
 // Requests that began with the old wiring end with it; then nobody is left who holds a replaced instance.
-void Node::retire(Instances instances, Deadline deadline) {
+void Node::retire(Instances instances) {
+  const Deadline deadline = reload_deadline();
   for (auto& instance : instances) retired_.push_back(std::move(instance));
   instances.clear();
   const auto is_left = [](const std::shared_ptr<Instance>& instance) { return instance.use_count() == 1; };
   while (!std::ranges::all_of(retired_, is_left) && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
   std::erase_if(retired_, [&](const std::shared_ptr<Instance>& instance) {
-    if (is_left(instance) && instance->stop(std::chrono::steady_clock::now() + patience)) return true;
+    if (is_left(instance) && instance->stop(reload_deadline())) return true;
     shared_.logger.warning("a replaced plugin is still at work; it stays until it is done",
                            {{"plugin", instance->name()}});
     return false;

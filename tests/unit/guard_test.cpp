@@ -362,6 +362,48 @@ INSTANTIATE_TEST_SUITE_P(Ways, UnrulyNode, ::testing::ValuesIn(ways), [](const a
   return std::string(row.param.kind) + "_" + row.param.entry + "_" + row.param.how;
 });
 
+struct Blocked {
+  const char* kind;
+  const char* slot;
+  const char* entry;
+};
+
+class BlockedNode : public NodeFixture, public ::testing::WithParamInterface<Blocked> {};
+
+// A call does not come back by its deadline, not even when its plugin has been stopped, but after that.
+TEST_P(BlockedNode, ServesOthersAndOutlivesACallThatComesBackAfterTheStop) {
+  const auto& [kind, slot, entry] = GetParam();
+  const std::string of = std::string(kind) + ".unruly";
+  const std::string free = "[pipeline.free]\nauthority = \"issuing\"\nprofiles = [\"web\"]\n";
+  serve(configuration(std::string(slot) + " = [\"unruly\"]", "[" + of + "]\nnumber = 2\n" + free));
+  tell(std::string(entry) + "=block");
+  std::thread caller([&] { static_cast<void>(issue()); });
+  EXPECT_TRUE(comes([&] {
+    const auto visits = services::Gates::visits(std::chrono::milliseconds{5});
+    return std::ranges::any_of(visits, [&](const auto& visit) { return visit.instance == of; });
+  }));
+  EXPECT_TRUE(issue("free"));
+  const auto taken_out = node_->reload(model(configuration("", free)));
+  ASSERT_TRUE(taken_out) << taken_out.error().detail;
+  EXPECT_TRUE(log().find("still at work; it stays until it is done") != std::string::npos ||
+              log().find("does not come back") != std::string::npos)
+      << log();
+  EXPECT_TRUE(issue("free"));
+  tell("");
+  caller.join();
+  EXPECT_TRUE(issue());
+  EXPECT_TRUE(node_->stop());
+}
+
+const Blocked blocked[] = {
+    {"policy", "policy", "decide"},
+    {"policy", "policy", "job"},
+    {"policy", "policy", "health"},
+    {"validator", "validate", "validate"},
+};
+INSTANTIATE_TEST_SUITE_P(Ways, BlockedNode, ::testing::ValuesIn(blocked),
+                         [](const auto& row) { return std::string(row.param.kind) + "_" + row.param.entry; });
+
 TEST_F(NodeFixture, TakesAPluginThatThrowsForOneWithoutTheAbility) {
   serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
   const auto instance = find_instance(node_->instances(), "policy", "unruly");

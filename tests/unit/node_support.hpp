@@ -95,7 +95,7 @@ profiles = ["web"]
     ASSERT_TRUE(running) << running.error().detail;
   }
 
-  Result<Issued> issue() {
+  Result<Issued> issue(std::string_view pipeline_name = "web") {
     static const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
     static const Bytes csr =
         *x509::build_csr(*key, {{}, {{Identifier::Kind::dns, "host.example.test"}}, {}, {}});
@@ -103,7 +103,7 @@ profiles = ["web"]
     IssueRequest request;
     request.requester = "test:somebody";
     request.csr = csr;
-    HANAPER_TRY(issuance::Pipeline * pipeline, node_->pipeline("web"));
+    HANAPER_TRY(issuance::Pipeline * pipeline, node_->pipeline(pipeline_name));
     return pipeline->issue(request, call);
   }
 
