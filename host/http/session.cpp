@@ -118,7 +118,7 @@ void Session::expired() {
   if (phase_ != Phase::working) return close();
   // The worker may still read the request: its octets stay until it lets go of this session.
   abandoned_ = true;
-  phase_ = Phase::writing;
+  phase_ = Phase::idle;
   listener_->shed.add();
   write_response(plain(503), false, request_->method == Method::head);
   flush();

@@ -146,6 +146,38 @@ TEST(Limits, StayForWhoHasReachedThemHoweverManyOthersCome) {
   EXPECT_FALSE(limit->take("guesser", now));
 }
 
+// The client who asked for a validation may be nobody to whoever answered.
+TEST(Judgements, RepeatNothingOfWhatIsAnswered) {
+  const std::string key = "token-1.thumbprint";
+  const auto txt = [](std::string_view text) {
+    Bytes rdata{static_cast<std::uint8_t>(text.size())};
+    rdata.insert(rdata.end(), text.begin(), text.end());
+    return rdata;
+  };
+  const std::vector<Bytes> records{txt("internal-secret"), txt("another-secret")};
+  const std::vector<std::string> issuers{"ca.test"};
+  const struct {
+    const char* name;
+    Status judged;
+    const char* says;
+  } table[] = {
+      {"a page", judge_http_01("internal-secret", key), "answered 15 octets of something else instead of"},
+      {"one octet", judge_http_01("s", key), "answered 1 octet of something else"},
+      {"the key of another account", judge_http_01("token-1.secret", key), "the key of another account"},
+      {"a TXT record", judge_dns_01("_acme-challenge.a.test", records, key),
+       "is 2 records of something else"},
+      {"a lasting TXT record",
+       judge_dns_persist_01("_validation-persist.a.test", records, issuers, "https://ca.test/1", false, now),
+       "names another issuer"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    ASSERT_FALSE(row.judged);
+    EXPECT_NE(row.judged.error().detail.find(row.says), std::string::npos) << row.judged.error().detail;
+    EXPECT_EQ(row.judged.error().detail.find("secret"), std::string::npos) << row.judged.error().detail;
+  }
+}
+
 ValidationQueue::Validation turn(const std::string& account, int number) {
   return {account, account + std::to_string(number), {}, false};
 }
