@@ -20,9 +20,11 @@ std::string shown(std::string_view text) {
   return "\"" + line + "\"";
 }
 
-Error bad_name(std::string_view text, std::string_view why) {
-  return malformed("dns name " + shown(text) + ": " + std::string(why));
+// Not inlined: most of what refuses a name would be copies of it.
+[[gnu::noinline]] Error refused(std::string_view what, std::string_view text, std::string_view why) {
+  return malformed(std::string(what) + " " + shown(text) + ": " + std::string(why));
 }
+Error bad_name(std::string_view text, std::string_view why) { return refused("dns name", text, why); }
 
 Status check_label(std::string_view whole, std::string_view label) {
   if (label.empty()) return bad_name(whole, "empty label");
@@ -92,9 +94,7 @@ std::string client_of(std::string_view address) {
 }
 
 Result<std::string> normal_email(std::string_view text) {
-  const auto bad = [&](std::string_view why) {
-    return malformed("email address " + shown(text) + ": " + std::string(why));
-  };
+  const auto bad = [&](std::string_view why) { return refused("email address", text, why); };
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at > 64) return bad("no local part before an '@'");
   for (char c : text.substr(0, at))
@@ -108,9 +108,7 @@ Result<std::string> normal_email(std::string_view text) {
 namespace {
 
 Result<std::string> normal_uri(std::string_view text) {
-  const auto bad = [&](std::string_view why) {
-    return malformed("uri " + shown(text) + ": " + std::string(why));
-  };
+  const auto bad = [&](std::string_view why) { return refused("uri", text, why); };
   if (text.size() > 2048) return bad("longer than 2048 octets");
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0) return bad("no scheme");
@@ -136,9 +134,7 @@ DeviceName split_device_name(std::string_view value) {
 
 // An account or a mailbox: something in front of the last '@', and a domain behind it.
 Result<std::string> normal_account(std::string_view text) {
-  const auto bad = [&](std::string_view why) {
-    return malformed("user principal name " + shown(text) + ": " + std::string(why));
-  };
+  const auto bad = [&](std::string_view why) { return refused("user principal name", text, why); };
   std::string lower(text);
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
@@ -157,9 +153,7 @@ Result<std::string> normal_account(std::string_view text) {
 
 // RFC 9598 3: UTF-8 in front of a domain of A-labels; RFC822 names are for what is ASCII.
 Result<std::string> normal_utf8_mailbox(std::string_view text) {
-  const auto bad = [&](std::string_view why) {
-    return malformed("mailbox " + shown(text) + ": " + std::string(why));
-  };
+  const auto bad = [&](std::string_view why) { return refused("mailbox", text, why); };
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at > 64) return bad("no local part before an '@'");
   const std::string_view local = text.substr(0, at);
@@ -175,9 +169,7 @@ Result<std::string> normal_utf8_mailbox(std::string_view text) {
 }
 
 Result<std::string> normal_device_name(std::string_view value, bool typed) {
-  const auto bad = [&](std::string_view why) {
-    return malformed("device name " + shown(value) + ": " + std::string(why));
-  };
+  const auto bad = [&](std::string_view why) { return refused("device name", value, why); };
   const DeviceName name = split_device_name(value);
   if (name.text.empty()) return bad("nothing in front of the object identifier");
   if (value.size() > 255) return bad("longer than 255 octets");

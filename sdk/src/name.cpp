@@ -174,8 +174,9 @@ Bytes encoded_attribute(const NameAttribute& attribute) {
 
 // One relative distinguished name, in the order of DER (X.690 11.6). malformed for a type twice.
 Status put_in_order(Name& part) {
-  if (part.size() > 1)
-    std::ranges::sort(part, {}, [](const NameAttribute& attribute) { return encoded_attribute(attribute); });
+  for (std::size_t i = 1; i < part.size(); ++i)
+    for (std::size_t k = i; k > 0 && encoded_attribute(part[k]) < encoded_attribute(part[k - 1]); --k)
+      std::swap(part[k], part[k - 1]);
   for (std::size_t i = 0; i < part.size(); ++i) {
     part[i].joined = i != 0;
     for (std::size_t k = 0; k < i; ++k)
