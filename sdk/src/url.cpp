@@ -142,10 +142,14 @@ Result<Url> parse(std::string_view text) {
 }
 
 Result<Url> resolve(const Url& base, std::string_view reference) {
-  if (reference.starts_with("//")) return parse((base.https ? "https:" : "http:") + std::string(reference));
   // A colon before any slash ends a scheme.
-  const std::size_t colon = reference.find(':');
-  if (colon < reference.find_first_of("/?#")) return parse(reference);
+  const bool whole = reference.find(':') < reference.find_first_of("/?#");
+  if (whole || reference.starts_with("//")) {
+    const std::string text = (whole ? "" : base.https ? "https:" : "http:") + std::string(reference);
+    HANAPER_TRY(Url url, parse(text));
+    url.target = without_dots(url.target);
+    return url;
+  }
   Url url = base;
   const std::string_view path = std::string_view(base.target).substr(0, base.target.find('?'));
   std::string target;

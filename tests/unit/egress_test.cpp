@@ -188,7 +188,7 @@ TEST(Redirects, LeadWhereAReferenceLeads) {
                          Row{"/.well-known/x", "a.test", 8080, "/.well-known/x"},
                          Row{"?y", "a.test", 8080, "/b/c?y"},
                          Row{"?y=/../z", "a.test", 8080, "/b/c?y=/../z"},
-                         Row{"#z", "a.test", 8080, "/b/c"},
+                         Row{"#z", "a.test", 8080, "/b/c?d"},
                          Row{"http://z.test/x/../y", "z.test", 80, "/y"},
                          Row{"//user@z.test/", "", 0, ""},
                          Row{"//z.test:22/", "", 0, ""},
