@@ -110,8 +110,8 @@ std::string manual(const std::vector<Command>& commands) {
 namespace {
 
 std::string type_of(const SettingKey& key) {
-  constexpr std::string_view types[] = {"text", "texts", "integer", "boolean",   "duration",
-                                        "size", "path",  "secret",  "reference", "references"};
+  constexpr std::string_view types[] = {"text", "texts",  "integer",   "boolean",    "duration", "size",
+                                        "path", "secret", "reference", "references", "tables",   "map"};
   std::string text(types[static_cast<std::size_t>(key.type)]);
   const bool refers = key.type == SettingType::reference || key.type == SettingType::references;
   if (key.bounds != nullptr)
@@ -127,7 +127,7 @@ void append_keys(std::string& page, std::span<const SettingKey> keys) {
 }
 
 constexpr std::string_view file_manual_begin =
-    ".SH NAME\nhanaper.toml \\- the configuration of a hanaper PKI host\n"
+    ".ad l\n.SH NAME\nhanaper.toml \\- the configuration of a hanaper PKI host\n"
     ".SH SYNOPSIS\n.I /etc/hanaper/hanaper.toml\n"
     ".SH DESCRIPTION\n"
     "One TOML file says what a node is made of: listeners, authorities, profiles of certificates, pipelines "

@@ -256,7 +256,8 @@ class Builder {
     const std::string& url = instance.url;
     if (instance.listener.empty()) {
       // Where nothing listens at all, an offline root makes its CRLs for others to serve.
-      if (url.empty() && !model_.listeners.empty()) wrong("listener", "must be given: where it is served");
+      if (url.empty() && !model_.listeners.empty())
+        return wrong("listener", "must be given: where it is served");
       if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
         wrong("url", "\"" + url + "\" must begin with http:// or https://");
       while (instance.url.ends_with('/')) instance.url.pop_back();

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 namespace hanaper::operations {
 namespace {
@@ -272,11 +273,13 @@ class Sieve {
     CertificateQuery query;
     query.name = x509::search_key(names.front());
     query.state = CertificateQuery::State::issued;
-    query.expires_from = row.not_after + std::chrono::milliseconds{1};
+    query.expires_from = row.not_after;
     query.limit = enough;
     HANAPER_TRY(const std::vector<CertificateRow> later, ledger_.search(query));
     return std::ranges::any_of(later, [&](const CertificateRow& other) {
-      return !other.revoked && other.profile == row.profile && names_of(other) == names;
+      const bool follows =
+          std::tie(other.not_after, other.issued_at) > std::tie(row.not_after, row.issued_at);
+      return follows && !other.revoked && other.profile == row.profile && names_of(other) == names;
     });
   }
 
