@@ -43,7 +43,8 @@ Result<DeviceTrust> DeviceTrust::make(const std::vector<Bytes>& roots) {
 Status DeviceTrust::check(const std::vector<ByteView>& chain, Time now) const {
   if (store_ == nullptr) return malformed("x5c: not trusted: nobody may attest devices here");
   if (const Status cost = x509::check_chain_cost(chain); !cost)
-    return malformed("x5c: not trusted: " + cost.error().detail);
+    return malformed(cost.error().code == Code::malformed ? "x5c: a certificate cannot be read"
+                                                          : "x5c: not trusted: " + cost.error().detail);
   const std::unique_ptr<STACK_OF(X509), Freed> others(sk_X509_new_null());
   const std::unique_ptr<X509_STORE_CTX, Freed> context(X509_STORE_CTX_new());
   if (!others || !context) return internal("no memory to check a chain");
