@@ -34,7 +34,8 @@ constexpr Kind kind_texts[] = {
      .settings = "listener = \"public\"\npath = \"/@name@\"\npipeline = \"web\""},
     {.kind = "storage",
      .libraries = " LIBRARIES HanaperSDK::testing",
-     .kit = " --gtest_filter=StorageKit.*:PluginKit.*-StorageKit.RemembersAfterAReopen",
+     .kit = " --gtest_filter=StorageKit.*:PluginKit.*-StorageKit.RemembersAfterAReopen:StorageKit."
+            "KeepsTheTokenOfEachNodesLastBatch",
      .row = "| `file` | path | `@name@.db` | where everything will be |",
      .readiness = "`storage.<instance>`: a commit would succeed."},
     {.kind = "keys",

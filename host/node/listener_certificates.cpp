@@ -91,7 +91,7 @@ Status ListenerCertificates::renew(Call& call) {
 
 std::map<std::string, Time> ListenerCertificates::ends() const {
   std::map<std::string, Time> ends;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const auto& [name, held] : held_) ends.emplace(name, held.not_after);
   return ends;
 }

@@ -7,7 +7,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+
 #include <openssl/x509v3.h>
+#include <csignal>
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -167,7 +169,14 @@ TlsPeer::TlsPeer(TlsPeerOptions options) : options_(std::move(options)), tls_(st
            ::getsockname(listening_, generic, &address_size) == 0 && ::pipe(wake_) == 0,
        "listening");
   port_ = ntohs(address.sin_port);
-  thread_ = std::thread([this] { serve(); });
+  thread_ = std::thread([this] {
+    // OpenSSL writes to clients that have gone.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+    serve();
+  });
 }
 
 TlsPeer::~TlsPeer() {

@@ -29,7 +29,11 @@ constexpr SettingKey setting_keys[] = {
 constexpr std::string_view suffix = ".pem";
 constexpr std::size_t least_pin = 8;
 
-class SoftToken final : public Keys, public Archivable, public Inspectable, public Adjustable, public Repinning {
+class SoftToken final : public Keys,
+                        public Archivable,
+                        public Inspectable,
+                        public Adjustable,
+                        public Repinning {
  public:
   Status configure(const Settings& settings, Host&) override {
     folder_ = settings.text("folder");

@@ -120,7 +120,8 @@ std::optional<CrlPlan> Crl::crl_plan(std::string_view name) const {
 
 StatusUrls Crl::status_urls(std::string_view name, std::uint32_t shard) const {
   const StatusAuthority* authority = find_authority(name);
-  if (authority == nullptr) return {};
+  // What is made for somebody else to serve is found where only that one knows.
+  if (authority == nullptr || host_->public_url().empty()) return {};
   const std::string base = host_->public_url() + "/";
   StatusUrls urls;
   urls.issuer.push_back(base + authority->name() + ".cer");

@@ -68,7 +68,7 @@ class Ocsp final : public Protocol, public Operable, public StatusService {
   std::optional<CrlPlan> crl_plan(std::string_view) const override { return {}; }
   StatusUrls status_urls(std::string_view authority, std::uint32_t) const override {
     StatusUrls urls;
-    if (std::ranges::find(names_, authority) != names_.end()) urls.ocsp.push_back(url_);
+    if (!url_.empty() && std::ranges::find(names_, authority) != names_.end()) urls.ocsp.push_back(url_);
     return urls;
   }
 

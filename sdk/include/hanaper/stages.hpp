@@ -68,7 +68,8 @@ struct Identity {
 class Authenticator : public Plugin {
  public:
   // [worker] unauthenticated when the request carries no credentials of this kind or wrong ones; the detail
-  // tells the peer no more than which kind. forbidden when they are known to be bad: then nobody else is asked.
+  // tells the peer no more than which kind. forbidden when they are known to be bad: then nobody else is
+  // asked.
   virtual Result<Identity> authenticate(const Request& request, Call& call) = 0;
 
   // [any] The WWW-Authenticate value (RFC 9110 11.6.1) that asks for such credentials; empty when HTTP has

@@ -87,7 +87,7 @@ TEST_F(ProtocolKit, AnswersBodiesThatAreNothing) {
                                 "{\"protected\":1}",
                                 std::string(1000, '{'),
                                 std::string(1000, '\0'),
-                                "\x30\x80\x00\x00",
+                                std::string("\x30\x80\x00\x00", 4),
                                 "-----BEGIN CERTIFICATE-----"};
   for (const char* type : {"", "application/jose+json", "application/pkcs10", "application/ocsp-request",
                            "application/x-pki-message", "text/plain; charset=\xff"})

@@ -192,7 +192,7 @@ std::unique_ptr<Plugin> Subject::configured(Status& status, const Given& instead
   Given given = target().settings;
   given.insert(given.end(), instead.begin(), instead.end());
   const Settings settings = settings_of(std::string(manifest().kind) + ".kit",
-                                         {manifest().keys, manifest().key_count}, given, folder_);
+                                        {manifest().keys, manifest().key_count}, given, folder_);
   std::unique_ptr<Plugin> plugin(manifest().create());
   status = plugin->configure(settings, host_);
   return plugin;

@@ -64,10 +64,11 @@ struct CsrView {
   ByteView info;     // whole CertificationRequestInfo, what the signature covers
   ByteView subject;  // whole Name
   ByteView spki;
-  ByteView attributes;                    // Attribute values one after the other, each well formed
-  std::vector<ExtensionView> extensions;  // of extensionRequest, or of the attribute that Microsoft has for it
-  std::string challenge_password;         // RFC 2985 5.4.1, UTF-8 where it is a BMPString; empty when absent
-  ByteView algorithm;  // AlgorithmIdentifier of the signature; looked at with it, by verify_csr
+  ByteView attributes;  // Attribute values one after the other, each well formed
+  std::vector<ExtensionView>
+      extensions;                  // of extensionRequest, or of the attribute that Microsoft has for it
+  std::string challenge_password;  // RFC 2985 5.4.1, UTF-8 where it is a BMPString; empty when absent
+  ByteView algorithm;              // AlgorithmIdentifier of the signature; looked at with it, by verify_csr
   ByteView signature;
 
   const ExtensionView* find(ByteView oid) const noexcept {

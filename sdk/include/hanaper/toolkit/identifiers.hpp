@@ -16,8 +16,8 @@ Result<Bytes> ip_octets(std::string_view text);
 std::string ip_text(ByteView octets);
 
 // Whom to count an address for: itself, or with IPv6 its /64, "2001:db8:1:2::/64", because the other half is
-// the client's to choose (RFC 4291 2.5.1). An IPv4 address in IPv6 is one of IPv4. Anything else is left as it
-// is.
+// the client's to choose (RFC 4291 2.5.1). An IPv4 address in IPv6 is one of IPv4. Anything else is left as
+// it is.
 std::string client_of(std::string_view address);
 
 // local@domain with a normal domain, ASCII only. malformed otherwise.
