@@ -303,7 +303,7 @@ class Acme(unittest.TestCase):
         self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
         self.assertProblem(self.client.post(url, {"status": "valid"}), 400, "malformed")
 
-    def test_what_a_server_answers_is_kept_and_can_be_read(self):
+    def test_what_a_server_answers_is_judged_and_not_repeated(self):
         self.client.register()
         order = self.client.order("garbled.localhost")
         url = order.json["authorizations"][0]
@@ -313,7 +313,9 @@ class Acme(unittest.TestCase):
         self.assertEqual(failed["status"], "invalid", failed)
         self.assertIn('its redirect is not followed', failed["challenges"][0]["error"]["detail"])
         self.assertEqual(self.client.post(order.headers["Location"]).json["status"], "invalid")
-        self.assertIn("ftp://???/", self.node.out("acme", "explain", order.headers["Location"]))
+        explained = self.node.out("acme", "explain", order.headers["Location"])
+        self.assertIn("its redirect is not followed", explained)
+        self.assertNotIn("ftp:", explained)  # nothing of what a server says comes back by way of an error
 
     def test_two_hundred_orders_at_once(self):
         errors = []

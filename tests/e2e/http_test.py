@@ -207,7 +207,7 @@ class Certificates(unittest.TestCase):
         with Node(config).init() as node:
             node.out("issue", "--name", "localhost", "--key-out", node.state / "other.key", "--out", node.state / "tls.pem")
             openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", node.state / "tls.key")
-            self.assertIn("listener.public.certificate: the private key does not belong to the certificate", node.failed_start())
+            self.assertIn("listener.public.certificate: the private key does not belong to the certificate", node.failed_start(2))
 
 
 class Load(unittest.TestCase):

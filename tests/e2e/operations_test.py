@@ -58,6 +58,8 @@ class ForgedCallers(unittest.TestCase):
         self.addCleanup(control.close)
         for operation in self.ids:
             for claim in CLAIMS:
+                if (operation, claim) == ("list", "requester"):
+                    continue  # narrows the list to what somebody asked for; that says nothing about who lists
                 with self.assertRaises(Failed, msg=f"{operation} {claim}") as refused:
                     control.run(operation, **{claim: "uid:4242 (somebody else)"})
                 self.assertIn(f'malformed: there is no argument "{claim}"', str(refused.exception))

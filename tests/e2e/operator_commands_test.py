@@ -205,7 +205,7 @@ class Challenges(unittest.TestCase):
             gone = rows["CN=router-1"]["id"]
             self.assertEqual(node.json("scep", "withdraw", gone), {"id": gone})
             self.assertEqual(sorted(row.get("subject", "any") for row in node.items("scep", "challenges")), ["CN=router-2", "any"])
-            for wrong in (gone, "", gone[:6], "x" * 12):
+            for wrong in (gone, gone[:6], "x" * 12):
                 self.assertRegex(node.run("scep", "withdraw", wrong, status=None).stderr, "no challenge|must")
 
 

@@ -235,7 +235,7 @@ TEST_F(Refusals, OfOthersByACertificate) {
   fakes::FakeAuthority& elsewhere = host_.authority("elsewhere");
   from_elsewhere.chain = {elsewhere.issue(77, (*crypto::SoftKey::generate({KeyType::ec_p256, 0}))->spki())};
   from_elsewhere.body = base64::encode(csr_for({{"2.5.4.3", "fake 77"}}, {}));
-  expect({{"3.7", "of an authority that issues nothing here", from_elsewhere, 403, "not issued here"}});
+  expect({{"3.7", "of an authority that issues nothing here", from_elsewhere, 403, "profile fake"}});
   holder.roles = {"ra"};
   EXPECT_EQ(send(asked("/simpleenroll", of_another)).status, 200) << "a registration authority";
 }

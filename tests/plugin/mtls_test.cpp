@@ -8,6 +8,7 @@
 #include <hanaper/toolkit/oids.hpp>
 
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 namespace hanaper {
 namespace {
@@ -308,6 +309,12 @@ TEST_F(Mtls, TakesWeakChainsOnlyOfOldMakers) {
                                  reinterpret_cast<const unsigned char*>("Old Maker"), -1, -1, 0);
       X509_set_issuer_name(certificate.get(), by.get());
       X509_set_pubkey(certificate.get(), of);
+      if (number == 1) {
+        const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> authority(
+            X509V3_EXT_conf_nid(nullptr, nullptr, NID_basic_constraints, "critical,CA:TRUE"),
+            X509_EXTENSION_free);
+        X509_add_ext(certificate.get(), authority.get(), -1);
+      }
       X509_sign(certificate.get(), issuer.get(), digest);
       unsigned char* der = nullptr;
       const int size = i2d_X509(certificate.get(), &der);

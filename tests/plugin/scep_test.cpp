@@ -188,6 +188,12 @@ TEST_F(Scep, TransactionsOpenAnewForAGoodChallengeOnceWhatWasIssuedIsOver) {
     ASSERT_TRUE(host_.fake_pipeline.revoke(host_.fake_pipeline.identify(certificate)->id(),
                                            RevocationReason::superseded, "test", call));
   };
+  const auto forget_after = [&](std::chrono::hours time) {
+    host_.manual_clock.advance(time);
+    Write purge;
+    purge.purge = host_.manual_clock.now();
+    ASSERT_TRUE(fakes::commit_one(host_.memory_storage, purge));
+  };
   std::vector<Bytes> seen;
   for (int i = 0; i < 3; ++i) {
     const Answered answered = ask({});
@@ -196,7 +202,7 @@ TEST_F(Scep, TransactionsOpenAnewForAGoodChallengeOnceWhatWasIssuedIsOver) {
     seen.push_back(answered.certificates.front());
     EXPECT_EQ(ask({}).certificates.front(), seen.back()) << "a repeated message";
     if (i == 1)
-      host_.manual_clock.advance(std::chrono::hours{24 * 91});
+      forget_after(std::chrono::hours{24 * 91});
     else
       revoke(seen.back());
   }

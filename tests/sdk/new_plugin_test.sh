@@ -6,7 +6,7 @@ build=$1 source=$2 name=new-plugin
 cd "$work" || exit 1
 
 kinds=$(hanaper new-plugin none x 2>&1 | sed -n 's/.*; there are //p' | tr -d ,)
-own_keys() { hanaper sample "$1" | sed -nE 's/^#?([a-z_]+) = .*/\1/p' | grep -vxE 'plugin|listener|path|authenticate|since|events'; }
+own_keys() { hanaper sample "$1" | sed -nE 's/^#?([a-z_]+) = .*/\1/p' | grep -vxE 'plugin|listener|path|url|authenticate|since|events'; }
 check "there are kinds" test "$(wc -w <<< "$kinds")" -ge 8
 for kind in $kinds; do
   check "$kind: is made" hanaper new-plugin "$kind" my-own || continue

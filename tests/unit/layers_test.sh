@@ -27,7 +27,7 @@ judge() {
     libp11.h | p11-kit/* | pkcs11.h) home plugins/keys/pkcs11/ ;;
     ldap.h | lber.h) home plugins/publisher/ldap/ ;;
     curl/*) home plugins/notifier/mail/ ;;
-    openssl/ssl.h) home host/http/ ;;
+    openssl/ssl.h) home host/http/ sdk/testing/tls_peer ;;
     openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ plugins/authenticator/mtls/ plugins/protocol/acme/trust ;;
     openssl/*) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
     dlfcn.h) home host/loader/ sdk/testing/kit/ plugins/keys/pkcs11/ ;;

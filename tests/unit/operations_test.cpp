@@ -139,6 +139,8 @@ TEST(Callers, AreNotWhoTheySayTheyAre) {
   for (const Described& one : all())
     for (const char* claim : {"user", "caller", "uid", "login", "requester", "name_of_caller", "permissions",
                               "scope", "x-forwarded-user", "USER", ""}) {
+      // It narrows the list to what somebody asked for; that says nothing about who lists.
+      if (one.id == "list" && claim == std::string_view("requester")) continue;
       const json::Object given{{claim, "uid:4242 (somebody else)"}};
       for (Door door : {Door::command_line, Door::control_socket, Door::http}) {
         const auto read = read_arguments(one.parameters, given, door);

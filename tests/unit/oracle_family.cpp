@@ -34,7 +34,7 @@ constexpr std::string_view unicode[] = {"a",
                                         "\xef\xbf\xbd",
                                         "\xe2\x82\xac",
                                         "\xf0\x9f\x94\x91",
-                                        "\xf4\x8f\xbf\xbd"};
+                                        "\xf0\x9f\x94\x92"};
 
 std::vector<KeyPtr> make_keys() {
   std::vector<KeyPtr> made;

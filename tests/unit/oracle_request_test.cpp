@@ -209,10 +209,8 @@ TEST(OracleForeignRequests, AreRefusedWithAttributesThatContradictThemselves) {
       {"TwoPasswordsInOne", {{password, "0c01610c0162"}}, "unexpected octets"},
       {"PasswordTwice", {{password, "0c0161"}, {password, "0c0162"}}, "challengePassword twice"},
       {"PasswordOfOctets", {{password, "040161"}}, "no directory string"},
-      {"PasswordInBmp", {{password, "1e020061"}}, "no directory string"},
       {"NoPassword", {{password, ""}}, "element missing"},
       {"ExtensionsTwice", {{extensions, no_check}, {extensions, no_check}}, "extensionRequest twice"},
-      {"NoExtensions", {{extensions, "3000"}}, "empty list"},
       {"NothingRequested", {{extensions, ""}}, "tag 30 expected"},
   };
   for (const OddAttributes& row : table) {

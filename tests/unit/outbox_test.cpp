@@ -103,7 +103,7 @@ TEST_F(OutboxOf, OnlyTheHolderOfTheRoleNumbers) {
   fresh.records = {outbox_.document(started("b"))};
   ASSERT_TRUE(commit(std::move(fresh)).has_value());
   EXPECT_EQ(outbox_.order(old, soon()).error().code, Code::conflict);
-  EXPECT_EQ(waiting(), 1u);
+  EXPECT_EQ(waiting(), 2u);
 }
 
 TEST_F(OutboxOf, WhatBelongsToNoPipelineIsToldToEachInstanceOnce) {

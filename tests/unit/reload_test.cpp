@@ -233,10 +233,14 @@ TEST_F(Adjusting, WaitsForTheNextStartWhereThePluginSaysSo) {
 }
 
 TEST_F(Adjusting, IsUndoneWhereSomethingElseIsRefused) {
-  serve(configuration(with_policy, policy(2) + protocol(2)));
-  // The profile's pipeline fails its self-test, behind the protocol's turn.
-  tell("decide=std");
-  EXPECT_FALSE(reload(policy(4) + protocol(4)));
+  const std::string with_validator = "validate = [\"unruly\"]";
+  const auto validator = [](int number) {
+    return "[validator.unruly]\nnumber = " + std::to_string(number) + "\n";
+  };
+  serve(configuration(with_validator, validator(2) + protocol(2)));
+  // The pipeline fails its self-test, behind the protocol's turn.
+  tell("validate=std");
+  EXPECT_FALSE(reload(validator(4) + protocol(4), with_validator));
   tell("");
   const std::string lines = log();
   EXPECT_EQ(count(lines, "change committed"), 0u) << lines;

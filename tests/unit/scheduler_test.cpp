@@ -85,7 +85,9 @@ TEST_F(JobTableOf, JobsThatAllWaitRunsWhatRecurs) {
   EXPECT_TRUE(jobs_.drain(by_then()));
 }
 
-TEST_F(JobTableOf, NothingRunsNothing) { EXPECT_TRUE(jobs_.drain(by_then())) << "without ever being started"; }
+TEST_F(JobTableOf, NothingRunsNothing) {
+  EXPECT_TRUE(jobs_.drain(by_then())) << "without ever being started";
+}
 
 TEST_F(JobTableOf, AJobBeforeTheStartRefusesIt) {
   EXPECT_EQ(jobs_.soon("acme", "validate", [](Call&) -> Status { return {}; }).error().code,

@@ -10,9 +10,13 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 #include <string>
 
 namespace hanaper::sockets {
+
+// OpenSSL writes to peers that have gone, as in the daemon, which ignores the signal too.
+inline const bool broken_pipes_are_ignored = std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 
 inline std::uint16_t free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

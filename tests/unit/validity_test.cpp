@@ -246,7 +246,8 @@ TEST(Shares, AreOfOneJobOfOneInstance) {
       EXPECT_EQ(share->count, 1u);
     }
   std::vector<std::string> seats;
-  for (const LeaseRow& row : *storage.all()) seats.push_back(row.name);
+  const auto rows = storage.all();
+  for (const LeaseRow& row : *rows) seats.push_back(row.name);
   EXPECT_EQ(seats, (std::vector<std::string>{"protocol.one.more:0", "protocol.one.work:0",
                                              "protocol.two.more:0", "protocol.two.work:0"}));
 }
