@@ -62,8 +62,9 @@ Result<Identity> Pipeline::authenticate(const Request& request, Call& call) {
 }
 
 std::vector<std::string> Pipeline::challenges() const {
+  const auto wiring = wiring_.load();  // held meanwhile, as those whom it names are held by it
   std::vector<std::string> values;
-  for (const auto& [name, authenticator] : wiring_.load()->authenticators)
+  for (const auto& [name, authenticator] : wiring->authenticators)
     if (std::string value = authenticator->challenge(); !value.empty()) values.push_back(std::move(value));
   return values;
 }
@@ -197,7 +198,8 @@ Result<std::shared_ptr<Registrar>> Pipeline::registrar(Call& call) {
 
 std::vector<std::string> Pipeline::profiles() const {
   std::vector<std::string> names;
-  for (const auto& profile : wiring_.load()->profiles) names.push_back(profile->config().name);
+  const auto wiring = wiring_.load();
+  for (const auto& profile : wiring->profiles) names.push_back(profile->config().name);
   return names;
 }
 

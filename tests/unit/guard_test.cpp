@@ -377,7 +377,15 @@ TEST_P(BlockedNode, ServesOthersAndOutlivesACallThatComesBackAfterTheStop) {
   const std::string free = "[pipeline.free]\nauthority = \"issuing\"\nprofiles = [\"web\"]\n";
   serve(configuration(std::string(slot) + " = [\"unruly\"]", "[" + of + "]\nnumber = 2\n" + free));
   tell(std::string(entry) + "=block");
-  std::thread caller([&] { static_cast<void>(issue()); });
+  std::thread caller([&] {
+    Call call{"blocked", std::chrono::steady_clock::now() + std::chrono::milliseconds{1}};
+    if (std::string_view(entry) == "authenticate")
+      static_cast<void>((*node_->pipeline("web"))->authenticate({}, call));
+    else if (std::string_view(entry) == "challenge")
+      static_cast<void>((*node_->pipeline("web"))->challenges());
+    else
+      static_cast<void>(issue());
+  });
   EXPECT_TRUE(comes([&] {
     const auto visits = services::Gates::visits(std::chrono::milliseconds{5});
     return std::ranges::any_of(visits, [&](const auto& visit) { return visit.instance == of; });
@@ -400,6 +408,8 @@ const Blocked blocked[] = {
     {"policy", "policy", "job"},
     {"policy", "policy", "health"},
     {"validator", "validate", "validate"},
+    {"authenticator", "authenticate", "authenticate"},
+    {"authenticator", "authenticate", "challenge"},
 };
 INSTANTIATE_TEST_SUITE_P(Ways, BlockedNode, ::testing::ValuesIn(blocked),
                          [](const auto& row) { return std::string(row.param.kind) + "_" + row.param.entry; });
