@@ -150,14 +150,15 @@ void LaterTable::run(Thread where, Task task) {
     if (where == Thread::worker) {
       if (workers_->submit(task)) return;
       overflow_.push_back(std::move(task));
-    } else if (!post_) {
-      keeper_tasks_.push_back(std::move(task));
-    } else {
-      post = post_;
+      return changed_.notify_one();
     }
+    if (!post_) {
+      keeper_tasks_.push_back(std::move(task));
+      return changed_.notify_one();
+    }
+    post = post_;
   }
-  if (post) return post(std::move(task));
-  changed_.notify_one();
+  post(std::move(task));
 }
 
 std::vector<LaterTable::Task> LaterTable::take_due() {
