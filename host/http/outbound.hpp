@@ -2,12 +2,12 @@
 #pragma once
 
 #include "../config/model.hpp"
-#include "../services/swapped.hpp"
 #include "dial.hpp"
 #include "resolver.hpp"
 
 #include <hanaper/outbound.hpp>
 #include <hanaper/services.hpp>
+#include <hanaper/toolkit/swapped.hpp>
 
 #include <memory>
 #include <shared_mutex>
@@ -79,7 +79,7 @@ class SwappedOutbound final : public Outbound {
     return call(*client);
   }
 
-  services::Swapped<Outbound> client_;
+  Swapped<Outbound> client_;
 };
 
 }  // namespace hanaper::http

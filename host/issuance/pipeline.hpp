@@ -1,7 +1,6 @@
 // The issuing spine: from a request to a certificate on disk.
 #pragma once
 
-#include "../services/swapped.hpp"
 #include "blocked_keys.hpp"
 #include "issuance_task.hpp"
 #include "requests.hpp"
@@ -9,6 +8,7 @@
 
 #include <hanaper/issuer.hpp>
 #include <hanaper/services.hpp>
+#include <hanaper/toolkit/swapped.hpp>
 #include <hanaper/trust.hpp>
 
 #include <atomic>
@@ -110,7 +110,7 @@ class Pipeline final : public Issuer, public Trust, public Authentication {
 
   const std::string name_;
   Spine spine_;
-  services::Swapped<const Wiring> wiring_;
+  Swapped<const Wiring> wiring_;
   Counter& issued_;
   Counter& refused_;
   Counter& failed_;

@@ -148,7 +148,7 @@ class Node {
   loader::Catalog& catalog_;
   Shared shared_;
   StateLock lock_;
-  services::Swapped<const Instances> instances_{std::make_shared<const Instances>()};
+  Swapped<const Instances> instances_{std::make_shared<const Instances>()};
   Instances retired_;  // replaced by a reload, and not left yet by those who work with them
   std::unique_ptr<issuance::Signers> signers_;
   std::unique_ptr<events::Outbox> outbox_;

@@ -1,8 +1,7 @@
 // Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
 #pragma once
 
-#include "../services/swapped.hpp"
-
+#include <hanaper/toolkit/swapped.hpp>
 #include <hanaper/validity.hpp>
 
 #include <memory>
@@ -29,7 +28,7 @@ class ChangeFeed {
   static constexpr std::uint32_t page = 1000;
   using Watchers = std::vector<std::shared_ptr<const StatusAuthority::Watcher>>;
 
-  services::Swapped<const Watchers> watchers_{std::make_shared<const Watchers>()};  // written by [main]
+  Swapped<const Watchers> watchers_{std::make_shared<const Watchers>()};  // written by [main]
   Mutex mutex_;
   std::optional<std::string> cursor_ HANAPER_GUARDED_BY(mutex_);
 };
