@@ -8,6 +8,7 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/name.hpp>
 #include <hanaper/toolkit/time_text.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 #include <iostream>
 
@@ -21,7 +22,7 @@ namespace {
 std::string plain_fingerprint(const Session& session) {
   std::string plain;
   for (char c : session.line().text("--fingerprint"))
-    if (c != ':' && c != ' ') plain.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    if (c != ':' && c != ' ') plain.push_back(unicode::ascii_lower(c));
   if (plain.size() != 64 || plain.find_first_not_of("0123456789abcdef") != std::string::npos)
     session.misuse(
         "--fingerprint: 64 hexadecimal digits are expected, the SHA-256 of the root's certificate");

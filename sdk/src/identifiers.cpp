@@ -44,9 +44,7 @@ Status check_label(std::string_view whole, std::string_view label) {
 }  // namespace
 
 Result<std::string> normal_dns_name(std::string_view text, bool wildcard) {
-  std::string name(text);
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  std::string name = unicode::ascii_lower(text);
   if (name.size() > 253) return bad_name(text, "longer than 253 octets");
   std::string_view rest = name;
   if (rest.starts_with("*.")) {
@@ -113,8 +111,8 @@ Result<std::string> normal_uri(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0) return bad("no scheme");
   for (char c : text.substr(0, colon)) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if (!is_letter(lower) && !is_digit(c) && c != '+' && c != '-' && c != '.') return bad("bad scheme");
+    if (!is_letter(unicode::ascii_lower(c)) && !is_digit(c) && c != '+' && c != '-' && c != '.')
+      return bad("bad scheme");
   }
   if (colon + 1 == text.size()) return bad("nothing after the scheme");
   for (char c : text)
@@ -135,9 +133,7 @@ DeviceName split_device_name(std::string_view value) {
 // An account or a mailbox: something in front of the last '@', and a domain behind it.
 Result<std::string> normal_account(std::string_view text) {
   const auto bad = [&](std::string_view why) { return refused("user principal name", text, why); };
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  std::string lower = unicode::ascii_lower(text);
   const std::size_t at = lower.find('@');
   if (at == std::string::npos || at == 0 || lower.find('@', at + 1) != std::string::npos)
     return bad("it is not of the form user@domain");

@@ -43,7 +43,7 @@ const AttributeType* type_by_oid(std::string_view dotted) {
 }
 
 const AttributeType* type_by_label(std::string_view label) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const auto lower = [](char c) { return unicode::ascii_lower(c); };
   for (const AttributeType& type : types)
     if (std::ranges::equal(type.label, label, {}, lower, lower)) return &type;
   return nullptr;

@@ -1,5 +1,7 @@
 #include <hanaper/toolkit/extensions.hpp>
 
+#include <hanaper/toolkit/unicode.hpp>
+
 #include <bit>
 #include <charconv>
 
@@ -31,12 +33,7 @@ Result<Bytes> parse_range(std::string_view text) {
 
 // Names and bases are compared in lower case (RFC 5280 7.2, 7.5); the octets of certificates stay as they
 // are.
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return result;
-}
+using unicode::ascii_lower;
 
 // A leading dot is not in the RFC for dns names, but in the wild: everything below, without the domain
 // itself.
@@ -67,9 +64,9 @@ std::string uri_host(std::string_view uri) {
 // RFC 5280 7.5: the local part is matched exactly, the host without case.
 bool within_mailbox(std::string_view address, std::string_view base) {
   const std::size_t at = address.rfind('@'), base_at = base.rfind('@');
-  const std::string host = lower(at == std::string_view::npos ? address : address.substr(at + 1));
-  if (base_at == std::string_view::npos) return within_host(host, lower(base));
-  return address.substr(0, at) == base.substr(0, base_at) && host == lower(base.substr(base_at + 1));
+  const std::string host = ascii_lower(at == std::string_view::npos ? address : address.substr(at + 1));
+  if (base_at == std::string_view::npos) return within_host(host, ascii_lower(base));
+  return address.substr(0, at) == base.substr(0, base_at) && host == ascii_lower(base.substr(base_at + 1));
 }
 
 // RFC 4291 2.5.5.2: "::ffff:192.0.2.1" is 192.0.2.1 to every socket, and is judged as that. The four octets
@@ -100,14 +97,14 @@ bool within(const Subtree& subtree, const Identifier& name) {
   const std::string_view base = as_text(subtree.base);
   switch (name.kind) {
     case Identifier::Kind::dns:
-      return within_domain(lower(name.value), lower(base));
+      return within_domain(ascii_lower(name.value), ascii_lower(base));
     case Identifier::Kind::ip:
       return within_addresses(ip_octets(name.value).value_or({}), subtree.base);
     case Identifier::Kind::email:
     case Identifier::Kind::smtp_utf8_mailbox:
       return within_mailbox(name.value, base);
     case Identifier::Kind::uri:
-      return within_host(uri_host(name.value), lower(base));
+      return within_host(uri_host(name.value), ascii_lower(base));
     case Identifier::Kind::permanent_identifier:
     case Identifier::Kind::hardware_module:
     case Identifier::Kind::user_principal:
@@ -119,9 +116,9 @@ bool within(const Subtree& subtree, const Identifier& name) {
 // "*.example.test" stands for names that an exclusion of "a.example.test" forbids.
 bool wildcard_reaches(const Subtree& subtree, const Identifier& name) {
   if (name.kind != Identifier::Kind::dns || !name.value.starts_with("*.")) return false;
-  const std::string base = lower(as_text(subtree.base));
+  const std::string base = ascii_lower(as_text(subtree.base));
   const std::size_t dot = base.find('.');
-  return dot != std::string::npos && base.substr(dot + 1) == lower(name.value).substr(2);
+  return dot != std::string::npos && base.substr(dot + 1) == ascii_lower(name.value).substr(2);
 }
 
 Status parse_subtrees(ByteView list, std::vector<Subtree>& subtrees, bool& others) {

@@ -8,14 +8,6 @@
 namespace hanaper::x509 {
 namespace {
 
-// RFC 5280 7.1 compares attributes without regard to case.
-std::string folded(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
-}
-
 bool is_compared_whole(Identifier::Kind kind) {
   return names_device(kind) || kind == Identifier::Kind::user_principal;
 }
@@ -29,7 +21,7 @@ Result<NamePattern> NamePattern::parse(std::string_view text) {
     HANAPER_TRY(const Name parts, parse_name_text(text));
     if (parts.size() != 1) return malformed("\"" + pattern.text_ + "\" is more than one attribute");
     pattern.attribute_ = parts.front().oid;
-    pattern.base_ = folded(parts.front().value);
+    pattern.base_ = unicode::ascii_lower(parts.front().value);
     return pattern;
   }
   for (const auto kind : identifier_kinds) {
@@ -37,7 +29,7 @@ Result<NamePattern> NamePattern::parse(std::string_view text) {
     if (!is_compared_whole(kind) || !text.starts_with(prefix)) continue;
     pattern.whole_ = kind;
     pattern.base_ = text.substr(prefix.size());
-    if (!names_device(kind)) pattern.base_ = folded(pattern.base_);
+    if (!names_device(kind)) pattern.base_ = unicode::ascii_lower(pattern.base_);
     if (pattern.base_.empty())
       return malformed("\"" + pattern.text_ + "\" names no " + (names_device(kind) ? "device" : "account"));
     return pattern;
@@ -102,7 +94,7 @@ bool NamePattern::hit_by_wildcard(const Identifier& name) const {
 
 bool NamePattern::covers(const NameAttribute& attribute) const {
   if (attribute_ != attribute.oid) return false;
-  const std::string value = folded(attribute.value);
+  const std::string value = unicode::ascii_lower(attribute.value);
   return base_.ends_with('*') ? value.starts_with(base_.substr(0, base_.size() - 1)) : value == base_;
 }
 

@@ -110,4 +110,10 @@ std::string shown(std::string_view text) {
   return result;
 }
 
+std::string ascii_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = ascii_lower(c);
+  return lower;
+}
+
 }  // namespace hanaper::unicode

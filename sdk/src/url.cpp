@@ -1,6 +1,7 @@
 #include <hanaper/toolkit/url.hpp>
 
 #include <hanaper/toolkit/identifiers.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 #include <charconv>
 
@@ -19,7 +20,6 @@ int hex_value(char c) noexcept {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 // The octet of an escape at `at`; nothing when it is none.
 std::optional<char> escaped(std::string_view text, std::size_t at) {
@@ -63,9 +63,7 @@ Result<std::string> read_host(std::string_view text) {
     const auto octets = x509::ip_octets(text);
     if (!octets || octets->size() != 4) return wrong();
   }
-  std::string host(text);
-  std::ranges::transform(host, host.begin(), lower);
-  return host;
+  return unicode::ascii_lower(text);
 }
 
 Status read_authority(std::string_view text, Url& url) {
@@ -116,7 +114,8 @@ std::string without_dots(std::string_view target) {
 }
 
 bool same_scheme(std::string_view text, std::string_view scheme) {
-  return text.size() >= scheme.size() && std::ranges::equal(text.substr(0, scheme.size()), scheme, {}, lower);
+  return text.size() >= scheme.size() && std::ranges::equal(text.substr(0, scheme.size()), scheme, {},
+                                                            [](char c) { return unicode::ascii_lower(c); });
 }
 
 }  // namespace

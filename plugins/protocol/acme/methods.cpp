@@ -4,19 +4,13 @@
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 #include <algorithm>
 #include <charconv>
 
 namespace hanaper::acme {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string low(text);
-  for (char& c : low)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return low;
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n";
@@ -103,18 +97,18 @@ Result<PersistRecord> read_persist(std::string_view text) {
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
     return part;
   };
-  record.issuer = lower(next());
+  record.issuer = unicode::ascii_lower(next());
   while (!text.empty()) {
     const std::string_view part = next();
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos) return malformed("a parameter without value");
-    const std::string key = lower(trimmed(part.substr(0, equals)));
+    const std::string key = unicode::ascii_lower(trimmed(part.substr(0, equals)));
     const std::string_view value = trimmed(part.substr(equals + 1));
     if (key == "accounturi") {
       if (!record.account.empty()) return malformed("accounturi twice");
       record.account = value;
     } else if (key == "policy") {
-      record.policy = lower(value);
+      record.policy = unicode::ascii_lower(value);
     } else if (key == "persistuntil") {
       std::int64_t seconds = 0;
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
@@ -129,7 +123,8 @@ Result<PersistRecord> read_persist(std::string_view text) {
 Status judge_persist(std::string_view text, std::span<const std::string> issuers,
                      std::string_view account_url, bool below, Time now) {
   HANAPER_TRY(const PersistRecord record, read_persist(text));
-  if (std::ranges::none_of(issuers, [&](const std::string& ours) { return lower(ours) == record.issuer; }))
+  if (std::ranges::none_of(
+          issuers, [&](const std::string& ours) { return unicode::ascii_lower(ours) == record.issuer; }))
     return malformed("names another issuer");
   if (record.account != account_url) return malformed("names another account");
   if (below && record.policy != "wildcard") return malformed("does not say policy=wildcard");
@@ -183,7 +178,7 @@ Status judge_tls_alpn_01(const Identifier& identifier, ByteView certificate, std
                              : Result<x509::GeneralNames>(malformed("there is none"));
   if (!parsed) return malformed("sent a certificate whose subjectAltName is wrong: " + parsed.error().detail);
   if (parsed->names.size() != 1 || parsed->others != 0 || parsed->names.front().kind != identifier.kind ||
-      lower(parsed->names.front().value) != identifier.value)
+      unicode::ascii_lower(parsed->names.front().value) != identifier.value)
     return malformed("sent a certificate that names something else than " + identifier.value);
   if (!*proof) return malformed("sent a certificate without acmeIdentifier");
   if (!(*proof)->critical) return malformed("sent a certificate whose acmeIdentifier is not critical");

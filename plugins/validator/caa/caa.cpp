@@ -1,17 +1,15 @@
 #include "caa.hpp"
 
+#include <hanaper/toolkit/unicode.hpp>
+
 #include <algorithm>
 
 namespace hanaper::caa {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-std::string lower(std::string_view text) {
-  std::string low(text);
-  std::ranges::transform(low, low.begin(), [](char c) { return lower(c); });
-  return low;
+bool is_alphanumeric(char c) {
+  return (unicode::ascii_lower(c) >= 'a' && unicode::ascii_lower(c) <= 'z') || (c >= '0' && c <= '9');
 }
-bool is_alphanumeric(char c) { return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9'); }
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -73,7 +71,8 @@ Result<Property> parse_property(ByteView rdata) {
   const std::string_view tag = as_text(rdata.subspan(2, size));
   if (!std::ranges::all_of(tag, is_alphanumeric)) return malformed("a CAA record has a strange tag");
   // RFC 8659 4.1: bit 0 is the most significant one.
-  return Property{(rdata[0] & 0x80) != 0, lower(tag), std::string(as_text(rdata.subspan(2 + size)))};
+  return Property{(rdata[0] & 0x80) != 0, unicode::ascii_lower(tag),
+                  std::string(as_text(rdata.subspan(2 + size)))};
 }
 
 Result<IssueValue> parse_issue_value(std::string_view text) {
@@ -81,7 +80,7 @@ Result<IssueValue> parse_issue_value(std::string_view text) {
   const std::size_t first = text.find(';');
   const std::string_view issuer = trimmed(text.substr(0, first));
   if (!issuer.empty() && !is_domain(issuer)) return malformed("its issuer is no domain");
-  value.issuer = lower(issuer);
+  value.issuer = unicode::ascii_lower(issuer);
   std::string_view rest = first == std::string_view::npos ? std::string_view{} : text.substr(first + 1);
   while (!trimmed(rest).empty()) {
     const std::size_t end = rest.find(';');
@@ -94,7 +93,7 @@ Result<IssueValue> parse_issue_value(std::string_view text) {
     // parameter-value = *(%x21-3A / %x3C-7E)
     const bool plain = std::ranges::all_of(content, [](char c) { return c > 0x20 && c < 0x7f; });
     if (!is_parameter_tag(tag) || !plain) return malformed("a parameter is malformed");
-    value.parameters.emplace_back(lower(tag), std::string(content));
+    value.parameters.emplace_back(unicode::ascii_lower(tag), std::string(content));
   }
   return value;
 }

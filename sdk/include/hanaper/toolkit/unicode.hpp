@@ -27,4 +27,9 @@ bool is_all_seen(std::string_view text) noexcept;
 // "\u{202e}".
 std::string shown(std::string_view text);
 
+// The letters of ASCII in lower case, everything else as it is: how host names, attributes and the like are
+// compared (RFC 5280 7.1 and 7.2).
+constexpr char ascii_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+std::string ascii_lower(std::string_view text);
+
 }  // namespace hanaper::unicode
