@@ -32,7 +32,7 @@ inline constexpr std::string_view key_spec_choices =
 inline std::string to_string(KeySpec spec) {
   if (static_cast<std::size_t>(spec.type) >= std::size(key_type_names)) return "unknown";
   std::string text(key_type_names[static_cast<std::size_t>(spec.type)]);
-  if (spec.bits != 0) text += "-" + std::to_string(spec.bits);
+  if (spec.bits != 0) text.append(1, '-').append(std::to_string(spec.bits));
   return text;
 }
 
