@@ -83,6 +83,8 @@ void IoThread::run() {
   }
 }
 
+void IoThread::post(std::function<void()> task) { net::post(context_, std::move(task)); }
+
 void IoThread::wind_down(bool now) {
   net::post(context_, [this, now] {
     winding_down_ = true;

@@ -64,6 +64,9 @@ class IoThread {
   void listen(int socket, std::shared_ptr<ListenerState> listener);
   void start();
 
+  // [any]
+  void post(std::function<void()> task);
+
   // [main] Posts: stop listening and close what is idle; then, when `now` is set, close everything.
   void wind_down(bool now);
   void join();

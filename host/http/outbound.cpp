@@ -205,8 +205,11 @@ Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, 
   return read_answer(connection, request.body_limit, location);
 }
 
-Result<OutboundAnswer> OutboundClient::post(const OutboundMessage& message, Call& call) {
+Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call& call) {
   HANAPER_ON(worker);
+  constexpr std::string_view methods[] = {"POST", "GET", "PUT", "PATCH", "DELETE"};
+  if (std::ranges::find(methods, message.method) == std::end(methods))
+    return malformed(message.url + ": there is no method \"" + message.method.substr(0, 20) + "\"");
   const auto place = read_url(message.url);
   const std::string_view authorization =
       message.authorization ? message.authorization->reveal() : std::string_view{};
@@ -217,10 +220,13 @@ Result<OutboundAnswer> OutboundClient::post(const OutboundMessage& message, Call
   HANAPER_TRY(Dial connection, dial(place->host, place->port, deadline_of(call)));
   if (place->tls) HANAPER_CHECK(connection.start_trusted_tls(place->host, message.roots));
   std::string more;
+  if (!message.content_type.empty()) more += "\r\nContent-Type: " + message.content_type;
+  // RFC 9110 8.6: not where no body is meant.
+  if (!message.body.empty() || (message.method != "GET" && message.method != "DELETE"))
+    more += "\r\nContent-Length: " + std::to_string(message.body.size());
   for (const Header& field : message.fields) more += "\r\n" + field.name + ": " + field.value;
-  Secret head("POST " + place->target + " HTTP/1.1\r\nHost: " + host_field(*place) +
-              "\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Type: " + message.content_type +
-              "\r\nContent-Length: " + std::to_string(message.body.size()) + more +
+  Secret head(message.method + " " + place->target + " HTTP/1.1\r\nHost: " + host_field(*place) +
+              "\r\nUser-Agent: hanaper\r\nConnection: close" + more +
               (authorization.empty() ? "" : "\r\nAuthorization: " + std::string(authorization)) + "\r\n\r\n");
   HANAPER_CHECK(connection.send(head.reveal()));
   HANAPER_CHECK(connection.send(message.body));

@@ -33,7 +33,7 @@ class OutboundClient final : public Outbound {
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
   Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
   Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
-  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override;
+  Result<OutboundAnswer> send(const OutboundMessage& message, Call& call) override;
 
  private:
   OutboundClient(const config::OutboundConfig& config, std::unique_ptr<Resolver> resolver)
@@ -67,8 +67,8 @@ class SwappedOutbound final : public Outbound {
   Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override {
     return run([&](Outbound& client) { return client.records(name, type, call); });
   }
-  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override {
-    return run([&](Outbound& client) { return client.post(message, call); });
+  Result<OutboundAnswer> send(const OutboundMessage& message, Call& call) override {
+    return run([&](Outbound& client) { return client.send(message, call); });
   }
 
  private:

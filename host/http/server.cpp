@@ -76,6 +76,7 @@ struct Server::State {
   std::vector<std::unique_ptr<IoThread>> threads;
   std::vector<std::unique_ptr<services::WorkerPool>> handshakes;  // of listeners that need it, one each
   std::string control_path;
+  std::atomic<std::size_t> posted{0};
 };
 
 Server::Server(ServerOptions options, services::WorkerPool& workers, Log& log, Metrics& metrics)
@@ -164,6 +165,11 @@ Status Server::open_control(const std::string& path, std::shared_ptr<Endpoint> e
 
 void Server::start() {
   for (const auto& thread : state_->threads) thread->start();
+}
+
+void Server::post(std::function<void()> task) {
+  const std::size_t turn = state_->posted.fetch_add(1, std::memory_order_relaxed);
+  state_->threads[turn % state_->threads.size()]->post(std::move(task));
 }
 
 bool Server::drain(Deadline deadline) {

@@ -48,6 +48,9 @@ class Server {
   // [main]
   void start();
 
+  // [any] Runs `task`, which blocks nowhere, on one of the network threads. From start until drain.
+  void post(std::function<void()> task);
+
   // [main] Takes no more connections, closes idle ones, lets running requests end until the deadline, then
   // closes what is left. False when something had to be cut off.
   bool drain(Deadline deadline);

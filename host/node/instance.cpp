@@ -18,7 +18,9 @@ Instance::Instance(Shared& shared, config::InstanceConfig config, std::string pu
       guard_(std::make_shared<services::Guard>(name_, shared.logger, shared.metrics)),
       registrations_(guard_),
       scheduler_(*shared.jobs, registrations_, name_),
-      health_(shared.readiness, registrations_, name_) {}
+      health_(shared.readiness, registrations_, name_),
+      laters_(*shared.laters, guard_),
+      threads_(guard_) {}
 
 Status Instance::configure(loader::Catalog& catalog) {
   HANAPER_ON(main);
@@ -46,15 +48,22 @@ void Instance::take() {
 
 bool Instance::stop(Deadline deadline) {
   HANAPER_ON(main);
-  const bool left = registrations_.withdraw(deadline);
+  const bool forgotten = registrations_.withdraw(deadline);
+  const bool left = laters_.withdraw(deadline) && forgotten;
   if (!left)
-    log_.error("the plugin does not come back from a job, a check or a watcher", {{"plugin", name_}});
-  if (!std::exchange(started_, false)) return left;
-  static_cast<void>(guard_->run("stop", "", [&]() -> Status {
-    plugin_->stop(deadline);
-    return {};
-  }));
-  return left;
+    log_.error("the plugin does not come back from a job, a check, a watcher or an answer that came later",
+               {{"plugin", name_}});
+  if (std::exchange(started_, false))
+    static_cast<void>(guard_->run("stop", "", [&]() -> Status {
+      plugin_->stop(deadline);
+      return {};
+    }));
+  // Asked only now, they have some time of their own.
+  if (threads_.stop(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})))
+    return left;
+  for (const std::string& name : threads_.running())
+    log_.error("a thread of the plugin does not end", {{"plugin", name_}, {"thread", name}});
+  return false;
 }
 
 std::vector<StatusAuthority*> Instance::authorities() {

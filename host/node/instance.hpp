@@ -8,11 +8,13 @@
 #include "../services/audit.hpp"
 #include "../services/clock.hpp"
 #include "../services/disk_reserve.hpp"
+#include "../services/laters.hpp"
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
 #include "../services/readiness.hpp"
 #include "../services/roles.hpp"
 #include "../services/scheduler.hpp"
+#include "../services/threads.hpp"
 #include "../services/writer.hpp"
 #include "../validity/status_authority.hpp"
 
@@ -38,6 +40,7 @@ struct Shared {
   std::string state_folder;
   std::string node;  // the name of this one
   std::unique_ptr<services::JobTable> jobs;
+  std::unique_ptr<services::LaterTable> laters;
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
@@ -87,6 +90,8 @@ class Instance final : public Host {
   const config::InstanceConfig& config() const noexcept { return config_; }
   const std::string& name() const noexcept { return name_; }  // "storage.main"
   services::Guard& guard() const noexcept { return *guard_; }
+  // [any] unavailable, with its name, when a thread of its own has been ended by an exception.
+  Status threads_health() const { return threads_.health(); }
   // [any] What the plugin offers of that ability, asked for behind the guard; whoever calls it does so behind
   // the guard, too. Null when it offers none.
   template <class Ability>
@@ -105,6 +110,10 @@ class Instance final : public Host {
   Scheduler& scheduler() override { return scheduler_; }
   Health& health() override { return health_; }
   Outbound& outbound() override { return shared_.outbound; }
+  Laters& laters() override { return laters_; }
+  void thread(std::string_view name, services::Threads::Body body) override {
+    threads_.start(name, std::move(body));
+  }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view name) override { return pipeline(name); }
@@ -140,6 +149,9 @@ class Instance final : public Host {
   services::AuditAllowance audit_allowance_;
   std::unique_ptr<Plugin> plugin_;   // dies before all above
   std::unique_ptr<Plugin> guarded_;  // what others see of it
+  // They end before what they work with.
+  services::InstanceLaters laters_;
+  services::Threads threads_;
   bool started_ = false;
 };
 

@@ -47,6 +47,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           },
           [this](const std::string& name) { return keys(name); }) {
   shared_.jobs = std::make_unique<services::JobTable>(logger);
+  shared_.laters = std::make_unique<services::LaterTable>(shared_.metrics);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
@@ -304,6 +305,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   serving_ = true;
   shared_.readiness.start([this] { watch_plugins(); });
   server_->start();
+  shared_.laters->serve_network([this](auto task) { server_->post(std::move(task)); });
   start_events();
   return {};
 }
@@ -345,7 +347,10 @@ void Node::add_checks() {
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
   readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
-  readiness.add("plugins", Purpose::node, [] { return services::blocked_threads(); });
+  readiness.add("plugins", Purpose::node, [this] {
+    for (const auto& instance : instances()) HANAPER_CHECK(instance->threads_health());
+    return services::blocked_threads();
+  });
   for (const auto& instance : instances()) {
     if (auto* storage = instance->as<Storage>())
       readiness.add(instance->name(), Purpose::issue, [storage] { return storage->health(); });
@@ -430,6 +435,7 @@ bool Node::stop() {
   const Deadline deadline = std::chrono::steady_clock::now() + model_.node.drain;
   const bool was_serving = serving_.exchange(false);
   bool clean = true;
+  shared_.laters->serve_network({});
   if (server_) clean = server_->drain(deadline) && clean;
   if (workers_)
     clean = workers_->drain(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&

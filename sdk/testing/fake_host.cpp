@@ -59,9 +59,9 @@ Result<OutboundAnswer> FakeOutbound::get(const OutboundRequest& request, Call&) 
   return answer(request);
 }
 
-Result<OutboundAnswer> FakeOutbound::post(const OutboundMessage& message, Call&) {
-  if (!answer_post) return unavailable(message.url + ": connection refused");
-  return answer_post(message);
+Result<OutboundAnswer> FakeOutbound::send(const OutboundMessage& message, Call&) {
+  if (!answer_send) return unavailable(message.url + ": connection refused");
+  return answer_send(message);
 }
 
 Result<HandshakeAnswer> FakeOutbound::handshake(const OutboundHandshake& request, Call&) {

@@ -404,7 +404,7 @@ TEST_F(Scep, WebhooksAreAskedAboutChallengesThatNobodyKnows) {
   std::vector<std::string> bodies;
   std::string authorization;
   OutboundAnswer said{200, R"({"allow":true})", ""};
-  host_.fake_outbound.answer_post = [&](const OutboundMessage& message) -> Result<OutboundAnswer> {
+  host_.fake_outbound.answer_send = [&](const OutboundMessage& message) -> Result<OutboundAnswer> {
     bodies.push_back(message.body);
     authorization = message.authorization ? message.authorization->reveal() : "";
     EXPECT_EQ(message.url, "https://inventory.example.test/scep");
@@ -463,7 +463,7 @@ TEST_F(Scep, WebhooksAreAskedAboutChallengesThatNobodyKnows) {
   // Nobody answers: the client comes again.
   said = {502, R"({"allow":true})", ""};
   EXPECT_EQ(ask(asked("later")).http, 503);
-  host_.fake_outbound.answer_post = {};
+  host_.fake_outbound.answer_send = {};
   EXPECT_EQ(ask(asked("later")).http, 503);
 }
 

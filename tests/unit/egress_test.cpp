@@ -238,7 +238,7 @@ TEST(Posts, TakeOnlyFieldsThatHttpHas) {
     message.content_type = "text/plain";
     message.fields = {row.field};
     Call call{"test", std::chrono::steady_clock::now() + std::chrono::seconds{5}};
-    const auto answer = (*client)->post(message, call);
+    const auto answer = (*client)->send(message, call);
     ASSERT_FALSE(answer.has_value());
     EXPECT_EQ(answer.error().code, row.good ? Code::forbidden : Code::malformed) << row.field.name;
   }

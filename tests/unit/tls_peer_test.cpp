@@ -28,7 +28,7 @@ Result<OutboundAnswer> ask(const TlsPeer& peer, const std::string& host = "127.0
   message.content_type = "text/plain";
   message.body = "told";
   message.roots = trusted ? peer.roots() : TlsPeer().roots();
-  return client()->post(message, call);
+  return client()->send(message, call);
 }
 
 TEST(TlsPeers, AreAskedOverHttps) {
@@ -43,6 +43,56 @@ TEST(TlsPeers, AreAskedOverHttps) {
   const std::string request = peer.handshakes().front().request;
   EXPECT_TRUE(request.starts_with("POST /hook?x=1 HTTP/1.1\r\n")) << request;
   EXPECT_TRUE(request.ends_with("\r\n\r\ntold")) << request;
+}
+
+struct Asked {
+  const char* method;
+  const char* body;
+  const char* head;  // null: there is no such method
+};
+
+TEST(TlsPeers, AreAskedByAnyMethodThatCarriesData) {
+  const Asked table[] = {
+      {"GET", "", "GET / HTTP/1.1\r\nHost: H\r\nUser-Agent: hanaper\r\nConnection: close\r\nX-A: b\r\n\r\n"},
+      {"DELETE", "",
+       "DELETE / HTTP/1.1\r\nHost: H\r\nUser-Agent: hanaper\r\nConnection: close\r\nX-A: b\r\n\r\n"},
+      {"PUT", "it",
+       "PUT / HTTP/1.1\r\nHost: H\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+       "Content-Length: 2\r\nX-A: b\r\n\r\nit"},
+      {"PATCH", "it",
+       "PATCH / HTTP/1.1\r\nHost: H\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Type: "
+       "text/plain\r\n"
+       "Content-Length: 2\r\nX-A: b\r\n\r\nit"},
+      {"POST", "",
+       "POST / HTTP/1.1\r\nHost: H\r\nUser-Agent: hanaper\r\nConnection: close\r\nContent-Length: 0\r\nX-A: "
+       "b\r\n\r\n"},
+      {"CONNECT", "", nullptr},
+      {"get", "", nullptr},
+      {"", "", nullptr},
+      {"GET / HTTP/1.1\r\nX: y\r\n", "", nullptr},
+  };
+  const TlsPeer peer({.answer = [](std::string_view) { return fakes::http_answer(200, "done"); }});
+  const std::string host = "127.0.0.1:" + std::to_string(peer.port());
+  for (const Asked& row : table) {
+    Call call = fakes::test_call();
+    OutboundMessage message;
+    message.url = "https://" + host + "/";
+    message.method = row.method;
+    message.body = row.body;
+    if (*row.body != 0) message.content_type = "text/plain";
+    message.roots = peer.roots();
+    message.fields = {{"X-A", "b"}};
+    const auto answer = client()->send(message, call);
+    ASSERT_EQ(answer.has_value(), row.head != nullptr) << row.method;
+    if (!answer) {
+      EXPECT_EQ(answer.error().code, Code::malformed) << row.method;
+      continue;
+    }
+    EXPECT_EQ(answer->body, "done");
+    std::string head = row.head;
+    head.replace(head.find(": H\r"), 3, ": " + host);
+    EXPECT_EQ(peer.handshakes().back().request, head);
+  }
 }
 
 TEST(TlsPeers, MayHaveACertificateThatIsNotGood) {

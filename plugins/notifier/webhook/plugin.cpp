@@ -63,7 +63,7 @@ class Webhook final : public Notifier {
     message.roots = roots_;
     if (!authorization_.empty()) message.authorization = &authorization_;
     sign(message);
-    const auto answer = host_->outbound().post(message, call);
+    const auto answer = host_->outbound().send(message, call);
     if (!answer) return unavailable(answer.error().detail);
     if (answer->status >= 200 && answer->status < 300) return {};
     const std::string said = answer->address + " answers " + std::to_string(answer->status);

@@ -48,7 +48,7 @@ Status Webhook::ask(std::string_view transaction, const x509::CsrView& csr, Byte
                                            {"csr", base64::encode(der)}}));
   if (!place_.authorization.reveal().empty()) message.authorization = &place_.authorization;
   message.roots = place_.roots;
-  const auto answer = host_.outbound().post(message, call);
+  const auto answer = host_.outbound().send(message, call);
   if (!answer) return unavailable("the webhook cannot be asked: " + answer.error().detail);
   if (answer->status >= 500)
     return unavailable("the webhook cannot be asked: it answers " + std::to_string(answer->status));

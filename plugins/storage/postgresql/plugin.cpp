@@ -19,9 +19,9 @@ constexpr SettingKey keys[] = {
 };
 
 class PostgresqlStorage final : public SqlPlugin {
-  Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host&) override {
+  Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host& host) override {
     HANAPER_TRY(Access access, read_access(settings, 5432));
-    return std::unique_ptr<Dialect>(std::make_unique<PostgresqlDialect>(std::move(access)));
+    return std::unique_ptr<Dialect>(std::make_unique<PostgresqlDialect>(std::move(access), host));
   }
 };
 

@@ -84,7 +84,8 @@ std::string session_settings(const Access& access) {
 
 }  // namespace
 
-PostgresqlDialect::PostgresqlDialect(Access access) : access_(std::move(access)), name_(name_of(access_)) {}
+PostgresqlDialect::PostgresqlDialect(Access access, Host& host)
+    : access_(std::move(access)), name_(name_of(access_)), watchdog_(host) {}
 
 std::unique_ptr<Connection> PostgresqlDialect::connect(bool) {
   return connect_in_turn(access_, [this](const Place& place) { return connect_to(place); });

@@ -11,7 +11,7 @@ namespace hanaper::sql {
 
 class PostgresqlDialect final : public Dialect {
  public:
-  explicit PostgresqlDialect(Access access);
+  PostgresqlDialect(Access access, Host& host);
 
   std::unique_ptr<Connection> connect(bool for_writing) override;
   std::string type(std::string_view name) const override;

@@ -1,21 +1,20 @@
 // Client libraries that wait for ever, made to give up.
 #pragma once
 
+#include <hanaper/host.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <chrono>
 #include <list>
 #include <memory>
-#include <thread>
 
 namespace hanaper::sql {
 
 // Shuts down the sockets of connections whose work takes too long; the library then sees an end of file.
-// Thread-safe. To within half a second.
+// Thread-safe. To within half a second. Outlives the host's threads of its instance.
 class Watchdog {
  public:
-  Watchdog() = default;
-  ~Watchdog();
+  explicit Watchdog(Host& host) : host_(host) {}
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
@@ -29,13 +28,13 @@ class Watchdog {
     std::chrono::steady_clock::time_point until;
   };
 
-  void run();
+  void run(const std::stop_token& stop);
 
+  Host& host_;
   Mutex mutex_;
   Condition ended_;
   std::list<Watched> watched_ HANAPER_GUARDED_BY(mutex_);
-  bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  bool watches_ HANAPER_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace hanaper::sql

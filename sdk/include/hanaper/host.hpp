@@ -3,10 +3,14 @@
 
 #include <hanaper/events.hpp>
 #include <hanaper/issuer.hpp>
+#include <hanaper/later.hpp>
 #include <hanaper/outbound.hpp>
 #include <hanaper/services.hpp>
 #include <hanaper/trust.hpp>
 #include <hanaper/validity.hpp>
+
+#include <functional>
+#include <stop_token>
 
 namespace hanaper {
 
@@ -23,6 +27,15 @@ class Host {
   virtual Scheduler& scheduler() = 0;  // [any]
   virtual Health& health() = 0;        // [main]
   virtual Outbound& outbound() = 0;    // [any]
+
+  // [any] Its calls that finish later (later.hpp).
+  virtual Laters& laters() = 0;
+
+  // [any] Runs `body`, which is a [worker], on a thread of the instance's own until it returns. A plugin
+  // starts no other threads. `name` is what `ps -L` shows: 15 octets. The body is asked to stop when
+  // Plugin::stop has returned; a stop waits for it until its deadline. What it throws is in the log, ends
+  // that thread alone, and the node is not well until the next start.
+  virtual void thread(std::string_view name, std::function<void(const std::stop_token&)> body) = 0;
 
   // [main] The instance's documents of that name; the same object each time.
   virtual Collection& collection(std::string_view name) = 0;
@@ -70,8 +83,9 @@ class Host {
 
   // [worker] Adds one line to the audit, durable when it returns; the host adds the instance's name. `event`
   // is constant text. It is for refusals that somebody may have to answer for; they stand whether or not they
-  // can be written down, and a line that cannot is in the log. Each instance has 100 lines a minute. Those
-  // beyond are counted in the first line of the next minute: strangers cannot fill the ledger.
+  // can be written down, and a line that cannot is in the log. In a minute an instance has 50 lines of each
+  // kind, 50 for each client and 500 in all; those beyond are counted in a later line: clients cannot fill
+  // the ledger.
   virtual void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) = 0;
 
  protected:

@@ -7,7 +7,7 @@
 
 namespace hanaper {
 
-// A GET.
+// A GET from whomever it concerns: nobody is asked to prove who he is.
 struct OutboundRequest {
   std::string host;  // a DNS name or an address
   std::uint16_t port = 80;
@@ -32,10 +32,11 @@ struct OutboundAnswer {
   }
 };
 
-// A POST.
+// A request to a server that is known: over https its certificate must be good for the host's name.
 struct OutboundMessage {
-  std::string url;  // http or https; the latter with a certificate that is good for the host's name
-  std::string content_type;
+  std::string url;                        // http or https
+  std::string method = "POST";            // or GET, PUT, PATCH, DELETE
+  std::string content_type;               // of the body; empty when there is none
   std::string body;                       // at most 1 MiB
   const Secret* authorization = nullptr;  // the field's whole value (RFC 9110 11.6.2); the caller's own
   std::string roots;                      // PEM: who certifies https servers; empty: the system's
@@ -76,10 +77,10 @@ class Outbound {
   // when there is none. unavailable when no server answers in time, or DNSSEC does not hold.
   virtual Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) = 0;
 
-  // [worker] The answer to a POST over HTTP; no redirect is followed. malformed when the URL or a field is
-  // none, or the answer is no HTTP; unavailable also when the server's certificate is not good; forbidden and
-  // not_found as with get.
-  virtual Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) = 0;
+  // [worker] The answer to such a request, whatever its status; no redirect is followed. malformed when the
+  // URL, the method or a field is none, or the answer is no HTTP; unavailable also when the server's
+  // certificate is not good; forbidden and not_found as with get.
+  virtual Result<OutboundAnswer> send(const OutboundMessage& message, Call& call) = 0;
 
  protected:
   ~Outbound() = default;

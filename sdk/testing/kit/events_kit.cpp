@@ -71,7 +71,7 @@ class EventsKit : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(subject.status()) << subject.status().error().detail;
     events = events_of(subject);
-    subject.host().fake_outbound.answer_post = [](const OutboundMessage&) -> Result<OutboundAnswer> {
+    subject.host().fake_outbound.answer_send = [](const OutboundMessage&) -> Result<OutboundAnswer> {
       return OutboundAnswer{204, "", "kit", {}};
     };
   }

@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <set>
+#include <thread>
 
 namespace hanaper::kit {
 namespace {
@@ -95,6 +97,20 @@ TEST_F(PluginKit, StopsByItsDeadline) {
   const auto begun = std::chrono::steady_clock::now();
   subject.plugin().stop(begun + std::chrono::milliseconds{100});
   EXPECT_LT(std::chrono::steady_clock::now() - begun, stop_time) << "stop takes much longer than it may";
+}
+
+TEST_F(PluginKit, ItsThreadsEndWhenTheyAreAsked) {
+  const auto threads = subject.host().threads();
+  if (threads.empty()) GTEST_SKIP() << "it has none of its own so far";
+  for (const auto& [name, body] : threads) {
+    std::promise<void> ended;
+    std::jthread thread([&ended, run = body](const std::stop_token& stop) {
+      run(stop);
+      ended.set_value();
+    });
+    thread.request_stop();
+    ASSERT_EQ(ended.get_future().wait_for(stop_time), std::future_status::ready) << "thread " << name;
+  }
 }
 
 // What is not so the host passes over, and the command is missing.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hanaper/testing/fake_authority.hpp>
+#include <hanaper/testing/fake_laters.hpp>
 #include <hanaper/testing/memory_storage.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
@@ -84,9 +85,9 @@ class FakeOutbound final : public Outbound {
   Result<OutboundAnswer> get(const OutboundRequest& request, Call& call) override;
   Result<HandshakeAnswer> handshake(const OutboundHandshake& request, Call& call) override;
   Result<std::vector<Bytes>> records(const std::string& name, DnsType type, Call& call) override;
-  Result<OutboundAnswer> post(const OutboundMessage& message, Call& call) override;
+  Result<OutboundAnswer> send(const OutboundMessage& message, Call& call) override;
   std::function<Result<OutboundAnswer>(const OutboundRequest&)> answer;
-  std::function<Result<OutboundAnswer>(const OutboundMessage&)> answer_post;
+  std::function<Result<OutboundAnswer>(const OutboundMessage&)> answer_send;
   std::function<Result<HandshakeAnswer>(const OutboundHandshake&)> shake;
   std::function<Result<std::vector<Bytes>>(const std::string& name, DnsType type)> look_up;
   std::vector<OutboundRequest> asked;
@@ -162,6 +163,20 @@ class FakeHost final : public Host {
   Scheduler& scheduler() override { return fake_scheduler; }
   Health& health() override { return fake_health; }
   Outbound& outbound() override { return fake_outbound; }
+  Laters& laters() override { return fake_laters; }
+  // Only kept: the test runs it, or does not.
+  void thread(std::string_view name, std::function<void(const std::stop_token&)> body) override {
+    const Lock lock(threads_mutex_);
+    threads_.push_back({std::string(name), std::move(body)});
+  }
+  struct FakeThread {
+    std::string name;
+    std::function<void(const std::stop_token&)> body;
+  };
+  std::vector<FakeThread> threads() const {
+    const Lock lock(threads_mutex_);
+    return threads_;
+  }
   Collection& collection(std::string_view name) override;
   Status commit(std::vector<RecordWrite> writes, Call& call) override;
   Issuer& issuer(std::string_view) override { return fake_pipeline; }
@@ -190,6 +205,7 @@ class FakeHost final : public Host {
   FakeScheduler fake_scheduler;
   FakeHealth fake_health;
   FakeOutbound fake_outbound;
+  FakeLaters fake_laters;
   MemoryStorage memory_storage{manual_clock};
   FakePipeline fake_pipeline{memory_storage, manual_clock};
 
@@ -199,6 +215,8 @@ class FakeHost final : public Host {
   const std::string folder_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_;
   std::map<std::string, std::unique_ptr<FakeAuthority>, std::less<>> authorities_;
+  mutable Mutex threads_mutex_;
+  std::vector<FakeThread> threads_ HANAPER_GUARDED_BY(threads_mutex_);
 };
 
 // A call with ten seconds left.
