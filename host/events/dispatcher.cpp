@@ -4,6 +4,7 @@
 #include "../services/thread_tag.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace hanaper::events {
 namespace {
@@ -24,7 +25,15 @@ bool same(const Subscriber& a, const Subscriber& b) {
 }  // namespace
 
 Dispatcher::Dispatcher(Context context, services::Roles& roles) : context_(context), roles_(roles) {}
-Dispatcher::~Dispatcher() { stop(steady_clock::now()); }
+Dispatcher::~Dispatcher() {
+  stop(steady_clock::now());
+  std::vector<std::shared_ptr<Teller>> leaving;
+  {
+    const Lock lock(mutex_);
+    leaving = std::exchange(leaving_, {});
+  }
+  for (const auto& teller : leaving) teller->thread.join();
+}
 
 void Dispatcher::start(std::function<void()> edges, std::function<void()> checks) {
   edges_ = std::move(edges);
@@ -91,14 +100,15 @@ void Dispatcher::tell(Teller& teller) {
     const Lock lock(mutex_);
     return quit_ || teller.quit;
   };
+  const std::string name = teller.subscription.subscriber().name();
   std::uint64_t seen = 0, epoch = 0;
   bool more = false;
   for (;;) {
     {
       Lock lock(mutex_);
-      if (!more)
-        changed_.wait(lock,
-                      [&]() HANAPER_REQUIRES(mutex_) { return quit_ || teller.quit || wakes_ != seen; });
+      changed_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) {
+        return quit_ || teller.quit || ((more || wakes_ != seen) && is_free(name));
+      });
       seen = wakes_;
       if (quit_ || teller.quit) break;
     }
@@ -117,24 +127,35 @@ void Dispatcher::tell(Teller& teller) {
   changed_.notify_all();
 }
 
+// Whether none that was told before under that name is still in a call.
+bool Dispatcher::is_free(const std::string& name) const {
+  return std::ranges::none_of(leaving_, [&](const auto& teller) {
+    return !teller->finished && teller->subscription.subscriber().name() == name;
+  });
+}
+
+// False when one of them is still in a call at the deadline. Those that have left are freed.
 bool Dispatcher::end(std::vector<std::shared_ptr<Teller>> tellers, Deadline deadline) {
+  const auto has_left = [](const auto& teller) { return teller->finished; };
   Lock lock(mutex_);
   for (const auto& teller : tellers) teller->quit = true;
+  leaving_.insert(leaving_.end(), tellers.begin(), tellers.end());
   changed_.notify_all();
-  const auto all_finished = [&] {
-    return std::ranges::all_of(tellers, [](const auto& teller) { return teller->finished; });
-  };
-  const bool clean = changed_.wait_until(lock, deadline, all_finished);
+  const bool clean =
+      changed_.wait_until(lock, deadline, [&] { return std::ranges::all_of(tellers, has_left); });
   for (const auto& teller : tellers)
     if (!teller->finished)
-      context_.log.warning("a call of an instance is waited for",
+      context_.log.warning("an instance that is told no more does not come back from a call",
                            {{"instance", teller->subscription.subscriber().instance}});
+  const auto left = std::stable_partition(leaving_.begin(), leaving_.end(), std::not_fn(has_left));
+  tellers.assign(left, leaving_.end());
+  leaving_.erase(left, leaving_.end());
   lock.unlock();
   for (const auto& teller : tellers) teller->thread.join();
   return clean;
 }
 
-void Dispatcher::subscribe(std::vector<Subscriber> subscribers) {
+void Dispatcher::subscribe(std::vector<Subscriber> subscribers, Deadline deadline) {
   std::vector<std::shared_ptr<Teller>> gone, next;
   {
     const Lock lock(mutex_);
@@ -151,7 +172,7 @@ void Dispatcher::subscribe(std::vector<Subscriber> subscribers) {
     next.push_back(*old);
     gone.erase(old);
   }
-  end(std::move(gone), steady_clock::now() + Subscription::call_time);
+  end(std::move(gone), deadline);
   for (Subscriber& subscriber : fresh) {
     auto teller = std::make_shared<Teller>(std::move(subscriber), context_);
     teller->thread = std::thread([this, &teller = *teller] { tell(teller); });
@@ -167,6 +188,8 @@ bool Dispatcher::stop(Deadline deadline) {
     const Lock lock(mutex_);
     quit_ = true;
     all = std::exchange(tellers_, {});
+    all.insert(all.end(), leaving_.begin(), leaving_.end());
+    leaving_.clear();
   }
   changed_.notify_all();
   if (ticker_.joinable()) ticker_.join();

@@ -22,12 +22,13 @@ class Dispatcher {
   // [main] `edges` is called by the holder once a minute, `checks` on every node every five seconds, to
   // raise what they find.
   void start(std::function<void()> edges, std::function<void()> checks);
-  // [main] False when a call under way had to be waited for beyond the deadline.
+  // [main] False when a call under way had not come back by the deadline. The destructor waits for it.
   bool stop(Deadline deadline);
 
   // [main] Everybody there is to tell, from now on. Those that are as they were go on; returns when nobody
-  // calls the others any more.
-  void subscribe(std::vector<Subscriber> subscribers);
+  // calls the others any more, or at the deadline: then their calls end when they come back, and whoever has
+  // the name of such a one is told after that.
+  void subscribe(std::vector<Subscriber> subscribers, Deadline deadline);
 
   // [worker] Sends a dead letter at once, from this node; when it arrives it is a dead letter no more.
   // not_found; unsupported when its object was too large to be kept; unavailable while this node does not
@@ -48,6 +49,7 @@ class Dispatcher {
   void tell(Teller& teller);
   std::optional<Fence> fence() const;
   bool end(std::vector<std::shared_ptr<Teller>> tellers, Deadline deadline);
+  bool is_free(const std::string& name) const HANAPER_REQUIRES(mutex_);
   void complain(std::string_view what, const Error& error);
 
   const Context context_;
@@ -57,7 +59,8 @@ class Dispatcher {
   mutable Mutex mutex_;
   Condition changed_;
   std::vector<std::shared_ptr<Teller>> tellers_ HANAPER_GUARDED_BY(mutex_);
-  std::uint64_t wakes_ HANAPER_GUARDED_BY(mutex_) = 0;  // counts what is new
+  std::vector<std::shared_ptr<Teller>> leaving_ HANAPER_GUARDED_BY(mutex_);  // asked to end
+  std::uint64_t wakes_ HANAPER_GUARDED_BY(mutex_) = 0;                       // counts what is new
   Deadline complained_ HANAPER_GUARDED_BY(mutex_){};
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::thread ticker_;

@@ -40,7 +40,7 @@ events::Subscriber Node::subscriber(const config::PipelineConfig& pipeline,
   return subscriber;
 }
 
-void Node::subscribe() {
+void Node::subscribe(Deadline deadline) {
   std::vector<events::Subscriber> subscribers;
   std::set<std::string> seen;
   const Instances serving = instances();
@@ -59,7 +59,7 @@ void Node::subscribe() {
     add("publisher", pipeline.publish);
     add("notifier", pipeline.notify);
   }
-  dispatcher_->subscribe(std::move(subscribers));
+  dispatcher_->subscribe(std::move(subscribers), deadline);
 }
 
 void Node::start_events() {
@@ -68,7 +68,7 @@ void Node::start_events() {
       std::make_unique<events::Dispatcher>(events::Context{*shared_.storage, *shared_.writer, *outbox_,
                                                            shared_.clock, shared_.logger, shared_.metrics},
                                            *shared_.roles);
-  subscribe();
+  subscribe(reload_deadline());
   dispatcher_->start([this] { raise_edges(); }, [this] { raise_health(); });
 }
 

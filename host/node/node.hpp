@@ -138,7 +138,7 @@ class Node {
   void listen_for_events();
   events::Subscriber subscriber(const config::PipelineConfig& pipeline,
                                 const std::shared_ptr<Instance>& instance);
-  void subscribe();
+  void subscribe(Deadline deadline);
   void start_events();
   void raise_edges();
   void raise_health();

@@ -275,7 +275,7 @@ Result<std::vector<std::string>> Node::reload(config::Model model) {
   HANAPER_CHECK(trial.prepare());
   Instances replaced = trial.commit(outcome);
   listen_for_events();
-  if (dispatcher_) subscribe();
+  if (dispatcher_) subscribe(reload_deadline());
   retire(std::move(replaced));
   for (const std::string& file : catalog_.changed_files())
     outcome.push_back(file + ": is another file now; takes effect at the next start");

@@ -5,6 +5,7 @@
 
 #include <hanaper/testing/fake_host.hpp>
 
+#include <future>
 #include <regex>
 #include <semaphore>
 
@@ -368,6 +369,11 @@ struct Blocked {
   const char* entry;
 };
 
+bool is_inside_of(const std::string& instance) {
+  const auto visits = services::Gates::visits(std::chrono::milliseconds{5});
+  return std::ranges::any_of(visits, [&](const auto& visit) { return visit.instance == instance; });
+}
+
 class BlockedNode : public NodeFixture, public ::testing::WithParamInterface<Blocked> {};
 
 // A call does not come back by its deadline, not even when its plugin has been stopped, but after that.
@@ -377,19 +383,20 @@ TEST_P(BlockedNode, ServesOthersAndOutlivesACallThatComesBackAfterTheStop) {
   const std::string free = "[pipeline.free]\nauthority = \"issuing\"\nprofiles = [\"web\"]\n";
   serve(configuration(std::string(slot) + " = [\"unruly\"]", "[" + of + "]\nnumber = 2\n" + free));
   tell(std::string(entry) + "=block");
+  std::atomic<bool> is_inside{false};
   std::thread caller([&] {
     Call call{"blocked", std::chrono::steady_clock::now() + std::chrono::milliseconds{1}};
     if (std::string_view(entry) == "authenticate")
       static_cast<void>((*node_->pipeline("web"))->authenticate({}, call));
     else if (std::string_view(entry) == "challenge")
       static_cast<void>((*node_->pipeline("web"))->challenges());
+    else if (std::string_view(slot) == "publish" || std::string_view(slot) == "notify")
+      while (!is_inside) static_cast<void>(issue());  // what happens before it listens is nothing to it
     else
       static_cast<void>(issue());
   });
-  EXPECT_TRUE(comes([&] {
-    const auto visits = services::Gates::visits(std::chrono::milliseconds{5});
-    return std::ranges::any_of(visits, [&](const auto& visit) { return visit.instance == of; });
-  }));
+  EXPECT_TRUE(comes([&] { return is_inside_of(of); }));
+  is_inside = true;
   EXPECT_TRUE(issue("free"));
   const auto taken_out = node_->reload(model(configuration("", free)));
   ASSERT_TRUE(taken_out) << taken_out.error().detail;
@@ -410,9 +417,51 @@ const Blocked blocked[] = {
     {"validator", "validate", "validate"},
     {"authenticator", "authenticate", "authenticate"},
     {"authenticator", "authenticate", "challenge"},
+    {"publisher", "publish", "publish"},
+    {"notifier", "notify", "notify"},
 };
 INSTANTIATE_TEST_SUITE_P(Ways, BlockedNode, ::testing::ValuesIn(blocked),
                          [](const auto& row) { return std::string(row.param.kind) + "_" + row.param.entry; });
+
+// What stands behind every pipeline of one authority, or of all.
+TEST_F(NodeFixture, ServesOtherAuthoritiesWhileASignatureDoesNotComeBack) {
+  serve(configuration("", R"([keys.unruly]
+number = 2
+[authority.other]
+key = "unruly:other"
+subject = "CN=Other"
+[pipeline.other]
+authority = "other"
+profiles = ["web"]
+)"));
+  ASSERT_TRUE(issue("other"));
+  tell("sign=block");
+  std::thread caller([&] { EXPECT_TRUE(issue("other")) << "it comes back in the end"; });
+  EXPECT_TRUE(comes([&] { return is_inside_of("keys.unruly"); }));
+  EXPECT_TRUE(issue());
+  tell("");
+  caller.join();
+  EXPECT_TRUE(node_->stop());
+}
+
+TEST_F(NodeFixture, AnswersAtTheDeadlineWhileTheStorageDoesNotComeBack) {
+  std::string text = configuration("", "");
+  const std::string_view sqlite = "plugin = \"sqlite\"";
+  text.replace(text.find(sqlite), sqlite.size(), "plugin = \"unruly\"\nnumber = 2");
+  serve(text);
+  ASSERT_TRUE(issue());
+  tell("commit=block");
+  std::thread caller([&] { EXPECT_TRUE(issue()) << "it was written in the end"; });
+  EXPECT_TRUE(comes([&] { return is_inside_of("storage.main"); }));
+  const auto late = issue("web", std::chrono::milliseconds{50});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::unavailable) << late.error().detail;
+  EXPECT_FALSE(node_->storage().ledger().authorities()->empty()) << "what is read is answered";
+  tell("");
+  caller.join();
+  EXPECT_TRUE(issue());
+  EXPECT_TRUE(node_->stop());
+}
 
 TEST_F(NodeFixture, TakesAPluginThatThrowsForOneWithoutTheAbility) {
   serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
@@ -453,6 +502,54 @@ TEST_F(NodeFixture, StopsWithAPluginThatDoesNotComeBackFromAJob) {
   });
   EXPECT_FALSE(node_->stop()) << "something was cut off";
   release.join();
+}
+
+TEST_F(NodeFixture, NamesAThreadThatAnExceptionHasEnded) {
+  serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
+  tell("thread=std");
+  EXPECT_TRUE(comes([&] { return !node_->shared().readiness.status(Purpose::node).has_value(); }));
+  EXPECT_TRUE(issue()) << "who is well serves on";
+  EXPECT_EQ(count(log(), "exception left a plugin plugin=policy.unruly entry=\"thread unruly\""), 1u)
+      << log();
+  bool named = false;
+  for (const auto& outcome : node_->shared().readiness.report())
+    if (!outcome.status && outcome.status.error().detail.find("policy.unruly: its thread unruly") == 0)
+      named = true;
+  EXPECT_TRUE(named);
+  EXPECT_TRUE(node_->stop());
+}
+
+TEST_F(NodeFixture, StopsWithAThreadThatDoesNotEnd) {
+  serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
+  tell("thread=block");
+  std::thread release([&] {
+    EXPECT_TRUE(
+        comes([&] { return log().find("a thread of the plugin does not end") != std::string::npos; }));
+    tell("");
+  });
+  EXPECT_FALSE(node_->stop()) << "something was cut off";
+  release.join();
+}
+
+TEST_F(NodeFixture, EndsAnswersThatCouldComeLaterWithTheirInstance) {
+  serve(configuration("policy = [\"unruly\"]", "[policy.unruly]\nnumber = 2\n"));
+  const Call call{"later", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+  std::promise<services::ThreadKind> ran;
+  std::promise<Error> ended;
+  std::optional<Later<int>> waits;
+  {
+    const auto instance = find_instance(node_->instances(), "policy", "unruly");
+    const auto answered = instance->laters().make<int, Thread::network>(
+        call, [&](Result<int>, Call&) { ran.set_value(services::this_thread); });
+    EXPECT_TRUE(answered.complete(1));
+    waits = instance->laters().make<int>(call,
+                                         [&](Result<int> answer, Call&) { ended.set_value(answer.error()); });
+  }
+  EXPECT_EQ(ran.get_future().get(), services::ThreadKind::io);
+  ASSERT_TRUE(node_->reload(model(configuration("", ""))));
+  EXPECT_EQ(ended.get_future().get().detail, "policy.unruly has been stopped");
+  EXPECT_FALSE(waits->complete(2)) << "nobody waits any more";
+  EXPECT_TRUE(node_->stop());
 }
 
 }  // namespace

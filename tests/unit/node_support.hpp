@@ -95,11 +95,12 @@ profiles = ["web"]
     ASSERT_TRUE(running) << running.error().detail;
   }
 
-  Result<Issued> issue(std::string_view pipeline_name = "web") {
+  Result<Issued> issue(std::string_view pipeline_name = "web",
+                       std::chrono::milliseconds within = std::chrono::seconds{10}) {
     static const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
     static const Bytes csr =
         *x509::build_csr(*key, {{}, {{Identifier::Kind::dns, "host.example.test"}}, {}, {}});
-    Call call{"test", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
+    Call call{"test", std::chrono::steady_clock::now() + within};
     IssueRequest request;
     request.requester = "test:somebody";
     request.csr = csr;

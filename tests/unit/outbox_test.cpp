@@ -276,7 +276,7 @@ TEST_F(DispatcherOf, AReceiverThatHangsHoldsUpNobodyElse) {
     good.take(event);
     return {};
   }));
-  dispatcher.subscribe(std::move(all));
+  dispatcher.subscribe(std::move(all), soon());
   dispatcher.start([] {}, [] {});
   for (int i = 0; i < 10; ++i) issue_one();
   EXPECT_TRUE(good.wait_for(10));
@@ -302,10 +302,10 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
   events::Subscriber before = to("notifier.a", into(first)), after = to("notifier.a", into(second));
   before.plugin = &one;
   after.plugin = &two;
-  dispatcher.subscribe({to("notifier.kept", into(kept)), before});
+  dispatcher.subscribe({to("notifier.kept", into(kept)), before}, soon());
   issue_one();
   ASSERT_TRUE(first.wait_for(1) && kept.wait_for(1));
-  dispatcher.subscribe({to("notifier.kept", into(kept)), after});
+  dispatcher.subscribe({to("notifier.kept", into(kept)), after}, soon());
   issue_one();
   ASSERT_TRUE(second.wait_for(1) && kept.wait_for(2));
   EXPECT_EQ(first.certificates.size(), 1u) << "it was replaced";
@@ -317,18 +317,101 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
   EXPECT_FALSE((*standings)[0].position.failing_since);
 }
 
+TEST_F(DispatcherOf, ACallThatDoesNotComeBackHoldsUpItsOwnSuccessorAlone) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool inside = false, free = false;
+  Received kept, second;
+  const auto into = [](Received& received) {
+    return [&received](const Event& event, Call&) -> Status {
+      received.take(event);
+      return {};
+    };
+  };
+  const int one = 1, two = 2;
+  events::Subscriber before = to("notifier.a",
+                                 [&](const Event&, Call&) -> Status {
+                                   std::unique_lock lock(mutex);
+                                   inside = true;
+                                   changed.notify_all();
+                                   changed.wait(lock, [&] { return free; });
+                                   return {};
+                                 }),
+                     after = to("notifier.a", into(second));
+  before.plugin = &one;
+  after.plugin = &two;
+  events::Dispatcher dispatcher(means(), roles_);
+  dispatcher.start([] {}, [] {});
+  dispatcher.subscribe({to("notifier.kept", into(kept)), before}, soon());
+  issue_one();
+  {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, seconds{30}, [&] { return inside; }));
+  }
+  const auto already = std::chrono::steady_clock::now();
+  dispatcher.subscribe({to("notifier.kept", into(kept)), after}, already);
+  issue_one();
+  EXPECT_TRUE(kept.wait_for(2));
+  {
+    const std::lock_guard lock(second.mutex);
+    EXPECT_TRUE(second.certificates.empty()) << "the first is still being told";
+  }
+  dispatcher.subscribe({after}, already);
+  {
+    const std::lock_guard lock(mutex);
+    free = true;
+    changed.notify_all();
+  }
+  EXPECT_TRUE(second.wait_for(1));
+  EXPECT_TRUE(dispatcher.stop(soon()));
+}
+
+TEST_F(DispatcherOf, SaysAtItsStopThatACallHasNotComeBackAndOutlivesIt) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool inside = false, free = false;
+  std::thread release;
+  {
+    events::Dispatcher dispatcher(means(), roles_);
+    dispatcher.subscribe({to("notifier.a",
+                             [&](const Event&, Call&) -> Status {
+                               std::unique_lock lock(mutex);
+                               inside = true;
+                               changed.notify_all();
+                               changed.wait(lock, [&] { return free; });
+                               return {};
+                             })},
+                         soon());
+    dispatcher.start([] {}, [] {});
+    issue_one();
+    {
+      std::unique_lock lock(mutex);
+      ASSERT_TRUE(changed.wait_for(lock, seconds{30}, [&] { return inside; }));
+    }
+    EXPECT_FALSE(dispatcher.stop(std::chrono::steady_clock::now()));
+    release = std::thread([&] {
+      const std::lock_guard lock(mutex);
+      free = true;
+      changed.notify_all();
+    });
+  }
+  release.join();
+}
+
 TEST_F(DispatcherOf, ADeadLetterIsListedAndSentAgain) {
   std::atomic<bool> refuses{true};
   Received received;
   events::Dispatcher dispatcher(means(), roles_);
-  dispatcher.subscribe({to("notifier.a", [&](const Event& event, Call&) -> Status {
-    if (event.type == "certificate.issued" && refuses) {
-      received.changed.notify_all();
-      return Error{Code::rejected, "not now"};
-    }
-    received.take(event);
-    return {};
-  })});
+  dispatcher.subscribe({to("notifier.a",
+                           [&](const Event& event, Call&) -> Status {
+                             if (event.type == "certificate.issued" && refuses) {
+                               received.changed.notify_all();
+                               return Error{Code::rejected, "not now"};
+                             }
+                             received.take(event);
+                             return {};
+                           })},
+                       soon());
   dispatcher.start([] {}, [] {});
   const std::string serial = issue_one();
   std::vector<events::DeadLetter> letters;
