@@ -5,6 +5,7 @@
 #include "operations/reloads.hpp"
 #include "services/memory.hpp"
 #include "services/notify_socket.hpp"
+#include "services/process.hpp"
 
 #include <sys/stat.h>
 
@@ -109,6 +110,7 @@ int run(const CommandLine& line) {
 
 int main(int count, char** words) {
   ::umask(0077);
+  services::keep_memory_private();
   services::tune_allocator();
   const auto arguments =
       operations::parse(operations::daemon(), std::vector<std::string>(words + 1, words + count));

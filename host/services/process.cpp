@@ -1,5 +1,6 @@
 #include "process.hpp"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -49,6 +50,13 @@ std::string process_metrics() {
                    static_cast<double>(limit.rlim_cur));
   return text + figure("process_start_time_seconds", "gauge", "When the process began.",
                        std::chrono::duration<double>(process_start.time_since_epoch()).count());
+}
+
+void keep_memory_private() noexcept {
+  const ::rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  // Where core files go to a program, that limit alone stops nothing.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 }  // namespace hanaper::services

@@ -190,6 +190,11 @@ class Monitoring(unittest.TestCase):
         self.assertGreater(self.node.metric("process_cpu_seconds_total"), 0.01)
         self.assertAlmostEqual(self.node.metric("process_start_time_seconds"), time.time(), delta=600)
 
+    def test_memory_that_holds_keys_goes_to_no_core_file(self):
+        pid = self.node.process.pid
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+
 
 if __name__ == "__main__":
     main()
