@@ -53,6 +53,7 @@ profiles = ["web"]
 listener = "public"
 path = "/acme"
 pipeline = "web"
+limits = []
 [protocol.ocsp]
 listener = "plain"
 path = "/ocsp"

@@ -42,6 +42,12 @@ terms = "https://pki.example.test/terms/{terms}"
 http_01_port = {challenge}
 limits = ["orders-per-account 3/1h", "orders-per-name 2/1h", "accounts-per-address 50/1h"]
 
+[protocol.as-shipped]
+plugin = "acme"
+listener = "public"
+path = "/as-shipped"
+pipeline = "web"
+
 [protocol.crl]
 listener = "plain"
 path = "/crl"
@@ -382,6 +388,19 @@ class Service(unittest.TestCase):
         self.assertGreater(int(limited.headers["Retry-After"]), 60)
         limited = client.order("other.localhost")
         self.assertIn("orders-per-account 3/1h", limited.json["detail"])
+
+    def test_item_14_limits_are_on_without_being_asked_for(self):
+        client = self.new_client(path="/as-shipped")
+        made = [client.register().status]
+        while made[-1] == 201 and len(made) < 60:
+            made.append(self.new_client(path="/as-shipped").register().status)
+        self.assertEqual((made.count(201), made[-1]), (50, 429))
+        names = [f"host-{i}.localhost" for i in range(100)]
+        ordered = [client.order(*names)]
+        while ordered[-1].status == 201 and len(ordered) < 40:
+            ordered.append(client.order(*names))
+        self.assertEqual(len(ordered), 31)
+        self.assertIn("names-per-account 3000/1h", ordered[-1].json["detail"])
 
     def test_item_11_a_nonce_outlives_the_process_that_made_it_and_is_good_once(self):
         nonce = self.client.fresh_nonce()

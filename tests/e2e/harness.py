@@ -78,6 +78,7 @@ listener = "public"
 path = "/acme"
 pipeline = "web"
 http_01_port = {challenge}
+limits = []
 """
 
 

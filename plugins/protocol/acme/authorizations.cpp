@@ -72,6 +72,7 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   const Time now = host_.clock().now();
   Status free = options_.limits.check("failures-per-account", account.id, now);
   if (free) free = options_.limits.take("orders-per-account", account.id, now);
+  if (free) free = options_.limits.take("names-per-account", account.id, now);
   if (!free) return problem_of(free.error(), call);
   ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));
   if (Status stored = store_.commit({store_.write(made)}, call); !stored)

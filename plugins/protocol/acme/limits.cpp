@@ -7,8 +7,8 @@
 namespace hanaper::acme {
 namespace {
 
-constexpr std::string_view kinds[] = {"orders-per-account", "orders-per-name", "accounts-per-address",
-                                      "failures-per-account"};
+constexpr std::string_view kinds[] = {"orders-per-account", "orders-per-name", "names-per-account",
+                                      "accounts-per-address", "failures-per-account"};
 
 std::string known_kinds() {
   std::string list;

@@ -46,6 +46,8 @@ std::optional<Problem> Service::check_limits(const Order& order, const std::vect
   for (const Identifier& identifier : order.identifiers) {
     // Who renews in time is not to be kept from it.
     if (std::ranges::find(replaced, identifier) != replaced.end()) continue;
+    if (Status taken = options_.limits.take("names-per-account", order.account, now); !taken)
+      return problem(taken);
     // Of that account alone: nothing is proven yet, and a stranger must not use up what is the owner's.
     if (Status taken = options_.limits.take("orders-per-name", order.account + " " + identifier.value, now);
         !taken)

@@ -27,8 +27,10 @@ constexpr SettingKey keys[] = {
      "whether accounts must be bound to a key of hanaper acme eab create"},
     {"nonces", SettingType::text, "local", "local|shared",
      "who redeems a nonce: the process that made it, or every node of the same storage"},
-    {"limits", SettingType::texts, "[]", nullptr,
-     "how much is too much, as in \"orders-per-account 300/3h\""},
+    {"limits", SettingType::texts,
+     "[\"accounts-per-address 50/1h\", \"orders-per-account 300/1h\", \"names-per-account 3000/1h\", "
+     "\"failures-per-account 200/1h\"]",
+     nullptr, "how much is too much; none: []"},
     {"order_lifetime", SettingType::duration, "7d", "1m..90d", "how long an order may take"},
     {"authorization_lifetime", SettingType::duration, "30d", "1m..90d",
      "how long a valid authorization is good for"},
