@@ -347,7 +347,7 @@ void Node::add_checks() {
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
   readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
-  readiness.add("plugins", Purpose::node, [this] {
+  readiness.add("plugins", Purpose::node, [this]() -> Status {
     for (const auto& instance : instances()) HANAPER_CHECK(instance->threads_health());
     return services::blocked_threads();
   });
