@@ -5,7 +5,7 @@
 namespace hanaper::services {
 namespace {
 
-constexpr std::size_t threads = 16;
+constexpr std::size_t most_threads = 272;  // many of them may wait for servers that never answer
 constexpr std::size_t recurring_threads = 8;
 constexpr std::size_t queue = 4096;
 constexpr auto job_time = std::chrono::minutes{5};
@@ -13,7 +13,7 @@ constexpr auto job_time = std::chrono::minutes{5};
 }  // namespace
 
 void JobTable::start() {
-  pool_ = std::make_unique<WorkerPool>("hanaper-job", threads, queue);
+  pool_ = std::make_unique<WorkerPool>("hanaper-job", most_threads, queue);
   recurring_ = std::make_unique<WorkerPool>("hanaper-recur", recurring_threads, queue);
   keeper_ = std::thread([this] { keep(); });
 }

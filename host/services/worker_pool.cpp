@@ -4,23 +4,24 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
 namespace hanaper::services {
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t queue) : capacity_(queue) {
-  name.resize(std::min<std::size_t>(name.size(), 15));  // the kernel's limit
-  for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { run(); });
-    pthread_setname_np(threads_.back().native_handle(), name.c_str());
-  }
-}
+WorkerPool::WorkerPool(std::string name, std::size_t most_threads, std::size_t queue)
+    : name_(std::move(name), 0, 15),  // the kernel's limit
+      most_(most_threads),
+      capacity_(queue) {}
 
 WorkerPool::~WorkerPool() {
+  std::vector<std::thread> threads;
   {
     const Lock lock(mutex_);
     quit_ = true;
+    threads = std::move(threads_);
   }
   work_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads) thread.join();
 }
 
 bool WorkerPool::submit(Task task) {
@@ -28,9 +29,21 @@ bool WorkerPool::submit(Task task) {
     const Lock lock(mutex_);
     if (draining_ || quit_ || queue_.size() >= capacity_) return false;
     queue_.push_back(std::move(task));
+    if (queue_.size() + running_ > threads_.size() && threads_.size() < most_) begin_thread();
+    if (threads_.empty()) return queue_.pop_back(), false;
   }
   work_.notify_one();
   return true;
+}
+
+// Where the system gives no more, those that there are do the work.
+void WorkerPool::begin_thread() {
+  try {
+    threads_.emplace_back([this] { run(); });
+  } catch (const std::system_error&) {
+    return;
+  }
+  pthread_setname_np(threads_.back().native_handle(), name_.c_str());
 }
 
 bool WorkerPool::drain(Deadline deadline) {

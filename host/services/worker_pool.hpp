@@ -10,13 +10,13 @@
 
 namespace hanaper::services {
 
-// Runs tasks on a fixed number of threads and refuses new ones when its queue is full: it sheds, it never
-// grows. A task must not throw. Thread-safe.
+// Runs tasks on as many threads as there is work for, up to a bound, and refuses new ones when its queue is
+// full: it sheds. A thread that has begun stays. A task must not throw. Thread-safe.
 class WorkerPool {
  public:
   using Task = std::function<void()>;
 
-  WorkerPool(std::string name, std::size_t threads, std::size_t queue);
+  WorkerPool(std::string name, std::size_t most_threads, std::size_t queue);
   ~WorkerPool();  // finishes what was accepted
 
   // [any] False when the queue is full or the pool is draining.
@@ -30,15 +30,17 @@ class WorkerPool {
 
  private:
   void run();
+  void begin_thread() HANAPER_REQUIRES(mutex_);
 
-  const std::size_t capacity_;
+  const std::string name_;
+  const std::size_t most_, capacity_;
   mutable Mutex mutex_;
   Condition work_, idle_;
   std::deque<Task> queue_ HANAPER_GUARDED_BY(mutex_);
   std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
   bool draining_ HANAPER_GUARDED_BY(mutex_) = false;
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;  // constant after construction
+  std::vector<std::thread> threads_ HANAPER_GUARDED_BY(mutex_);
 };
 
 }  // namespace hanaper::services

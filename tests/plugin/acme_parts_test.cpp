@@ -179,11 +179,11 @@ TEST(Judgements, RepeatNothingOfWhatIsAnswered) {
 }
 
 ValidationQueue::Validation turn(const std::string& account, int number) {
-  return {account, account + std::to_string(number), {}, false};
+  return {account, account + std::to_string(number), {}, {}, false};
 }
 
 TEST(ValidationQueue, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
-  ValidationQueue queue(5, 2);
+  ValidationQueue queue({5, 2, 2});
   for (int i = 0; i < 9; ++i) queue.add(turn("a", i));
   queue.add(turn("b", 0));
   queue.add(turn("c", 0));
@@ -200,8 +200,31 @@ TEST(ValidationQueue, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
   EXPECT_EQ(queue.next()->authorization, "a2");
 }
 
+TEST(ValidationQueue, AreTakenByClientsHoweverManyAccountsEachMakes) {
+  ValidationQueue queue({8, 3, 2});
+  const auto add = [&](const std::string& account, int number, const char* client) {
+    ValidationQueue::Validation one = turn(account, number);
+    one.client = client;
+    queue.add(std::move(one));
+  };
+  for (int i = 0; i < 40; ++i) add("m" + std::to_string(i) + "-", 0, "192.0.2.1");
+  for (int i = 0; i < 3; ++i) add("a", i, "192.0.2.2");
+  queue.add(turn("x", 0));  // from storage: nobody knows whose it is
+  std::vector<ValidationQueue::Validation> running;
+  std::string order;
+  while (auto next = queue.next()) {
+    order += next->authorization + " ";
+    running.push_back(*std::move(next));
+  }
+  EXPECT_EQ(order, "m0-0 a0 x0 m1-0 a1 m2-0 ")
+      << "three of a client and two of an account, though more could run";
+  for (const auto& one : running) queue.done(one);
+  EXPECT_EQ(queue.next()->authorization, "m3-0");
+  EXPECT_EQ(queue.next()->authorization, "a2");
+}
+
 TEST(ValidationQueue, AreNotTakenTwiceByOneNorByMoreThanFit) {
-  ValidationQueue queue(2, 9);
+  ValidationQueue queue({2, 9, 9});
   for (int i = 0; i < 2; ++i) queue.add(turn("a", 0));
   const auto first = queue.next();
   EXPECT_FALSE(queue.next());
@@ -215,7 +238,7 @@ TEST(ValidationQueue, AreNotTakenTwiceByOneNorByMoreThanFit) {
 }
 
 TEST(ValidationQueue, HoldABoundedNumberOfAnAccount) {
-  ValidationQueue queue(1, 1);
+  ValidationQueue queue({1, 1, 1});
   for (int i = 0; i < 1000; ++i) queue.add(turn("a", i));
   EXPECT_FALSE(queue.has_room("a"));
   EXPECT_TRUE(queue.has_room("b"));

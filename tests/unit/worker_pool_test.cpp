@@ -20,6 +20,20 @@ TEST(WorkerPools, RunEverythingTheyAccept) {
   EXPECT_EQ(done, 1000);
 }
 
+TEST(WorkerPools, HaveAThreadForEachTaskUpToTheirBound) {
+  std::counting_semaphore<> go(0);
+  std::latch three(3);
+  WorkerPool pool("test", 3, 10);
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(pool.submit([&, i] {
+      if (i < 3) three.count_down();
+      go.acquire();
+    }));
+  three.wait();  // none of them waits for another
+  EXPECT_EQ(pool.waiting(), 2u);
+  go.release(5);
+}
+
 TEST(WorkerPools, RefuseWhatDoesNotFitTheirQueue) {
   std::counting_semaphore<> go(0);
   std::latch busy(2);

@@ -147,7 +147,8 @@ Outcome<Response> Service::authorization(const Request& request, std::string_vie
 }
 
 // The client is ready: the validation begins, or is hurried.
-Outcome<Authorization> Service::begin(const Authorization& one, std::string_view type, Call& call) {
+Outcome<Authorization> Service::begin(const Authorization& one, std::string_view type,
+                                      const std::string& client, Call& call) {
   bool begun = false, claimed = false;
   auto changed = store_.change(
       one,
@@ -178,6 +179,7 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
   if (begun && claimed) {
     validation_queue_.add({.account = changed->account,
                            .authorization = changed->id,
+                           .client = client,
                            .claimed = changed->next_attempt,
                            .abandoned = false});
     if (Status started = start_validations(); !started) return problem_of(started.error(), call);
@@ -185,9 +187,10 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
   return *std::move(changed);
 }
 
-Outcome<Authorization> Service::begin_and_wait(const Authorization& one, std::string_view type, Call& call) {
+Outcome<Authorization> Service::begin_and_wait(const Authorization& one, std::string_view type,
+                                               const std::string& client, Call& call) {
   Verdicts::Place place(verdicts_, one.id);
-  ACME_TRY(Authorization begun, begin(one, type, call));
+  ACME_TRY(Authorization begun, begin(one, type, client, call));
   if (begun.under_way() == nullptr) return begun;
   place.wait(std::min(options_.verdict_wait, call.remaining()));
   auto judged = store_.authorization(one.id);
@@ -209,7 +212,7 @@ Outcome<Response> Service::challenge(const Request& request, std::string_view na
     if (type == device_attest) {
       ACME_TRY(one, attest(one, payload, *signed_request.account, call));
     } else {
-      ACME_TRY(one, begin_and_wait(one, type, call));
+      ACME_TRY(one, begin_and_wait(one, type, x509::client_of(request.address), call));
     }
   }
   const Challenge& challenge = *one.find(type);

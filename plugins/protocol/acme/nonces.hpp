@@ -64,7 +64,7 @@ class Nonces {
 
   const std::unique_ptr<std::array<Part, 16>> parts_ = std::make_unique<std::array<Part, 16>>();
   const std::size_t runs_in_part_;  // the constructor reads parts_ for it: keep that order
-  Fingerprint key_;  // constant after start, as is shared_
+  Fingerprint key_;                 // constant after start, as is shared_
   bool shared_ = false;
   std::atomic<std::uint64_t> next_{0};
 };

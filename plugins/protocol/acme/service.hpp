@@ -138,8 +138,10 @@ class Service {
   Outcome<std::optional<Authorization>> reusable(const Identifier& identifier, const std::string& account,
                                                  const std::string& ancestor, Call& call);
   Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
-  Outcome<Authorization> begin(const Authorization& one, std::string_view type, Call& call);
-  Outcome<Authorization> begin_and_wait(const Authorization& one, std::string_view type, Call& call);
+  Outcome<Authorization> begin(const Authorization& one, std::string_view type, const std::string& client,
+                               Call& call);
+  Outcome<Authorization> begin_and_wait(const Authorization& one, std::string_view type,
+                                        const std::string& client, Call& call);
   json::Value authorization_object(const Authorization& authorization) const;
   json::Value challenge_object(const Authorization& authorization, const Challenge& challenge) const;
 
@@ -220,7 +222,7 @@ class Service {
   Trust& trust_;
   Store store_;
   Nonces nonces_;
-  ValidationQueue validation_queue_{12, 3};  // of the sixteen threads that jobs have
+  ValidationQueue validation_queue_{{256, 64, 16}};
   Verdicts verdicts_{4};
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;

@@ -112,8 +112,11 @@ Status Service::take_up_validating(bool all, Call& call) {
         continue;  // it keeps no other from its turn
       }
       if (all || one->next_attempt <= host_.clock().now())
-        validation_queue_.add(
-            {.account = one->account, .authorization = one->id, .claimed = {}, .abandoned = all});
+        validation_queue_.add({.account = one->account,
+                               .authorization = one->id,
+                               .client = {},
+                               .claimed = {},
+                               .abandoned = all});
     }
     if (records.size() < validating_page) break;
     after = records.back().key;

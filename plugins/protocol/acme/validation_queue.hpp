@@ -12,20 +12,23 @@
 
 namespace hanaper::acme {
 
-// A validation waits for servers that we do not know, and holds a thread meanwhile. Accounts are served in
-// turn, a few validations of each at once: an account whose servers never answer, or which has thousands of
-// names, does not keep others waiting. Thread-safe.
+// A validation waits for servers that we do not know, and holds a thread meanwhile. Clients are served in
+// turn, and the accounts of each, some validations of each at once: one whose servers never answer, who has
+// thousands of names or makes accounts without end does not keep others waiting. Thread-safe.
 class ValidationQueue {
  public:
   struct Validation {
     std::string account, authorization;
+    std::string client;  // by address; empty: not known, then the account stands for it
     // Until when this node has claimed the attempt, as stored; none: the first node to ask may have it.
     std::optional<Time> claimed;
     bool abandoned = false;  // claimed until later, but by a node that is gone
   };
 
-  ValidationQueue(std::size_t at_once, std::size_t of_one_account)
-      : at_once_(at_once), of_one_account_(of_one_account) {}
+  struct Bounds {
+    std::size_t at_once, of_one_client, of_one_account;
+  };
+  explicit ValidationQueue(const Bounds& bounds) : bounds_(bounds) {}
 
   // Whether one more of that account may wait. What may not is stored, and found again once it is due.
   bool has_room(const std::string& account) const;
@@ -39,16 +42,24 @@ class ValidationQueue {
 
  private:
   struct Account {
+    std::string client;
     std::deque<Validation> waiting;
     std::size_t running = 0;
+    bool is_due = false;  // listed in its client's `due`
+  };
+  struct Client {
+    std::deque<std::string> due;  // accounts that could begin one more, each once
+    std::size_t accounts = 0, running = 0;
     bool is_due = false;  // listed in due_
   };
   void line_up(const std::string& name, Account& account) HANAPER_REQUIRES(mutex_);
+  void line_up(const std::string& name, Client& client) HANAPER_REQUIRES(mutex_);
 
-  const std::size_t at_once_, of_one_account_;
+  const Bounds bounds_;
   mutable Mutex mutex_;
   std::map<std::string, Account> accounts_ HANAPER_GUARDED_BY(mutex_);  // those with anything to do
-  std::deque<std::string> due_ HANAPER_GUARDED_BY(mutex_);  // accounts that could begin one more, each once
+  std::map<std::string, Client> clients_ HANAPER_GUARDED_BY(mutex_);    // and whose they are
+  std::deque<std::string> due_ HANAPER_GUARDED_BY(mutex_);  // clients that could begin one more, each once
   std::set<std::string> known_ HANAPER_GUARDED_BY(mutex_);  // authorizations that wait or run
   std::size_t running_ HANAPER_GUARDED_BY(mutex_) = 0;
 };
