@@ -9,6 +9,7 @@
 #include <hanaper/toolkit/name.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 #include <hanaper/toolkit/unicode.hpp>
+#include <hanaper/toolkit/url.hpp>
 
 #include <iostream>
 
@@ -29,15 +30,24 @@ std::string plain_fingerprint(const Session& session) {
   return plain;
 }
 
+url::Url url_of(const Session& session) {
+  const std::string& text = session.line().positional.front();
+  auto place = url::parse(text);
+  if (!place)
+    session.misuse("\"" + text + "\": " + place.error().detail +
+                   "; write it as in https://pki.example.test:8443/acme/directory");
+  return *std::move(place);
+}
+
 }  // namespace
 
 int run_bootstrap(Session& session) {
   const CommandLine& line = session.line();
   if (!line.has("--fingerprint")) session.misuse("--fingerprint is needed: without it anybody could answer");
   const std::string wanted = plain_fingerprint(session);
-  const auto place = parse_place(line.positional.front());
-  if (!place) session.misuse(place.error().detail);
-  const std::string url = place->url("/roots.pem");
+  url::Url place = url_of(session);
+  place.target = "/roots.pem";
+  const std::string url = place.text();
   const Fetched fetched = need(fetch(url, {.trust = {Anchors::Kind::anybody, {}}}));
   if (fetched.status != 200) fail(not_found(url + ": HTTP " + std::to_string(fetched.status)));
   std::string others;
@@ -72,8 +82,7 @@ int run_bootstrap(Session& session) {
 
 int run_probe(Session& session) {
   const CommandLine& line = session.line();
-  const std::string& url = line.positional.front();
-  if (const auto place = parse_place(url); !place) session.misuse(place.error().detail);
+  const std::string url = url_of(session).text();
   ProbeOptions options;
   if (line.has("--roots")) options.trust = {Anchors::Kind::file, line.text("--roots")};
   const auto warn = parse_duration(line.text("--warn", "7d"));

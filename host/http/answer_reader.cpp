@@ -49,16 +49,28 @@ Status AnswerReader::end() {
 
 int AnswerReader::status() const { return static_cast<int>(state_->parser.get().result_int()); }
 std::string AnswerReader::body() const { return state_->parser.get().body(); }
-std::string AnswerReader::location() const {
-  const auto& message = state_->parser.get();
-  const auto found = message.find(beast::http::field::location);
-  return found == message.end() ? std::string{} : std::string(found->value());
-}
 std::vector<Header> AnswerReader::fields() const {
   std::vector<Header> fields;
   for (const auto& field : state_->parser.get())
     fields.push_back({std::string(field.name_string()), std::string(field.value())});
   return fields;
+}
+
+Result<OutboundAnswer> read_answer(Dial& dial, ByteCount body_limit) {
+  AnswerReader reader(body_limit);
+  const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
+  char chunk[8192];
+  for (bool done = false; !done;) {
+    HANAPER_TRY(const std::size_t n, dial.receive(chunk, sizeof chunk));
+    if (n == 0) {
+      if (Status ended = reader.end(); !ended) return within(ended.error());
+      break;
+    }
+    auto taken = reader.take({chunk, n});
+    if (!taken) return within(taken.error());
+    done = *taken;
+  }
+  return OutboundAnswer{reader.status(), reader.body(), dial.where(), reader.fields()};
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -167,15 +168,17 @@ Status Dial::shake_hands(const std::string& server_name, const std::string& prot
   }
 }
 
-Bytes Dial::peer_certificate() const {
-  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-  if (certificate == nullptr) return {};
-  const int size = i2d_X509(certificate, nullptr);
-  if (size <= 0) return {};
-  Bytes der(static_cast<std::size_t>(size));
-  unsigned char* out = der.data();
-  i2d_X509(certificate, &out);
-  return der;
+std::vector<Bytes> Dial::peer_chain() const {
+  std::vector<Bytes> chain;
+  const STACK_OF(X509)* sent = SSL_get_peer_cert_chain(ssl_.get());
+  for (int i = 0; i < sk_X509_num(sent); ++i) {
+    const X509* certificate = sk_X509_value(sent, i);
+    Bytes der(static_cast<std::size_t>(std::max(0, i2d_X509(certificate, nullptr))));
+    unsigned char* out = der.data();
+    i2d_X509(certificate, &out);
+    chain.push_back(std::move(der));
+  }
+  return chain;
 }
 
 std::string Dial::peer_protocol() const {

@@ -24,8 +24,8 @@ class Dial {
   // [worker] The same with whoever has a certificate for `host`, a DNS name or an address, below one of
   // `roots`: PEM; empty: the system's. unavailable when it is not good.
   Status start_trusted_tls(const std::string& host, const std::string& roots);
-  // DER of the peer's certificate, and the protocol it chose. Behind start_tls.
-  Bytes peer_certificate() const;
+  // DER of what certificates the peer sent, its own first, and the protocol it chose. Behind start_tls.
+  std::vector<Bytes> peer_chain() const;
   std::string peer_protocol() const;
 
   // [worker] unavailable.

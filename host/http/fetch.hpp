@@ -10,16 +10,6 @@
 
 namespace hanaper::http::outside {
 
-struct Place {
-  bool tls = false;
-  std::string host, port, path;
-
-  std::string url(const std::string& other_path) const;
-};
-
-// "https://pki.example.test:8443/acme/directory"; malformed.
-Result<Place> parse_place(const std::string& url);
-
 // Whose certificates are believed. `anybody` is for what is checked otherwise, by a fingerprint.
 struct Anchors {
   enum class Kind : std::uint8_t { system, file, anybody } kind = Kind::system;
@@ -30,7 +20,7 @@ struct Asked {
   std::string method = "GET", content_type = {};
   std::string body = {};
   Anchors trust = {};
-  std::chrono::seconds timeout{10};
+  std::chrono::seconds timeout{10};  // for all of it
 };
 
 struct Fetched {
@@ -40,8 +30,9 @@ struct Fetched {
   std::chrono::milliseconds took{0};
 };
 
-// Bodies up to 16 MiB; no redirects. unavailable: nobody answers; rejected: the server's certificate is not
-// good.
+// Bodies up to 16 MiB; no redirects. Names are looked up as the machine does, and every address is good.
+// malformed: the URL or the file of anchors is none. unavailable: nobody answers as HTTP, or the server's
+// certificate is not good.
 Result<Fetched> fetch(const std::string& url, const Asked& asked);
 
 }  // namespace hanaper::http::outside

@@ -108,24 +108,6 @@ bool may_be_added(const Header& field) {
          });
 }
 
-Result<OutboundAnswer> read_answer(Dial& dial, ByteCount limit, std::string& location) {
-  AnswerReader reader(limit);
-  const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
-  char chunk[8192];
-  for (bool done = false; !done;) {
-    HANAPER_TRY(const std::size_t n, dial.receive(chunk, sizeof chunk));
-    if (n == 0) {
-      if (Status ended = reader.end(); !ended) return within(ended.error());
-      break;
-    }
-    auto taken = reader.take({chunk, n});
-    if (!taken) return within(taken.error());
-    done = *taken;
-  }
-  location = reader.location();
-  return OutboundAnswer{reader.status(), reader.body(), dial.where(), reader.fields()};
-}
-
 }  // namespace
 
 bool EgressPolicy::allows(ByteView address) const {
@@ -161,8 +143,8 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
   const Deadline deadline = deadline_of(call);
   OutboundRequest current = request;
   for (int left = request.redirects;; --left) {
-    std::string location;
-    auto answer = get_once(current, deadline, location);
+    auto answer = get_once(current, deadline);
+    const std::string_view location = answer ? answer->field("Location") : std::string_view{};
     const bool moved = answer && answer->status >= 300 && answer->status < 400 && !location.empty();
     if (!moved) return answer;
     if (left == 0) return malformed(answer->address + ": too many redirects");
@@ -195,14 +177,13 @@ Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, D
   return last;
 }
 
-Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline,
-                                                std::string& location) {
+Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline) {
   HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline));
   const bool named = !x509::ip_octets(request.host);
   if (request.tls) HANAPER_CHECK(connection.start_tls(named ? request.host : "", {}));
   HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host_field(request) +
                                 "\r\nUser-Agent: hanaper\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
-  return read_answer(connection, request.body_limit, location);
+  return read_answer(connection, request.body_limit);
 }
 
 Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call& call) {
@@ -230,15 +211,16 @@ Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call
               (authorization.empty() ? "" : "\r\nAuthorization: " + std::string(authorization)) + "\r\n\r\n");
   HANAPER_CHECK(connection.send(head.reveal()));
   HANAPER_CHECK(connection.send(message.body));
-  std::string location;
-  return read_answer(connection, message.answer_limit, location);
+  return read_answer(connection, message.answer_limit);
 }
 
 Result<HandshakeAnswer> OutboundClient::handshake(const OutboundHandshake& request, Call& call) {
   HANAPER_ON(worker);
   HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline_of(call)));
   HANAPER_CHECK(connection.start_tls(request.server_name, request.protocol));
-  return HandshakeAnswer{connection.peer_certificate(), connection.peer_protocol(), connection.where()};
+  std::vector<Bytes> chain = connection.peer_chain();
+  return HandshakeAnswer{chain.empty() ? Bytes{} : std::move(chain.front()), connection.peer_protocol(),
+                         connection.where()};
 }
 
 Result<std::vector<Bytes>> OutboundClient::records(const std::string& name, DnsType type, Call& call) {

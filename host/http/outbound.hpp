@@ -45,7 +45,7 @@ class OutboundClient final : public Outbound {
   }
   // Connects to the first address that answers.
   Result<Dial> dial(const std::string& host, std::uint16_t port, Deadline deadline);
-  Result<OutboundAnswer> get_once(const OutboundRequest& request, Deadline deadline, std::string& location);
+  Result<OutboundAnswer> get_once(const OutboundRequest& request, Deadline deadline);
 
   const std::chrono::milliseconds timeout_;
   const EgressPolicy policy_;

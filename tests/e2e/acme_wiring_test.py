@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """ACME services as configurations make them: profiles that a reload brings, requests that wait for approval, the sample."""
+import concurrent.futures
 import contextlib
+import http.client
 import signal
+import socket
 import time
 import unittest
 
@@ -32,6 +35,39 @@ class Reload(unittest.TestCase):
             while profiles() == {"web"} and time.monotonic() < deadline:
                 time.sleep(0.1)
             self.assertEqual(profiles(), {"web", "short"})
+
+
+class Crowd(unittest.TestCase):
+    """Accounts in any number, of one client, with names at servers that take a connection and never answer."""
+
+    ADDRESSES = [f"127.0.1.{i}" for i in range(1, 11)]
+
+    def test_servers_that_never_answer_keep_no_other_client_waiting(self):
+        with Node(BASE) as node, contextlib.ExitStack() as stack:
+            node.init().start()
+            responder = Responder(node.challenge)
+            stack.callback(responder.close)
+            for address in self.ADDRESSES:
+                silent = stack.enter_context(socket.create_server((address, node.challenge), backlog=256))
+                silent.listen(256)
+
+            def crowd(_):
+                client = stack.enter_context(contextlib.closing(Client(node)))
+                client.register()
+                waiting = client.order(*self.ADDRESSES).json["authorizations"]
+                for authorization in waiting:
+                    client.post(client.challenge(authorization)["url"], {})
+                return client, waiting
+
+            with concurrent.futures.ThreadPoolExecutor(12) as pool:
+                crowds = list(pool.map(crowd, range(12)))
+            client = stack.enter_context(contextlib.closing(Client(node)))
+            client.connection = http.client.HTTPSConnection("localhost", node.https, timeout=30, context=client.context, source_address=("127.0.0.2", 0))
+            client.register()
+            ready = client.authorize(client.order("honest.localhost"), responder)
+            self.assertEqual(ready.json["status"], "ready")
+            judged = sum("error" in client.challenge(authorization) for client, waiting in crowds for authorization in waiting)
+            self.assertLess(judged, 100, "they were not waited for")
 
 
 class Approval(unittest.TestCase):

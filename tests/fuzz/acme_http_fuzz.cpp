@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   OutboundRequest from;
   from.host = "host.example.test";
   from.port = 8080;
-  if (const auto next = http::redirected(from, reader.location())) {
+  const OutboundAnswer answer{reader.status(), "", "", reader.fields()};
+  if (const auto next = http::redirected(from, answer.field("Location"))) {
     fuzz::require(!next->host.empty() && !next->target.empty() && next->target.front() == '/');
     fuzz::require(next->port == 80 || next->port == 443 || next->port == 8080);
     fuzz::require(next->target.find_first_of("\r\n ") == std::string::npos);

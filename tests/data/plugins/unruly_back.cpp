@@ -22,7 +22,7 @@ class UnrulyStorage final : public Unruly<Storage> {
 
  private:
   struct Wall final : Clock {
-    Time now() const override {
+    Time now() const noexcept override {
       return std::chrono::time_point_cast<Time::duration>(std::chrono::system_clock::now());
     }
   };
