@@ -19,7 +19,7 @@ Instance::Instance(Shared& shared, config::InstanceConfig config, std::string pu
       registrations_(guard_),
       scheduler_(*shared.jobs, registrations_, name_),
       health_(shared.readiness, registrations_, name_),
-      laters_(*shared.laters, guard_),
+      laters_(shared.laters, guard_),
       threads_(guard_) {}
 
 Status Instance::configure(loader::Catalog& catalog) {

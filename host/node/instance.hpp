@@ -40,7 +40,7 @@ struct Shared {
   std::string state_folder;
   std::string node;  // the name of this one
   std::unique_ptr<services::JobTable> jobs;
-  std::unique_ptr<services::LaterTable> laters;
+  services::LaterTable laters{metrics};
   http::SwappedOutbound outbound;
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started

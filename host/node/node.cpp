@@ -47,7 +47,6 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           },
           [this](const std::string& name) { return keys(name); }) {
   shared_.jobs = std::make_unique<services::JobTable>(logger);
-  shared_.laters = std::make_unique<services::LaterTable>(shared_.metrics);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
@@ -305,7 +304,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   serving_ = true;
   shared_.readiness.start([this] { watch_plugins(); });
   server_->start();
-  shared_.laters->serve_network([this](auto task) { server_->post(std::move(task)); });
+  shared_.laters.serve_network([this](auto task) { server_->post(std::move(task)); });
   start_events();
   return {};
 }
@@ -435,7 +434,7 @@ bool Node::stop() {
   const Deadline deadline = std::chrono::steady_clock::now() + model_.node.drain;
   const bool was_serving = serving_.exchange(false);
   bool clean = true;
-  shared_.laters->serve_network({});
+  shared_.laters.serve_network({});
   if (server_) clean = server_->drain(deadline) && clean;
   if (workers_)
     clean = workers_->drain(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds{1})) &&

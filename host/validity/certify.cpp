@@ -21,7 +21,8 @@ Result<Bytes> certify(const issuance::Authority& authority, const Context& conte
                                         .extensions = delegation.extensions});
   const auto own_identifier = x509::key_identifier(public_key);
   const Time now = std::chrono::floor<std::chrono::seconds>(context.clock.now());
-  const Time not_before = std::max(delegation.not_before.value_or(now - backdate), authority.not_before());
+  const Time not_before =
+      delegation.not_before.value_or(std::max<Time>(now - backdate, authority.not_before()));
   HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
   const Bytes subject = x509::encode_name(delegation.subject);
   der::Writer writer(1024);
