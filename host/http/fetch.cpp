@@ -55,8 +55,9 @@ Result<Dial> dial(const url::Url& place, Deadline deadline) {
 
 Result<std::string> roots_of(const Anchors& trust) {
   if (trust.kind != Anchors::Kind::file) return std::string{};
-  HANAPER_TRY(std::string text, files::read(trust.file, most_roots));
-  const auto blocks = pem::decode(text);
+  auto text = files::read(trust.file, most_roots);
+  if (!text) return malformed(text.error().detail);
+  const auto blocks = pem::decode(*text);
   if (!blocks || blocks->empty())
     return malformed(trust.file + ": no certificates in it that could be trusted");
   return text;

@@ -51,8 +51,7 @@ class Crowd(unittest.TestCase):
                 silent = stack.enter_context(socket.create_server((address, node.challenge), backlog=256))
                 silent.listen(256)
 
-            def crowd(_):
-                client = stack.enter_context(contextlib.closing(Client(node)))
+            def crowd(client):
                 client.register()
                 waiting = client.order(*self.ADDRESSES).json["authorizations"]
                 for authorization in waiting:
@@ -60,7 +59,7 @@ class Crowd(unittest.TestCase):
                 return client, waiting
 
             with concurrent.futures.ThreadPoolExecutor(12) as pool:
-                crowds = list(pool.map(crowd, range(12)))
+                crowds = list(pool.map(crowd, [stack.enter_context(contextlib.closing(Client(node))) for _ in range(12)]))
             client = stack.enter_context(contextlib.closing(Client(node)))
             client.connection = http.client.HTTPSConnection("localhost", node.https, timeout=30, context=client.context, source_address=("127.0.0.2", 0))
             client.register()

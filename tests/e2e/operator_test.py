@@ -279,7 +279,7 @@ class OnAnotherMachine(unittest.TestCase):
         for words, said in [([], "--fingerprint is needed"), (["--fingerprint", "abc"], "64 hexadecimal digits")]:
             self.assertIn(said, run("bootstrap", self.node.directory(), *words, status=2).stderr)
         for url in ("pki.example.test", "ftp://pki.example.test", "https://", "https://a:b/", "https://user@host/"):
-            self.assertIn("is no address", run("bootstrap", url, "--fingerprint", self.plain, status=2).stderr)
+            self.assertIn("write it as in https://pki.example.test:8443/acme/directory", run("bootstrap", url, "--fingerprint", self.plain, status=2).stderr)
 
     def test_plan_tells_addresses_as_the_world_knows_them(self):
         self.assertIn(f"acme  https://localhost:{self.node.https}/acme at 127.0.0.1:{self.node.https} → web", self.node.out("plan"))
@@ -315,10 +315,10 @@ class Probe(unittest.TestCase):
 
     def test_a_server_that_is_away_or_not_trusted(self):
         node = self.node(BASE)
-        self.assertRegex(run("probe", node.directory(), status=2).stdout, r"^CRITICAL - directory: localhost port \d+: the server's certificate is not good: ")
+        self.assertRegex(run("probe", node.directory(), status=2).stdout, r"^CRITICAL - directory: localhost:\d+: its certificate is not good: ")
         self.assertRegex(self.probe(node, url=f"https://127.0.0.2:{node.https}/acme/directory", status=2), "^CRITICAL - directory: ")
         node.stop()
-        self.assertRegex(self.probe(node, status=2), r"^CRITICAL - directory: localhost port \d+: Connection refused\n$")
+        self.assertRegex(self.probe(node, status=2), r"^CRITICAL - directory: localhost:\d+: Connection refused\n$")
         self.assertIn("UNKNOWN - directory: ", run("probe", f"https://localhost:{self.node().https}/", "--roots", "/nonexistent", status=3).stdout)
 
     def test_one_that_does_not_answer_costs_ten_seconds_at_the_most(self):
