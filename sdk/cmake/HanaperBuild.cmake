@@ -42,8 +42,8 @@ if(HANAPER_WERROR)
 endif()
 
 if(HANAPER_SANITIZER STREQUAL "address")
-  # Without vptr: it wants type information that SOCI does not export.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  # Without vptr: it wants type information that SOCI does not export. Without optimisation: it is compiled more often than run.
+  add_compile_options(-O0 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(HANAPER_SANITIZER STREQUAL "fuzz")
   add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -fno-sanitize-recover=undefined)
