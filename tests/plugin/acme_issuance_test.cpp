@@ -280,6 +280,15 @@ TEST_F(AcmeLimits, OfNamesAreOfEachAccountApart) {
   EXPECT_EQ(client_->order({"a.example.test"}).response.status, 201) << "it may be the owner";
 }
 
+TEST_F(AcmeLimits, CountTheNamesOfAnAccountInWhateverOrders) {
+  open_with("names-per-account 3/1h");
+  EXPECT_EQ(client_->order({"a.example.test", "b.example.test"}).response.status, 201);
+  EXPECT_EQ(client_->order({"a.example.test", "c.example.test"}).type(), "rateLimited");
+  TestClient other(*service_);
+  other.enrol();
+  EXPECT_EQ(other.order({"a.example.test", "b.example.test", "c.example.test"}).response.status, 201);
+}
+
 // RFC 9773 5, and what it is not for.
 TEST_F(AcmeLimits, LetARenewalPassForTheNamesOfItsCertificateAlone) {
   open_with("orders-per-name 1/1h");
