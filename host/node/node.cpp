@@ -157,6 +157,12 @@ Status Node::start() {
   return read_ledger();
 }
 
+Status Node::open_ledger() {
+  started_ = true;
+  HANAPER_CHECK(start_storage());
+  return shared_.writer->start();
+}
+
 Status Node::start_roles() {
   HANAPER_TRY(std::string state, state_id(shared_.state_folder));
   make_roles(std::move(state));

@@ -55,6 +55,10 @@ class Node {
   // another process has the state folder.
   Status start();
 
+  // Or, for a restore, which has taken the state folder: opens the ledger and the way to write into it, and
+  // nothing else.
+  Status open_ledger();
+
   // Then, for `hanaper init`: makes what authorities need and do not have. Changes nothing that exists.
   Result<std::vector<Authorities::Outcome>> init();
 
@@ -74,6 +78,7 @@ class Node {
   Storage& storage() noexcept { return *shared_.storage; }
   services::Writer& writer() noexcept { return *shared_.writer; }
   Authorities& authorities() noexcept { return authorities_; }
+  const StatusPlans& status_plans() const noexcept { return status_plans_; }
   NameIndex& names() noexcept { return *names_; }
   // [any] What the plugins' manifests say.
   loader::Catalog& catalog() noexcept { return catalog_; }

@@ -303,5 +303,44 @@ TEST_F(CrlLife, HasWhatWasRevokedBeforeTheStartAndToldToNobody) {
   }
 }
 
+struct SpentCase {
+  const char* name;
+  std::optional<std::uint64_t> number;  // that was spent before the start, on a CRL that nobody has finished
+  std::uint64_t after;                  // the number of what is served soon after the start
+};
+
+// A restore skips numbers so: what it brings back is older than what clients have.
+TEST_F(CrlLife, IsMadeAnewWhereANumberAboveItWasSpent) {
+  constexpr SpentCase cases[] = {
+      {"None", {}, 1},
+      {"TheNext", 2, 3},
+      {"FarAbove", 1'000'001, 1'000'002},
+  };
+  std::uint32_t shard = 0;
+  for (const bool on_revoke : {true, false})
+    for (const SpentCase& test : cases) {
+      SCOPED_TRACE(test.name);
+      options_.on_revoke = on_revoke;
+      ++shard;
+      const crl::List::Place place{.path = folder_ + "/" + std::to_string(shard)};
+      list_ = make_list(false, place, shard);
+      make(*list_);
+      if (test.number) {
+        Call call = fakes::test_call();
+        CrlRow row;
+        row.shard = shard;
+        row.number = *test.number;
+        ASSERT_TRUE(authority_.begin_crl(row, call));
+      }
+      host_.manual_clock.advance(std::chrono::seconds{10});
+      list_ = make_list(false, place, shard);
+      for (int tick = 0; tick < 3; ++tick) {
+        tend(*list_);
+        host_.manual_clock.advance(std::chrono::seconds{2});
+      }
+      EXPECT_EQ(number_of(*list_), test.after) << "and once is enough";
+    }
+}
+
 }  // namespace
 }  // namespace hanaper::test
