@@ -14,4 +14,21 @@ std::vector<KeyUse> key_uses(const Model& model) {
   return uses;
 }
 
+std::vector<KeyClash> key_clashes(const Model& model) {
+  std::vector<KeyClash> clashes;
+  std::map<std::pair<std::string, std::string>, std::string> owners;  // authorities by their key
+  const std::vector<KeyUse> uses = key_uses(model);
+  for (const KeyUse& use : uses) {
+    if (use.kind != "authority" || use.key != "key") continue;
+    const auto [owner, fresh] = owners.emplace(std::pair(use.keys, use.label), use.name);
+    if (!fresh) clashes.push_back({use, owner->second});
+  }
+  for (const KeyUse& use : uses) {
+    if (use.kind == "authority" && use.key == "key") continue;
+    if (const auto owner = owners.find({use.keys, use.label}); owner != owners.end())
+      clashes.push_back({use, owner->second});
+  }
+  return clashes;
+}
+
 }  // namespace hanaper::config

@@ -20,4 +20,12 @@ struct KeyUse {
 // In the order of kinds, names and keys.
 std::vector<KeyUse> key_uses(const Model& model);
 
+// Uses of a key that is an authority's, by somebody else: whoever signs with it for himself, signs as the
+// authority. Each beside the authority.
+struct KeyClash {
+  KeyUse use;
+  std::string authority;
+};
+std::vector<KeyClash> key_clashes(const Model& model);
+
 }  // namespace hanaper::config
