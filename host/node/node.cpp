@@ -278,6 +278,7 @@ issuance::Pipeline* Node::pipeline_of(const CertificateRow& row) const {
 }
 
 Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
+  HANAPER_CHECK(shared_.writer->check_clock());
   for (const auto& [name, unused] : model_.pipelines) {
     HANAPER_TRY(issuance::Pipeline * ready, pipeline(name));
     if (Status tested = ready->self_test(); !tested)

@@ -74,11 +74,15 @@ Result<json::Value> tail_audit(Node& node, const Caller&, const Arguments& argum
     const std::uint64_t after = state.audit_sequence > count ? state.audit_sequence - count : 0;
     HANAPER_TRY(const std::vector<AuditPage> pages,
                 node.storage().ledger().audit(name, after, static_cast<std::uint32_t>(count)));
-    for (const AuditPage& page : pages) {
-      std::string_view rest = page.text;
+    // Where the clock was ahead once, what follows is in the order of the chain still.
+    std::vector<Time> not_after(pages.size());
+    for (std::size_t i = pages.size(); i-- > 0;)
+      not_after[i] = i + 1 < pages.size() ? std::min(pages[i].at, not_after[i + 1]) : pages[i].at;
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      std::string_view rest = pages[i].text;
       while (!rest.empty()) {
         const std::size_t end = rest.find('\n');
-        lines.push_back({page.at, name, std::string(rest.substr(0, end))});
+        lines.push_back({not_after[i], name, std::string(rest.substr(0, end))});
         rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
       }
     }
@@ -89,6 +93,15 @@ Result<json::Value> tail_audit(Node& node, const Caller&, const Arguments& argum
   for (Line& line : lines)
     rows.emplace_back(json::Object{{"node", std::move(line.node)}, {"line", std::move(line.text)}});
   return items(std::move(rows));
+}
+
+Result<json::Value> accept_clock(Node& node, const Caller& caller, const Arguments&, Call& call) {
+  const std::string& name = node.model().node.name;
+  HANAPER_TRY(const WriterState before, node.storage().ledger().writer(name));
+  HANAPER_CHECK(node.writer().accept_clock(caller.requester(), call.deadline));
+  return json::Value(json::Object{{"node", name},
+                                  {"now", time_text(node.shared().clock.now())},
+                                  {"last", time_text(before.audit_at.value_or(Time{}))}});
 }
 
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments&, Call& call) {

@@ -119,6 +119,10 @@ class NumberSkip {
 };
 
 Status audit_restore(Node& node, const Caller& caller, Time backup) {
+  // The clock that was ahead may be what this machine is to be rid of; and half of a restore is worse.
+  if (!node.writer().check_clock())
+    HANAPER_CHECK(node.writer().accept_clock(caller.requester(),
+                                             std::chrono::steady_clock::now() + std::chrono::seconds{30}));
   Write write;
   write.audit = services::audit_line(node.shared().clock.now(), "restored",
                                      {{"backup", time_text(backup)}, {"requester", caller.requester()}});

@@ -91,6 +91,7 @@ Result<json::Value> repin_keys(Node& node, const Caller& caller, const Arguments
 Result<json::Value> serials(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> verify_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> tail_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> accept_clock(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // backup.cpp
 Result<json::Value> backup(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
