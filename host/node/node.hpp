@@ -101,11 +101,11 @@ class Node {
   // null without.
   issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
 
-  // [main] That the configuration was read again, with what outcome.
-  void reloaded(bool taken_over);
+  // [main] That the configuration was read again, with what outcome: for metrics and the audit.
+  void reloaded(const Result<std::vector<std::string>>& outcome);
   // [worker] When the last backup of this node was made, which the ledger remembers; not_found: never.
   Result<Time> last_backup() const;
-  Status backed_up(Time at, const Call& call);
+  Status backed_up(Time at, const std::string& requester, const Call& call);
 
   // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
   // empty where nobody serves. Set before serve.
@@ -135,6 +135,7 @@ class Node {
   void watch_plugins();
   void add_metrics();
   Status count_figures();
+  void count_reload(bool taken_over);
   void add_checks();
   void block_key(const RevocationRow& row);
   Status load_missing_keys();

@@ -40,7 +40,7 @@ Status fill(Node& node, TarWriter& tar) {
 
 // Writes a file of the given plain name into the state folder: the daemon writes nowhere else. Whoever asked
 // takes it away.
-Result<json::Value> backup(Node& node, const Caller&, const Arguments& arguments, Call& call) {
+Result<json::Value> backup(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {
   const std::string& name = arguments.text("name");
   if (!name.starts_with("backup-") || name.find('/') != std::string::npos)
     return malformed("a backup's temporary name begins with backup-");
@@ -52,8 +52,8 @@ Result<json::Value> backup(Node& node, const Caller&, const Arguments& arguments
     fs::remove(path, ec);
     return std::move(filled).error();
   }
-  if (Status noted = node.backed_up(begun, call); !noted)
-    node.shared().logger.warning("the time of a backup could not be stored",
+  if (Status noted = node.backed_up(begun, caller.requester(), call); !noted)
+    node.shared().logger.warning("a backup is not in the audit, nor is its time stored",
                                  {{"error", noted.error().detail}});
   return json::Value(json::Object{{"file", path}, {"octets", tar->octets()}, {"entries", tar->entries()}});
 }

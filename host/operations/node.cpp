@@ -107,6 +107,13 @@ Result<json::Value> accept_clock(Node& node, const Caller& caller, const Argumen
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments&, Call& call) {
   if (!node.on_reload)
     return unavailable("no daemon runs here; it will read the configuration when it starts");
+  Write write;
+  write.audit = services::audit_line(node.shared().clock.now(), "reload.asked",
+                                     {{"requester", caller.requester()}, {"call", call.id}});
+  // A signal asks without a word: a reload does not depend on it.
+  if (const Status written = node.writer().commit(write, call.deadline); !written)
+    node.shared().logger.warning("who asked for a reload is not in the audit",
+                                 {{"error", written.error().detail}});
   node.shared().logger.info("reload", {{"requester", caller.requester()}});
   HANAPER_TRY(const std::vector<std::string> changes, node.on_reload(call));
   json::Array rows;
