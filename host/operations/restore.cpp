@@ -61,8 +61,9 @@ Status skip_serials(Node& node, const TarReader& tar) {
 }
 
 // Numbers of complete CRLs and deltas are one sequence for each authority and shard (RFC 5280 5.2.3), whoever
-// else's certificates are on them. A number is spent by a row without a hash, as by a CRL that its maker did
-// not live to finish: whoever serves CRLs makes a new one then.
+// else's certificates are on them. A number is spent on a CRL without a hash, as its maker leaves it who
+// dies; this one is over when it begins, so that whoever serves CRLs knows that those before it are the
+// backup's.
 class NumberSkip {
  public:
   // `intake`: null where no CRL is known.

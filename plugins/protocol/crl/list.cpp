@@ -72,6 +72,16 @@ bool List::is_alone(const CrlRow& row) const {
   return rows->back().number < row.number || rows->size() < enough;
 }
 
+// Whether it came out of a backup: a restore spends a number, far above, on a CRL that is over when it
+// begins. Clients may have newer ones, and would take this for the latest from a cache.
+Result<bool> List::is_before_restore(const CrlRow& row) const {
+  constexpr std::uint32_t enough = 100;
+  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, enough));
+  return std::ranges::any_of(rows, [&](const CrlRow& other) {
+    return other.number > row.number && !other.hash && other.next_update <= other.this_update;
+  });
+}
+
 // What is served from now on, to whoever watches.
 void List::say(const CrlRow& row) {
   entries_.set(static_cast<std::int64_t>(row.entries));
@@ -82,6 +92,8 @@ Status List::adopt() {
   HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
   if (served && served->row().number == row.number) return {};
+  HANAPER_TRY(const bool outdated, is_before_restore(row));
+  if (outdated) return not_found("the newest CRL is of before a restore");
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
   auto found = Published::open(place_.path, row, is_alone(row));
@@ -91,7 +103,6 @@ Status List::adopt() {
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
-  overtaken_ = false;
   // What was revoked before is on it.
   std::int64_t touched = touched_at_;
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
@@ -142,7 +153,7 @@ bool List::is_due(Time now) const {
   if (!served) return true;
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
-  if (overtaken_ || made > now + commit_slack) return true;
+  if (made > now + commit_slack) return true;
   if (touched_at_ != 0 && options_.on_revoke && now - made >= settle) return true;
   return now - made >= (is_delta() ? options_.delta : options_.every);
 }
@@ -172,24 +183,6 @@ Result<bool> List::may_lack_some() const {
   return false;
 }
 
-// Whether a number was spent since on a CRL that nobody has finished. Clients may have one of a number below
-// it that is newer than what is served: whoever made it may have died, and a restore skips the numbers that
-// its backup cannot know.
-Result<bool> List::is_overtaken() const {
-  HANAPER_TRY(const std::vector<CrlRow> last, issuer_.crls(shard_, 1));
-  return !last.empty() && !last.front().hash && last.front().number > current()->row().number;
-}
-
-Status List::look_back() {
-  if (options_.on_revoke && is_told()) {
-    HANAPER_TRY(const bool lacking, may_lack_some());
-    if (lacking) touch();
-  }
-  HANAPER_TRY(overtaken_, is_overtaken());
-  read_back_ = true;
-  return {};
-}
-
 Result<CrlRow> List::held() {
   // Who makes one just now has looked for it before.
   if (making_.try_lock()) {
@@ -212,7 +205,13 @@ Status List::tend(Call& call) {
   const Lock lock(making_);
   const Time now = host_.clock().now();
   // Not before the others have been adopted, too: that takes longer than a client wants to wait.
-  if (current() && !read_back_) HANAPER_CHECK(look_back());
+  if (current() && !read_back_) {
+    if (options_.on_revoke && is_told()) {
+      HANAPER_TRY(const bool lacking, may_lack_some());
+      if (lacking) touch();
+    }
+    read_back_ = true;
+  }
   if (!current() || now < looked_ || now - looked_ >= between_looks) {
     looked_ = now;
     Status adopted = adopt();
@@ -281,7 +280,6 @@ Result<CrlRow> List::make_locked(Call& call) {
   const Lock lock(mutex_);
   if (made) {
     read_back_ = true;
-    overtaken_ = false;
     failure_ = {};
     made_.add();
     say(*made);

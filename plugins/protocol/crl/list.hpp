@@ -84,11 +84,10 @@ class List {
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
-  bool is_due(Time now) const HANAPER_REQUIRES(making_);
+  bool is_due(Time now) const;
   bool ends_soon(Time now) const;
-  Status look_back() HANAPER_REQUIRES(making_);
   Result<bool> may_lack_some() const;
-  Result<bool> is_overtaken() const;
+  Result<bool> is_before_restore(const CrlRow& row) const;
   Status plan(Order& order) const;
 
   const Options& options_;
@@ -108,9 +107,7 @@ class List {
   Mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
   Time not_before_ HANAPER_GUARDED_BY(making_){};       // after a failure
   Time looked_ HANAPER_GUARDED_BY(making_){};           // for what other nodes have made
-  bool read_back_ HANAPER_GUARDED_BY(making_) = false;  // for what happened before the start
-  bool overtaken_ HANAPER_GUARDED_BY(making_) =
-      false;  // what is served is older than a number that was spent
+  bool read_back_ HANAPER_GUARDED_BY(making_) = false;  // for revocations of before the start
   mutable Mutex mutex_;
   // Why the last one could not be made; nothing once one was.
   Status failure_ HANAPER_GUARDED_BY(mutex_);
