@@ -27,14 +27,7 @@ struct World {
 
 class Restore : public NodeFixture {
  protected:
-  static std::string text() {
-    return configuration("", R"([protocol.crl]
-authorities = ["issuing"]
-url = "http://pki.example.test/crl"
-on_revoke = false
-delta = "12h"
-)");
-  }
+  std::string text() const { return configuration("", crl_table_); }
   json::Value run(std::string_view id, const json::Object& arguments) {
     Call call{"test", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
     auto answer = operations::run(*node_, operations::own_caller(), id, arguments,
@@ -57,6 +50,11 @@ delta = "12h"
   }
   static std::uint64_t number_of(ByteView crl) { return validity::parse_crl(crl)->number; }
 
+  std::string back_up() {
+    run("backup", {{"name", "backup-1.tar"}});
+    std::filesystem::rename(scratch_ / "state/backup-1.tar", scratch_ / "backup.tar");
+    return scratch_ / "backup.tar";
+  }
   // A machine that is lost; what is left of it.
   World lose() {
     World world;
@@ -69,24 +67,25 @@ delta = "12h"
     revoke(world.released, "certificateHold");
     world.before = published();
     revoke(world.released, "removeFromCRL");
-    run("backup", {{"name", "backup-1.tar"}});
-    world.backup = scratch_ / "backup.tar";
-    std::filesystem::rename(scratch_ / "state/backup-1.tar", world.backup);
+    world.backup = back_up();
     revoke(issue_one(), "superseded");  // which the backup does not know
     revoke(world.held, "cessationOfOperation");
     revoke(world.compromised, "keyCompromise");
     for (int i = 0; i < 3; ++i) world.after = published();
     world.delta = published(true);
+    lose_state();
+    return world;
+  }
+  void lose_state() {
     node_.reset();
     std::filesystem::remove_all(scratch_.path() / "state");
     scratch_.file("state/pin", "a pin of some length");
     std::filesystem::permissions(scratch_.path() / "state", std::filesystem::perms::owner_all);
-    return world;
   }
-  Result<json::Value> restore(const World& world, const std::vector<CrlFile>& crls) {
+  Result<json::Value> restore(const std::string& backup, const std::vector<CrlFile>& crls) {
     Node node(model(text()), catalog_, logger_);
     for (const std::string& line : node.configure()) ADD_FAILURE() << line;
-    return operations::restore(node, operations::own_caller(), world.backup, crls);
+    return operations::restore(node, operations::own_caller(), backup, crls);
   }
   void open() {
     node_ = std::make_unique<Node>(model(text()), catalog_, logger_);
@@ -94,6 +93,12 @@ delta = "12h"
     const Status started = node_->start();
     ASSERT_TRUE(started) << started.error().detail;
   }
+  std::string crl_table_ = R"([protocol.crl]
+authorities = ["issuing"]
+url = "http://pki.example.test/crl"
+on_revoke = false
+delta = "12h"
+)";
   CertificateRow row(const Serial& serial) { return *node_->storage().ledger().certificate(1, serial); }
 };
 
@@ -124,7 +129,7 @@ TEST_P(Intakes, RevokeWhatTheLedgerHasAsGoodAndLeaveNumbersBehind) {
   const World world = lose();
   std::vector<CrlFile> files;
   for (Bytes& crl : test.crls(world)) files.push_back({"published.crl", std::move(crl)});
-  const auto restored = restore(world, files);
+  const auto restored = restore(world.backup, files);
   if (*test.refusal != '\0') {
     ASSERT_FALSE(restored);
     EXPECT_NE(restored.error().detail.find(test.refusal), std::string::npos) << restored.error().detail;
@@ -200,13 +205,59 @@ TEST_F(Restore, KeepsTheDateAndTheReasonOfTheCrl) {
         if (entry.serial == world.compromised) at = entry.at;
         return {};
       }));
-  ASSERT_TRUE(restore(world, {{"published.crl", world.after}}));
+  ASSERT_TRUE(restore(world.backup, {{"published.crl", world.after}}));
   open();
   EXPECT_EQ(row(world.compromised).revoked_at, at);
   const json::Value lines = run("audit.tail", {{"lines", 20}});
   const std::string audit = json::write(lines);
   EXPECT_NE(audit.find("restored"), std::string::npos) << audit;
   EXPECT_NE(audit.find("\\\"crl\\\":\\\"issuing "), std::string::npos) << audit;
+}
+
+struct Numbered {
+  const char* name;
+  const char* table;  // beside what all have
+  std::size_t lists;
+};
+
+// Each shard has numbers of its own, which its deltas share; an indirect CRL has its signer's.
+TEST_F(Restore, LeavesTheNumbersOfEveryKindOfCrlBehind) {
+  const Numbered tables[] = {
+      {"complete ones", "authorities = [\"issuing\", \"other\"]", 2},
+      {"deltas", "authorities = [\"issuing\"]\ndelta = \"12h\"", 2},
+      {"shards with deltas", "authorities = [\"issuing\"]\nshards = 3\ndelta = \"12h\"", 8},
+      {"those of authorities apart", "authorities = [\"issuing\"]\nsplit = true", 3},
+      {"indirect ones", "authorities = [\"issuing\"]\nissuer = \"other\"\nshards = 1", 2},
+  };
+  const auto numbers = [&] {
+    std::map<std::string, std::int64_t> all;
+    const json::Value made = run("crl.generate", {});
+    for (const json::Value& row : *made.find("items")->array())
+      all[std::string(row.text_at("authority")) + "/" + std::string(row.text_at("shard")) + "/" +
+          std::string(row.text_at("kind"))] = *row.find("number")->integer();
+    return all;
+  };
+  for (const Numbered& test : tables) {
+    SCOPED_TRACE(test.name);
+    crl_table_ =
+        "[authority.other]\nkey = \"soft:other\"\nsubject = \"CN=Other\"\n[pipeline.other]\n"
+        "authority = \"other\"\nprofiles = [\"web\"]\n[protocol.crl]\nurl = \"http://a.test\"\n" +
+        std::string(test.table) + "\n";
+    serve(text());
+    const std::string backup = back_up();
+    std::map<std::string, std::int64_t> before;
+    for (int i = 0; i < 3; ++i) before = numbers();
+    EXPECT_EQ(before.size(), test.lists);
+    lose_state();
+    const auto restored = restore(backup, {});
+    ASSERT_TRUE(restored) << restored.error().detail;
+    open();
+    const std::map<std::string, std::int64_t> after = numbers();
+    ASSERT_EQ(after.size(), before.size());
+    for (const auto& [list, number] : before) EXPECT_GT(after.at(list), number) << list;
+    lose_state();
+    std::filesystem::remove(backup);
+  }
 }
 
 struct Unreadable {
