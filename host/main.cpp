@@ -51,7 +51,7 @@ Result<std::vector<std::string>> logged_reload(const CommandLine& line, loader::
                                                services::Logger& logger) {
   services::notify_manager("RELOADING=1");
   auto outcome = reload(line, catalog, node);
-  node.reloaded(outcome.has_value());
+  node.reloaded(outcome);
   if (!outcome) logger.error("configuration not taken over", {{"error", outcome.error().detail}});
   if (outcome && outcome->empty()) logger.info("configuration read again, nothing changed");
   if (outcome)

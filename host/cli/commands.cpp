@@ -69,6 +69,10 @@ constexpr LocalOption delete_options[] = {
     {"--yes", "", "do not ask"},
 };
 
+constexpr LocalOption restore_options[] = {
+    {"--crl", "FILE", "a CRL as it was published, DER or PEM: what it says is revoked is revoked here", true,
+     true},
+};
 constexpr LocalOption bootstrap_options[] = {
     {"--fingerprint", "SHA256", "of the root's certificate, as init and show print it"},
     {"--out", "FILE", "where the root goes; default standard output", false, true},
@@ -97,7 +101,7 @@ constexpr Local before[] = {
      new_plugin_options, 2, 2, run_new_plugin},
 };
 constexpr Local behind[] = {
-    {"restore", "FILE", "put a backup into an empty state folder", {}, 1, 1, run_restore},
+    {"restore", "FILE", "put a backup into an empty state folder", restore_options, 1, 1, run_restore},
     {"bootstrap", "URL", "fetch the root of a PKI from another machine and check its fingerprint",
      bootstrap_options, 1, 1, run_bootstrap},
     {"probe", "URL",

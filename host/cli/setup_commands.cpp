@@ -4,6 +4,7 @@
 
 #include "../config/plan.hpp"
 #include "../node/state_lock.hpp"
+#include "../operations/restore.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -328,8 +329,44 @@ int run_sample(Session& session) {
   return 0;
 }
 
+namespace {
+
+std::string counted(const json::Value& of, std::string_view member, const std::string& one) {
+  const json::Value* value = of.find(member);
+  const std::int64_t count = value && value->integer() ? *value->integer() : 0;
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
+void print_restored(const json::Value& restored, const std::string& state) {
+  const std::string_view time = restored.text_at("time");
+  std::cout << "restored the backup of " << time << " into " << state << "\n";
+  for (const json::Value& numbers : *restored.find("numbers")->array())
+    std::cout << "authority " << numbers.text_at("authority") << ": CRLs go on with number "
+              << *numbers.find("next")->integer() << "\n";
+  const json::Array& crls = *restored.find("crls")->array();
+  bool newer = false;
+  for (const json::Value& crl : crls) {
+    const bool is_newer = *crl.find("newer")->boolean();
+    newer = newer || is_newer;
+    std::cout << crl.text_at("file") << ": " << crl.text_at("kind") << " CRL "
+              << *crl.find("number")->integer() << " of authority " << crl.text_at("authority") << ", of "
+              << crl.text_at("this_update") << (is_newer ? ", newer" : ", not newer")
+              << " than the backup: " << counted(crl, "entries", "revocation") << ", "
+              << *crl.find("taken")->integer() << " taken in, " << counted(crl, "unknown", "serial number")
+              << " that the ledger does not know\n";
+  }
+  if (!newer)
+    std::cout << "what was revoked after " << time
+              << " is good again: take in the CRLs that were published since, with --crl, or revoke it\n";
+}
+
+}  // namespace
+
 int run_restore(Session& session) {
   const std::string file = session.line().positional.front();
+  std::vector<operations::CrlFile> crls;
+  for (const std::string& path : session.line().texts("--crl"))
+    for (operations::CrlFile& crl : need(operations::read_crls(path))) crls.push_back(std::move(crl));
   const std::string state = session.model(false).node.state;
   create_state_folder(state);
   std::vector<std::string> missing;
@@ -339,12 +376,11 @@ int run_restore(Session& session) {
                   {missing.front() + ": there is no such file; the keys of a backup open with the pin that "
                                      "they had: bring it back first"}};
   const Progress progress("restoring");
-  const json::Value restored = need(operations::restore(*node, file));
-  if (session.line().has("--json")) {
+  const json::Value restored = need(operations::restore(*node, operations::own_caller(), file, crls));
+  if (session.line().has("--json"))
     print_json(restored);
-    return 0;
-  }
-  std::cout << "restored the backup of " << restored.text_at("time") << " into " << state << "\n";
+  else
+    print_restored(restored, state);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 #include "fields.hpp"
+#include "key_uses.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -88,6 +89,7 @@ class Builder {
     check_single_storage();
     check_listener_keys();
     check_authorities();
+    check_shared_keys();
     check_mounts();
     // What is used can only be told once everything else is right.
     if (messages_.empty()) check_unused();
@@ -350,6 +352,14 @@ class Builder {
   void check_listener_keys() {
     for (const auto& [name, listener] : model_.listeners)
       if (!listener.keys.empty()) refer(settings_of("listener", name), "key", "keys", listener.keys);
+  }
+
+  void check_shared_keys() {
+    for (const auto& [use, authority] : key_clashes(model_))
+      messages_.add(settings_of(use.kind, use.name)
+                        .error(use.key, use.keys + ":" + use.label + " is the key of authority \"" +
+                                            authority + "\", which shares it with nobody; name another label")
+                        .detail);
   }
 
   void check_authorities() {

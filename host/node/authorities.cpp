@@ -89,6 +89,20 @@ Result<std::shared_ptr<Key>> Authorities::find_or_create_key(const config::Autho
   return created;
 }
 
+// Two authorities of one key sign in each other's name. Labels do not tell where two providers lead to one
+// token.
+Status Authorities::check_own_key(const config::AuthorityConfig& config, ByteView spki) const {
+  HANAPER_TRY(const std::vector<AuthorityRow> rows, shared_.storage->ledger().authorities());
+  for (const AuthorityRow& row : rows) {
+    const auto view = x509::parse_certificate(row.certificate);
+    if (row.name != config.name && view && equal(view->spki, spki))
+      return conflict("authority." + config.name + ".key: " + config.keys + ":" + config.label +
+                      " is the key of authority \"" + row.name +
+                      "\", which shares it with nobody; name another label");
+  }
+  return {};
+}
+
 Result<std::shared_ptr<Key>> Authorities::find_registrar_key(const config::AuthorityConfig& config) const {
   const std::string place = config.registrar_keys + ":" + config.registrar_label;
   auto key = find_keys_(config.registrar_keys)->find(config.registrar_label);
@@ -224,6 +238,7 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
                                     fingerprint_of(*authorities_.at(config.name))};
   }
   HANAPER_TRY(const std::shared_ptr<Key> key, find_or_create_key(config));
+  HANAPER_CHECK(check_own_key(config, key->spki()));
   if (!row) {
     Write write;
     write.authority = AuthorityRow{.id = 0,
@@ -381,6 +396,7 @@ Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
     const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
     if (Status checked = check_certificate(config, certificates.front(), above, key->spki()); !checked)
       return std::move(checked).error().within("authority." + name);
+    HANAPER_CHECK(check_own_key(config, leaf.spki));
     Write write;
     write.authority = *row;
     write.authority->certificate = certificates.front();
@@ -421,6 +437,7 @@ Result<Authorities::Outcome> Authorities::import(const std::string& name, const 
     return std::move(checked).error().within("authority." + name);
   HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
   if (row && !row->certificate.empty()) return conflict("authority " + name + " has a certificate already");
+  HANAPER_CHECK(check_own_key(config, soft->spki()));
   HANAPER_TRY(const std::shared_ptr<Key> key, import_key(config, *soft));
   Write write;
   write.authority = AuthorityRow{.id = 0,

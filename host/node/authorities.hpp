@@ -61,6 +61,7 @@ class Authorities {
   Result<Outcome> init_one(const config::AuthorityConfig& config);
   Result<Outcome> issue(const config::AuthorityConfig& config, Key& key, const issuance::Authority* issuer);
   Result<Outcome> request(const config::AuthorityConfig& config, Key& key);
+  Status check_own_key(const config::AuthorityConfig& config, ByteView spki) const;
   Result<std::optional<AuthorityRow>> row_of(const std::string& name) const;
   Status store(Write& write);
   Status check_certificate(const config::AuthorityConfig& config, ByteView certificate,

@@ -53,6 +53,7 @@ Node::Checked Node::check_start() {
   };
   started_ = true;
   if (!succeeds(start_storage()) || !succeeds(shared_.writer->start())) return checked;
+  succeeds(shared_.writer->check_clock());
   make_roles("check");  // which are never asked for
   bool all = true;
   for (const auto& instance : instances())

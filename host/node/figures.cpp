@@ -1,6 +1,7 @@
 // What /metrics says of the node itself.
 #include "node.hpp"
 
+#include "../services/audit.hpp"
 #include "../services/process.hpp"
 
 #include <hanaper/toolkit/json.hpp>
@@ -47,19 +48,33 @@ void Node::add_metrics() {
           .set(seconds_of(not_after));
   });
   metrics.also([] { return services::process_metrics(); });
-  reloaded(true);
+  count_reload(true);
   static_cast<void>(count_figures());  // what fails now is counted in a moment
   shared_.jobs->every("host", "figures", std::chrono::seconds{15}, [this](Call&) { return count_figures(); });
 }
 
 // [main]
-void Node::reloaded(bool taken_over) {
+void Node::count_reload(bool taken_over) {
   shared_.metrics
       .gauge("hanaper_reload_timestamp_seconds",
              "When the configuration was last read: at the start, or by a reload, whether it was taken over "
              "or not.")
       .set(seconds_of(shared_.clock.now()));
   shared_.metrics.gauge("hanaper_reload_success", "Whether the last of them was taken over.").set(taken_over);
+}
+
+void Node::reloaded(const Result<std::vector<std::string>>& outcome) {
+  count_reload(outcome.has_value());
+  std::string changes;
+  if (outcome)
+    for (const std::string& change : *outcome) changes += (changes.empty() ? "" : "; ") + change;
+  Write write;
+  write.audit = outcome ? services::audit_line(shared_.clock.now(), "reloaded", {{"changes", changes}})
+                        : services::audit_line(shared_.clock.now(), "reload.refused",
+                                               {{"error", outcome.error().detail}});
+  const Status written =
+      shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{10});
+  if (!written) shared_.logger.warning("a reload is not in the audit", {{"error", written.error().detail}});
 }
 
 // What has to be asked of the storage: a scrape waits for no database.
@@ -101,7 +116,7 @@ Result<Time> Node::last_backup() const {
   return parse_time_text(value.text_at("time"));
 }
 
-Status Node::backed_up(Time at, const Call& call) {
+Status Node::backed_up(Time at, const std::string& requester, const Call& call) {
   const auto before = shared_.storage->records().get(backups, model_.node.name);
   if (!before && before.error().code != Code::not_found) return before.error();
   RecordWrite record;
@@ -111,6 +126,9 @@ Status Node::backed_up(Time at, const Call& call) {
   record.data = json::write(json::Value(json::Object{{"time", time_text(at)}}));
   Write write;
   write.records.push_back(std::move(record));
+  write.audit =
+      services::audit_line(shared_.clock.now(), "backup.made",
+                           {{"backup", time_text(at)}, {"requester", requester}, {"call", call.id}});
   HANAPER_CHECK(shared_.writer->commit(write, call.deadline));
   return serving_ ? count_figures() : Status{};
 }

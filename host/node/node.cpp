@@ -156,6 +156,12 @@ Status Node::start() {
   return read_ledger();
 }
 
+Status Node::open_ledger() {
+  started_ = true;
+  HANAPER_CHECK(start_storage());
+  return shared_.writer->start();
+}
+
 Status Node::start_roles() {
   HANAPER_TRY(std::string state, state_id(shared_.state_folder));
   make_roles(std::move(state));
@@ -271,6 +277,7 @@ issuance::Pipeline* Node::pipeline_of(const CertificateRow& row) const {
 }
 
 Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
+  HANAPER_CHECK(shared_.writer->check_clock());
   for (const auto& [name, unused] : model_.pipelines) {
     HANAPER_TRY(issuance::Pipeline * ready, pipeline(name));
     if (Status tested = ready->self_test(); !tested)

@@ -55,6 +55,10 @@ class Node {
   // another process has the state folder.
   Status start();
 
+  // Or, for a restore, which has taken the state folder: opens the ledger and the way to write into it, and
+  // nothing else.
+  Status open_ledger();
+
   // Then, for `hanaper init`: makes what authorities need and do not have. Changes nothing that exists.
   Result<std::vector<Authorities::Outcome>> init();
 
@@ -74,6 +78,7 @@ class Node {
   Storage& storage() noexcept { return *shared_.storage; }
   services::Writer& writer() noexcept { return *shared_.writer; }
   Authorities& authorities() noexcept { return authorities_; }
+  const StatusPlans& status_plans() const noexcept { return status_plans_; }
   NameIndex& names() noexcept { return *names_; }
   // [any] What the plugins' manifests say.
   loader::Catalog& catalog() noexcept { return catalog_; }
@@ -96,11 +101,11 @@ class Node {
   // null without.
   issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
 
-  // [main] That the configuration was read again, with what outcome.
-  void reloaded(bool taken_over);
+  // [main] That the configuration was read again, with what outcome: for metrics and the audit.
+  void reloaded(const Result<std::vector<std::string>>& outcome);
   // [worker] When the last backup of this node was made, which the ledger remembers; not_found: never.
   Result<Time> last_backup() const;
-  Status backed_up(Time at, const Call& call);
+  Status backed_up(Time at, const std::string& requester, const Call& call);
 
   // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
   // empty where nobody serves. Set before serve.
@@ -130,6 +135,7 @@ class Node {
   void watch_plugins();
   void add_metrics();
   Status count_figures();
+  void count_reload(bool taken_over);
   void add_checks();
   void block_key(const RevocationRow& row);
   Status load_missing_keys();

@@ -1,4 +1,5 @@
 // Keys: found, made, taken over, deleted, copied.
+#include "../config/key_uses.hpp"
 #include "../services/audit.hpp"
 #include "table.hpp"
 
@@ -29,14 +30,13 @@ Result<Keys*> find_keys(Node& node, std::string_view name) {
   return not_found("no keys instance \"" + std::string(name) + "\"" + known);
 }
 
-// Who would be without a key.
-std::string user_of(const Node& node, const KeyPlace& place) {
-  for (const auto& [name, authority] : node.model().authorities)
-    if (authority.keys == place.instance && authority.label == place.label)
-      return "authority \"" + name + "\"";
-  for (const auto& [name, listener] : node.model().listeners)
-    if (listener.keys == place.instance && listener.label == place.label) return "listener \"" + name + "\"";
-  return {};
+// Who would be without a key: `authority "issuing", listener "public"`.
+std::string users_of(const Node& node, const KeyPlace& place) {
+  std::string users;
+  for (const config::KeyUse& use : config::key_uses(node.model()))
+    if (use.keys == place.instance && use.label == place.label)
+      users += (users.empty() ? "" : ", ") + use.text();
+  return users;
 }
 
 Status audit(Node& node, const Caller& caller, const char* what, const KeyPlace& place,
@@ -79,7 +79,7 @@ Result<json::Value> list_keys(Node& node, const Caller&, const Arguments& argume
     for (const KeyInfo& info : infos)
       rows.push_back(json::Object{{"key", config.name + ":" + info.label},
                                   {"type", to_string(info.spec)},
-                                  {"used_by", user_of(node, {config.name, info.label})}});
+                                  {"used_by", users_of(node, {config.name, info.label})}});
   }
   return items(std::move(rows));
 }
@@ -111,8 +111,8 @@ Result<json::Value> import_key(Node& node, const Caller& caller, const Arguments
 Result<json::Value> delete_key(Node& node, const Caller& caller, const Arguments& arguments, Call&) {
   HANAPER_TRY(const Found found, find_place(node, arguments));
   const KeyPlace& place = found.place;
-  if (const std::string user = user_of(node, place); !user.empty())
-    return conflict(place.text() + " is the key of " + user + "; take that out of the configuration first");
+  if (const std::string users = users_of(node, place); !users.empty())
+    return conflict(place.text() + " is the key of " + users + "; take that out of the configuration first");
   HANAPER_TRY(const std::shared_ptr<Key> key, found.keys->find(place.label));
   const std::string type = to_string(key->spec());
   HANAPER_CHECK(audit(node, caller, "key.delete.intent", place, type));

@@ -74,11 +74,15 @@ Result<json::Value> tail_audit(Node& node, const Caller&, const Arguments& argum
     const std::uint64_t after = state.audit_sequence > count ? state.audit_sequence - count : 0;
     HANAPER_TRY(const std::vector<AuditPage> pages,
                 node.storage().ledger().audit(name, after, static_cast<std::uint32_t>(count)));
-    for (const AuditPage& page : pages) {
-      std::string_view rest = page.text;
+    // Where the clock was ahead once, what follows is in the order of the chain still.
+    std::vector<Time> not_after(pages.size());
+    for (std::size_t i = pages.size(); i-- > 0;)
+      not_after[i] = i + 1 < pages.size() ? std::min(pages[i].at, not_after[i + 1]) : pages[i].at;
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      std::string_view rest = pages[i].text;
       while (!rest.empty()) {
         const std::size_t end = rest.find('\n');
-        lines.push_back({page.at, name, std::string(rest.substr(0, end))});
+        lines.push_back({not_after[i], name, std::string(rest.substr(0, end))});
         rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
       }
     }
@@ -91,9 +95,25 @@ Result<json::Value> tail_audit(Node& node, const Caller&, const Arguments& argum
   return items(std::move(rows));
 }
 
+Result<json::Value> accept_clock(Node& node, const Caller& caller, const Arguments&, Call& call) {
+  const std::string& name = node.model().node.name;
+  HANAPER_TRY(const WriterState before, node.storage().ledger().writer(name));
+  HANAPER_CHECK(node.writer().accept_clock(caller.requester(), call.deadline));
+  return json::Value(json::Object{{"node", name},
+                                  {"now", time_text(node.shared().clock.now())},
+                                  {"last", time_text(before.audit_at.value_or(Time{}))}});
+}
+
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments&, Call& call) {
   if (!node.on_reload)
     return unavailable("no daemon runs here; it will read the configuration when it starts");
+  Write write;
+  write.audit = services::audit_line(node.shared().clock.now(), "reload.asked",
+                                     {{"requester", caller.requester()}, {"call", call.id}});
+  // A signal asks without a word: a reload does not depend on it.
+  if (const Status written = node.writer().commit(write, call.deadline); !written)
+    node.shared().logger.warning("who asked for a reload is not in the audit",
+                                 {{"error", written.error().detail}});
   node.shared().logger.info("reload", {{"requester", caller.requester()}});
   HANAPER_TRY(const std::vector<std::string> changes, node.on_reload(call));
   json::Array rows;

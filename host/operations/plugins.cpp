@@ -1,4 +1,5 @@
 // Operations that plugins bring.
+#include "../services/audit.hpp"
 #include "table.hpp"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 namespace hanaper::operations {
 namespace {
 
+constexpr std::size_t longest_audited = 1000;
 constexpr json::Limits answer_limits{128 * 1024 * 1024, 16, 2'000'000};
 
 constexpr Parameter all_of_them{
@@ -47,6 +49,78 @@ Result<json::Value> ask(Instance& instance, const Operation& operation, const Ar
                                                                     : answer->object() != nullptr);
   if (!fits) return internal(instance.name() + " does not answer as its operation says");
   return answer;
+}
+
+Result<json::Value> ask_all(const std::vector<Instance*>& instances, const Operation& operation,
+                            const Arguments& arguments, const Caller& caller, Call& call) {
+  json::Array rows;
+  std::optional<Error> missing;
+  bool answered = false;
+  for (Instance* one : instances) {
+    auto answer = ask(*one, operation, arguments, caller, call);
+    if (!answer && answer.error().code != Code::not_found) return answer;
+    if (!answer) {
+      if (!missing) missing = answer.error();
+      continue;
+    }
+    if (operation.answer == AnswerForm::one) return answer;
+    answered = true;
+    for (json::Value& row : *answer->array()) rows.push_back(std::move(row));
+  }
+  if (!answered) return *std::move(missing);
+  return items(std::move(rows));
+}
+
+bool changes_something(const Operation& operation) {
+  return !to_string(operation.permission).ends_with(":read");
+}
+
+// What was asked for, without what is nobody's to read.
+std::string audited_arguments(const Operation& operation, const json::Value& given) {
+  json::Object shown;
+  if (const json::Object* members = given.object())
+    for (const auto& [name, value] : *members) {
+      const auto parameter = std::ranges::find(operation.parameters, name, &Parameter::name);
+      const bool hidden =
+          parameter != operation.parameters.end() &&
+          (parameter->type == ParameterType::secret || parameter->type == ParameterType::content);
+      const std::size_t length = json::write(value).size();
+      if (hidden) continue;
+      if (length > longest_audited)
+        shown.emplace_back(name, std::to_string(length) + " octets");
+      else
+        shown.emplace_back(name, value);
+    }
+  return shown.empty() ? std::string() : json::write(json::Value(std::move(shown)));
+}
+
+std::string_view path_of(const Operation& operation) {
+  return operation.http.substr(std::min(operation.http.find(' ') + 1, operation.http.size()));
+}
+
+// By what other operations name what this one has made: where that is "POST /external-keys", and another one
+// "DELETE /external-keys/{kid}", the answer's kid.
+std::string name_of_made(const Instance& instance, const Operation& made_by, const json::Value& answer) {
+  const std::string below = std::string(path_of(made_by)) + "/{";
+  const auto* operable = instance.ability<Operable>();
+  const auto operations = instance.guard().run_or<std::span<const Operation>>(
+      {}, "operations", [&] { return operable->operations(); });
+  for (const Operation& other : operations) {
+    if (made_by.http.empty() || !path_of(other).starts_with(below)) continue;
+    std::string_view name = path_of(other).substr(below.size());
+    name = name.substr(0, name.find('}'));
+    if (const std::string_view text = answer.text_at(name); !text.empty()) return std::string(text);
+  }
+  return {};
+}
+
+Status audit_operation(Node& node, const char* event, std::string_view id, const Call& call,
+                       std::vector<LogField> fields) {
+  fields.insert(fields.begin(), {"operation", std::string(id)});
+  fields.push_back({"call", call.id});
+  Write write;
+  write.audit = services::audit_line(node.shared().clock.now(), event, fields);
+  return node.writer().commit(write, call.deadline);
 }
 
 }  // namespace
@@ -118,22 +192,20 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
   }
   if (operation->names_instance && bringing.size() > 1)
     return conflict("several instances bring " + std::string(plugin) + "; name one with --instance");
-  json::Array rows;
-  std::optional<Error> missing;
-  bool answered = false;
-  for (Instance* one : bringing) {
-    auto answer = ask(*one, *operation, arguments, caller, call);
-    if (!answer && answer.error().code != Code::not_found) return answer;
-    if (!answer) {
-      if (!missing) missing = answer.error();
-      continue;
-    }
-    if (operation->answer == AnswerForm::one) return answer;
-    answered = true;
-    for (json::Value& row : *answer->array()) rows.push_back(std::move(row));
-  }
-  if (!answered) return *std::move(missing);
-  return items(std::move(rows));
+  if (!changes_something(*operation)) return ask_all(bringing, *operation, arguments, caller, call);
+  // Before it, so that nothing happens that nobody could know of; what it came to is known behind it.
+  HANAPER_CHECK(audit_operation(
+      node, "operation.intent", id, call,
+      {{"arguments", audited_arguments(*operation, given)}, {"requester", caller.requester()}}));
+  auto answer = ask_all(bringing, *operation, arguments, caller, call);
+  const Status told =
+      answer ? audit_operation(node, "operation.done", id, call,
+                               {{"made", name_of_made(*bringing.front(), *operation, *answer)}})
+             : audit_operation(node, "operation.failed", id, call, {{"error", answer.error().detail}});
+  if (!told)
+    node.shared().logger.warning("what came of an operation is not in the audit",
+                                 {{"operation", std::string(id)}, {"error", told.error().detail}});
+  return answer;
 }
 
 }  // namespace hanaper::operations

@@ -231,6 +231,11 @@ constexpr Parameter tail_parameters[] = {
 };
 constexpr Column tail_columns[] = {{"node"},
                                    {"line", ColumnType::text, true, {}, "a JSON object as it was written"}};
+constexpr Column clock_columns[] = {
+    {"node"},
+    {"now", ColumnType::time, true, {}, "what its clock says, and its audit goes on from"},
+    {"last", ColumnType::time, true, {}, "when the last entry before was written, as the clock was then"},
+};
 constexpr Parameter backup_parameters[] = {
     {"name", text, required, {}, "8..64", "its name in the state folder; begins with backup-"},
 };
@@ -340,6 +345,16 @@ constexpr HostOperation host_table[] = {
      {"audit tail", "GET /audit/lines", "print the last lines of the audit", audit_read, AnswerForm::list,
       tail_parameters, tail_columns},
      tail_audit},
+    {"audit.accept-clock",
+     {"audit accept-clock",
+      "POST /audit/clock",
+      "go on writing although the clock is before the last entry of the audit, as after a clock that was "
+      "ahead",
+      system_operate,
+      AnswerForm::one,
+      {},
+      clock_columns},
+     accept_clock},
     {"backup",
      {"backup", "", "write a consistent copy of ledger and keys, while the daemon runs", system_operate,
       AnswerForm::one, backup_parameters, backup_columns},

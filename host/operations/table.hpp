@@ -91,11 +91,10 @@ Result<json::Value> repin_keys(Node& node, const Caller& caller, const Arguments
 Result<json::Value> serials(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> verify_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> tail_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> accept_clock(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // backup.cpp
 Result<json::Value> backup(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
-// Puts a backup into the state folder of a node that is configured and not started.
-Result<json::Value> restore(Node& node, const std::string& file);
 
 // For the operations above: the row of the certificate that an argument names, and the name of an authority,
 // or its number when the ledger does not know it.

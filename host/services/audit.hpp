@@ -38,6 +38,10 @@ class AuditAllowance {
 // What an error says before it comes to particulars: letters and blanks, as far as they go.
 std::string kind_of_error(std::string_view error);
 
+// The line that lets a page be older than the one before, which was written at `last`: somebody has taken the
+// clock for right.
+std::string clock_accepted_line(Time at, Time last, std::string_view requester);
+
 // The page that follows `previous`.
 AuditPage next_page(const WriterState& previous, Time at, std::string text);
 

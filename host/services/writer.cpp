@@ -18,6 +18,16 @@ constexpr std::size_t max_waiting = 4096;
 // What a time service may correct without anybody noticing.
 constexpr auto clock_tolerance = std::chrono::seconds{5};
 
+bool is_behind(Time now, const WriterState& state) {
+  return state.audit_at && now + clock_tolerance < *state.audit_at;
+}
+
+Error clock_error(Time now, const WriterState& state) {
+  return unavailable("the clock says " + time_text(now) + ", before the last audit entry of " +
+                     time_text(*state.audit_at) +
+                     "; set the clock right, or take it as it is: hanaper audit accept-clock");
+}
+
 std::vector<ExpiryChange> sum_by_day(const std::vector<Submission*>& group) {
   std::vector<ExpiryChange> changes;
   for (const Submission* submission : group) {
@@ -73,14 +83,17 @@ Writer::~Writer() { stop(); }
 Status Writer::start() {
   HANAPER_ON(main);
   HANAPER_CHECK(refresh());
-  if (state_.audit_at && clock_.now() + clock_tolerance < *state_.audit_at)
-    return unavailable("the clock says " + time_text(clock_.now()) + ", before the last audit entry of " +
-                       time_text(*state_.audit_at) + "; set the clock right");
   HANAPER_TRY(const std::vector<ExpiryChange> days, storage_.ledger().expiries());
   expiries_.load(days);
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "hanaper-writer");
   return {};
+}
+
+Status Writer::check_clock() const {
+  HANAPER_ON(worker);
+  HANAPER_TRY(const WriterState state, storage_.ledger().writer(node_));
+  return is_behind(clock_.now(), state) ? clock_error(clock_.now(), state) : Status{};
 }
 
 void Writer::stop() {
@@ -152,6 +165,19 @@ Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChang
   return std::move(waiting.result);
 }
 
+Status Writer::accept_clock(const std::string& requester, Deadline deadline) {
+  HANAPER_ON(worker);
+  HANAPER_TRY(const WriterState state, storage_.ledger().writer(node_));
+  if (!is_behind(clock_.now(), state))
+    return conflict("the clock is not before the last audit entry; there is nothing to accept");
+  Waiting waiting;
+  waiting.accepts_clock = requester;
+  waiting.deadline = deadline;
+  HANAPER_CHECK(submit(waiting));
+  waiting.done.wait();  // it is not begun after its deadline
+  return std::move(waiting.result);
+}
+
 void Writer::run() {
   thread_is(ThreadKind::writer);
   Group group;
@@ -204,30 +230,37 @@ void Writer::commit_group(Group& group) {
   for (Submission* submission : group) submission->committed({});
 }
 
+Result<std::optional<AuditPage>> Writer::page_of(const Group& group) {
+  std::string lines, accepted_by;
+  for (const Submission* submission : group) {
+    lines += submission->write.audit;
+    if (accepted_by.empty()) accepted_by = submission->accepts_clock;
+  }
+  Time at = clock_.now();
+  const bool behind = is_behind(at, state_);
+  if (behind && !accepted_by.empty())
+    lines.insert(0, clock_accepted_line(at, *state_.audit_at, accepted_by));
+  else if (behind && !lines.empty())
+    return clock_error(at, state_);
+  else if (state_.audit_at)
+    at = std::max(at, *state_.audit_at);
+  if (lines.empty()) return std::optional<AuditPage>{};
+  return std::optional(next_page(state_, at, std::move(lines)));
+}
+
 Status Writer::attempt(const Group& group) {
   Batch batch;
   batch.node = node_;
   batch.number = state_.number + 1;
   crypto::random(batch.token);
   std::vector<Write*> writes;
-  std::string lines;
   for (Submission* submission : group) {
     writes.push_back(&submission->write);
-    lines += submission->write.audit;
     submission->write.outcome = {};
   }
   batch.writes = writes;
   batch.expiries = sum_by_day(group);
-  if (!lines.empty()) {
-    Time at = clock_.now();
-    if (state_.audit_at && at < *state_.audit_at) {
-      if (at + clock_tolerance < *state_.audit_at)
-        return unavailable("the clock has been set back to " + time_text(at) +
-                           ", before the last audit entry of " + time_text(*state_.audit_at));
-      at = *state_.audit_at;
-    }
-    batch.audit = next_page(state_, at, std::move(lines));
-  }
+  HANAPER_TRY(batch.audit, page_of(group));
   const auto start = std::chrono::steady_clock::now();
   HANAPER_CHECK(this->write(batch));
   commit_time_.observe(std::chrono::steady_clock::now() - start);

@@ -41,6 +41,8 @@ class Submission {
   Write write;
   std::optional<ExpiryChange> expiry;  // goes into the counts with it
   Deadline deadline{};                 // not begun after it
+  // Who takes a clock for right that is before the last audit page; nobody: then nothing is audited.
+  std::string accepts_clock = {};
 
   // On the writer's thread, once: quick, and never another wait. Success means durable. conflict and
   // malformed are the write's own outcome; unavailable when storage is, or when the deadline came first.
@@ -57,9 +59,15 @@ class Writer {
          ExpiryCounts& expiries);
   ~Writer();
 
-  // [main] Reads where this node's writing stands. unavailable when storage is away, and when the clock is
-  // before the last audit page: certificates dated before their audit would prove nothing.
+  // [main] Reads where this node's writing stands. unavailable when storage is away.
   Status start();
+
+  // [worker] Whether what is written now can be audited: unavailable when the clock is before the last audit
+  // page, for certificates dated before their audit would prove nothing. Reading needs no clock.
+  Status check_clock() const;
+  // [worker] Goes on from the clock as it is, with a page that says so and names `requester`. conflict when
+  // it is not before the last page.
+  Status accept_clock(const std::string& requester, Deadline deadline);
 
   // [main] Commits what waits, then ends the thread.
   void stop();
@@ -86,6 +94,7 @@ class Writer {
   void run();
   void commit_group(Group& group);
   Status attempt(const Group& group);
+  Result<std::optional<AuditPage>> page_of(const Group& group);
   Status write(Batch& batch);
   Status refresh();
   void fail_all(const Group& group, const Error& error);

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import BASE, HANAPER, Control, Failed, Node, main, make_csr, only, openssl
+from harness import BASE, HANAPER, STORAGE, Control, Failed, Node, main, make_csr, only, openssl
 
 
 class WithoutDaemon(unittest.TestCase):
@@ -162,7 +162,9 @@ class WithoutDaemon(unittest.TestCase):
         self.node.state.mkdir(mode=0o700)
         (self.node.state / "pin").write_bytes(pin)
         (self.node.state / "pin").chmod(0o600)
-        self.assertIn("restored the backup of", self.node.out("restore", backup))
+        said = self.node.out("restore", backup)
+        self.assertIn("restored the backup of", said)
+        self.assertIn("is good again: take in the CRLs that were published since, with --crl, or revoke it", said)
         self.assertEqual(self.node.items("list"), before)
         self.assertIn("unbroken", self.node.out("audit", "verify"))
         self.node.out("issue", "--name", "b.example.test", "--key-out", self.node.folder / "b.key")
@@ -243,6 +245,16 @@ class Trouble(unittest.TestCase):
     def test_a_clock_set_back_before_the_last_audit_entry(self):
         self.node.execute("UPDATE audit SET written_at = written_at + 86400000")
         self.assertRegex(self.node.failed_start(), r"the clock says .*, before the last audit entry of .*; set the clock right")
+        self.assertIn("set the clock right", self.node.error("check", "--deep"))
+        self.assertIn("set the clock right", self.node.error("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key"))
+        self.node.out("list")
+        if STORAGE == "sqlite":
+            self.node.out("backup", self.node.folder / "ahead.tar")
+        self.node.out("audit", "accept-clock")
+        self.assertIn("nothing to accept", self.node.error("audit", "accept-clock"))
+        self.assertIn("clock.accepted", self.node.out("audit", "tail", "--lines", "1"))
+        self.node.start()
+        self.node.out("issue", "--name", "b.example.test", "--key-out", self.node.folder / "b.key")
 
     def test_a_state_folder_in_use(self):
         self.node.start()

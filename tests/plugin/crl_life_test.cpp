@@ -303,5 +303,54 @@ TEST_F(CrlLife, HasWhatWasRevokedBeforeTheStartAndToldToNobody) {
   }
 }
 
+struct SpentCase {
+  const char* name;
+  std::uint64_t number;         // that was spent before the start, on a CRL that nobody has finished; 0: none
+  std::chrono::hours valid{0};  // how long that would have been good; a restore skips numbers with none
+  std::uint64_t complete, delta;  // the numbers of what is served soon after the start
+};
+
+TEST_F(CrlLife, IsNotServedAgainAfterARestore) {
+  constexpr SpentCase cases[] = {
+      {"None", 0, {}, 1, 2},
+      {"OfOneWhoDied", 3, std::chrono::hours{24}, 1, 2},
+      {"OfARestore", 1'000'002, {}, 1'000'003, 1'000'004},
+  };
+  std::uint32_t shard = 0;
+  for (const bool on_revoke : {true, false})
+    for (const SpentCase& test : cases) {
+      SCOPED_TRACE(test.name);
+      options_.on_revoke = on_revoke;
+      ++shard;
+      const auto make_lists = [&] {
+        const std::string path = folder_ + "/" + std::to_string(shard);
+        list_ = make_list(false, {.path = path}, shard);
+        return make_list(true, {.path = path + "d"}, shard);
+      };
+      auto delta = make_lists();
+      make(*list_);
+      make(*delta);
+      if (test.number != 0) {
+        Call call = fakes::test_call();
+        CrlRow row;
+        row.shard = shard;
+        row.number = test.number;
+        row.this_update = host_.manual_clock.now();
+        row.next_update = row.this_update + test.valid;
+        ASSERT_TRUE(authority_.begin_crl(row, call));
+      }
+      host_.manual_clock.advance(std::chrono::seconds{10});
+      delta = make_lists();
+      EXPECT_EQ(list_->held().has_value(), test.complete == 1) << "it is never served";
+      for (int tick = 0; tick < 3; ++tick) {
+        tend(*list_);
+        tend(*delta);
+        host_.manual_clock.advance(std::chrono::seconds{2});
+      }
+      EXPECT_EQ(number_of(*list_), test.complete);
+      EXPECT_EQ(number_of(*delta), test.delta);
+    }
+}
+
 }  // namespace
 }  // namespace hanaper::test

@@ -119,6 +119,35 @@ TEST(AuditChain, AllowsPagesOfTheSameMoment) {
   EXPECT_TRUE(verify(chain(5, std::chrono::seconds{0})).has_value());
 }
 
+struct Earlier {
+  const char* name;
+  std::string text;  // of a page that is older than the one before it
+  bool whole;
+};
+
+TEST(AuditChain, GoesBackInTimeOnlyWhereItSaysSoItself) {
+  const std::vector<AuditPage> before = chain(3);
+  const Time last = before.back().at, at = start - std::chrono::days{7};
+  const std::string line = clock_accepted_line(at, last, "command:alice");
+  const Earlier pages[] = {
+      {"without a word", audit_line(at, "signed", {}), false},
+      {"accepted", line, true},
+      {"accepted among others", audit_line(at, "signed", {}) + line + audit_line(at, "signed", {}), true},
+      {"accepted for another page", clock_accepted_line(at, start, "command:alice"), false},
+      {"in the words of somebody else",
+       audit_line(at, "signed", {{"requester", line}, {"last", "2026-11-21T00:00:02.000Z"}}), false},
+      {"in something that is no line", "clock.accepted\n", false},
+  };
+  for (const Earlier& page : pages) {
+    std::vector<AuditPage> all = before;
+    WriterState state;
+    state.audit_sequence = before.back().sequence;
+    state.audit_hash = before.back().hash;
+    all.push_back(next_page(state, at, page.text));
+    EXPECT_EQ(verify(all).has_value(), page.whole) << page.name;
+  }
+}
+
 TEST(AuditChain, BreaksWhenATextIsChanged) {
   std::vector<AuditPage> pages = chain(5);
   pages[2].text[40] ^= 1;

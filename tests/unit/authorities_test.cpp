@@ -406,5 +406,27 @@ const Imported imports[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Authorities, Import, ::testing::ValuesIn(imports));
 
+class SharedKey : public AuthorityNode {};
+
+// Labels differ; where two providers lead to one token, so may the providers.
+TEST_F(SharedKey, IsRefusedUnderWhateverLabel) {
+  ASSERT_EQ(open(authority("one") + authority("two")), "");
+  const auto key = Outside::new_key();
+  const auto import = [&](const std::string& name) {
+    const Bytes root = Outside::certify(
+        {.spki = to_bytes(key->spki()), .subject = name, .issuer = name, .signer = key.get()});
+    return node_->authorities().import(name, *key->to_pem(), Secret(), pem_of({root}));
+  };
+  const auto first = import("one");
+  ASSERT_TRUE(first) << first.error().detail;
+  const std::string refusal = "authority.two.key: soft:two is the key of authority \"one\"";
+  const auto second = import("two");
+  ASSERT_FALSE(second);
+  EXPECT_TRUE(second.error().detail.starts_with(refusal)) << second.error().detail;
+  ASSERT_TRUE(node_->keys("soft")->import("two", *key->to_pkcs8()));
+  expect_lines(init(), {refusal});
+  EXPECT_TRUE(certificate_of("two").empty());
+}
+
 }  // namespace
 }  // namespace hanaper::test

@@ -284,19 +284,75 @@ TEST_F(WriterTest, GoesOnWithTheChainOfItsPredecessor) {
   EXPECT_EQ(verdict->pages, 2u);
 }
 
-TEST_F(WriterTest, DoesNotStartBeforeItsOwnAudit) {
+TEST_F(WriterTest, StartsBeforeItsOwnAuditForThoseWhoRead) {
   start();
   ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
   writer_.stop();
   services::ExpiryCounts counts;
   Writer next(storage_, "main", clock_, log_, metrics_, counts);
   clock_.advance(-std::chrono::hours{24});
-  expect(next.start(), Code::unavailable,
+  ASSERT_TRUE(next.start().has_value());
+  expect(next.check_clock(), Code::unavailable,
          "the clock says 2026-11-20T00:00:00Z, before the last audit entry of 2026-11-21T00:00:00Z; set the "
-         "clock "
-         "right");
+         "clock right, or take it as it is: hanaper audit accept-clock");
   clock_.advance(std::chrono::hours{24} - std::chrono::seconds{5});  // what a time service may correct
-  EXPECT_TRUE(next.start().has_value());
+  EXPECT_TRUE(next.check_clock().has_value());
+}
+
+struct ClockCase {
+  const char* name;
+  std::chrono::seconds back;  // that the clock is set after an entry
+  bool accepted;              // whether somebody takes it as it is
+  bool written;               // whether the next entry is
+  Code refusal = Code::internal;
+};
+
+TEST_F(WriterTest, GoesOnFromAnEarlierClockWhereSomebodyTakesItAsItIs) {
+  const ClockCase cases[] = {
+      {"right", std::chrono::seconds{0}, false, true},
+      {"right, and accepted all the same", std::chrono::seconds{0}, true, true, Code::conflict},
+      {"a little behind", std::chrono::seconds{5}, true, true, Code::conflict},
+      {"behind", std::chrono::hours{24 * 365 * 5}, false, false},
+      {"behind, and accepted", std::chrono::hours{24 * 365 * 5}, true, true},
+      {"behind again, and accepted", std::chrono::seconds{6}, true, true},
+  };
+  start();
+  std::size_t pages = 0;
+  for (const ClockCase& test : cases) {
+    SCOPED_TRACE(test.name);
+    clock_.advance(std::chrono::minutes{1});
+    ASSERT_TRUE(commit(record(std::string(test.name) + " before", 0, "{}\n")).has_value());
+    const Time last = clock_.now();
+    ++pages;
+    clock_.advance(-test.back);
+    if (test.accepted) {
+      const Status accepted = writer_.accept_clock("command:alice", test::soon());
+      EXPECT_EQ(accepted.has_value(), test.refusal == Code::internal);
+      if (!accepted) {
+        EXPECT_EQ(accepted.error().code, test.refusal);
+      }
+      if (accepted) {
+        ++pages;
+        EXPECT_EQ(audit().back().at, clock_.now());
+        EXPECT_EQ(audit().back().text, clock_accepted_line(clock_.now(), last, "command:alice"));
+        EXPECT_TRUE(writer_.health().has_value());
+      }
+    }
+    const Status after = commit(record(std::string(test.name) + " after", 0, "{}\n"));
+    EXPECT_EQ(after.has_value(), test.written);
+    if (after) ++pages;
+    EXPECT_EQ(stored(std::string(test.name) + " after"), test.written);
+    EXPECT_EQ(audit().size(), pages);
+    EXPECT_TRUE(verify_audit(storage_.memory, "main").has_value());
+    if (!test.written) clock_.advance(test.back);
+  }
+}
+
+TEST_F(WriterTest, WritesWhatIsNotAuditedWhateverTheClockSays) {
+  start();
+  ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
+  clock_.advance(-std::chrono::hours{24});
+  EXPECT_TRUE(commit(record("b")).has_value());
 }
 
 TEST_F(WriterTest, StopsWritingWhileTheClockIsSetBack) {
@@ -304,8 +360,8 @@ TEST_F(WriterTest, StopsWritingWhileTheClockIsSetBack) {
   ASSERT_TRUE(commit(record("a", 0, "{}\n")).has_value());
   clock_.advance(-std::chrono::seconds{6});
   expect(commit(record("b", 0, "{}\n")), Code::unavailable,
-         "the clock has been set back to 2026-11-20T23:59:54Z, before the last audit entry of "
-         "2026-11-21T00:00:00Z");
+         "the clock says 2026-11-20T23:59:54Z, before the last audit entry of 2026-11-21T00:00:00Z; set the "
+         "clock right, or take it as it is: hanaper audit accept-clock");
   EXPECT_FALSE(writer_.health().has_value());
   EXPECT_FALSE(stored("b"));
   clock_.advance(std::chrono::seconds{7});

@@ -72,6 +72,16 @@ bool List::is_alone(const CrlRow& row) const {
   return rows->back().number < row.number || rows->size() < enough;
 }
 
+// Whether it came out of a backup: a restore spends a number, far above, on a CRL that is over when it
+// begins. Clients may have newer ones, and would take this for the latest from a cache.
+Result<bool> List::is_before_restore(const CrlRow& row) const {
+  constexpr std::uint32_t enough = 100;
+  HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, enough));
+  return std::ranges::any_of(rows, [&](const CrlRow& other) {
+    return other.number > row.number && !other.hash && other.next_update <= other.this_update;
+  });
+}
+
 // What is served from now on, to whoever watches.
 void List::say(const CrlRow& row) {
   entries_.set(static_cast<std::int64_t>(row.entries));
@@ -82,6 +92,8 @@ Status List::adopt() {
   HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
   if (served && served->row().number == row.number) return {};
+  HANAPER_TRY(const bool outdated, is_before_restore(row));
+  if (outdated) return not_found("the newest CRL is of before a restore");
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
   auto found = Published::open(place_.path, row, is_alone(row));

@@ -87,6 +87,7 @@ class List {
   bool is_due(Time now) const;
   bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
+  Result<bool> is_before_restore(const CrlRow& row) const;
   Status plan(Order& order) const;
 
   const Options& options_;

@@ -47,7 +47,8 @@ Challenges::Made Challenges::make(const Challenge& wanted, std::chrono::millisec
   write.data = json::write(json::Value(json::Object{{"profile", wanted.profile},
                                                     {"subject", to_hex(x509::encode_name(wanted.subject))},
                                                     {"names", names}}));
-  return {Secret(text), records_.bind(std::move(write)), expires};
+  std::string id = write.key.substr(0, id_length);
+  return {Secret(text), std::move(id), records_.bind(std::move(write)), expires};
 }
 
 Result<Challenge> Challenges::find(std::string_view text) const {

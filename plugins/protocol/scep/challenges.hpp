@@ -27,6 +27,7 @@ class Challenges {
   // What is to be committed to make one, and its text, which nobody can ask for again.
   struct Made {
     Secret text;
+    std::string id;  // as list and withdraw have it
     RecordWrite write;
     Time expires;
   };

@@ -48,6 +48,7 @@ constexpr Parameter challenge_parameters[] = {
 };
 constexpr Column challenge_columns[] = {
     {"challenge", ColumnType::text, true, {}, "the challengePassword; it is shown this once"},
+    {"id", ColumnType::text, true, {}, "to withdraw it by"},
     {"url"},
     {"expires", ColumnType::time},
 };
@@ -134,6 +135,7 @@ class Scep final : public Protocol, public Operable, public Adjustable {
     HANAPER_TRY(const Challenges::Made made,
                 serving->service.make_challenge(wanted, serving->lifetime, call));
     return json::write(json::Value(json::Object{{"challenge", std::string(made.text.reveal())},
+                                                {"id", made.id},
                                                 {"url", url_},
                                                 {"expires", time_text(made.expires)}}));
   }

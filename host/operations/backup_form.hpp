@@ -1,0 +1,18 @@
+// What a backup is made of, for those who write and read one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace hanaper::operations::backup_form {
+
+inline constexpr std::string_view manifest_name = "manifest.json";
+inline constexpr std::int64_t format = 1;
+
+// Where an authority's mark of serial numbers lies in the state folder, and in the archive.
+inline std::string mark_file(const std::string& state, const std::string& authority) {
+  return state + "/serial-" + authority + ".mark";
+}
+inline std::string mark_entry(const std::string& authority) { return "serial/" + authority; }
+
+}  // namespace hanaper::operations::backup_form
