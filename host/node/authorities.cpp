@@ -10,6 +10,7 @@
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
@@ -45,7 +46,7 @@ Result<std::vector<Bytes>> certificates_of(const std::string& pem) {
 // By the key: a root and the one that takes over from it may have one name.
 bool is_signed_by(const x509::CertificateView& certificate, const Authority& authority) {
   const auto scheme = x509::parse_signature_algorithm(certificate.signature_algorithm);
-  return scheme && equal(certificate.issuer, authority.subject()) &&
+  return scheme && x509::same_name(certificate.issuer, authority.subject()) &&
          crypto::verify(*scheme, authority.spki(), certificate.whole, certificate.signature);
 }
 
@@ -57,7 +58,7 @@ std::string fingerprint_of(const Authority& authority) {
 std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
   std::erase_if(above, [](const Bytes& certificate) {
     const auto view = x509::parse_certificate(certificate);
-    return view && equal(view->issuer, view->subject);
+    return view && x509::same_name(view->issuer, view->subject);
   });
   return above;
 }
@@ -140,11 +141,24 @@ std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::Autho
       shared_.storage->records(), *shared_.writer, shared_.logger);
 }
 
+// Who signs the CRLs is named by the octets of its certificate, where it has one.
+Result<issuance::StatusPlan> Authorities::status_plan(const std::string& name) const {
+  issuance::StatusPlan plan = status_plans_.at(name);
+  if (plan.crl_signer.empty()) return plan;
+  HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(plan.crl_signer));
+  if (!row || row->certificate.empty()) return plan;
+  auto view = x509::parse_certificate(row->certificate);
+  if (!view) return std::move(view).error().within("authority." + plan.crl_signer);
+  plan.crl_issuer = to_bytes(view->subject);
+  return plan;
+}
+
 Status Authorities::adopt(const config::AuthorityConfig& config, const AuthorityRow& row) {
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
   if (config.own_registrar) HANAPER_CHECK(check_own_registrar(config, row.certificate, *key));
+  HANAPER_TRY(issuance::StatusPlan status, status_plan(config.name));
   HANAPER_TRY(const std::shared_ptr<Authority> authority,
-              Authority::assemble(config, row, key, serials(config), status_plans_.at(config.name)));
+              Authority::assemble(config, row, key, serials(config), std::move(status)));
   if (config.own_registrar) {
     authority->give_registrar_key(std::move(key));
   } else if (!config.registrar_keys.empty()) {
@@ -187,7 +201,7 @@ std::string Authorities::roots_pem() const {
     const std::vector<Bytes> whole = path(name);
     const Bytes& top = whole.empty() ? authority->certificate() : whole.back();
     const auto view = x509::parse_certificate(top);
-    if (view && equal(view->issuer, view->subject) && std::ranges::find(roots, top) == roots.end())
+    if (view && x509::same_name(view->issuer, view->subject) && std::ranges::find(roots, top) == roots.end())
       roots.push_back(top);
   }
   std::string text;
@@ -335,7 +349,7 @@ Status Authorities::check_certificate(const config::AuthorityConfig& config, Byt
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
   if (!equal(view.spki, spki))
     return rejected("the certificate's key is not " + config.keys + ":" + config.label);
-  if (!equal(view.subject, x509::encode_name(config.subject))) {
+  if (!x509::is_name_of(config.subject, view.subject)) {
     const auto name = x509::parse_name(view.subject);
     return rejected("the certificate's subject is \"" + (name ? x509::name_text(*name) : "unreadable") +
                     "\", not \"" + x509::name_text(config.subject) + "\"");
@@ -355,11 +369,11 @@ Status Authorities::check_certificate(const config::AuthorityConfig& config, Byt
   ByteView current = certificate;
   for (std::size_t i = 0; i <= above.size(); ++i) {
     HANAPER_TRY(const x509::CertificateView child, x509::parse_certificate(current));
-    const bool self_signed = equal(child.issuer, child.subject);
+    const bool self_signed = x509::same_name(child.issuer, child.subject);
     if (i == above.size() && !self_signed) break;  // its issuer was not in the file: nothing to check against
     HANAPER_TRY(const x509::CertificateView parent,
                 x509::parse_certificate(self_signed ? current : ByteView(above[i])));
-    if (!equal(child.issuer, parent.subject))
+    if (!x509::same_name(child.issuer, parent.subject))
       return rejected("the certificates of the file do not follow each other");
     HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(child.signature_algorithm));
     if (Status verified = crypto::verify(scheme, parent.spki, child.whole, child.signature); !verified)

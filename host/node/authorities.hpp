@@ -57,6 +57,7 @@ class Authorities {
   Result<std::shared_ptr<Key>> import_key(const config::AuthorityConfig& config,
                                           const crypto::SoftKey& soft) const;
   std::shared_ptr<issuance::SerialSource> serials(const config::AuthorityConfig& config) const;
+  Result<issuance::StatusPlan> status_plan(const std::string& name) const;
   Status adopt(const config::AuthorityConfig& config, const AuthorityRow& row);
   Result<Outcome> init_one(const config::AuthorityConfig& config);
   Result<Outcome> issue(const config::AuthorityConfig& config, Key& key, const issuance::Authority* issuer);

@@ -4,6 +4,7 @@
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 #include <hanaper/toolkit/time_text.hpp>
@@ -126,7 +127,8 @@ Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
 bool ListenerCertificates::still_good(const Held& held, ByteView certificate) const {
   const issuance::Pipeline* pipeline = pipelines_(held.config.issue);
   const auto view = x509::parse_certificate(certificate);
-  if (pipeline == nullptr || !view || !equal(view->issuer, pipeline->signer()->subject())) return false;
+  if (pipeline == nullptr || !view || !x509::same_name(view->issuer, pipeline->signer()->subject()))
+    return false;
   std::vector<Identifier> wanted = held.config.names, present = names_of(*view);
   std::ranges::sort(wanted);
   std::ranges::sort(present);
