@@ -46,6 +46,7 @@ class Authority {
   const config::AuthorityConfig& config() const noexcept { return config_; }
   AuthorityId id() const noexcept { return row_.id; }
   const Bytes& certificate() const noexcept { return row_.certificate; }
+  const x509::CertificateView& view() const noexcept { return view_; }
   ByteView spki() const noexcept { return view_.spki; }
   // What clients need beside the leaf: this certificate and those above it, a self-signed root left out.
   const std::vector<Bytes>& chain() const noexcept { return chain_; }
