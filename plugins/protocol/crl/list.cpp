@@ -91,6 +91,7 @@ Status List::adopt() {
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
+  look_at_place();
   // What was revoked before is on it.
   std::int64_t touched = touched_at_;
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
@@ -136,9 +137,13 @@ Status List::fetch(const CrlRow& row) {
   return files::replace(place_.path, whole, 0644);
 }
 
+void List::look_at_place() {
+  if (misplaced_) misplaced_ = !current()->names(place_.distribution_point);
+}
+
 bool List::is_due(Time now) const {
   const auto served = current();
-  if (!served) return true;
+  if (!served || misplaced_) return true;
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
@@ -263,6 +268,7 @@ Result<CrlRow> List::make_locked(Call& call) {
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);
+    if (made) misplaced_ = false;
     if (made) share(*current(), call);
   }
   const Lock lock(mutex_);

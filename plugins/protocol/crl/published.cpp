@@ -131,6 +131,15 @@ Result<Bytes> Published::der() const {
   return whole;
 }
 
+// Its extensions are behind its entries, however many there are, and have nothing but the signature behind
+// them.
+bool Published::names(std::string_view distribution_point) const {
+  constexpr std::uint64_t most = 8 * 1024;
+  Bytes end(static_cast<std::size_t>(std::min(most, row_.size)));
+  return read_at(*file_, row_.size - end.size(), end) &&
+         as_text(end).find(distribution_point) != std::string_view::npos;
+}
+
 // In lines of 64 characters (RFC 7468 2), through a nameless file: none of it is in memory at once.
 Result<FileRange> Published::write_pem() const {
   constexpr std::size_t line = 48, lines = 1024;
