@@ -84,10 +84,10 @@ Status List::adopt() {
   if (served && served->row().number == row.number) return {};
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
-  auto found = Published::open(place_.path, row, is_alone(row));
+  auto found = Published::open(place_.path, row, is_alone(row), due_after(row));
   if (!found) {
     HANAPER_CHECK(fetch(row));
-    found = Published::open(place_.path, row, is_alone(row));
+    found = Published::open(place_.path, row, is_alone(row), due_after(row));
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
@@ -141,6 +141,11 @@ void List::look_at_place() {
   if (misplaced_) misplaced_ = !current()->names(place_.distribution_point);
 }
 
+// When the next one is made without any revocation.
+Time List::due_after(const CrlRow& row) const {
+  return row.this_update + (is_delta() ? options_.delta : options_.every);
+}
+
 bool List::is_due(Time now) const {
   const auto served = current();
   if (!served || misplaced_) return true;
@@ -148,7 +153,7 @@ bool List::is_due(Time now) const {
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
   if (touched_at_ != 0 && options_.on_revoke && now - made >= settle) return true;
-  return now - made >= (is_delta() ? options_.delta : options_.every);
+  return now >= due_after(served->row());
 }
 
 Result<Bytes> List::der(ByteCount limit) const {
@@ -264,7 +269,7 @@ Result<CrlRow> List::make_locked(Call& call) {
     return generate(order, place_.path, call);
   }();
   if (made) {
-    if (auto opened = Published::open(place_.path, *made, is_alone(*made)); !opened)
+    if (auto opened = Published::open(place_.path, *made, is_alone(*made), due_after(*made)); !opened)
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);

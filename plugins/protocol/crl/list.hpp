@@ -94,6 +94,7 @@ class List {
   std::string part_key(std::size_t part) const;
   // Whether it has to say where it is found, and the one that is served does not.
   void look_at_place();
+  Time due_after(const CrlRow& row) const;
   bool is_due(Time now) const;
   bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
