@@ -3,6 +3,7 @@
 #include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::issuance {
 
@@ -35,6 +36,12 @@ Result<std::vector<Bytes>> split_chain(ByteView concatenated) {
     chain.push_back(to_bytes(certificate.whole));
   }
   return chain;
+}
+
+Status Authority::check_current(Time now) const {
+  if (now < not_after()) return {};
+  return unavailable("authority " + config_.name + " expired at " + time_text(not_after()) +
+                     "; name another one in the pipeline");
 }
 
 Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityConfig& config,

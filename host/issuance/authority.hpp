@@ -55,6 +55,8 @@ class Authority {
   bool is_root() const noexcept { return root_; }
   Time not_before() const noexcept { return view_.not_before; }
   Time not_after() const noexcept { return view_.not_after; }
+  // unavailable once it has expired, with its name and the date.
+  Status check_current(Time now) const;
   std::optional<std::uint64_t> path_length() const noexcept { return path_length_; }
   const x509::NameConstraints& constraints() const noexcept { return constraints_; }
   SignatureScheme scheme() const noexcept { return scheme_; }

@@ -152,6 +152,19 @@ std::shared_ptr<Authority> Authorities::find(const std::string& name) const {
   return found == authorities_.end() ? nullptr : found->second;
 }
 
+bool Authorities::waits_outside(const std::string& name) const {
+  for (std::string at = name; !at.empty() && !find(at); at = model_.authorities.at(at).issuer)
+    if (model_.authorities.at(at).external) return true;
+  return false;
+}
+
+Error Authorities::missing(const std::string& name) const {
+  return unavailable("authority " + name + " has no certificate yet" +
+                     (waits_outside(name)
+                          ? ": an outside issuer has to sign one; then run hanaper init --install ANSWER.pem"
+                          : "; run hanaper init"));
+}
+
 std::vector<Bytes> Authorities::path(const std::string& name) const {
   const auto authority = find(name);
   if (!authority) return {};

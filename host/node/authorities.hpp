@@ -27,6 +27,11 @@ class Authorities {
   // Null when it has no certificate yet.
   std::shared_ptr<issuance::Authority> find(const std::string& name) const;
 
+  // Whether it has no certificate because somebody outside has to sign one, its own or one above it.
+  bool waits_outside(const std::string& name) const;
+  // What to do about one that has no certificate.
+  Error missing(const std::string& name) const;
+
   // The chain above what that authority issues, with the self-signed root where this host has or knows it.
   std::vector<Bytes> path(const std::string& name) const;
   // Every self-signed certificate above an authority of this node, or an authority's own, PEM.

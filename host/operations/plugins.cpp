@@ -122,6 +122,7 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
   std::optional<Error> missing;
   bool answered = false;
   for (Instance* one : bringing) {
+    HANAPER_CHECK(node.can_serve(*one));
     auto answer = ask(*one, *operation, arguments, caller, call);
     if (!answer && answer.error().code != Code::not_found) return answer;
     if (!answer) {

@@ -170,6 +170,7 @@ Result<bool> List::may_lack_some() const {
   constexpr std::uint32_t page = 4096;
   const Time since = current()->row().this_update - commit_slack;
   for (StatusAuthority* authority : place_.of) {
+    if (authority->certificate().empty()) continue;
     Serial after;
     for (;;) {
       HANAPER_TRY(const std::vector<RevocationRow> rows, authority->revocations(shard_, after, page));
@@ -200,6 +201,7 @@ Error List::lack(Error why) {
 }
 
 Status List::tend(Call& call) {
+  if (waits()) return {};
   const Lock lock(making_);
   const Time now = host_.clock().now();
   // Not before the others have been adopted, too: that takes longer than a client wants to wait.
@@ -311,6 +313,7 @@ bool List::ends_soon(Time now) const {
 }
 
 Status List::health() const {
+  if (waits()) return {};  // that is said of the authority
   const auto served = current();
   const Time now = host_.clock().now();
   {

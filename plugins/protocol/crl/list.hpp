@@ -47,6 +47,9 @@ class List {
     misplaced_ = true;
   }
 
+  // [any] Once started: whether there is nobody yet who could sign it.
+  bool waits() const { return issuer_.certificate().empty(); }
+
   // [io] What is to be served; null when there is none yet.
   std::shared_ptr<const Published> current() const { return current_.load(); }
 
@@ -105,7 +108,7 @@ class List {
   StatusAuthority& issuer_;
   const std::uint32_t shard_;
   List* const complete_;
-  Place place_;  // constant once anything is served
+  Place place_;         // constant once anything is served
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;

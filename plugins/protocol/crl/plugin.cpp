@@ -172,16 +172,14 @@ List& Crl::add(StatusAuthority& issuer, std::uint32_t shard, List* complete, con
 }
 
 Status Crl::start() {
-  std::vector<const StatusAuthority*> all(authorities_.begin(), authorities_.end());
-  if (issuer_ != nullptr) all.push_back(issuer_);
-  for (const StatusAuthority* authority : all)
-    if (authority->certificate().empty())
-      return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
   HANAPER_CHECK(files::create_folder(folder_));
   std::call_once(told_apart_, [this] { tell_namesakes_apart(); });
   // What there is already is served from the first request on; what there is not, the first tick makes.
   for (List& list : lists_)
-    if (const auto held = list.held(); !held && held.error().code != Code::not_found)
+    if (list.waits())
+      host_->log().warning("no CRL is made before the authority has a certificate",
+                           {{"authority", list.issuer().name()}});
+    else if (const auto held = list.held(); !held && held.error().code != Code::not_found)
       host_->log().warning("a CRL could not be loaded",
                            {{"path", list.path()}, {"error", held.error().detail}});
   host_->scheduler().every("crls", tick, [this](Call& call) { return tend(call); });
@@ -246,7 +244,8 @@ Response Crl::handle(const Request& request, Call&) {
   };
   if (request.method != Method::get && request.method != Method::head)
     return plain(405, "405 Method Not Allowed\n").with("Allow", "GET, HEAD");
-  if (const StatusAuthority* authority = find_certificate(request.tail))
+  if (const StatusAuthority* authority = find_certificate(request.tail);
+      authority != nullptr && !authority->certificate().empty())
     return {200,
             {{"Content-Type", "application/pkix-cert"}, {"Cache-Control", "public, max-age=86400"}},
             std::string(as_text(authority->certificate()))};

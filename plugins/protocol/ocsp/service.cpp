@@ -63,7 +63,8 @@ Service::Service(Options options, Host& host, std::vector<StatusAuthority*> auth
 Status Service::start() {
   for (const StatusAuthority* authority : authorities_)
     if (authority->certificate().empty())
-      return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
+      host_.log().warning("nothing is answered for an authority before it has a certificate",
+                          {{"authority", authority->name()}});
   return name_authorities();
 }
 
@@ -78,6 +79,7 @@ void Service::schedule() {
 Status Service::name_authorities() {
   if (!names_.empty()) return {};
   for (StatusAuthority* authority : authorities_) {
+    if (authority->certificate().empty()) continue;  // it has issued nothing
     HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(authority->certificate()));
     HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(view.spki));
     const auto add = [&](crypto::Hash hash, ByteView oid) {

@@ -29,7 +29,7 @@ class Service {
  public:
   Service(Options options, Host& host, std::vector<StatusAuthority*> authorities);
 
-  // [main] unavailable while one of the authorities has no certificate.
+  // [main] Those that have no certificate yet are left out.
   Status start();
   // [main] Begins to sign ahead, where that is wanted.
   void schedule();
