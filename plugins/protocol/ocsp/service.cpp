@@ -84,7 +84,7 @@ Status Service::name_authorities() {
     HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(view.spki));
     const auto add = [&](crypto::Hash hash, ByteView oid) {
       names_.push_back({authority, to_bytes(oid), crypto::digest(hash, view.subject),
-                        crypto::digest(hash, key.key_bits), view.not_before});
+                        crypto::digest(hash, key.key_bits), view.not_before, view.not_after});
     };
     for (const algorithms::HashRow& row : algorithms::hashes) add(row.hash, row.oid);
   }
@@ -190,6 +190,11 @@ Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) 
       unauthorized_.add();
       return ResponseStatus::unauthorized;
     }
+  }
+  // Nobody can sign for it any more, now or later: RFC 6960 2.3 again.
+  if (first->not_after <= host_.clock().now()) {
+    unauthorized_.add();
+    return ResponseStatus::unauthorized;
   }
   if (request.ids.size() == 1 && !request.nonce && signer_for(request) == signer_for({}))
     return answer_one(*authority, request.ids.front(), call);

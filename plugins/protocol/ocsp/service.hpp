@@ -55,7 +55,7 @@ class Service {
     StatusAuthority* authority;
     Bytes hash;  // content octets of the digest's OID
     Bytes name_hash, key_hash;
-    Time not_before;  // of its certificate
+    Time not_before, not_after;  // of its certificate
   };
   // What a request comes to: an HTTP answer, or an OCSP status in one.
   using Outcome = std::variant<AnswerPointer, ResponseStatus>;
