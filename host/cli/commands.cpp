@@ -27,7 +27,8 @@ constexpr LocalOption common[] = {
 };
 
 constexpr LocalOption init_options[] = {
-    {"--install", "FILE", "take an outside issuer's answer: PEM, the authority's certificate first", false,
+    {"--install", "FILE",
+     "take an outside issuer's answer: PEM, the authority's certificate first; or its root, later", false,
      true},
     {"--import", "NAME", "take over an existing authority, with --key and --certificate"},
     {"--key", "FILE", "private key to import, PEM", false, true},

@@ -28,8 +28,15 @@ class Router {
   void add(Mount mount) { mounts_.push_back(std::move(mount)); }
   bool empty() const noexcept { return mounts_.empty(); }
 
+  // Clients that put an address and a path together double the slash between them: the first counts once.
+  static std::string_view routed(std::string_view path) noexcept {
+    while (path.starts_with("//")) path.remove_prefix(1);
+    return path;
+  }
+
   // The longest mount that is `path` or ends at one of its slashes; null when there is none.
   const Mount* find(std::string_view path) const noexcept {
+    path = routed(path);
     const Mount* best = nullptr;
     for (const Mount& mount : mounts_) {
       const bool within =

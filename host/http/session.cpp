@@ -51,7 +51,7 @@ Request view_of(const ReadRequest& read, const Mount& mount, std::string_view ad
   request.method = read.method;
   request.target = read.target;
   request.path = read.path;
-  request.tail = read.path.substr(mount.path.size());
+  request.tail = http::Router::routed(read.path).substr(mount.path.size());
   request.query = read.query;
   request.headers = read.headers;
   request.body = read.body;

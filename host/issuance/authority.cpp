@@ -1,7 +1,9 @@
 #include "authority.hpp"
 
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/public_key.hpp>
+#include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::issuance {
 
@@ -36,6 +38,12 @@ Result<std::vector<Bytes>> split_chain(ByteView concatenated) {
   return chain;
 }
 
+Status Authority::check_current(Time now) const {
+  if (now < not_after()) return {};
+  return unavailable("authority " + config_.name + " expired at " + time_text(not_after()) +
+                     "; name another one in the pipeline");
+}
+
 Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityConfig& config,
                                                        AuthorityRow row, std::shared_ptr<Key> key,
                                                        std::shared_ptr<SerialSource> serials,
@@ -49,7 +57,7 @@ Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityCo
   if (!equal(authority->key_->spki(), view->spki))
     return rejected(config.key_position + ": " + name + ".key: the key " + config.keys + ":" + config.label +
                     " does not match the authority's certificate (serial number " + view->serial.hex() + ")");
-  if (!equal(x509::encode_name(config.subject), view->subject)) {
+  if (!x509::is_name_of(config.subject, view->subject)) {
     const auto stored = x509::parse_name(view->subject);
     return rejected(config.key_position + ": " + name + ".subject: the certificate says \"" +
                     (stored ? x509::name_text(*stored) : "something unreadable") +
@@ -71,8 +79,8 @@ Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityCo
     HANAPER_TRY(authority->constraints_, x509::parse_name_constraints(extension->value));
   }
   authority->scheme_ = config.scheme.value_or(x509::default_scheme(public_key.spec));
-  const bool self_signed = equal(view->issuer, view->subject);
-  if (!self_signed) authority->chain_.push_back(authority->row_.certificate);
+  authority->root_ = x509::same_name(view->issuer, view->subject);
+  if (!authority->root_) authority->chain_.push_back(authority->row_.certificate);
   HANAPER_TRY(const std::vector<Bytes> above, split_chain(authority->row_.chain));
   authority->chain_.insert(authority->chain_.end(), above.begin(), above.end());
   return authority;

@@ -20,7 +20,8 @@ struct StatusPlan {
   std::map<std::uint32_t, StatusUrls> urls;  // by shard
   std::uint32_t shards = 0;                  // over how many CRLs new certificates are spread
   bool split = false;                        // those of authorities apart
-  Bytes crl_issuer = {};                     // DER Name of who signs the CRLs, when it is another authority
+  std::string crl_signer = {};               // the authority that signs the CRLs, when it is another
+  Bytes crl_issuer = {};                     // its name, DER
 
   // Shard 0 is what certificates belong to that were not spread; the others are numbered from 1, and those of
   // authorities may have one to themselves (authority_shard).
@@ -45,14 +46,17 @@ class Authority {
   const config::AuthorityConfig& config() const noexcept { return config_; }
   AuthorityId id() const noexcept { return row_.id; }
   const Bytes& certificate() const noexcept { return row_.certificate; }
+  const x509::CertificateView& view() const noexcept { return view_; }
   ByteView spki() const noexcept { return view_.spki; }
   // What clients need beside the leaf: this certificate and those above it, a self-signed root left out.
   const std::vector<Bytes>& chain() const noexcept { return chain_; }
   ByteView subject() const noexcept { return view_.subject; }
   ByteView key_identifier() const noexcept { return key_identifier_; }
-  bool is_root() const noexcept { return equal(view_.issuer, view_.subject); }
+  bool is_root() const noexcept { return root_; }
   Time not_before() const noexcept { return view_.not_before; }
   Time not_after() const noexcept { return view_.not_after; }
+  // unavailable once it has expired, with its name and the date.
+  Status check_current(Time now) const;
   std::optional<std::uint64_t> path_length() const noexcept { return path_length_; }
   const x509::NameConstraints& constraints() const noexcept { return constraints_; }
   SignatureScheme scheme() const noexcept { return scheme_; }
@@ -86,6 +90,7 @@ class Authority {
   const std::shared_ptr<SerialSource> serials_;
   const StatusPlan status_;
   x509::CertificateView view_;  // into row_.certificate
+  bool root_ = false;           // self-issued
   Bytes key_identifier_;
   std::optional<std::uint64_t> path_length_;
   x509::NameConstraints constraints_;

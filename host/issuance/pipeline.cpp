@@ -1,6 +1,7 @@
 // A request's way through both halves of the spine, and what comes after: revocation, status.
 #include "pipeline.hpp"
 
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
 #include <algorithm>
@@ -129,7 +130,7 @@ Result<CertificateStatus> Pipeline::status(const CertificateId& id) {
 Result<CertificateStatus> Pipeline::identify(ByteView certificate) {
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
   for (const auto& signer : signers()) {
-    if (!equal(view.issuer, signer->subject())) continue;
+    if (!x509::same_name(view.issuer, signer->subject())) continue;
     auto known = status({signer->id(), view.serial});
     if (!known && known.error().code != Code::not_found) return std::move(known).error();
     if (known && equal(known->certificate, certificate)) return known;

@@ -55,7 +55,8 @@ class Pipeline final : public Issuer, public Trust, public Authentication {
   // [main]
   void wire(std::shared_ptr<const Wiring> wiring) { wiring_.store(std::move(wiring)); }
   // Draws up one certificate of each profile, reads it back and runs the validators over it, so that a
-  // profile that cannot work is found at start.
+  // profile that cannot work is found at start. Nothing can be drawn up under an authority that has expired:
+  // success, and the pipeline refuses.
   Status self_test() { return self_test(wiring_.load()); }
   // The same with a wiring that is not its own yet.
   Status self_test(const std::shared_ptr<const Wiring>& wiring);

@@ -161,6 +161,7 @@ Status Profile::check_wishes(Time now, std::optional<Time> not_before, std::opti
 
 Result<ValidityPeriod> Profile::validity(Time now, std::optional<Time> not_before,
                                          std::optional<Time> not_after, bool own) const {
+  HANAPER_CHECK(authority_->check_current(now));
   if (!own) HANAPER_CHECK(check_wishes(now, not_before, not_after));
   // Nobody has signed anything before there was an authority.
   const Time begin = std::chrono::floor<std::chrono::seconds>(not_before.value_or(now - config_.backdate));

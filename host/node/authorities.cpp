@@ -23,46 +23,12 @@ using issuance::Authority;
 
 constexpr KeySpec registrar_key_spec{KeyType::rsa, 2048};
 
-Bytes joined(const std::vector<Bytes>& chain) {
-  Bytes all;
-  for (const Bytes& certificate : chain) all.insert(all.end(), certificate.begin(), certificate.end());
-  return all;
-}
-
-// The certificates of a PEM text. A self-signed one at the end is kept by clients, not by servers.
-Result<std::vector<Bytes>> certificates_of(const std::string& pem) {
-  HANAPER_TRY(const std::vector<pem::Block> blocks, pem::decode(pem));
-  std::vector<Bytes> certificates;
-  for (const pem::Block& block : blocks) {
-    if (block.label != "CERTIFICATE") continue;
-    HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(block.der));
-    certificates.push_back(block.der);
-  }
-  if (certificates.empty()) return malformed("no CERTIFICATE in the file");
-  return certificates;
-}
-
-// By the key: a root and the one that takes over from it may have one name.
-bool is_signed_by(const x509::CertificateView& certificate, const Authority& authority) {
-  const auto scheme = x509::parse_signature_algorithm(certificate.signature_algorithm);
-  return scheme && equal(certificate.issuer, authority.subject()) &&
-         crypto::verify(*scheme, authority.spki(), certificate.whole, certificate.signature);
-}
+}  // namespace
 
 // How people tell it from another of its name.
-std::string fingerprint_of(const Authority& authority) {
-  return ", SHA-256 " + to_hex(crypto::sha256(authority.certificate()));
+std::string Authorities::fingerprint_of(const std::string& name) const {
+  return ", SHA-256 " + to_hex(crypto::sha256(authorities_.at(name)->certificate()));
 }
-
-std::vector<Bytes> without_self_signed(std::vector<Bytes> above) {
-  std::erase_if(above, [](const Bytes& certificate) {
-    const auto view = x509::parse_certificate(certificate);
-    return view && equal(view->issuer, view->subject);
-  });
-  return above;
-}
-
-}  // namespace
 
 Result<std::optional<AuthorityRow>> Authorities::row_of(const std::string& name) const {
   HANAPER_TRY(std::vector<AuthorityRow> rows, shared_.storage->ledger().authorities());
@@ -154,11 +120,28 @@ std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::Autho
       shared_.storage->records(), *shared_.writer, shared_.logger);
 }
 
+// Who signs the CRLs is named by the octets of its certificate, where it has one.
+Result<issuance::StatusPlan> Authorities::status_plan(const std::string& name) const {
+  issuance::StatusPlan plan = status_plans_.at(name);
+  if (plan.crl_signer.empty()) return plan;
+  HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(plan.crl_signer));
+  if (!row || row->certificate.empty()) return plan;
+  auto view = x509::parse_certificate(row->certificate);
+  if (!view) return std::move(view).error().within("authority." + plan.crl_signer);
+  plan.crl_issuer = to_bytes(view->subject);
+  return plan;
+}
+
 Status Authorities::adopt(const config::AuthorityConfig& config, const AuthorityRow& row) {
   HANAPER_TRY(std::shared_ptr<Key> key, find_key(config));
   if (config.own_registrar) HANAPER_CHECK(check_own_registrar(config, row.certificate, *key));
+  HANAPER_TRY(issuance::StatusPlan status, status_plan(config.name));
+  HANAPER_TRY(std::vector<Bytes> chain, issuance::split_chain(row.chain));
+  outside_.complete(row.certificate, chain);
+  AuthorityRow whole = row;
+  whole.chain = joined(chain);
   HANAPER_TRY(const std::shared_ptr<Authority> authority,
-              Authority::assemble(config, row, key, serials(config), status_plans_.at(config.name)));
+              Authority::assemble(config, std::move(whole), key, serials(config), std::move(status)));
   if (config.own_registrar) {
     authority->give_registrar_key(std::move(key));
   } else if (!config.registrar_keys.empty()) {
@@ -170,6 +153,7 @@ Status Authorities::adopt(const config::AuthorityConfig& config, const Authority
 }
 
 Status Authorities::load() {
+  HANAPER_CHECK(outside_.load(shared_.storage->records()));
   for (const auto& [name, config] : model_.authorities) {
     HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
     if (row && !row->certificate.empty()) HANAPER_CHECK(adopt(config, *row));
@@ -182,6 +166,19 @@ std::shared_ptr<Authority> Authorities::find(const std::string& name) const {
   return found == authorities_.end() ? nullptr : found->second;
 }
 
+bool Authorities::waits_outside(const std::string& name) const {
+  for (std::string at = name; !at.empty() && !find(at); at = model_.authorities.at(at).issuer)
+    if (model_.authorities.at(at).external) return true;
+  return false;
+}
+
+Error Authorities::missing(const std::string& name) const {
+  return unavailable("authority " + name + " has no certificate yet" +
+                     (waits_outside(name)
+                          ? ": an outside issuer has to sign one; then run hanaper init --install ANSWER.pem"
+                          : "; run hanaper init"));
+}
+
 std::vector<Bytes> Authorities::path(const std::string& name) const {
   const auto authority = find(name);
   if (!authority) return {};
@@ -189,9 +186,13 @@ std::vector<Bytes> Authorities::path(const std::string& name) const {
   const auto top = x509::parse_certificate(path.empty() ? authority->certificate() : path.back());
   if (!top) return path;
   const auto root = std::ranges::find_if(authorities_, [&](const auto& entry) {
-    return entry.second->is_root() && is_signed_by(*top, *entry.second);
+    return entry.second->is_root() && is_signed_by(*top, entry.second->view());
   });
-  if (root != authorities_.end()) path.push_back(root->second->certificate());
+  if (root != authorities_.end()) {
+    path.push_back(root->second->certificate());
+  } else if (const Bytes* outside = outside_.issuer_of(*top)) {
+    path.push_back(*outside);
+  }
   return path;
 }
 
@@ -200,9 +201,7 @@ std::string Authorities::roots_pem() const {
   for (const auto& [name, authority] : authorities_) {
     const std::vector<Bytes> whole = path(name);
     const Bytes& top = whole.empty() ? authority->certificate() : whole.back();
-    const auto view = x509::parse_certificate(top);
-    if (view && equal(view->issuer, view->subject) && std::ranges::find(roots, top) == roots.end())
-      roots.push_back(top);
+    if (is_self_signed(top) && std::ranges::find(roots, top) == roots.end()) roots.push_back(top);
   }
   std::string text;
   for (const Bytes& root : roots) text += pem::encode("CERTIFICATE", root);
@@ -235,7 +234,7 @@ Result<Authorities::Outcome> Authorities::init_one(const config::AuthorityConfig
     HANAPER_CHECK(adopt(config, *row));
     return Outcome{config.name, "exists, " + x509::name_text(config.subject) + ", until " +
                                     time_text(authorities_.at(config.name)->not_after()) +
-                                    fingerprint_of(*authorities_.at(config.name))};
+                                    fingerprint_of(config.name)};
   }
   HANAPER_TRY(const std::shared_ptr<Key> key, find_or_create_key(config));
   HANAPER_CHECK(check_own_key(config, key->spki()));
@@ -330,7 +329,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   return Outcome{config.name,
                  std::string(issuer ? "created below " + issuer->config().name : "created, self-signed") +
                      ", " + x509::name_text(config.subject) + ", " + to_string(key.spec()) + ", until " +
-                     time_text(not_after) + fingerprint_of(*authorities_.at(config.name))};
+                     time_text(not_after) + fingerprint_of(config.name)};
 }
 
 Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig& config, Key& key) {
@@ -343,118 +342,6 @@ Result<Authorities::Outcome> Authorities::request(const config::AuthorityConfig&
   HANAPER_CHECK(files::replace(path, pem::encode("CERTIFICATE REQUEST", csr), 0644));
   return Outcome{config.name, "waits for an outside issuer; have it sign " + path +
                                   ", then run hanaper init --install ANSWER.pem"};
-}
-
-Status Authorities::check_certificate(const config::AuthorityConfig& config, ByteView certificate,
-                                      const std::vector<Bytes>& above, ByteView spki) const {
-  HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(certificate));
-  if (!equal(view.spki, spki))
-    return rejected("the certificate's key is not " + config.keys + ":" + config.label);
-  if (!equal(view.subject, x509::encode_name(config.subject))) {
-    const auto name = x509::parse_name(view.subject);
-    return rejected("the certificate's subject is \"" + (name ? x509::name_text(*name) : "unreadable") +
-                    "\", not \"" + x509::name_text(config.subject) + "\"");
-  }
-  const auto* extension = view.find(oid::basic_constraints);
-  const auto constraints = extension ? x509::parse_basic_constraints(extension->value)
-                                     : Result<x509::BasicConstraints>(x509::BasicConstraints{});
-  if (!constraints || !constraints->ca)
-    return rejected("the certificate is not an authority's (basicConstraints)");
-  if (const auto* usage = view.find(oid::key_usage)) {
-    HANAPER_TRY(const std::uint16_t bits, x509::parse_key_usage(usage->value));
-    if (!(bits & x509::key_cert_sign)) return rejected("the certificate's key usage lacks keyCertSign");
-  }
-  if (view.not_after <= shared_.clock.now())
-    return rejected("the certificate expired at " + time_text(view.not_after));
-  // Each certificate must be signed by the next; a self-signed one by itself.
-  ByteView current = certificate;
-  for (std::size_t i = 0; i <= above.size(); ++i) {
-    HANAPER_TRY(const x509::CertificateView child, x509::parse_certificate(current));
-    const bool self_signed = equal(child.issuer, child.subject);
-    if (i == above.size() && !self_signed) break;  // its issuer was not in the file: nothing to check against
-    HANAPER_TRY(const x509::CertificateView parent,
-                x509::parse_certificate(self_signed ? current : ByteView(above[i])));
-    if (!equal(child.issuer, parent.subject))
-      return rejected("the certificates of the file do not follow each other");
-    HANAPER_TRY(const SignatureScheme scheme, x509::parse_signature_algorithm(child.signature_algorithm));
-    if (Status verified = crypto::verify(scheme, parent.spki, child.whole, child.signature); !verified)
-      return rejected("a certificate's signature does not verify under the one above it");
-    if (self_signed) break;
-    current = above[i];
-  }
-  return {};
-}
-
-Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
-  HANAPER_TRY(std::vector<Bytes> certificates, certificates_of(pem));
-  HANAPER_TRY(const x509::CertificateView leaf, x509::parse_certificate(certificates.front()));
-  for (const auto& [name, config] : model_.authorities) {
-    HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
-    if (!config.external || !row) continue;
-    HANAPER_TRY(const std::shared_ptr<Key> key, find_key(config));
-    if (!equal(key->spki(), leaf.spki)) continue;
-    const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
-    if (Status checked = check_certificate(config, certificates.front(), above, key->spki()); !checked)
-      return std::move(checked).error().within("authority." + name);
-    HANAPER_CHECK(check_own_key(config, leaf.spki));
-    Write write;
-    write.authority = *row;
-    write.authority->certificate = certificates.front();
-    write.authority->chain = joined(without_self_signed(above));
-    write.audit = services::audit_line(shared_.clock.now(), "authority.installed",
-                                       {{"authority", name},
-                                        {"serial", leaf.serial.hex()},
-                                        {"certificate", to_hex(crypto::sha256(certificates.front()))}});
-    HANAPER_CHECK(store(write));
-    HANAPER_CHECK(adopt(config, *write.authority));
-    return Outcome{name,
-                   "installed, until " + time_text(leaf.not_after) + fingerprint_of(*authorities_.at(name))};
-  }
-  return not_found("no authority with issuer = \"external\" waits for a certificate of that key");
-}
-
-// The same key under the label already is what an import that was cut short leaves behind.
-Result<std::shared_ptr<Key>> Authorities::import_key(const config::AuthorityConfig& config,
-                                                     const crypto::SoftKey& soft) const {
-  if (auto key = find_key(config); key || key.error().code != Code::not_found) {
-    if (!key || equal((*key)->spki(), soft.spki())) return key;
-    return conflict(config.keys + ":" + config.label + " is another key; name a new label");
-  }
-  HANAPER_TRY(const Secret pkcs8, soft.to_pkcs8());
-  return find_keys_(config.keys)->import(config.label, pkcs8);
-}
-
-Result<Authorities::Outcome> Authorities::import(const std::string& name, const Secret& key_pem,
-                                                 const Secret& pin, const std::string& certificate_pem) {
-  const auto found = model_.authorities.find(name);
-  if (found == model_.authorities.end())
-    return not_found("no authority \"" + name + "\" in the configuration");
-  const config::AuthorityConfig& config = found->second;
-  HANAPER_TRY(const std::vector<Bytes> certificates, certificates_of(certificate_pem));
-  HANAPER_TRY(const std::shared_ptr<crypto::SoftKey> soft, crypto::SoftKey::from_pem(key_pem, pin));
-  const std::vector<Bytes> above(certificates.begin() + 1, certificates.end());
-  if (Status checked = check_certificate(config, certificates.front(), above, soft->spki()); !checked)
-    return std::move(checked).error().within("authority." + name);
-  HANAPER_TRY(const std::optional<AuthorityRow> row, row_of(name));
-  if (row && !row->certificate.empty()) return conflict("authority " + name + " has a certificate already");
-  HANAPER_CHECK(check_own_key(config, soft->spki()));
-  HANAPER_TRY(const std::shared_ptr<Key> key, import_key(config, *soft));
-  Write write;
-  write.authority = AuthorityRow{.id = 0,
-                                 .name = name,
-                                 .key = config.keys + ":" + config.label,
-                                 .certificate = certificates.front(),
-                                 .chain = joined(without_self_signed(above))};
-  if (row) write.authority->id = row->id;
-  write.audit = services::audit_line(
-      shared_.clock.now(), "authority.imported",
-      {{"authority", name}, {"certificate", to_hex(crypto::sha256(certificates.front()))}});
-  HANAPER_CHECK(store(write));
-  HANAPER_TRY(const std::optional<AuthorityRow> stored, row_of(name));
-  HANAPER_CHECK(adopt(config, *stored));
-  return Outcome{name, "imported, " + to_string(key->spec()) + ", until " +
-                           time_text(authorities_.at(name)->not_after()) +
-                           fingerprint_of(*authorities_.at(name))};
 }
 
 }  // namespace hanaper

@@ -66,12 +66,13 @@ Node::Checked Node::check_start() {
 }
 
 void Node::look_at_pipelines(Checked& checked) {
+  if (const Status there = check_authorities(); !there) checked.fail(there.error());
   for (const auto& [name, config] : model_.pipelines) {
-    const auto ready = pipeline(name);
-    if (!ready) {
-      checked.fail(ready.error());
+    if (const Status able = can_issue(name); !able) {
+      checked.notes.push_back(able.error().detail);
       continue;
     }
+    const auto ready = pipeline(name);
     // A self-test draws serial numbers, and those of a range are gone then.
     if (model_.authorities.at(config.authority).serial.range)
       checked.notes.push_back("pipeline." + name + ": not tested, for that takes serial numbers of a range");

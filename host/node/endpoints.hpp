@@ -51,6 +51,18 @@ class StatusEndpoint final : public http::Endpoint {
   services::Registry& metrics_;
 };
 
+// A protocol whose pipeline has no authority yet.
+class WaitingEndpoint final : public http::Endpoint {
+ public:
+  explicit WaitingEndpoint(std::string why) : why_(std::move(why)) {}
+  Response handle(const Request&, Call&) override {
+    return {503, {{"Content-Type", "text/plain"}, {"Retry-After", "300"}}, why_ + "\n"};
+  }
+
+ private:
+  const std::string why_;
+};
+
 // /roots.pem: whom to trust, for those who know the fingerprint. From memory on the network threads.
 class RootsEndpoint final : public http::Endpoint {
  public:

@@ -1,6 +1,8 @@
 // Who is told of this node's events, and the edges that it finds.
 #include "node.hpp"
 
+#include <hanaper/toolkit/time_text.hpp>
+
 #include <algorithm>
 
 namespace hanaper {
@@ -91,6 +93,31 @@ void Node::raise_edges() {
     for (const std::uint32_t shard : status.published_shards())
       if (const auto newest = status.newest_crl(shard, false))
         if (auto edge = events::crl_late(name, *newest, now)) outbox_->raise(*std::move(edge));
+  }
+}
+
+// For those who read logs: once for each threshold, and each day once it is over.
+void Node::watch_authorities() {
+  const Time now = shared_.clock.now();
+  for (const auto& [name, unused] : model_.authorities) {
+    const auto authority = authorities_.find(name);
+    if (!authority) continue;
+    const bool over = !authority->check_current(now);
+    const auto edge = events::authority_expiring(name, authority->certificate(), authority->not_before(),
+                                                 authority->not_after(), now);
+    if (!over && !edge) continue;
+    const std::string occurrence =
+        over ? time_text(std::chrono::floor<std::chrono::days>(now)) : edge->occurrence;
+    if (std::exchange(told_of_authorities_[name], occurrence) == occurrence) continue;
+    const auto left = std::chrono::floor<std::chrono::days>(authority->not_after() - now);
+    if (over)
+      shared_.logger.error("an authority has expired",
+                           {{"authority", name}, {"until", time_text(authority->not_after())}});
+    else
+      shared_.logger.warning("an authority expires soon; make the one that takes over",
+                             {{"authority", name},
+                              {"until", time_text(authority->not_after())},
+                              {"days", std::to_string(left.count())}});
   }
 }
 

@@ -4,6 +4,7 @@
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/csr_builder.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 #include <hanaper/toolkit/soft_key.hpp>
 #include <hanaper/toolkit/time_text.hpp>
@@ -65,8 +66,14 @@ Result<bool> ListenerCertificates::look(const config::ListenerConfig& listener) 
 Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const config::ListenerConfig& listener) {
   Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
   Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-  if (Status refreshed = refresh(held, true, call); !refreshed)
-    return std::move(refreshed).error().within("listener." + listener.name + ".certificate");
+  if (Status refreshed = refresh(held, true, call); !refreshed) {
+    Error why = std::move(refreshed).error().within("listener." + listener.name + ".certificate");
+    if (why.code != Code::unavailable || !listener.certificate_file.empty()) return why;
+    // Who would certify it cannot now. Others listen meanwhile, and it is tried again.
+    shared_.logger.error("a listener has no good certificate",
+                         {{"listener", listener.name}, {"error", why.detail}});
+    install_last(held);
+  }
   const auto context = held.context;
   const Lock lock(mutex_);
   held_.insert_or_assign(listener.name, std::move(held));
@@ -98,10 +105,20 @@ std::map<std::string, Time> ListenerCertificates::ends() const {
 
 Status ListenerCertificates::health() const {
   const Lock lock(mutex_);
-  for (const auto& [name, held] : held_)
+  for (const auto& [name, held] : held_) {
+    if (held.not_after == Time{})
+      return unavailable("listener." + name + " has no certificate; the log says why");
     if (held.not_after < shared_.clock.now())
       return unavailable("the certificate of listener." + name + " expired at " + time_text(held.not_after));
+  }
   return {};
+}
+
+// The one that was issued last, whatever it is good for.
+void ListenerCertificates::install_last(Held& held) {
+  const auto stored = files::read(stored_file(held), max_file);
+  auto provided = provided_key(held, false);
+  if (stored && provided) static_cast<void>(install(held, {*stored, Secret(*stored), *std::move(provided)}));
 }
 
 Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
@@ -126,7 +143,8 @@ Status ListenerCertificates::refresh(Held& held, bool at_start, Call& call) {
 bool ListenerCertificates::still_good(const Held& held, ByteView certificate) const {
   const issuance::Pipeline* pipeline = pipelines_(held.config.issue);
   const auto view = x509::parse_certificate(certificate);
-  if (pipeline == nullptr || !view || !equal(view->issuer, pipeline->signer()->subject())) return false;
+  if (pipeline == nullptr || !view || !x509::same_name(view->issuer, pipeline->signer()->subject()))
+    return false;
   std::vector<Identifier> wanted = held.config.names, present = names_of(*view);
   std::ranges::sort(wanted);
   std::ranges::sort(present);

@@ -28,7 +28,8 @@ class ListenerCertificates {
   // that the listener names cannot be served with.
   Result<bool> look(const config::ListenerConfig& listener) const;
 
-  // [main] A context with a certificate in it: the stored one while it is good, else a new one.
+  // [main] A context with a certificate in it: the stored one while it is good, else a new one. Where none
+  // can be issued now, that is logged, and health says so until there is one.
   Result<std::shared_ptr<http::TlsContext>> open(const config::ListenerConfig& listener);
 
   // [worker] Renews what has less than a third of its life left, and reads files again that have changed.
@@ -49,6 +50,7 @@ class ListenerCertificates {
 
   Status refresh(Held& held, bool at_start, Call& call);
   Status issue(Held& held, Call& call);
+  void install_last(Held& held);
   Status install(Held& held, http::TlsIdentity identity);
   Result<std::shared_ptr<Key>> provided_key(const Held& held, bool may_create) const;
   bool still_good(const Held& held, ByteView certificate) const;

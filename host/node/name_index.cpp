@@ -10,7 +10,7 @@ namespace hanaper {
 namespace {
 
 constexpr std::string_view collection = "host.names", key = "cursor";
-constexpr std::uint32_t page = 4096;
+constexpr std::uint32_t rows_at_once = 4096;
 
 void collect(const CertificateRow& row, std::vector<NameRow>& names) {
   const auto tbs = x509::parse_tbs(row.tbs);
@@ -35,7 +35,7 @@ Status NameIndex::catch_up(Call& call) {
       cursor = record->data;
       version = record->version;
     }
-    HANAPER_TRY(const std::vector<CertificateRow> rows, storage_.ledger().issued_since(cursor, page));
+    HANAPER_TRY(const std::vector<CertificateRow> rows, storage_.ledger().issued_since(cursor, rows_at_once));
     if (rows.empty()) return {};
     Write write;
     for (const CertificateRow& row : rows) collect(row, write.names);
@@ -45,7 +45,7 @@ Status NameIndex::catch_up(Call& call) {
     const Status stored = writer_.commit(write, call.deadline);
     if (!stored && stored.error().code == Code::conflict) continue;  // another node was faster
     if (!stored) return stored;
-    if (rows.size() < page) return {};
+    if (rows.size() < rows_at_once) return {};
   }
 }
 

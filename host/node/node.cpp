@@ -202,87 +202,12 @@ Result<std::vector<Authorities::Outcome>> Node::init() {
   return outcomes;
 }
 
-Result<std::shared_ptr<const issuance::Wiring>> Node::wiring(const config::PipelineConfig& config,
-                                                             const Profiles& profiles,
-                                                             const Instances& instances) {
-  auto wiring = std::make_shared<issuance::Wiring>();
-  const auto authority = authorities_.find(config.authority);
-  if (!authority)
-    return unavailable("authority " + config.authority + " has no certificate yet; run hanaper init");
-  wiring->authority = authority;
-  wiring->path = authorities_.path(config.authority);
-  wiring->earlier = roll_overs_.before(config.authority);
-  wiring->roll_over = roll_overs_.around(config.authority);
-  wiring->next_message = announcement(authority, wiring->roll_over.next);
-  wiring->crl = [&status = status_authorities_.find(config.authority)->second](
-                    std::uint32_t shard, ByteCount limit) { return status.crl(shard, limit); };
-  if (authority->registrar_key()) {
-    validity::Registrars& registrars = *registrars_.at(config.authority);
-    wiring->registrar = [&registrars](Call& call) { return registrars.find(call); };
-  }
-  for (const std::string& name : config.profiles)
-    wiring->profiles.push_back(std::make_shared<issuance::Profile>(profiles.at(name), authority));
-  wiring->authenticate_all = config.authenticate_all;
-  wiring->approval = config.approval;
-  bool complete = true;
-  const auto add = [&]<class Kind>(std::vector<std::pair<std::string, Kind*>>& list, std::string_view kind,
-                                   const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-      auto instance = find_instance(instances, kind, name);
-      Kind* stage = instance ? instance->as<Kind>() : nullptr;
-      complete = complete && stage != nullptr;
-      list.emplace_back(name, stage);
-      wiring->keeps.push_back(std::move(instance));
-    }
-  };
-  add(wiring->authenticators, "authenticator", config.authenticate);
-  add(wiring->policies, "policy", config.policy);
-  add(wiring->validators, "validator", config.validate);
-  if (!complete)
-    return internal("pipeline." + config.name + ": a plugin is not of the kind its manifest says");
-  return std::shared_ptr<const issuance::Wiring>(std::move(wiring));
-}
-
-Status Node::wire_pipelines() {
-  for (const auto& [name, config] : model_.pipelines) {
-    auto made = wiring(config, model_.profiles, instances());
-    if (!made && made.error().code == Code::unavailable) continue;  // its authority is still to come
-    if (!made) return std::move(made).error();
-    pipelines_.at(name)->wire(*std::move(made));
-    wired_.insert(name);
-  }
-  return {};
-}
-
-Result<issuance::Pipeline*> Node::pipeline(std::string_view name) const {
-  const auto found = pipelines_.find(name);
-  if (found == pipelines_.end()) {
-    std::vector<std::string> known;
-    for (const auto& [other, unused] : pipelines_) known.push_back(other);
-    return not_found("no pipeline \"" + std::string(name) + "\"" + config::suggestion(name, known));
-  }
-  if (!wired_.contains(name))
-    return unavailable("pipeline " + std::string(name) + ": authority " +
-                       model_.pipelines.at(std::string(name)).authority +
-                       " has no certificate yet; run hanaper init");
-  return found->second.get();
-}
-
-issuance::Pipeline* Node::pipeline_of(const CertificateRow& row) const {
-  for (const bool by_profile : {true, false})
-    for (const std::string& name : wired_)
-      if (issuance::Pipeline* pipeline = pipelines_.at(name).get(); pipeline->acts_for(row, by_profile))
-        return pipeline;
-  return nullptr;
-}
-
 Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   HANAPER_CHECK(shared_.writer->check_clock());
-  for (const auto& [name, unused] : model_.pipelines) {
-    HANAPER_TRY(issuance::Pipeline * ready, pipeline(name));
-    if (Status tested = ready->self_test(); !tested)
+  HANAPER_CHECK(check_authorities());
+  for (const std::string& name : wired_)
+    if (Status tested = pipelines_.at(name)->self_test(); !tested)
       return std::move(tested).error().within("pipeline." + name);
-  }
   HANAPER_TRY(auto outbound, http::OutboundClient::open(model_.outbound));
   shared_.outbound.swap(std::move(outbound));
   shared_.jobs->start();
@@ -296,9 +221,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
       *workers_, shared_.logger, shared_.metrics);
   // Before anybody keeps an answer that a revocation could make wrong.
   HANAPER_CHECK(changes_.poll(shared_.storage->ledger()));
-  HANAPER_CHECK(start_kind("protocol"));
-  for (const auto& instance : instances())
-    if (instance->config().kind == "protocol") instance->take();
+  HANAPER_CHECK(start_protocols());
   HANAPER_CHECK(open_listeners());
   HANAPER_CHECK(server_->open_control(model_.node.socket, std::move(commands)));
   add_metrics();
@@ -326,6 +249,11 @@ Status Node::open_listeners() {
     }
     for (const auto& instance : instances()) {
       if (instance->config().kind != "protocol" || instance->config().listener != name) continue;
+      if (Status able = can_serve(*instance); !able) {
+        listening.router.add(
+            {instance->config().path, std::make_shared<WaitingEndpoint>(able.error().detail)});
+        continue;
+      }
       auto* protocol = instance->as<Protocol>();
       if (protocol == nullptr) return internal(instance->name() + ": the plugin is no protocol");
       listening.router.add(
@@ -353,6 +281,7 @@ void Node::add_checks() {
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
   readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
+  add_pipeline_checks();
   readiness.add("plugins", Purpose::node, [this]() -> Status {
     for (const auto& instance : instances()) HANAPER_CHECK(instance->threads_health());
     return services::blocked_threads();
@@ -426,6 +355,11 @@ void Node::schedule_housekeeping() {
                       [this](Call& call) { return names_->catch_up(call); });
   shared_.jobs->every("host", "listener-certificates", std::chrono::seconds{30},
                       [this](Call& call) { return certificates_.renew(call); });
+  watch_authorities();
+  shared_.jobs->every("host", "authorities", std::chrono::hours{1}, [this](Call&) -> Status {
+    watch_authorities();
+    return {};
+  });
   shared_.jobs->every("host", "purge", std::chrono::seconds{60}, [this](Call& call) -> Status {
     const auto fence = shared_.roles->hold("housekeeping");
     if (!fence) return fence.error().code == Code::conflict ? Status{} : Status(fence.error());

@@ -97,6 +97,10 @@ class Node {
   // [any] not_found when the configuration has no such pipeline; unavailable while its authority has no
   // certificate.
   Result<issuance::Pipeline*> pipeline(std::string_view name) const;
+  // [any] Why it cannot issue now: unavailable when its authority has no certificate or has expired.
+  Status can_issue(const std::string& pipeline) const;
+  // [any] unavailable while a pipeline that the instance serves has no authority: it must not be asked.
+  Status can_serve(const Instance& instance) const;
   // [any] A pipeline that acts for the authority which issued that, with the same profile if there is one;
   // null without.
   issuance::Pipeline* pipeline_of(const CertificateRow& row) const;
@@ -137,6 +141,10 @@ class Node {
   Status count_figures();
   void count_reload(bool taken_over);
   void add_checks();
+  void add_pipeline_checks();
+  Status check_authorities() const;
+  Status start_protocols();
+  void watch_authorities();
   void block_key(const RevocationRow& row);
   Status load_missing_keys();
   void schedule_housekeeping();
@@ -168,7 +176,9 @@ class Node {
   RollOvers roll_overs_;
   std::map<std::string, std::unique_ptr<validity::Registrars>, std::less<>> registrars_;  // of those with one
   Pipelines pipelines_;
-  std::set<std::string, std::less<>> wired_;  // constant once started
+  std::set<std::string, std::less<>> wired_;                // constant once started
+  std::map<std::string, Error, std::less<>> waiting_;       // the others, and why; likewise
+  std::map<std::string, std::string> told_of_authorities_;  // what the log has said last; of one job
   std::unique_ptr<NameIndex> names_;
   ListenerCertificates certificates_;
   std::unique_ptr<http::Server> server_;

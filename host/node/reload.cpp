@@ -103,7 +103,7 @@ bool Node::Trial::knows_all(const InstanceConfig& config, const std::string& tab
       return false;
     }
   for (const std::string& pipeline : config.referred("pipeline"))
-    if (!node_.pipelines_.contains(pipeline)) {
+    if (!node_.pipelines_.contains(pipeline) || node_.waiting_.contains(pipeline)) {
       wait(table, "with pipeline." + pipeline);
       return false;
     }

@@ -63,7 +63,7 @@ Result<bool> RollOvers::cross(const validity::Context& context, const std::strin
   const auto certified = validity::certify(
       *signer, context,
       {.profile = "authority",
-       .subject = subject->config().subject,
+       .subject = to_bytes(subject->subject()),
        .spki = subject->spki(),
        .key_identifier = to_bytes(subject->key_identifier()),
        .key_usage = authority_usage(subject->config()),

@@ -80,8 +80,9 @@ class Asking {
     plan.split = claim.split;
     // RFC 5280 4.2.1.13: "If the certificate issuer is also the CRL issuer, then conforming CAs MUST omit the
     // cRLIssuer field".
-    if (claim.signer != authority)
-      plan.crl_issuer = x509::encode_name(model_.authorities.at(claim.signer).subject);
+    if (claim.signer == authority) return;
+    plan.crl_signer = claim.signer;
+    plan.crl_issuer = x509::encode_name(model_.authorities.at(claim.signer).subject);
   }
 
   // The first claim of an instance that does not fit is told, and it is not asked for more.

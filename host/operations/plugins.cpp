@@ -51,12 +51,14 @@ Result<json::Value> ask(Instance& instance, const Operation& operation, const Ar
   return answer;
 }
 
-Result<json::Value> ask_all(const std::vector<Instance*>& instances, const Operation& operation,
-                            const Arguments& arguments, const Caller& caller, Call& call) {
+Result<json::Value> ask_all(const Node& node, const std::vector<Instance*>& instances,
+                            const Operation& operation, const Arguments& arguments, const Caller& caller,
+                            Call& call) {
   json::Array rows;
   std::optional<Error> missing;
   bool answered = false;
   for (Instance* one : instances) {
+    HANAPER_CHECK(node.can_serve(*one));
     auto answer = ask(*one, operation, arguments, caller, call);
     if (!answer && answer.error().code != Code::not_found) return answer;
     if (!answer) {
@@ -192,12 +194,12 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
   }
   if (operation->names_instance && bringing.size() > 1)
     return conflict("several instances bring " + std::string(plugin) + "; name one with --instance");
-  if (!changes_something(*operation)) return ask_all(bringing, *operation, arguments, caller, call);
+  if (!changes_something(*operation)) return ask_all(node, bringing, *operation, arguments, caller, call);
   // Before it, so that nothing happens that nobody could know of; what it came to is known behind it.
   HANAPER_CHECK(audit_operation(
       node, "operation.intent", id, call,
       {{"arguments", audited_arguments(*operation, given)}, {"requester", caller.requester()}}));
-  auto answer = ask_all(bringing, *operation, arguments, caller, call);
+  auto answer = ask_all(node, bringing, *operation, arguments, caller, call);
   const Status told =
       answer ? audit_operation(node, "operation.done", id, call,
                                {{"made", name_of_made(*bringing.front(), *operation, *answer)}})

@@ -24,12 +24,11 @@ Result<Bytes> certify(const issuance::Authority& authority, const Context& conte
   const Time not_before =
       delegation.not_before.value_or(std::max<Time>(now - backdate, authority.not_before()));
   HANAPER_TRY(const Serial serial, authority.serials().draw(call.deadline));
-  const Bytes subject = x509::encode_name(delegation.subject);
   der::Writer writer(1024);
   form.render({.serial = serial,
                .not_before = not_before,
                .not_after = delegation.not_after,
-               .subject = subject,
+               .subject = delegation.subject,
                .spki = delegation.spki,
                .key_identifier = delegation.key_identifier.empty() ? ByteView(own_identifier)
                                                                    : ByteView(delegation.key_identifier),

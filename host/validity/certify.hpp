@@ -21,7 +21,7 @@ struct Context {
 
 struct Delegation {
   std::string profile;  // "ocsp-responder": in the ledger and the audit
-  x509::Name subject;
+  Bytes subject;        // whole Name, DER
   ByteView spki;
   Bytes key_identifier = {};  // empty: made of the key (RFC 5280 4.2.1.2)
   std::uint16_t key_usage = 0;

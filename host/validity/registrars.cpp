@@ -131,21 +131,21 @@ Result<std::shared_ptr<Registrar>> Registrars::renew(const Remembered& before, C
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
   Remembered claim = before;
   claim.claimed_at = now;
-  auto certificate =
-      certify(*authority_, context_,
-              {.profile = "registrar",
-               .subject = {{std::string(x509::common_name_oid), "Registrar of " + authority_->config().name}},
-               .spki = authority_->registrar_key()->spki(),
-               .key_usage = x509::digital_signature | x509::key_encipherment,
-               .extensions = {},
-               .not_after = not_after,
-               .with_intent = {claim.write(record_)},
-               .with_record =
-                   [&](ByteView made) {
-                     Remembered after{to_bytes(made), {}, claim.version + 1};
-                     return std::vector<RecordWrite>{after.write(record_)};
-                   }},
-              call);
+  auto certificate = certify(*authority_, context_,
+                             {.profile = "registrar",
+                              .subject = x509::encode_name({{std::string(x509::common_name_oid),
+                                                             "Registrar of " + authority_->config().name}}),
+                              .spki = authority_->registrar_key()->spki(),
+                              .key_usage = x509::digital_signature | x509::key_encipherment,
+                              .extensions = {},
+                              .not_after = not_after,
+                              .with_intent = {claim.write(record_)},
+                              .with_record =
+                                  [&](ByteView made) {
+                                    Remembered after{to_bytes(made), {}, claim.version + 1};
+                                    return std::vector<RecordWrite>{after.write(record_)};
+                                  }},
+                             call);
   if (!certificate && certificate.error().code == Code::conflict)
     return unavailable("another node is making the registrar's certificate");
   if (!certificate) return std::move(certificate).error();

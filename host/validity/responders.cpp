@@ -119,18 +119,18 @@ Result<std::shared_ptr<Responder>> Responders::certify(KeyType type, Call& call)
   const Time not_after = std::min<Time>(now + responder_lifetime, authority_->not_after());
   if (not_after <= now) return unavailable("authority " + authority_->config().name + " has expired");
   // RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck, NULL: who answers for the authority is not asked about.
-  HANAPER_TRY(
-      Bytes certificate,
-      validity::certify(*authority_, context_,
-                        {.profile = "ocsp-responder",
-                         .subject = {{std::string(x509::common_name_oid), "OCSP responder " + context_.node}},
-                         .spki = key->spki(),
-                         .key_usage = x509::digital_signature,
-                         .extensions = {{to_bytes(oid::extended_key_usage), false,
-                                         x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
-                                        {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}},
-                         .not_after = not_after},
-                        call));
+  HANAPER_TRY(Bytes certificate,
+              validity::certify(*authority_, context_,
+                                {.profile = "ocsp-responder",
+                                 .subject = x509::encode_name({{std::string(x509::common_name_oid),
+                                                                "OCSP responder " + context_.node}}),
+                                 .spki = key->spki(),
+                                 .key_usage = x509::digital_signature,
+                                 .extensions = {{to_bytes(oid::extended_key_usage), false,
+                                                 x509::extended_key_usage({to_bytes(oid::ocsp_signing)})},
+                                                {to_bytes(oid::ocsp_no_check), false, Bytes{der::null, 0}}},
+                                 .not_after = not_after},
+                                call));
   return std::shared_ptr<Responder>(std::make_shared<Delegate>(std::move(certificate), key, not_after));
 }
 

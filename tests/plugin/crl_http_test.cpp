@@ -51,9 +51,41 @@ TEST_F(CrlHttp, AnswersRanges) {
   std::map<std::string, std::string> headers;
   for (const Header& header : plain.headers) headers[header.name] = header.value;
   EXPECT_EQ(headers["Content-Type"], "application/pkix-crl");
-  EXPECT_EQ(headers["Cache-Control"], "public, max-age=345600");
+  EXPECT_EQ(headers["Cache-Control"], "public, max-age=86400");
   EXPECT_EQ(headers["Last-Modified"], "Sat, 21 Nov 2026 00:00:00 GMT");
-  EXPECT_EQ(headers["Expires"], "Wed, 25 Nov 2026 00:00:00 GMT");
+  EXPECT_EQ(headers["Expires"], "Sun, 22 Nov 2026 00:00:00 GMT");
+}
+
+struct AgeCase {
+  const char* name;
+  bool delta;
+  std::chrono::seconds later;
+  const char* cache_control;
+};
+
+// Each day one is made that is valid for four, each hour a delta that is valid for two.
+TEST_F(CrlHttp, IsKeptByCachesUntilTheNextOneIsDue) {
+  using namespace std::chrono_literals;
+  const auto delta = make_list(true);
+  make(*list_);
+  make(*delta);
+  const AgeCase cases[] = {
+      {"made just now", false, 0s, "public, max-age=86400"},
+      {"an hour later", false, 1h, "public, max-age=82800"},
+      {"the next is due", false, 24h, "public, max-age=0"},
+      {"the next is late", false, 25h, "public, max-age=0"},
+      {"a delta", true, 0s, "public, max-age=3600"},
+      {"a delta half an hour later", true, 30min, "public, max-age=1800"},
+      {"a delta that is late", true, 90min, "public, max-age=0"},
+  };
+  for (const AgeCase& test : cases) {
+    const auto published = (test.delta ? *delta : *list_).current();
+    const Time now = host_.manual_clock.now() + test.later;
+    std::map<std::string, std::string> headers;
+    for (const Header& header : published->answer(Asked(Method::get, "/").request, now).headers)
+      headers[header.name] = header.value;
+    EXPECT_EQ(headers["Cache-Control"], test.cache_control) << test.name;
+  }
 }
 
 struct ConditionCase {
@@ -125,7 +157,7 @@ TEST_F(CrlHttp, AnswersConditionsInTheirOrder) {
         EXPECT_EQ(answer.file.has_value(), answer.status < 300);
         std::map<std::string, std::string> headers;
         for (const Header& header : answer.headers) headers[header.name] = header.value;
-        EXPECT_EQ(headers["Cache-Control"], answer.status == 412 ? "no-store" : "public, max-age=345600");
+        EXPECT_EQ(headers["Cache-Control"], answer.status == 412 ? "no-store" : "public, max-age=86400");
         for (const char* name : {"ETag", "Last-Modified", "Expires"})
           EXPECT_EQ(headers.contains(name), answer.status != 412) << name;
       }

@@ -228,6 +228,33 @@ TEST(OcspPath, ReadsEverySpellingOfTheSameRequest) {
   EXPECT_EQ(*ocsp::decode_path("/MPv-vv__"), *ocsp::decode_path("/MPv+vv//"));
 }
 
+TEST(OcspPath, TakesWhatClientsAndProxiesMakeOfOne) {
+  struct Spelling {
+    const char* name;
+    Bytes octets;
+    std::vector<const char*> paths;
+  };
+  const Spelling table[] = {
+      {"with padding", {0x30, 0x02, 0xfb, 0xef}, {"/MAL77w==", "/MAL77w==/", "/MAL77w/", "/MAL77w%3D%3D/"}},
+      {"that needs none",
+       {0x30, 0x04, 0xfb, 0xef, 0xff, 0xff},
+       {"/MAT77///", "/MAT77////", "/MAT77%2F%2F%2F/"}},
+      {"whose last digit is a slash", {0x30, 0x01, 0x3f}, {"/MAE/", "/MAE//"}},
+      {"with one octet of padding", {0x30, 0x03, 0xff, 0xff, 0xff}, {"/MAP///8=", "/MAP///8=/", "/MAP///8/"}},
+      {"with a blank for a plus",
+       {0x30, 0x04, 0xfb, 0xef, 0xbf, 0xbe},
+       {"/MAT777++", "/MAT777%2B%2b", "/MAT777%20%20", "/MAT777+%20/"}},
+      {"in lines", {0x30, 0x02, 0xfb, 0xef}, {"/MAL7%0A7w==", "/MAL7%0D%0A7w==%0D%0A", "/%0aMAL77w=%0A="}},
+  };
+  for (const Spelling& test : table)
+    for (const char* path : test.paths) {
+      SCOPED_TRACE(std::string(test.name) + ": " + path);
+      const auto decoded = ocsp::decode_path(path);
+      ASSERT_TRUE(decoded) << decoded.error().detail;
+      EXPECT_EQ(to_hex(*decoded), to_hex(test.octets));
+    }
+}
+
 TEST(OcspPath, RefusesWhatIsNoBase64) {
   for (const char* path : {"", "/", "//", "/M", "/MA=", "/MA===", "/MAA==", "/MB==", "/M=A=", "/MA%", "/MA%3",
                            "/MA%zz", "/MAAA!", "/MA A", "/MAAA%00", "/====", "/MAA\xff"})

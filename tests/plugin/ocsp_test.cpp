@@ -337,6 +337,19 @@ TEST_F(Ocsp, NeverGuessesWhenTheLedgerIsAway) {
             OCSP_RESPONSE_STATUS_TRYLATER);
 }
 
+TEST_F(Ocsp, IsNotAuthorisedForAnAuthorityThatHasExpired) {
+  const Serial kept = authority_.add(10), fresh = authority_.add(11);
+  EXPECT_EQ(status_for(kept), V_OCSP_CERTSTATUS_GOOD);
+  const Time end = x509::parse_certificate(authority_.certificate())->not_after;
+  host_.manual_clock.advance(
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - host_.manual_clock.now()) +
+      std::chrono::seconds{1});
+  for (const Serial& serial : {kept, fresh})
+    EXPECT_EQ(status_of(post(make_request(about(authority_, serial.octets()))).body),
+              OCSP_RESPONSE_STATUS_UNAUTHORIZED)
+        << "later is no better";
+}
+
 TEST_F(Ocsp, SaysTryLaterWhileTheKeyIsAway) {
   const Serial serial = authority_.add(10);
   authority_.key_is_away = true;

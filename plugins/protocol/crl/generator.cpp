@@ -93,6 +93,7 @@ Result<std::uint64_t> stream_all_entries(const Order& order, CrlWriter& file) {
   std::uint64_t count = 0;
   const StatusAuthority* current = &order.issuer;
   for (StatusAuthority* authority : order.of) {
+    if (authority->certificate().empty()) continue;  // it has issued nothing yet
     Bytes issuer;
     if (authority != current) {
       HANAPER_TRY(issuer, name_of(*authority));

@@ -96,13 +96,14 @@ Status List::adopt() {
   if (outdated) return not_found("the newest CRL is of before a restore");
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
-  auto found = Published::open(place_.path, row, is_alone(row));
+  auto found = Published::open(place_.path, row, is_alone(row), due_after(row));
   if (!found) {
     HANAPER_CHECK(fetch(row));
-    found = Published::open(place_.path, row, is_alone(row));
+    found = Published::open(place_.path, row, is_alone(row), due_after(row));
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
+  look_at_place();
   // What was revoked before is on it.
   std::int64_t touched = touched_at_;
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
@@ -148,14 +149,23 @@ Status List::fetch(const CrlRow& row) {
   return files::replace(place_.path, whole, 0644);
 }
 
+void List::look_at_place() {
+  if (misplaced_) misplaced_ = !current()->names(place_.distribution_point);
+}
+
+// When the next one is made without any revocation.
+Time List::due_after(const CrlRow& row) const {
+  return row.this_update + (is_delta() ? options_.delta : options_.every);
+}
+
 bool List::is_due(Time now) const {
   const auto served = current();
-  if (!served) return true;
+  if (!served || misplaced_) return true;
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
   if (touched_at_ != 0 && options_.on_revoke && now - made >= settle) return true;
-  return now - made >= (is_delta() ? options_.delta : options_.every);
+  return now >= due_after(served->row());
 }
 
 Result<Bytes> List::der(ByteCount limit) const {
@@ -172,6 +182,7 @@ Result<bool> List::may_lack_some() const {
   constexpr std::uint32_t page = 4096;
   const Time since = current()->row().this_update - commit_slack;
   for (StatusAuthority* authority : place_.of) {
+    if (authority->certificate().empty()) continue;
     Serial after;
     for (;;) {
       HANAPER_TRY(const std::vector<RevocationRow> rows, authority->revocations(shard_, after, page));
@@ -202,6 +213,7 @@ Error List::lack(Error why) {
 }
 
 Status List::tend(Call& call) {
+  if (waits()) return {};
   const Lock lock(making_);
   const Time now = host_.clock().now();
   // Not before the others have been adopted, too: that takes longer than a client wants to wait.
@@ -271,10 +283,11 @@ Result<CrlRow> List::make_locked(Call& call) {
     return generate(order, place_.path, call);
   }();
   if (made) {
-    if (auto opened = Published::open(place_.path, *made, is_alone(*made)); !opened)
+    if (auto opened = Published::open(place_.path, *made, is_alone(*made), due_after(*made)); !opened)
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);
+    if (made) misplaced_ = false;
     if (made) share(*current(), call);
   }
   const Lock lock(mutex_);
@@ -312,6 +325,7 @@ bool List::ends_soon(Time now) const {
 }
 
 Status List::health() const {
+  if (waits()) return {};  // that is said of the authority
   const auto served = current();
   const Time now = host_.clock().now();
   {

@@ -40,6 +40,16 @@ class List {
   List(const Options& options, Host& host, StatusAuthority& issuer, std::uint32_t shard, List* complete,
        Place place);
 
+  // [main] Before anything is served: where it is found is said in it from now on. One that does not say so
+  // is made again.
+  void set_distribution_point(const std::string& url) {
+    place_.distribution_point = url;
+    misplaced_ = true;
+  }
+
+  // [any] Once started: whether there is nobody yet who could sign it.
+  bool waits() const { return issuer_.certificate().empty(); }
+
   // [io] What is to be served; null when there is none yet.
   std::shared_ptr<const Published> current() const { return current_.load(); }
 
@@ -70,6 +80,7 @@ class List {
   std::uint32_t shard() const { return shard_; }
   bool is_delta() const { return complete_ != nullptr; }
   const std::string& path() const { return place_.path; }
+  bool has_distribution_point() const { return !place_.distribution_point.empty(); }
   // Whether revocations make it due: the deltas, where there are any.
   bool is_told() const { return is_delta() == (options_.delta.count() > 0); }
 
@@ -84,6 +95,9 @@ class List {
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
   std::string part_key(std::size_t part) const;
+  // Whether it has to say where it is found, and the one that is served does not.
+  void look_at_place();
+  Time due_after(const CrlRow& row) const;
   bool is_due(Time now) const;
   bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
@@ -95,7 +109,7 @@ class List {
   StatusAuthority& issuer_;
   const std::uint32_t shard_;
   List* const complete_;
-  Place place_;  // constant once constructed
+  Place place_;         // constant once anything is served
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
@@ -103,6 +117,7 @@ class List {
   Collection& parts_;                        // what nodes give each other
   std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;
+  std::atomic<bool> misplaced_{false};
   Mutex own_making_;
   Mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
   Time not_before_ HANAPER_GUARDED_BY(making_){};       // after a failure

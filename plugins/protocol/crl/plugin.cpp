@@ -2,8 +2,11 @@
 #include "operate.hpp"
 
 #include <hanaper/status_urls.hpp>
-#include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/name_match.hpp>
+
+#include <mutex>
 
 namespace hanaper::crl {
 namespace {
@@ -41,7 +44,9 @@ class Crl final : public Protocol, public Operable, public StatusService {
   std::span<const Operation> operations() const noexcept override { return crl::operations(); }
   Result<std::string> operate(std::string_view words, const Arguments& arguments, std::string_view,
                               Call& call) override {
-    HANAPER_CHECK(files::create_folder(folder_));  // the instance may only be configured
+    // The instance may only be configured.
+    HANAPER_CHECK(files::create_folder(folder_));
+    std::call_once(told_apart_, [this] { tell_namesakes_apart(); });
     HANAPER_TRY(const json::Value result, crl::operate(lists_, authorities_, words, arguments, call));
     return json::write(result);
   }
@@ -55,6 +60,7 @@ class Crl final : public Protocol, public Operable, public StatusService {
   void add_shard(StatusAuthority& issuer, const std::vector<StatusAuthority*>& of, std::uint32_t shard);
   List& add(StatusAuthority& issuer, std::uint32_t shard, List* complete, const List::Place& place,
             const std::string& file);
+  void tell_namesakes_apart();
   Status tend(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
@@ -67,6 +73,7 @@ class Crl final : public Protocol, public Operable, public StatusService {
   std::vector<StatusAuthority*> authorities_;  // constant once configured, as all here
   StatusAuthority* issuer_ = nullptr;          // null: themselves
   std::list<List> lists_;
+  std::once_flag told_apart_;
   std::map<std::string, List*, std::less<>> files_;  // by path below the mount
   Counter* served_ = nullptr;
 };
@@ -165,19 +172,41 @@ List& Crl::add(StatusAuthority& issuer, std::uint32_t shard, List* complete, con
 }
 
 Status Crl::start() {
-  std::vector<const StatusAuthority*> all(authorities_.begin(), authorities_.end());
-  if (issuer_ != nullptr) all.push_back(issuer_);
-  for (const StatusAuthority* authority : all)
-    if (authority->certificate().empty())
-      return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
   HANAPER_CHECK(files::create_folder(folder_));
+  std::call_once(told_apart_, [this] { tell_namesakes_apart(); });
   // What there is already is served from the first request on; what there is not, the first tick makes.
   for (List& list : lists_)
-    if (const auto held = list.held(); !held && held.error().code != Code::not_found)
+    if (list.waits())
+      host_->log().warning("no CRL is made before the authority has a certificate",
+                           {{"authority", list.issuer().name()}});
+    else if (const auto held = list.held(); !held && held.error().code != Code::not_found)
       host_->log().warning("a CRL could not be loaded",
                            {{"path", list.path()}, {"error", held.error().detail}});
   host_->scheduler().every("crls", tick, [this](Call& call) { return tend(call); });
   return {};
+}
+
+// CRLs are found by their issuer's name. Of two authorities with one name either's complete CRL would speak
+// for the other's certificates as well, unless it says whose place it has (RFC 5280 5.2.5).
+void Crl::tell_namesakes_apart() {
+  const auto subject = [](const StatusAuthority& authority) {
+    const auto view = x509::parse_certificate(authority.certificate());
+    return view ? view->subject : ByteView{};
+  };
+  for (List& list : lists_) {
+    const StatusAuthority& issuer = list.issuer();
+    if (list.has_distribution_point()) continue;
+    const auto all = host_->authorities();
+    const auto other = std::ranges::find_if(all, [&](const StatusAuthority* one) {
+      return one != &issuer && !one->certificate().empty() && x509::same_name(subject(*one), subject(issuer));
+    });
+    if (other == all.end()) continue;
+    if (host_->public_url().empty())
+      host_->log().warning("two authorities have one name, and their CRLs no url that tells them apart",
+                           {{"authority", issuer.name()}, {"other", (*other)->name()}});
+    else
+      list.set_distribution_point(host_->public_url() + "/" + stem_of(issuer, list.shard()) + ".crl");
+  }
 }
 
 Status Crl::tend(Call& call) {
@@ -215,7 +244,8 @@ Response Crl::handle(const Request& request, Call&) {
   };
   if (request.method != Method::get && request.method != Method::head)
     return plain(405, "405 Method Not Allowed\n").with("Allow", "GET, HEAD");
-  if (const StatusAuthority* authority = find_certificate(request.tail))
+  if (const StatusAuthority* authority = find_certificate(request.tail);
+      authority != nullptr && !authority->certificate().empty())
     return {200,
             {{"Content-Type", "application/pkix-cert"}, {"Cache-Control", "public, max-age=86400"}},
             std::string(as_text(authority->certificate()))};

@@ -96,10 +96,10 @@ std::shared_ptr<const int> closing(int descriptor) {
 }  // namespace
 
 Result<std::shared_ptr<const Published>> Published::open(const std::string& path, const CrlRow& row,
-                                                         bool alone) {
+                                                         bool alone, Time next) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return not_found(path + ": cannot be read");
-  const std::shared_ptr<Published> published(new Published(row, path, closing(descriptor), alone));
+  const std::shared_ptr<Published> published(new Published(row, path, closing(descriptor), alone, next));
   struct stat facts {};
   crypto::Hasher hasher(crypto::Hash::sha256);
   const bool whole = ::fstat(descriptor, &facts) == 0 &&
@@ -114,21 +114,31 @@ Result<std::shared_ptr<const Published>> Published::open(const std::string& path
   return std::shared_ptr<const Published>(published);
 }
 
-Published::Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone)
+Published::Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone, Time next)
     : row_(std::move(row)),
       path_(std::move(path)),
       file_(std::move(file)),
       alone_(alone),
+      next_(std::min(next, row_.next_update)),
       etag_('"' + to_hex(ByteView(row_.hash.value_or(Fingerprint{})).first(16)) + '"'),
       pem_etag_(etag_.substr(0, etag_.size() - 1) + "-pem\""),
       last_modified_(http_date(row_.this_update)),
-      expires_(http_date(row_.next_update)) {}
+      expires_(http_date(next_)) {}
 
 Result<Bytes> Published::der() const {
   if (!memory_.empty()) return memory_;
   Bytes whole(static_cast<std::size_t>(row_.size));
   if (!read_at(*file_, 0, whole)) return unavailable(path_ + ": has got shorter");
   return whole;
+}
+
+// Its extensions are behind its entries, however many there are, and have nothing but the signature behind
+// them.
+bool Published::names(std::string_view distribution_point) const {
+  constexpr std::uint64_t most = 8 * 1024;
+  Bytes end(static_cast<std::size_t>(std::min(most, row_.size)));
+  return read_at(*file_, row_.size - end.size(), end) &&
+         as_text(end).find(distribution_point) != std::string_view::npos;
 }
 
 // In lines of 64 characters (RFC 7468 2), through a nameless file: none of it is in memory at once.
@@ -212,7 +222,7 @@ Response Published::answer(const Form& form, const Request& request, Time now) c
   const auto refusal = [](int status) { return Response{status, {{"Cache-Control", "no-store"}}, {}}; };
   const int status = evaluate(form, request, now);
   if (status == 412) return refusal(412);
-  const auto left = std::chrono::duration_cast<std::chrono::seconds>(row_.next_update - now).count();
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(next_ - now).count();
   Response answer{status,
                   {{"Content-Type", form.content_type},
                    {"Cache-Control", "public, max-age=" + std::to_string(std::max<std::int64_t>(left, 0))},

@@ -13,14 +13,16 @@ namespace hanaper::crl {
 class Published {
  public:
   // not_found when the file does not hold what the ledger says. `alone` when no client can have another CRL
-  // of the same second.
-  static Result<std::shared_ptr<const Published>> open(const std::string& path, const CrlRow& row,
-                                                       bool alone);
+  // of the same second; `next` is when there will be another at the latest: caches ask again then.
+  static Result<std::shared_ptr<const Published>> open(const std::string& path, const CrlRow& row, bool alone,
+                                                       Time next);
 
   const CrlRow& row() const noexcept { return row_; }
 
   // [worker] All of it. unavailable when the file cannot be read any more.
   Result<Bytes> der() const;
+  // [worker] Whether it says that it is the CRL of that place (RFC 5280 5.2.5).
+  bool names(std::string_view distribution_point) const;
 
   // [any] The answer to GET and HEAD, whose body, if any, is a range of the file.
   Response answer(const Request& request, Time now) const;
@@ -38,7 +40,7 @@ class Published {
     FileRange file;
   };
 
-  Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone);
+  Published(CrlRow row, std::string path, std::shared_ptr<const int> file, bool alone, Time next);
   Response answer(const Form& form, const Request& request, Time now) const;
   bool is_unmodified_since(std::string_view date, Time now) const;
   int evaluate(const Form& form, const Request& request, Time now) const;
@@ -52,6 +54,7 @@ class Published {
   const std::shared_ptr<const int> file_;
   Bytes memory_;  // constant once opened; empty: too large
   const bool alone_;
+  const Time next_;
   const std::string etag_, pem_etag_;
   const std::string last_modified_;
   const std::string expires_;

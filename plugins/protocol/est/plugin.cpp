@@ -60,7 +60,14 @@ class Est final : public Protocol, public Adjustable {
     serving_.store(std::move(serving));
     return {};
   }
-  Status start() override { return check(*serving_.load()); }
+  Status start() override {
+    const Status checked = check(*serving_.load());
+    if (checked || checked.error().code != Code::unavailable) return checked;
+    // It may come, as the certificate that another node is making; nobody is served by not starting.
+    host_->log().warning("nothing that the registrar signs can be answered yet",
+                         {{"error", checked.error().detail}});
+    return {};
+  }
   Result<std::unique_ptr<Change>> prepare(const Settings& settings) override {
     HANAPER_TRY(std::shared_ptr<Serving> next, read(settings));
     HANAPER_CHECK(check(*next));

@@ -201,12 +201,16 @@ constexpr auto base64_digits = [] {
   return digits;
 }();
 
-}  // namespace
+// The character that an escape at `at` stands for, which is then behind it; nothing when it is none.
+std::optional<char> unescaped(std::string_view path, std::size_t& at) {
+  const int high = at + 2 < path.size() ? hex_digit(path[at + 1]) : -1;
+  const int low = at + 2 < path.size() ? hex_digit(path[at + 2]) : -1;
+  if (high < 0 || low < 0) return std::nullopt;
+  at += 2;
+  return static_cast<char>(high << 4 | low);
+}
 
-Result<Bytes> decode_path(std::string_view path) {
-  if (path.size() > 2 * request_limit) return malformed("a request is larger than 64 KiB");
-  // Requests begin with 'M': every slash before belongs to the address (and may be doubled by clients).
-  while (path.starts_with('/')) path.remove_prefix(1);
+Result<Bytes> decode(std::string_view path) {
   Bytes octets;
   octets.reserve(path.size() * 3 / 4);
   std::uint32_t bits = 0;
@@ -214,11 +218,11 @@ Result<Bytes> decode_path(std::string_view path) {
   for (std::size_t i = 0; i < path.size(); ++i) {
     char c = path[i];
     if (c == '%') {
-      const int high = i + 2 < path.size() ? hex_digit(path[i + 1]) : -1;
-      const int low = i + 2 < path.size() ? hex_digit(path[i + 2]) : -1;
-      if (high < 0 || low < 0) return malformed("a percent sign without two hexadecimal digits");
-      c = static_cast<char>(high << 4 | low);
-      i += 2;
+      const auto escaped = unescaped(path, i);
+      if (!escaped) return malformed("a percent sign without two hexadecimal digits");
+      c = *escaped;
+      if (c == '\r' || c == '\n') continue;  // base64 in lines, as mail and PEM have it
+      if (c == ' ') c = '+';                 // which forms write as a blank, and the other way round
     }
     if (c == '=') {
       if (++padding > 2) return malformed("too much padding");
@@ -240,6 +244,25 @@ Result<Bytes> decode_path(std::string_view path) {
   if ((left == 2 && (bits & 0x0f)) || (left == 3 && (bits & 0x03)))
     return malformed("stray bits at the end of base64");
   if (octets.empty()) return malformed("an empty request");
+  return octets;
+}
+
+// DER to the last octet.
+bool is_whole(ByteView octets) {
+  der::Reader reader(octets);
+  return reader.expect(der::sequence) && reader.at_end();
+}
+
+}  // namespace
+
+Result<Bytes> decode_path(std::string_view path) {
+  if (path.size() > 2 * request_limit) return malformed("a request is larger than 64 KiB");
+  // Requests begin with 'M': every slash before belongs to the address (and may be doubled by clients).
+  while (path.starts_with('/')) path.remove_prefix(1);
+  auto octets = decode(path);
+  // At the end it is a digit of base64, or what clients and proxies put behind every address.
+  if (path.ends_with('/') && !(octets && is_whole(*octets)))
+    if (auto without = decode(path.substr(0, path.size() - 1)); without && is_whole(*without)) return without;
   return octets;
 }
 

@@ -63,7 +63,8 @@ Service::Service(Options options, Host& host, std::vector<StatusAuthority*> auth
 Status Service::start() {
   for (const StatusAuthority* authority : authorities_)
     if (authority->certificate().empty())
-      return unavailable("authority " + authority->name() + " has no certificate yet; run hanaper init");
+      host_.log().warning("nothing is answered for an authority before it has a certificate",
+                          {{"authority", authority->name()}});
   return name_authorities();
 }
 
@@ -78,11 +79,12 @@ void Service::schedule() {
 Status Service::name_authorities() {
   if (!names_.empty()) return {};
   for (StatusAuthority* authority : authorities_) {
+    if (authority->certificate().empty()) continue;  // it has issued nothing
     HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(authority->certificate()));
     HANAPER_TRY(const x509::PublicKey key, x509::parse_public_key(view.spki));
     const auto add = [&](crypto::Hash hash, ByteView oid) {
       names_.push_back({authority, to_bytes(oid), crypto::digest(hash, view.subject),
-                        crypto::digest(hash, key.key_bits), view.not_before});
+                        crypto::digest(hash, key.key_bits), view.not_before, view.not_after});
     };
     for (const algorithms::HashRow& row : algorithms::hashes) add(row.hash, row.oid);
   }
@@ -188,6 +190,11 @@ Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) 
       unauthorized_.add();
       return ResponseStatus::unauthorized;
     }
+  }
+  // Nobody can sign for it any more, now or later: RFC 6960 2.3 again.
+  if (first->not_after <= host_.clock().now()) {
+    unauthorized_.add();
+    return ResponseStatus::unauthorized;
   }
   if (request.ids.size() == 1 && !request.nonce && signer_for(request) == signer_for({}))
     return answer_one(*authority, request.ids.front(), call);

@@ -29,7 +29,7 @@ class Service {
  public:
   Service(Options options, Host& host, std::vector<StatusAuthority*> authorities);
 
-  // [main] unavailable while one of the authorities has no certificate.
+  // [main] Those that have no certificate yet are left out.
   Status start();
   // [main] Begins to sign ahead, where that is wanted.
   void schedule();
@@ -55,7 +55,7 @@ class Service {
     StatusAuthority* authority;
     Bytes hash;  // content octets of the digest's OID
     Bytes name_hash, key_hash;
-    Time not_before;  // of its certificate
+    Time not_before, not_after;  // of its certificate
   };
   // What a request comes to: an HTTP answer, or an OCSP status in one.
   using Outcome = std::variant<AnswerPointer, ResponseStatus>;

@@ -1,6 +1,7 @@
 // From a message to what its signer asks for.
 #include "service.hpp"
 
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
 namespace hanaper::scep {
@@ -77,7 +78,7 @@ bool Service::is_ours(const cms::EnvelopedView::Recipient& recipient, Registrar&
     return own && equal(own->key_identifier, recipient.key_identifier);
   }
   const auto current = x509::parse_certificate(registrar.certificate());
-  if (!current || !equal(current->issuer, recipient.issuer)) return false;
+  if (!current || !x509::same_name(current->issuer, recipient.issuer)) return false;
   if (equal(current->serial.octets(), recipient.serial)) return true;
   const auto today = issuer_.identify(registrar.certificate());
   const auto serial = Serial::from_der(recipient.serial);
