@@ -109,7 +109,7 @@ class List {
   StatusAuthority& issuer_;
   const std::uint32_t shard_;
   List* const complete_;
-  Place place_;         // constant once anything is served
+  Place place_;  // constant once anything is served
   Counter& made_;
   Counter& failed_;
   Gauge& entries_;
