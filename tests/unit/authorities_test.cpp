@@ -104,8 +104,8 @@ const Changed changed[] = {
     {"under another label", authority("root"), authority("root", "key = \"soft:elsewhere\""),
      "authority.root.key: "},
     {"under another's label", authority("root") + authority("other"),
-     authority("root", "key = \"soft:other\"") + authority("other"),
-     "authority.root.key: the key soft:other does not match the authority's certificate"},
+     authority("root", "key = \"soft:other\"") + authority("other", "key = \"soft:root\""),
+     "authority.other.key: the key soft:root does not match the authority's certificate"},
     {"renamed", authority("root"),
      "[authority.root]\nkey = \"soft:root\"\nsubject = \"CN=Another\"\n"
      "[pipeline.root]\nauthority = \"root\"\nprofiles = [\"web\"]\n",
