@@ -92,17 +92,22 @@ Result<Authorities::Outcome> Authorities::install(const std::string& pem) {
 // Taken is what has signed the end of a path that leads to no root yet, and what has signed that.
 Result<Authorities::Outcome> Authorities::add_above(const std::vector<Bytes>& certificates) {
   std::vector<Bytes> ends, taken, own;
-  std::string of;
+  std::string of;  // the uppermost of those that it is missing above
+  std::size_t shortest = 0;
   for (const auto& [name, authority] : authorities_) {
     const std::vector<Bytes> whole = path(name);
     own.push_back(authority->certificate());
     const Bytes& end = whole.empty() ? own.back() : whole.back();
     if (is_self_signed(end)) continue;
-    for (const Bytes& certificate : certificates) {
-      const auto view = x509::parse_certificate(certificate);
-      if (of.empty() && view && is_signed_by(*x509::parse_certificate(end), *view)) of = name;
-    }
     ends.push_back(end);
+    HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(end));
+    const bool lacks = std::ranges::any_of(certificates, [&](const Bytes& certificate) {
+      const auto above = x509::parse_certificate(certificate);
+      return above && is_signed_by(view, *above);
+    });
+    if (!lacks || (!of.empty() && whole.size() >= shortest)) continue;
+    of = name;
+    shortest = whole.size();
   }
   for (std::size_t i = 0; i < ends.size(); ++i) {
     HANAPER_TRY(const x509::CertificateView end, x509::parse_certificate(ends[i]));

@@ -33,7 +33,11 @@ pin = { file = "pin" }
 key = "soft:root"
 subject = "CN=Example Root CA"
 )";
-    if (second) text += "[authority.root-2]\nkey = \"soft:root-2\"\nsubject = \"" + of.subject + "\"\n";
+    if (second)
+      text +=
+          "[profile.web]\nlifetime = \"90d\"\n[pipeline.web]\nauthority = \"root-2\"\nprofiles = [\"web\"]\n"
+          "[authority.root-2]\nkey = \"soft:root-2\"\nsubject = \"" +
+          of.subject + "\"\n";
     text += "[listener.plain]\nbind = \"127.0.0.1:" + std::to_string(sockets::free_port()) + "\"\n";
     if (!of.url.empty()) text += "url = \"" + of.url + "\"\n";
     text += "[protocol.crl]\npath = \"/crl\"\nlistener = \"plain\"\nauthorities = [\"root\"]\n" + of.settings;

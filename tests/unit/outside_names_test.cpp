@@ -59,7 +59,9 @@ TEST_P(NameOfSomebodyElse, StaysAsItWasInWhatTheAuthoritySigns) {
                           table("sub", "CN=sub", "issuer = \"old\"") +
                           table("user", "CN=user", "issuer = \"new\"") +
                           "[protocol.crl]\nurl = \"http://pki.example.test/crl\"\n"
-                          "authorities = [\"new\"]\nissuer = \"old\"\n";
+                          "authorities = [\"new\"]\nissuer = \"old\"\n"
+                          "[pipeline.sub]\nauthority = \"sub\"\nprofiles = [\"web\"]\n"
+                          "[pipeline.user]\nauthority = \"user\"\nprofiles = [\"web\"]\n";
   ASSERT_EQ(open(all), "");
   const Bytes name = name_of(written.attributes);
   const auto key = Outside::new_key();
