@@ -65,6 +65,17 @@ std::optional<ControlClient> Session::find_daemon() {
   return *std::move(connected);
 }
 
+// Whoever only reads asks no clock, and neither does who makes a backup or takes the clock as it is.
+void Session::check_clock(std::string_view operation) {
+  const auto* own = operations::find_host_operation(operation);
+  const Operation* what = own != nullptr       ? &own->what
+                          : command_.operation ? command_.operation->what
+                                               : nullptr;
+  const bool reads = what != nullptr && to_string(what->permission).ends_with(":read");
+  if (reads || operation == "backup" || operation == "audit.accept-clock") return;
+  if (Status clock = node_->writer().check_clock(); !clock) fail(clock.error());
+}
+
 json::Value Session::run(std::string_view operation, const json::Value& arguments) {
   if (!node_ && !daemon_) {
     daemon_ = find_daemon();
@@ -78,6 +89,7 @@ json::Value Session::run(std::string_view operation, const json::Value& argument
         fail(own.error());
       node_ = configured_node();
       if (Status started = node_->start(); !started) fail_start(started.error());
+      check_clock(operation);
     }
   }
   if (daemon_) return need(daemon_->run(operation, arguments));

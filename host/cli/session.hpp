@@ -56,6 +56,7 @@ class Session {
 
  private:
   std::optional<ControlClient> find_daemon();
+  void check_clock(std::string_view operation);
 
   const Command& command_;
   const CommandLine line_;

@@ -72,6 +72,7 @@ std::unique_ptr<Node> started_node(Session& session) {
       fail(unavailable(started.error().detail + "; stop the daemon first"));
     fail_start(started.error());
   }
+  if (Status clock = node->writer().check_clock(); !clock) fail(clock.error());
   return node;
 }
 

@@ -117,6 +117,7 @@ Result<Time> Node::last_backup() const {
 }
 
 Status Node::backed_up(Time at, const std::string& requester, const Call& call) {
+  HANAPER_CHECK(shared_.writer->check_clock());
   const auto before = shared_.storage->records().get(backups, model_.node.name);
   if (!before && before.error().code != Code::not_found) return before.error();
   RecordWrite record;
