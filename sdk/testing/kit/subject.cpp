@@ -84,13 +84,14 @@ Settings::Value typed(const SettingKey& key, const std::string& text, const std:
       return Secret(text);
     case SettingType::texts:
     case SettingType::references: {
-      if (text.starts_with('[')) {  // the form of defaults: ["a", "b"]
-        std::string plain;
-        for (char c : text)
-          if (std::string_view("[]\" ").find(c) == std::string_view::npos) plain.push_back(c);
-        return split(plain);
+      if (!text.starts_with('[')) return split(text);
+      std::vector<std::string> list;  // the form of defaults: ["a", "b"]
+      for (std::size_t at = text.find('"'); at != std::string::npos;) {
+        const std::size_t end = text.find('"', at + 1);
+        list.push_back(text.substr(at + 1, end - at - 1));
+        at = end == std::string::npos ? end : text.find('"', end + 1);
       }
-      return split(text);
+      return list;
     }
     case SettingType::path:
       return text.starts_with('/') ? text : (folder / text).string();
