@@ -322,7 +322,7 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("rel"), {"reload"})
         self.assertEqual(self.complete("crl", ""), {"generate", "list", "show", "download"})
         self.assertEqual(self.complete("acme", "eab", "re"), {"revoke"})
-        self.assertEqual(self.complete("audit", ""), {"verify", "tail"})
+        self.assertEqual(self.complete("audit", ""), {"accept-clock", "verify", "tail"})
         self.assertEqual(self.complete("storage", ""), {"migrate", "check", "copy"})
         self.assertEqual(self.complete("help", "ocsp", ""), {"export"})
         self.assertEqual(self.complete("crl", "show", "issuing", "--d"), {"--delta"})
