@@ -20,7 +20,9 @@ using namespace hanaper;
 
 class Driver {
  public:
-  Driver() : storage_(dynamic_cast<Storage&>(subject_.plugin())) {}
+  Driver() : storage_(dynamic_cast<Storage&>(subject_.plugin())) { subject_.host().run_threads(); }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
   ~Driver() { end_load(); }
 
   void run() {

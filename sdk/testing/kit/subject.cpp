@@ -182,6 +182,7 @@ Subject::Subject() : folder_(make_folder()), host_("https://pki.example.test/plu
 
 Subject::~Subject() {
   if (plugin_) plugin_->stop(std::chrono::steady_clock::now() + std::chrono::seconds{5});
+  host_.end_threads();
   plugin_.reset();
   std::error_code ec;
   std::filesystem::remove_all(folder_, ec);

@@ -9,6 +9,7 @@
 
 #include <list>
 #include <set>
+#include <thread>
 
 namespace hanaper::fakes {
 
@@ -164,10 +165,22 @@ class FakeHost final : public Host {
   Health& health() override { return fake_health; }
   Outbound& outbound() override { return fake_outbound; }
   Laters& laters() override { return fake_laters; }
-  // Only kept: the test runs it, or does not.
+  // Only kept: the test runs it, or does not, or has said `run_threads`.
   void thread(std::string_view name, std::function<void(const std::stop_token&)> body) override {
     const Lock lock(threads_mutex_);
+    if (run_threads_) running_.emplace_back(body);
     threads_.push_back({std::string(name), std::move(body)});
+  }
+  // They run for real, those that come later at once. `end_threads` comes before the plugin goes.
+  void run_threads() {
+    const Lock lock(threads_mutex_);
+    run_threads_ = true;
+    for (const FakeThread& kept : threads_) running_.emplace_back(kept.body);
+  }
+  void end_threads() {
+    std::list<std::jthread> ending;
+    const Lock lock(threads_mutex_);
+    ending.swap(running_);
   }
   struct FakeThread {
     std::string name;
@@ -217,6 +230,8 @@ class FakeHost final : public Host {
   std::map<std::string, std::unique_ptr<FakeAuthority>, std::less<>> authorities_;
   mutable Mutex threads_mutex_;
   std::vector<FakeThread> threads_ HANAPER_GUARDED_BY(threads_mutex_);
+  bool run_threads_ HANAPER_GUARDED_BY(threads_mutex_) = false;
+  std::list<std::jthread> running_ HANAPER_GUARDED_BY(threads_mutex_);
 };
 
 // A call with ten seconds left.
