@@ -71,7 +71,7 @@ void Session::check_clock(std::string_view operation) {
   const Operation* what = own != nullptr       ? &own->what
                           : command_.operation ? command_.operation->what
                                                : nullptr;
-  const bool reads = what != nullptr && to_string(what->permission).ends_with(":read");
+  const bool reads = what != nullptr && operations::only_reads(*what);
   if (reads || operation == "backup" || operation == "audit.accept-clock") return;
   if (Status clock = node_->writer().check_clock(); !clock) fail(clock.error());
 }

@@ -73,10 +73,6 @@ Result<json::Value> ask_all(const Node& node, const std::vector<Instance*>& inst
   return items(std::move(rows));
 }
 
-bool changes_something(const Operation& operation) {
-  return !to_string(operation.permission).ends_with(":read");
-}
-
 // What was asked for, without what is nobody's to read.
 std::string audited_arguments(const Operation& operation, const json::Value& given) {
   json::Object shown;
@@ -194,7 +190,7 @@ Result<json::Value> run_plugin(Node& node, const Caller& caller, std::string_vie
   }
   if (operation->names_instance && bringing.size() > 1)
     return conflict("several instances bring " + std::string(plugin) + "; name one with --instance");
-  if (!changes_something(*operation)) return ask_all(node, bringing, *operation, arguments, caller, call);
+  if (only_reads(*operation)) return ask_all(node, bringing, *operation, arguments, caller, call);
   // Before it, so that nothing happens that nobody could know of; what it came to is known behind it.
   HANAPER_CHECK(audit_operation(
       node, "operation.intent", id, call,

@@ -14,6 +14,11 @@ namespace hanaper::operations {
 // there is more: a text that the parameter `after` of the same operation takes.
 using Run = Result<json::Value> (*)(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 
+// Whether it changes nothing: its permission is one to read.
+inline bool only_reads(const Operation& operation) {
+  return to_string(operation.permission).ends_with(":read");
+}
+
 // One of the host's own.
 struct HostOperation {
   std::string_view id;  // its words with dots; a name of its own where it is no command

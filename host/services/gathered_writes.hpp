@@ -1,7 +1,7 @@
 // Many writes of one caller that need not wait for each other: one commit takes a group of them.
 #pragma once
 
-#include "writer.hpp"
+#include "waiting.hpp"
 
 namespace hanaper::services {
 
@@ -12,7 +12,7 @@ class GatheredWrites {
 
   // [worker] Commits when enough have gathered; the first failure, as Writer::commit.
   Status add(Write write, std::optional<ExpiryChange> expiry = {}) {
-    Pending& one = *pending_.emplace_back(std::make_unique<Pending>());
+    Waiting& one = *pending_.emplace_back(std::make_unique<Waiting>());
     one.write = std::move(write);
     one.expiry = expiry;
     one.deadline = deadline_;
@@ -26,7 +26,7 @@ class GatheredWrites {
     Status first;
     for (const auto& one : pending_) {
       one->done.wait();  // the writer drops what is late
-      if (first) first = std::move(one->outcome);
+      if (first) first = std::move(one->result);
     }
     pending_.clear();
     return first;
@@ -35,18 +35,9 @@ class GatheredWrites {
  private:
   static constexpr std::size_t group = 256;  // what the writer takes at once
 
-  struct Pending final : Submission {
-    void committed(Status status) noexcept override {
-      outcome = std::move(status);
-      done.set();
-    }
-    Status outcome;
-    Completion done;
-  };
-
   Writer& writer_;
   const Deadline deadline_;
-  std::vector<std::unique_ptr<Pending>> pending_;
+  std::vector<std::unique_ptr<Waiting>> pending_;
 };
 
 }  // namespace hanaper::services

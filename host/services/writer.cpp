@@ -2,6 +2,7 @@
 
 #include "audit.hpp"
 #include "thread_tag.hpp"
+#include "waiting.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/time_text.hpp>
@@ -132,21 +133,6 @@ bool Writer::withdraw(Submission& submission) {
   const Lock lock(mutex_);
   return std::erase(queue_, &submission) != 0;
 }
-
-namespace {
-
-// A caller that waits, on its own stack.
-class Waiting final : public Submission {
- public:
-  void committed(Status status) noexcept override {
-    result = std::move(status);
-    done.set();
-  }
-  Status result;
-  Completion done;
-};
-
-}  // namespace
 
 Status Writer::commit(Write& write, Deadline deadline, std::optional<ExpiryChange> expiry) {
   HANAPER_ON(worker);

@@ -19,17 +19,7 @@ std::ostream& operator<<(std::ostream& out, const Namesakes& of) { return out <<
 class CrlsOfNamesakes : public NodeFixture, public ::testing::WithParamInterface<Namesakes> {
  protected:
   static std::string tables(const Namesakes& of, bool second) {
-    std::string text = R"([node]
-state = "state"
-io_threads = 1
-workers = 2
-drain = "1s"
-[storage.main]
-plugin = "sqlite"
-[keys.soft]
-plugin = "softtoken"
-pin = { file = "pin" }
-[authority.root]
+    std::string text = node_tables + R"([authority.root]
 key = "soft:root"
 subject = "CN=Example Root CA"
 )";

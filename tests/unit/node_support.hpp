@@ -13,6 +13,19 @@
 
 namespace hanaper::test {
 
+// A node that serves, on SQLite with keys in a folder.
+inline const std::string node_tables = R"([node]
+state = "state"
+io_threads = 1
+workers = 2
+drain = "1s"
+[storage.main]
+plugin = "sqlite"
+[keys.soft]
+plugin = "softtoken"
+pin = { file = "pin" }
+)";
+
 class NodeFixture : public ::testing::Test {
  protected:
   NodeFixture() {
@@ -43,17 +56,7 @@ class NodeFixture : public ::testing::Test {
 
   // The base, the stages of the pipeline, and what a test adds.
   static std::string configuration(const std::string& pipeline, const std::string& more) {
-    return R"([node]
-state = "state"
-io_threads = 1
-workers = 2
-drain = "1s"
-[storage.main]
-plugin = "sqlite"
-[keys.soft]
-plugin = "softtoken"
-pin = { file = "pin" }
-[authority.issuing]
+    return node_tables + R"([authority.issuing]
 key = "soft:issuing"
 subject = "CN=Issuing"
 [profile.web]

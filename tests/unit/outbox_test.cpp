@@ -242,11 +242,41 @@ class DispatcherOf : public EventsFixture {
     subscriber.deliver = std::move(deliver);
     return subscriber;
   }
+  // A receiver that takes an event and does not come back until it is let go.
+  struct Tarpit {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool inside = false, free = false;
+    std::function<Status(const Event&, Call&)> receiver() {
+      return [this](const Event&, Call&) -> Status {
+        std::unique_lock lock(mutex);
+        inside = true;
+        changed.notify_all();
+        changed.wait(lock, [&] { return free; });
+        return {};
+      };
+    }
+    bool wait_until_inside() {
+      std::unique_lock lock(mutex);
+      return changed.wait_for(lock, seconds{30}, [&] { return inside; });
+    }
+    void let_go() {
+      const std::lock_guard lock(mutex);
+      free = true;
+      changed.notify_all();
+    }
+  };
   // Until `count` certificates were told.
   struct Received {
     std::mutex mutex;
     std::condition_variable changed;
     std::set<std::string> certificates;
+    std::function<Status(const Event&, Call&)> receiver() {
+      return [this](const Event& event, Call&) -> Status {
+        take(event);
+        return {};
+      };
+    }
     void take(const Event& event) {
       const std::lock_guard lock(mutex);
       if (event.type == "certificate.issued") certificates.insert(event.subject);
@@ -260,52 +290,32 @@ class DispatcherOf : public EventsFixture {
 };
 
 TEST_F(DispatcherOf, AReceiverThatHangsHoldsUpNobodyElse) {
-  std::mutex mutex;
-  std::condition_variable freed;
-  bool free = false;
+  Tarpit tarpit;
   Received good;
   events::Dispatcher dispatcher(means(), roles_);
   std::vector<events::Subscriber> all;
-  for (int i = 0; i < 20; ++i)
-    all.push_back(to("notifier.hung" + std::to_string(i), [&](const Event&, Call&) -> Status {
-      std::unique_lock lock(mutex);
-      freed.wait(lock, [&] { return free; });
-      return {};
-    }));
-  all.push_back(to("notifier.good", [&](const Event& event, Call&) -> Status {
-    good.take(event);
-    return {};
-  }));
+  for (int i = 0; i < 20; ++i) all.push_back(to("notifier.hung" + std::to_string(i), tarpit.receiver()));
+  all.push_back(to("notifier.good", good.receiver()));
   dispatcher.subscribe(std::move(all), soon());
   dispatcher.start([] {}, [] {});
   for (int i = 0; i < 10; ++i) issue_one();
   EXPECT_TRUE(good.wait_for(10));
-  {
-    const std::lock_guard lock(mutex);
-    free = true;
-    freed.notify_all();
-  }
+  tarpit.let_go();
   EXPECT_TRUE(dispatcher.stop(soon()));
 }
 
 TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
   Received kept, first, second;
-  const auto into = [](Received& received) {
-    return [&received](const Event& event, Call&) -> Status {
-      received.take(event);
-      return {};
-    };
-  };
   events::Dispatcher dispatcher(means(), roles_);
   dispatcher.start([] {}, [] {});
   const int one = 1, two = 2;
-  events::Subscriber before = to("notifier.a", into(first)), after = to("notifier.a", into(second));
+  events::Subscriber before = to("notifier.a", first.receiver()), after = to("notifier.a", second.receiver());
   before.plugin = &one;
   after.plugin = &two;
-  dispatcher.subscribe({to("notifier.kept", into(kept)), before}, soon());
+  dispatcher.subscribe({to("notifier.kept", kept.receiver()), before}, soon());
   issue_one();
   ASSERT_TRUE(first.wait_for(1) && kept.wait_for(1));
-  dispatcher.subscribe({to("notifier.kept", into(kept)), after}, soon());
+  dispatcher.subscribe({to("notifier.kept", kept.receiver()), after}, soon());
   issue_one();
   ASSERT_TRUE(second.wait_for(1) && kept.wait_for(2));
   EXPECT_EQ(first.certificates.size(), 1u) << "it was replaced";
@@ -318,38 +328,20 @@ TEST_F(DispatcherOf, ANewSetOfSubscribersReplacesTheOldAndKeepsWhatIsTheSame) {
 }
 
 TEST_F(DispatcherOf, ACallThatDoesNotComeBackHoldsUpItsOwnSuccessorAlone) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool inside = false, free = false;
+  Tarpit tarpit;
   Received kept, second;
-  const auto into = [](Received& received) {
-    return [&received](const Event& event, Call&) -> Status {
-      received.take(event);
-      return {};
-    };
-  };
   const int one = 1, two = 2;
-  events::Subscriber before = to("notifier.a",
-                                 [&](const Event&, Call&) -> Status {
-                                   std::unique_lock lock(mutex);
-                                   inside = true;
-                                   changed.notify_all();
-                                   changed.wait(lock, [&] { return free; });
-                                   return {};
-                                 }),
-                     after = to("notifier.a", into(second));
+  events::Subscriber before = to("notifier.a", tarpit.receiver()),
+                     after = to("notifier.a", second.receiver());
   before.plugin = &one;
   after.plugin = &two;
   events::Dispatcher dispatcher(means(), roles_);
   dispatcher.start([] {}, [] {});
-  dispatcher.subscribe({to("notifier.kept", into(kept)), before}, soon());
+  dispatcher.subscribe({to("notifier.kept", kept.receiver()), before}, soon());
   issue_one();
-  {
-    std::unique_lock lock(mutex);
-    ASSERT_TRUE(changed.wait_for(lock, seconds{30}, [&] { return inside; }));
-  }
+  ASSERT_TRUE(tarpit.wait_until_inside());
   const auto already = std::chrono::steady_clock::now();
-  dispatcher.subscribe({to("notifier.kept", into(kept)), after}, already);
+  dispatcher.subscribe({to("notifier.kept", kept.receiver()), after}, already);
   issue_one();
   EXPECT_TRUE(kept.wait_for(2));
   {
@@ -357,43 +349,22 @@ TEST_F(DispatcherOf, ACallThatDoesNotComeBackHoldsUpItsOwnSuccessorAlone) {
     EXPECT_TRUE(second.certificates.empty()) << "the first is still being told";
   }
   dispatcher.subscribe({after}, already);
-  {
-    const std::lock_guard lock(mutex);
-    free = true;
-    changed.notify_all();
-  }
+  tarpit.let_go();
   EXPECT_TRUE(second.wait_for(1));
   EXPECT_TRUE(dispatcher.stop(soon()));
 }
 
 TEST_F(DispatcherOf, SaysAtItsStopThatACallHasNotComeBackAndOutlivesIt) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool inside = false, free = false;
+  Tarpit tarpit;
   std::thread release;
   {
     events::Dispatcher dispatcher(means(), roles_);
-    dispatcher.subscribe({to("notifier.a",
-                             [&](const Event&, Call&) -> Status {
-                               std::unique_lock lock(mutex);
-                               inside = true;
-                               changed.notify_all();
-                               changed.wait(lock, [&] { return free; });
-                               return {};
-                             })},
-                         soon());
+    dispatcher.subscribe({to("notifier.a", tarpit.receiver())}, soon());
     dispatcher.start([] {}, [] {});
     issue_one();
-    {
-      std::unique_lock lock(mutex);
-      ASSERT_TRUE(changed.wait_for(lock, seconds{30}, [&] { return inside; }));
-    }
+    ASSERT_TRUE(tarpit.wait_until_inside());
     EXPECT_FALSE(dispatcher.stop(std::chrono::steady_clock::now()));
-    release = std::thread([&] {
-      const std::lock_guard lock(mutex);
-      free = true;
-      changed.notify_all();
-    });
+    release = std::thread([&] { tarpit.let_go(); });
   }
   release.join();
 }

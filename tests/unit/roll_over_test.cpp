@@ -9,17 +9,7 @@
 namespace hanaper::test {
 namespace {
 
-const std::string node_tables = R"([node]
-state = "state"
-io_threads = 1
-workers = 2
-drain = "1s"
-[storage.main]
-plugin = "sqlite"
-[keys.soft]
-plugin = "softtoken"
-pin = { file = "pin" }
-[profile.web]
+const std::string tables = node_tables + R"([profile.web]
 lifetime = "90d"
 usages = ["server-auth"]
 )";
@@ -35,7 +25,7 @@ std::string pipeline_table(const std::string& name, const std::string& of) {
 
 // Two generations, as host/README.md has them, and one that stands alone.
 std::string generations(const std::string& web) {
-  return node_tables + authority_table("root", "next = \"root-2\"") + authority_table("root-2") +
+  return tables + authority_table("root", "next = \"root-2\"") + authority_table("root-2") +
          authority_table("issuing", "issuer = \"root\"\nnext = \"issuing-2\"") +
          authority_table("issuing-2", "issuer = \"root-2\"") + authority_table("lone") +
          pipeline_table("web", web) + pipeline_table("of-root", "root") +
@@ -137,7 +127,7 @@ TEST_F(RollOverNode, HasRootsCertifyEachOtherOnce) {
 }
 
 TEST_F(RollOverNode, WaitsForThoseThatHaveNoCertificate) {
-  const std::string text = node_tables + authority_table("old", "next = \"new\"") +
+  const std::string text = tables + authority_table("old", "next = \"new\"") +
                            authority_table("new", "issuer = \"external\"") + pipeline_table("old", "old") +
                            pipeline_table("new", "new");
   EXPECT_EQ(init(text), (Lines{"old: new takes over from it, once both have a certificate"}));
@@ -146,7 +136,7 @@ TEST_F(RollOverNode, WaitsForThoseThatHaveNoCertificate) {
 }
 
 TEST_F(RollOverNode, LeavesRootsAloneWhereOnlyOneIsARoot) {
-  const std::string text = node_tables + authority_table("root") + authority_table("old", "next = \"new\"") +
+  const std::string text = tables + authority_table("root") + authority_table("old", "next = \"new\"") +
                            authority_table("new", "issuer = \"root\"") + pipeline_table("old", "old") +
                            pipeline_table("new", "new");
   EXPECT_EQ(init(text), (Lines{"old: new takes over from it"}));
@@ -154,7 +144,7 @@ TEST_F(RollOverNode, LeavesRootsAloneWhereOnlyOneIsARoot) {
 
 // RFC 4210 4.4.1: from the generation time of the subject's key pair to the end of its certificate.
 TEST_F(RollOverNode, GivesCrossCertificatesTheSubjectsNameKeyAndTime) {
-  init(node_tables + authority_table("root") + pipeline_table("of-root", "root"));
+  init(tables + authority_table("root") + pipeline_table("of-root", "root"));
   node_.reset();
   const auto second = [] {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -183,7 +173,7 @@ TEST_F(RollOverNode, GivesCrossCertificatesTheSubjectsNameKeyAndTime) {
 
 // Nothing but the key tells them apart.
 TEST_F(RollOverNode, FindsTheRightOneOfTwoRootsWithOneName) {
-  serve(node_tables + authority_table("root", "next = \"root-2\"", "Root") +
+  serve(tables + authority_table("root", "next = \"root-2\"", "Root") +
         authority_table("root-2", {}, "Root") + authority_table("a", "issuer = \"root\"") +
         authority_table("b", "issuer = \"root-2\"") + pipeline_table("web", "a") + pipeline_table("b", "b"));
   const auto top = [&](const char* name) { return (*node_->pipeline(name))->path().back(); };
