@@ -1,7 +1,6 @@
 // hanaper: the command line.
 #include "../operations/control.hpp"
 #include "../operations/openapi.hpp"
-#include "../services/process.hpp"
 #include "print.hpp"
 
 #include <sys/stat.h>
@@ -129,7 +128,6 @@ void complain(const Failure& failure, bool as_json) {
 
 int main(int count, char** arguments) {
   ::umask(0077);
-  hanaper::services::keep_memory_private();
   std::signal(SIGPIPE, SIG_IGN);
   const Words words(arguments + 1, arguments + count);
   const bool as_json = std::ranges::find(words, "--json") != words.end();

@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "../services/process.hpp"
+
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 
@@ -43,6 +45,8 @@ config::Model Session::model(bool read_secrets, const std::string& file,
 
 std::unique_ptr<Node> Session::configured_node(const std::string& file,
                                                std::vector<std::string>* missing_pins) {
+  // Not before: who only asks the daemon has to be seen by it, whose word on the caller comes from /proc.
+  services::keep_memory_private();
   auto node = std::make_unique<Node>(model(true, file, missing_pins), catalog_, logger_);
   if (std::vector<std::string> failures = node->configure(); !failures.empty())
     throw Failure{2, std::move(failures)};
