@@ -56,23 +56,6 @@ std::vector<Header> AnswerReader::fields() const {
   return fields;
 }
 
-Result<OutboundAnswer> read_answer(Dial& dial, ByteCount body_limit) {
-  AnswerReader reader(body_limit);
-  const auto within = [&](Error error) { return std::move(error).within(dial.where()); };
-  char chunk[8192];
-  for (bool done = false; !done;) {
-    HANAPER_TRY(const std::size_t n, dial.receive(chunk, sizeof chunk));
-    if (n == 0) {
-      if (Status ended = reader.end(); !ended) return within(ended.error());
-      break;
-    }
-    auto taken = reader.take({chunk, n});
-    if (!taken) return within(taken.error());
-    done = *taken;
-  }
-  return OutboundAnswer{reader.status(), reader.body(), dial.where(), reader.fields()};
-}
-
 namespace {
 
 OutboundRequest at(const url::Url& place, OutboundRequest request) {

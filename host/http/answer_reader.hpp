@@ -1,8 +1,6 @@
 // What a stranger's HTTP server answers, read with limits; and where its redirects lead.
 #pragma once
 
-#include "dial.hpp"
-
 #include <hanaper/outbound.hpp>
 
 #include <memory>
@@ -28,9 +26,6 @@ class AnswerReader {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// [worker] All of the answer that comes by that connection. unavailable; malformed as above, with where.
-Result<OutboundAnswer> read_answer(Dial& dial, ByteCount body_limit);
 
 // The GET of an http or https URL; its fragment is left out. Nothing for what is no such URL.
 std::optional<OutboundRequest> read_url(std::string_view url);

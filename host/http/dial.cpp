@@ -1,5 +1,6 @@
 #include "dial.hpp"
 
+#include "answer_reader.hpp"
 #include "peer_limits.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
@@ -226,6 +227,23 @@ Result<std::size_t> Dial::receive(char* into, std::size_t size) {
     if (errno != EAGAIN && errno != EINTR) return failed(std::strerror(errno));
     HANAPER_CHECK(wait_for(POLLIN, "waiting for the answer"));
   }
+}
+
+Result<OutboundAnswer> Dial::receive_answer(ByteCount body_limit) {
+  AnswerReader reader(body_limit);
+  const auto within = [&](Error error) { return std::move(error).within(where_); };
+  char chunk[8192];
+  for (bool done = false; !done;) {
+    HANAPER_TRY(const std::size_t n, receive(chunk, sizeof chunk));
+    if (n == 0) {
+      if (Status ended = reader.end(); !ended) return within(ended.error());
+      break;
+    }
+    auto taken = reader.take({chunk, n});
+    if (!taken) return within(taken.error());
+    done = *taken;
+  }
+  return OutboundAnswer{reader.status(), reader.body(), where_, reader.fields()};
 }
 
 }  // namespace hanaper::http

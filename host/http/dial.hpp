@@ -1,7 +1,7 @@
 // One connection to the outside: a socket, maybe TLS over it, and a deadline on every wait.
 #pragma once
 
-#include <hanaper/values.hpp>
+#include <hanaper/outbound.hpp>
 
 #include <memory>
 
@@ -32,6 +32,9 @@ class Dial {
   Status send(std::string_view octets);
   // [worker] 0 at the end. unavailable.
   Result<std::size_t> receive(char* into, std::size_t size);
+  // [worker] The whole of one HTTP answer (AnswerReader). unavailable; malformed when it is none, or too
+  // large.
+  Result<OutboundAnswer> receive_answer(ByteCount body_limit);
 
   // From here on every wait ends by `deadline`.
   void until(Deadline deadline) noexcept { deadline_ = deadline; }

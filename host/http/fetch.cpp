@@ -77,7 +77,7 @@ Result<Fetched> ask(const url::Url& place, const Asked& asked, const std::string
     request += "Content-Type: " + asked.content_type +
                "\r\nContent-Length: " + std::to_string(asked.body.size()) + "\r\n";
   HANAPER_CHECK(connection.send(request + "\r\n" + asked.body));
-  HANAPER_TRY(OutboundAnswer answer, read_answer(connection, most_answer));
+  HANAPER_TRY(OutboundAnswer answer, connection.receive_answer(most_answer));
   Fetched fetched;
   fetched.status = answer.status;
   fetched.body = std::move(answer.body);

@@ -183,7 +183,7 @@ Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, 
   if (request.tls) HANAPER_CHECK(connection.start_tls(named ? request.host : "", {}));
   HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host_field(request) +
                                 "\r\nUser-Agent: hanaper\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
-  return read_answer(connection, request.body_limit);
+  return connection.receive_answer(request.body_limit);
 }
 
 Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call& call) {
@@ -211,7 +211,7 @@ Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call
               (authorization.empty() ? "" : "\r\nAuthorization: " + std::string(authorization)) + "\r\n\r\n");
   HANAPER_CHECK(connection.send(head.reveal()));
   HANAPER_CHECK(connection.send(message.body));
-  return read_answer(connection, message.answer_limit);
+  return connection.receive_answer(message.answer_limit);
 }
 
 Result<HandshakeAnswer> OutboundClient::handshake(const OutboundHandshake& request, Call& call) {
