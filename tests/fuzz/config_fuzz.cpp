@@ -11,9 +11,15 @@ constexpr hanaper::SettingKey file_keys[] = {
 };
 
 hanaper::Result<const hanaper::Manifest*> find(std::string_view kind, std::string_view name) {
-  static const hanaper::Manifest sqlite{
-      sizeof(hanaper::Manifest), "storage", "sqlite", "1", "Apache-2.0", "", file_keys,
-      std::size(file_keys),      "",        nullptr};
+  static const hanaper::Manifest sqlite{.size = sizeof(hanaper::Manifest),
+                                        .kind = "storage",
+                                        .name = "sqlite",
+                                        .version = "1",
+                                        .licence = "Apache-2.0",
+                                        .summary = "",
+                                        .keys = file_keys,
+                                        .key_count = std::size(file_keys),
+                                        .create = nullptr};
   if (kind == "storage" && name == "sqlite") return &sqlite;
   return hanaper::not_found("no such plugin");
 }
