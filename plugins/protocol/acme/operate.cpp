@@ -139,13 +139,11 @@ constexpr Operation operation_table[] = {
      Permission::system_operate, AnswerForm::list, renew_parameters, renew_columns},
 };
 
-json::Array texts(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
-
 json::Value external_row(const ExternalKey& key) {
   json::Object row{{"kid", key.id},
                    {"owner", key.owner},
-                   {"profiles", texts(key.profiles)},
-                   {"names", texts(key.names)},
+                   {"profiles", json::Array(key.profiles.begin(), key.profiles.end())},
+                   {"names", json::Array(key.names.begin(), key.names.end())},
                    {"accounts_left", key.accounts_left},
                    {"created", time_text(key.created)},
                    {"state", key.revoked             ? "revoked"
@@ -242,7 +240,7 @@ Result<json::Value> Service::list_accounts() {
     HANAPER_TRY(const Account account, read_account(record));
     json::Object row{{"account", account.id},
                      {"status", account.status},
-                     {"contact", texts(account.contact)},
+                     {"contact", json::Array(account.contact.begin(), account.contact.end())},
                      {"created", time_text(account.created)},
                      {"thumbprint", account.thumbprint}};
     if (!account.external_key.empty()) {
