@@ -1,6 +1,7 @@
 // A whole node in the test's own process: SQLite, keys in a folder, and plugins that misbehave when told to.
 #pragma once
 
+#include "../data/plugins/told.hpp"
 #include "node/node.hpp"
 #include "scratch.hpp"
 
@@ -47,10 +48,10 @@ class NodeFixture : public ::testing::Test {
   // What the unruly plugins are to do from now on.
   static void tell(const std::string& what) {
     static auto& kept = *new std::set<std::string>;  // they may be reading it
-    told().store(kept.insert(what).first->c_str());
+    told().what = kept.insert(what).first->c_str();
   }
-  static std::atomic<const char*>& told() {
-    static std::atomic<const char*> the_only{""};
+  static Told& told() {
+    static Told the_only;
     return the_only;
   }
 

@@ -1,9 +1,10 @@
 // A plugin of any kind that breaks its promises when it is told to, for tests of whoever calls it.
 //
-// HANAPER_UNRULY is the address of a std::atomic<const char*> that says what happens in which function while
-// the program runs: "decide=std" throws a standard exception there, "int" another one, "block" keeps the
-// thread until it says something else.
+// Told (told.hpp) says what happens in which function while the program runs: "decide=std" throws a standard
+// exception there, "int" another one, "block" keeps the thread until it says something else.
 #pragma once
+
+#include "told.hpp"
 
 #include <hanaper/host.hpp>
 
@@ -18,19 +19,26 @@ namespace {
 
 using namespace hanaper;
 
-bool is_told(std::string_view entry, std::string_view how) {
-  static const auto* const told = [] {
+Told& told() {
+  static Told nothing;
+  static Told* const the_only = [] {
     const char* address = std::getenv("HANAPER_UNRULY");
-    return address ? reinterpret_cast<const std::atomic<const char*>*>(std::strtoull(address, nullptr, 16))
-                   : nullptr;
+    return address ? reinterpret_cast<Told*>(std::strtoull(address, nullptr, 16)) : &nothing;
   }();
-  return told != nullptr && told->load() == std::string(entry) + "=" + std::string(how);
+  return *the_only;
+}
+
+bool is_told(std::string_view entry, std::string_view how) {
+  return told().what.load() == std::string(entry) + "=" + std::string(how);
 }
 
 void act(std::string_view entry) {
   if (is_told(entry, "std")) throw std::runtime_error("a bug of the plugin");
   if (is_told(entry, "int")) throw 7;
+  if (!is_told(entry, "block")) return;
+  ++told().blocked;
   while (is_told(entry, "block")) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  --told().blocked;
 }
 
 constexpr SettingKey keys[] = {
@@ -99,7 +107,7 @@ class Unruly : public Kind {
 
  protected:
   Host* host_ = nullptr;
-  std::int64_t number_ = 0;
+  std::atomic<std::int64_t> number_{0};  // a change of settings comes while jobs run
   bool fail_ = false;
 };
 

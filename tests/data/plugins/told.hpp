@@ -1,0 +1,11 @@
+// What a test tells the unruly plugins, which are other shared objects of the same process; HANAPER_UNRULY is
+// its address.
+#pragma once
+
+#include <atomic>
+
+struct Told {
+  std::atomic<const char*> what{
+      ""};  // "decide=std" throws there, "decide=int" too, "decide=block" keeps the thread
+  std::atomic<int> blocked{0};  // threads that are kept now
+};
