@@ -4,11 +4,8 @@
     coverage.py BUILD [--files]     --files: also each file, and the lines that nobody ran
 
 BUILD has been compiled with HANAPER_COVERAGE and its tests have run. A line counts once, however many programs compile it, and
-was run when it was run in one of them. What nobody compiled into a program counts as not run. Below 80 in a hundred a folder is
-a defect to mend; 90 is the goal.
+was run when it was run in one of them. Below 80 in a hundred a folder is a defect to mend; 90 is the goal.
 """
-import concurrent.futures
-import json
 import os
 import pathlib
 import subprocess
@@ -19,26 +16,6 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 DEFECT, GOAL = 80.0, 90.0
 
 
-def lines_of(notes, build):
-    """{file: {line: was it run}} of one object, files of the tree only."""
-    done = subprocess.run(["gcov", "--json-format", "--stdout", "--relative-only", "--source-prefix", str(SOURCE), str(notes)],
-                          cwd=notes.parent, capture_output=True, text=True)
-    found = defaultdict(dict)
-    for text in done.stdout.splitlines():
-        if not text.startswith("{"):
-            continue
-        for file in json.loads(text)["files"]:
-            # Ninja compiles in the build folder, and ccache makes names relative to it.
-            name = os.path.relpath(build / file["file"], SOURCE)
-            if not name.startswith(("host/", "plugins/", "sdk/")):
-                continue
-            for line in file["lines"]:
-                number = line["line_number"]
-                # Threads count without locks: what matters is whether, not how often.
-                found[name][number] = found[name].get(number, False) or line["count"] != 0
-    return found
-
-
 def folder_of(file):
     """host/http, plugins/protocol/acme, sdk/src."""
     parts = file.split("/")
@@ -46,16 +23,34 @@ def folder_of(file):
     return "/".join(parts[:min(depth, len(parts) - 1)])
 
 
+def instrumented(build):
+    """Programs and shared objects of a build."""
+    def is_elf(path):
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    return [path for path in sorted([*build.glob("bin/*"), *build.rglob("*.so")]) if path.is_file() and is_elf(path)]
+
+
 def gather(build):
-    # Objects without counts were never run; objects of tests bring the headers that only they use.
-    notes = sorted(build.rglob("*.gcno"))
-    lines = defaultdict(dict)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in pool.map(lambda each: lines_of(each, build), notes):
-            for file, seen in found.items():
-                for number, run in seen.items():
-                    lines[file][number] = lines[file].get(number, False) or run
-    return lines, len(notes)
+    """{file: {line: was it run}} of the files of the tree."""
+    merged = build / "profiles" / "all.profdata"
+    subprocess.run(["llvm-profdata-19", "merge", "--sparse", "-o", merged, *(build / "profiles").glob("*.profraw")], check=True)
+    objects = instrumented(build)
+    # Two programs may compile one function differently, which llvm-cov says of each of them.
+    command = ["llvm-cov-19", "export", "--format=lcov", f"--instr-profile={merged}", objects[0], *(f"--object={each}" for each in objects[1:])]
+    found, seen = defaultdict(dict), {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as export:
+        for text in export.stdout:
+            kind, _, value = text.rstrip("\n").partition(":")
+            if kind == "SF":
+                name = os.path.relpath(value, SOURCE)
+                seen = found[name] if name.startswith(("host/", "plugins/", "sdk/")) else {}
+            elif kind == "DA":
+                number, count = value.split(",")[:2]
+                seen[int(number)] = seen.get(int(number), False) or count != "0"
+    if export.returncode != 0:
+        sys.exit(f"llvm-cov-19 ended with {export.returncode}")
+    return {name: lines for name, lines in found.items() if lines}, len(objects)
 
 
 def row(name, seen):
@@ -68,9 +63,10 @@ def row(name, seen):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    lines, objects = gather(pathlib.Path(sys.argv[1]).resolve())
-    if not lines:
+    build = pathlib.Path(sys.argv[1]).resolve()
+    if not any((build / "profiles").glob("*.profraw")):
         sys.exit(f"{sys.argv[1]}: has no counts: configure with HANAPER_COVERAGE=ON, build, run the tests")
+    lines, objects = gather(build)
     folders, tops = defaultdict(list), defaultdict(list)
     for file in sorted(lines):
         folders[folder_of(file)] += lines[file].values()
@@ -83,7 +79,7 @@ def main():
     for name in sorted(tops):
         print(row(name, tops[name]))
     print(row("all", [run for seen in tops.values() for run in seen]))
-    print(f"{objects} objects read")
+    print(f"{objects} programs and shared objects read")
 
 
 main()

@@ -24,7 +24,7 @@ unit_packages() {
 
 test_packages() {
   echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
-    clang-19 libclang-rt-19-dev clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
+    clang-19 libclang-rt-19-dev llvm-19 clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
     dpkg-dev systemd strace strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
     slapd ldap-utils python3-aiosmtpd python3-jsonschema jq
 }
@@ -34,11 +34,6 @@ unpack_promtool() {
   [ ! -x "$1/usr/bin/promtool" ] || return 0
   mkdir -p "$1"
   (cd "$1" && apt-get -qq download prometheus && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb usr/bin/prometheus)
-}
-
-# The clang++ that comes with libFuzzer here: the one that is asked for above, or any.
-fuzz_compiler() {
-  command -v clang++-19 || command -v clang++
 }
 
 install_packages() {

@@ -23,14 +23,15 @@ set(CMAKE_CXX_FLAGS_FAST "-O0 -DHANAPER_DEBUG")  # to compile, not to run
 
 option(HANAPER_WERROR "Treat warnings as errors" OFF)
 set(HANAPER_SANITIZER "" CACHE STRING "address (with undefined), thread, fuzz (address and undefined under libFuzzer), or empty")
-option(HANAPER_COVERAGE "Instrument for gcov" OFF)
+option(HANAPER_COVERAGE "Count which lines are run (clang only)" OFF)
 
 add_library(hanaper_flags INTERFACE)
 target_compile_options(hanaper_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Wold-style-cast)
 # g++ 12 suspects every moved std::optional of strings.
 target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-# libstdc++ 12 deprecates what its own std::stable_sort uses, and clang tells us.
-target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
+# libstdc++ 12 deprecates what its own std::stable_sort uses, and clang tells us. Clang also says who holds which mutex
+# (sdk/include/hanaper/toolkit/mutex.hpp).
+target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations;-Wthread-safety;-Wthread-safety-beta>)
 if(CMAKE_UNITY_BUILD)
   # Files compiled together see each other's unnamed namespaces, which those two mind.
   target_compile_options(hanaper_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local -Wno-subobject-linkage>)
@@ -42,14 +43,15 @@ if(HANAPER_WERROR)
 endif()
 
 if(HANAPER_SANITIZER STREQUAL "address")
-  # Without vptr: it wants type information that SOCI does not export. Without optimisation: it is compiled more often than run.
+  # Without vptr: it wants type information that SOCI does not export. Without optimisation, like thread: it is compiled more
+  # often than run.
   add_compile_options(-O0 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(HANAPER_SANITIZER STREQUAL "fuzz")
   add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 elseif(HANAPER_SANITIZER STREQUAL "thread")
-  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_compile_options(-O0 -fsanitize=thread -fno-omit-frame-pointer)
   # Asio's fences are nothing that this sanitizer can follow; its mutexes order what has to be ordered.
   add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
   add_link_options(-fsanitize=thread)
@@ -66,8 +68,8 @@ else()
 endif()
 add_link_options(-Wl,-z,relro,-z,now)
 if(HANAPER_COVERAGE)
-  add_compile_options(--coverage)
-  add_link_options(--coverage)
+  add_compile_options(-fprofile-instr-generate=${CMAKE_BINARY_DIR}/profiles/%m.profraw -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()
 
 find_program(CCACHE ccache)
