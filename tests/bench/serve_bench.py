@@ -25,6 +25,7 @@ state = "{state}"
 io_threads = 1
 [listener.public]
 bind = "127.0.0.1:{https}"
+connections_per_address = 10000
 certificate = {{ issue = "web", names = ["localhost"] }}
 max_connections = 100000
 [listener.plain]
