@@ -1,6 +1,7 @@
 #include "fetch.hpp"
 
 #include "answer_reader.hpp"
+#include "dial.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/files.hpp>

@@ -11,12 +11,12 @@
 namespace hanaper::oracle {
 namespace {
 
-constexpr std::size_t certificates = 1100;
+constexpr std::size_t foreign_certificates = 1100;
 
 TEST(OracleForeignCertificates, AreReadToTheSameValues) {
   std::size_t names = 0;
   std::map<std::string, std::size_t> kinds;
-  for (std::size_t i = 0; i < certificates; ++i) {
+  for (std::size_t i = 0; i < foreign_certificates; ++i) {
     SCOPED_TRACE(trace("foreign certificate", i));
     const X509Ptr x509 = foreign_certificate(i);
     ASSERT_TRUE(x509);

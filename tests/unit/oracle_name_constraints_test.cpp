@@ -40,7 +40,7 @@ int their_verdict(const x509::NameConstraints& constraints, const Identifier& na
 }
 
 // Hosts out of few labels, so that names and subtrees meet often.
-std::string host(Random& random) {
+std::string random_host(Random& random) {
   constexpr std::string_view labels[] = {"a", "b", "www", "Example", "example", "eXample"};
   constexpr std::string_view tops[] = {"test", "Test", "example"};
   std::string name(random.pick(tops));
@@ -61,16 +61,17 @@ Identifier name_of_kind(Random& random, Kind kind) {
   std::string text;
   switch (kind) {
     case Kind::dns:
-      text = (random.chance(20) ? "*." : "") + host(random);
+      text = (random.chance(20) ? "*." : "") + random_host(random);
       break;
     case Kind::ip:
       text = x509::ip_text(address(random, random.chance(60) ? 4 : 16));
       break;
     case Kind::email:
-      text = std::string(random.chance(50) ? "a" : "A") + "@" + host(random);
+      text = std::string(random.chance(50) ? "a" : "A") + "@" + random_host(random);
       break;
     default:  // uri: constraints are of no further kind
-      text = "https://" + host(random) + (random.chance(30) ? ":8443" : "") + (random.chance(70) ? "/x" : "");
+      text = "https://" + random_host(random) + (random.chance(30) ? ":8443" : "") +
+             (random.chance(70) ? "/x" : "");
       break;
   }
   return x509::normal_identifier(kind, text).value_or({kind, text});
@@ -89,20 +90,20 @@ x509::Subtree subtree_of_kind(Random& random, Kind kind) {
       return {kind, base};
     }
     case Kind::email: {
-      const std::string text = random.chance(30)   ? "a@" + host(random)
-                               : random.chance(40) ? "." + host(random)
-                                                   : host(random);
+      const std::string text = random.chance(30)   ? "a@" + random_host(random)
+                               : random.chance(40) ? "." + random_host(random)
+                                                   : random_host(random);
       return {kind, to_bytes(as_bytes(text))};
     }
     case Kind::uri:
-      return {kind, to_bytes(as_bytes((random.chance(50) ? "." : "") + host(random)))};
+      return {kind, to_bytes(as_bytes((random.chance(50) ? "." : "") + random_host(random)))};
     default:
       break;
   }
   const std::string text = random.chance(10)   ? ""
                            : random.chance(20) ? "test"
-                           : random.chance(20) ? "." + host(random)
-                                               : host(random);
+                           : random.chance(20) ? "." + random_host(random)
+                                               : random_host(random);
   return {kind, to_bytes(as_bytes(text))};
 }
 

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // File name to what is refused of it, as it is reported; several parts in their order, joined by "; ".
-using Refusals = std::map<std::string, std::string>;
+using RefusedFiles = std::map<std::string, std::string>;
 
 std::vector<fs::path> files_of(const char* folder) {
   std::vector<fs::path> files;
@@ -46,7 +46,7 @@ std::string joined(const std::vector<std::string>& parts) {
 
 // Reads every file with both; `read` returns what was refused.
 template <class Read>
-void expect_refusals(const char* folder, const Refusals& expected, Read&& read) {
+void expect_refusals(const char* folder, const RefusedFiles& expected, Read&& read) {
   std::set<std::string> met;
   for (const fs::path& file : files_of(folder)) {
     const std::string name = file.filename();
@@ -92,7 +92,7 @@ std::string read_request_file(const Bytes& der) {
 }
 
 TEST(OracleVectors, OfCertificatesAreReadAlikeOrRefusedForAReason) {
-  const Refusals expected = {
+  const RefusedFiles expected = {
       // No DER (X.690 10 and 11): defaults that are written out, bit lists with trailing zeros.
       {"alternate-rsa-sha1-oid.der", "key usage: key usage: not a bit string of 1 to 9 bits"},
       {"ed25519-rfc8410.pem", "extensions: DEFAULT FALSE is encoded"},
@@ -116,7 +116,7 @@ TEST(OracleVectors, OfCertificatesAreReadAlikeOrRefusedForAReason) {
 }
 
 TEST(OracleVectors, OfPkitsAreReadAlikeOrRefusedForAReason) {
-  const Refusals expected = {
+  const RefusedFiles expected = {
       {"InvalidNegativeSerialNumberTest15EE.crt", "serial number is negative"},
   };
   expect_refusals("pkits", expected, read_certificate_file);
@@ -126,7 +126,7 @@ TEST(OracleVectors, OfRequestsAreReadAlikeOrRefusedForAReason) {
   const std::string sha1 = "signature algorithm 1.2.840.113549.1.1.5 is not supported",
                     md4 = "signature algorithm 1.2.840.113549.1.1.3 is not supported",
                     dsa = "signature algorithm 1.2.840.10040.4.3 is not supported";
-  const Refusals expected = {
+  const RefusedFiles expected = {
       // Algorithms of yesterday.
       {"basic_constraints.pem", sha1},
       {"rsa_sha1.der", sha1},
