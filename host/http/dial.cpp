@@ -105,7 +105,7 @@ Status Dial::start_tls(const std::string& server_name, const std::string& protoc
 Status Dial::start_trusted_tls(const std::string& host, const std::string& roots) {
   HANAPER_CHECK(prepare_tls());
   HANAPER_CHECK(trust(host, roots));
-  const Status shaken = shake_hands(x509::ip_octets(host) ? "" : host, {});
+  Status shaken = shake_hands(x509::ip_octets(host) ? "" : host, {});
   const long verdict = SSL_get_verify_result(ssl_.get());
   if (verdict != X509_V_OK)
     return failed(std::string("its certificate is not good: ") + X509_verify_cert_error_string(verdict));

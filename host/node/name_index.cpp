@@ -42,7 +42,7 @@ Status NameIndex::catch_up(Call& call) {
     // Neighbours in the index together: each of its pages is written once.
     std::ranges::sort(write.names, {}, &NameRow::name);
     write.records.push_back({std::string(collection), std::string(key), version, false, {}, {}, cursor});
-    const Status stored = writer_.commit(write, call.deadline);
+    Status stored = writer_.commit(write, call.deadline);
     if (!stored && stored.error().code == Code::conflict) continue;  // another node was faster
     if (!stored) return stored;
     if (rows.size() < rows_at_once) return {};

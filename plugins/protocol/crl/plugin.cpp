@@ -92,7 +92,7 @@ Status Crl::configure(const Settings& settings, Host& host) {
   const std::int64_t last = std::max<std::int64_t>(settings.integer("shards"), split_ ? 1 : 0);
   for (std::uint32_t shard = 0; shard <= last; ++shard) shards_.push_back(shard);
   if (split_) shards_.push_back(authority_shard);
-  const std::string table = settings.table();
+  const std::string& table = settings.table();
   folder_ = host.state_folder() + "/crl/" + table.substr(table.find('.') + 1);
   const std::vector<std::string> names = settings.texts("authorities");
   if (names.empty()) return settings.error("authorities", "at least one is needed");

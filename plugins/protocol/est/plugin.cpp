@@ -61,7 +61,7 @@ class Est final : public Protocol, public Adjustable {
     return {};
   }
   Status start() override {
-    const Status checked = check(*serving_.load());
+    Status checked = check(*serving_.load());
     if (checked || checked.error().code != Code::unavailable) return checked;
     // It may come, as the certificate that another node is making; nobody is served by not starting.
     host_->log().warning("nothing that the registrar signs can be answered yet",

@@ -207,7 +207,7 @@ Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) 
 
 Service::Outcome Service::answer_one(StatusAuthority& authority, const CertId& id, Call& call) {
   const Time now = host_.clock().now();
-  const AnswerPointer kept = cache_.find(authority.id(), id.serial, id.whole, Cache::Wait::shortly);
+  AnswerPointer kept = cache_.find(authority.id(), id.serial, id.whole, Cache::Wait::shortly);
   if (kept && now >= kept->this_update && now < kept->refresh_at) {
     hits_.add();
     return kept;

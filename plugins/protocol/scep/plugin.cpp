@@ -99,7 +99,7 @@ class Scep final : public Protocol, public Operable, public Adjustable {
     return {};
   }
   Status start() override {
-    const Status checked = check(*serving_.load());
+    Status checked = check(*serving_.load());
     if (checked || checked.error().code != Code::unavailable) return checked;
     // It may come, as the certificate that another node is making; nobody is served by not starting.
     host_->log().warning("nothing that the registrar signs can be answered yet",
@@ -175,7 +175,7 @@ class Scep final : public Protocol, public Operable, public Adjustable {
     options.renewals = settings.text("renewal") == "granted";
     options.list_renewals = settings.text("renewal") != "refused";
     if (settings.has("renewal_grace")) options.renewal_grace = settings.duration("renewal_grace");
-    const std::string wanted = settings.text("ca_certificates");
+    const std::string& wanted = settings.text("ca_certificates");
     options.ca_certificates = wanted == "one"    ? CaCertificates::one
                               : wanted == "list" ? CaCertificates::in_a_list
                                                  : CaCertificates::as_many;
