@@ -29,7 +29,7 @@ const CipherEntry& entry(Cipher cipher) { return ciphers[static_cast<std::size_t
 
 using CmsPtr = crypto::Owned<CMS_ContentInfo, CMS_ContentInfo_free>;
 using BioPtr = crypto::Owned<BIO, BIO_free_all>;
-using X509Ptr = crypto::Owned<X509, X509_free>;
+using crypto::X509Ptr;
 using ObjectPtr = crypto::Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
 using CipherContextPtr = crypto::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
@@ -136,7 +136,7 @@ Bytes encrypt_content(const CipherEntry& cipher, ByteView key, ByteView iv, Byte
                         static_cast<int>(content.size())) != 1 ||
       EVP_EncryptFinal_ex(context.get(), encrypted.data() + size, &last) != 1)
     return {};
-  encrypted.resize(static_cast<std::size_t>(size + last));
+  encrypted.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(last));
   return encrypted;
 }
 

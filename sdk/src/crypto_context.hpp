@@ -6,6 +6,7 @@
 #include <hanaper/toolkit/public_key.hpp>
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include <array>
 #include <memory>
@@ -23,6 +24,10 @@ using PkeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
 using PkeyContextPtr = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using MdPtr = Owned<EVP_MD, EVP_MD_free>;
 using MdContextPtr = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using X509Ptr = Owned<X509, X509_free>;
+
+inline void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
+using CertificatesPtr = Owned<STACK_OF(X509), free_certificates>;
 
 class ThreadContext {
  public:

@@ -144,6 +144,40 @@ Bytes crl_distribution_points(const std::vector<std::string>& urls, ByteView crl
   return writer.bytes();
 }
 
+namespace {
+
+// Of a DistributionPointName: [0] fullName with GeneralNames.
+Result<std::vector<std::string>> uris_of_point(ByteView name) {
+  std::vector<std::string> uris;
+  der::Reader choice(name);
+  HANAPER_TRY(const auto full, choice.maybe(der::context(0)));
+  if (!full) return uris;
+  for (der::Reader names(full->content); !names.at_end();) {
+    HANAPER_TRY(const der::Element one, names.next());
+    if (one.tag == der::context_primitive(6)) uris.emplace_back(as_text(one.content));
+  }
+  return uris;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_crl_distribution_points(ByteView value) {
+  std::vector<std::string> all;
+  HANAPER_TRY(der::Reader points, der::open(value, der::sequence));
+  while (!points.at_end()) {
+    HANAPER_TRY(der::Reader point, points.enter(der::sequence));
+    HANAPER_TRY(const auto name, point.maybe(der::context(0)));
+    HANAPER_TRY(const auto reasons, point.maybe(der::context_primitive(1)));
+    HANAPER_TRY(const auto issuer, point.maybe(der::context(2)));
+    HANAPER_CHECK(point.finish());
+    static_cast<void>(reasons);
+    if (!name || issuer) continue;
+    HANAPER_TRY(std::vector<std::string> uris, uris_of_point(name->content));
+    for (std::string& uri : uris) all.push_back(std::move(uri));
+  }
+  return all;
+}
+
 Bytes certificate_policies(const std::vector<PolicyInformation>& policies) {
   der::Writer writer(256);
   writer.sequence([&] {
@@ -222,7 +256,7 @@ bool lies_below(ByteView oid, const der::Oid& arc) {
 
 using namespace der::literals;
 
-// Arcs whose extensions speak of what their issuer knows, and single ones elsewhere.
+// Arcs, and single extensions, that say what only an issuer can know.
 constexpr der::Oid authority_arcs[] = {
     "2.5.29"_oid,              // id-ce, RFC 5280 4.2.1
     "1.3.6.1.5.5.7.1"_oid,     // id-pe: information access, statements, resources, proxies, telephone numbers

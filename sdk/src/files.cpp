@@ -115,9 +115,23 @@ Result<std::string> read(const Descriptor& file, const std::string& path, std::s
 }
 
 Result<std::string> read(const std::string& path, std::size_t limit) {
+  HANAPER_TRY(const Descriptor file, open_regular(path));
+  return read(file, path, limit);
+}
+
+Result<std::string> read_stream(const std::string& path, std::size_t limit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.handle() < 0) return failed(path, "cannot be opened");
   return read(file, path, limit);
+}
+
+Result<Descriptor> open_regular(const std::string& path) {
+  // A pipe without a writer would keep the thread for ever.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (file.handle() < 0 || ::fstat(file.handle(), &status) != 0) return failed(path, "cannot be opened");
+  if (!S_ISREG(status.st_mode)) return malformed(path + ": is no regular file");
+  return file;
 }
 
 Result<Descriptor> open_trusted(const std::string& path) {

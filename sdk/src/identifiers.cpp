@@ -1,10 +1,12 @@
 #include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/punycode.hpp>
 #include <hanaper/toolkit/unicode.hpp>
 
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace hanaper::x509 {
 namespace {
@@ -37,8 +39,17 @@ Status check_label(std::string_view whole, std::string_view label) {
   // in use.
   if (label.size() >= 4 && label.substr(2, 2) == "--" && !label.starts_with("xn--"))
     return bad_name(whole, "reserved label with \"--\" in third place");
-  if (label.starts_with("xn--") && label.size() == 4) return bad_name(whole, "empty A-label");
+  // RFC 5890 2.3.2.1: an A-label is what a U-label becomes by Punycode, so that it can become one again.
+  if (label.starts_with("xn--") && !punycode::decodes(label))
+    return bad_name(whole, "it has a label that encodes nothing");
   return {};
+}
+
+// What browsers read as an IPv4 address (URL Standard, "ends in a number"): "127.1", "0x7f000001", "a.0x".
+bool is_number(std::string_view label) {
+  if (label.starts_with("0x"))
+    return std::ranges::all_of(label.substr(2), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+  return std::ranges::all_of(label, is_digit);
 }
 
 }  // namespace
@@ -61,7 +72,7 @@ Result<std::string> normal_dns_name(std::string_view text, bool wildcard) {
     rest.remove_prefix(dot + 1);
   }
   if (labels == 0 && name.starts_with("*.")) return bad_name(text, "a wildcard needs two labels below it");
-  if (std::ranges::all_of(label, is_digit)) return bad_name(text, "the last label is a number");
+  if (is_number(label)) return bad_name(text, "the last label is a number");
   return name;
 }
 
@@ -110,13 +121,22 @@ Result<std::string> normal_uri(std::string_view text) {
   if (text.size() > 2048) return bad("longer than 2048 octets");
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0) return bad("no scheme");
+  if (!is_letter(unicode::ascii_lower(text.front()))) return bad("bad scheme");
   for (char c : text.substr(0, colon)) {
     if (!is_letter(unicode::ascii_lower(c)) && !is_digit(c) && c != '+' && c != '-' && c != '.')
       return bad("bad scheme");
   }
   if (colon + 1 == text.size()) return bad("nothing after the scheme");
-  for (char c : text)
-    if (c <= 0x20 || c > 0x7e) return bad("a character that needs percent-encoding");
+  // RFC 3986 2: what is none of its characters is written as a percent sign and two digits.
+  const auto is_hex = [&](std::size_t at) {
+    return at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) != 0;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c <= 0x20 || c > 0x7e || std::string_view("\"<>\\^`{|}").find(c) != std::string_view::npos)
+      return bad("a character that needs percent-encoding");
+    if (c == '%' && !(is_hex(i + 1) && is_hex(i + 2))) return bad("a percent sign without two digits");
+  }
   return std::string(text);
 }
 
@@ -217,6 +237,9 @@ Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view tex
 
 Result<Identifier> guess_identifier(std::string_view text) {
   if (ip_octets(text)) return normal_identifier(Identifier::Kind::ip, text);
+  // No name of a host has these characters.
+  if (text.find(':') != std::string_view::npos) return normal_identifier(Identifier::Kind::uri, text);
+  if (text.find('@') != std::string_view::npos) return normal_identifier(Identifier::Kind::email, text);
   return normal_identifier(Identifier::Kind::dns, text);
 }
 

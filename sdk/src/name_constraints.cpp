@@ -181,7 +181,7 @@ Result<Subtree> parse_subtree(std::string_view text) {
 }
 
 std::string subtree_text(const Subtree& subtree) {
-  const std::string base(as_text(subtree.base));
+  std::string base(as_text(subtree.base));
   switch (subtree.kind) {
     case Identifier::Kind::dns:
       return base;

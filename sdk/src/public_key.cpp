@@ -403,8 +403,8 @@ Status check_public_key(const PublicKey& key) {
   return bad_key("no rule for a key of type " + to_string(key.spec));
 }
 
-// 2^n is 2 modulo each prime p whose p - 1 divides n - 1: so it is for the prime of which n is a power, n
-// itself included, and for other products only by a chance of one in p.
+// Where n is a prime, or a power of a prime p, p - 1 divides n - 1, and 2^n is 2 modulo p (Fermat). For other
+// products that happens by chance only, once in p times.
 Status check_modulus(const PublicKey& key) {
   if (key.spec.type != KeyType::rsa) return {};
   const Owned<BN_CTX, BN_CTX_free> context(BN_CTX_new());

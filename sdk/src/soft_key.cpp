@@ -19,7 +19,6 @@ constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
 
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
-void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 
 PkeyContextPtr make_context(EVP_PKEY* pkey, KeySpec spec, SignatureScheme scheme) {
   PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey, nullptr));
@@ -144,6 +143,28 @@ Result<std::shared_ptr<SoftKey>> SoftKey::generate(KeySpec spec) {
   return adopt(std::move(pkey));
 }
 
+namespace {
+
+// Encryption with CBC keeps a key secret and not whole: whoever may write the file can change the private
+// half without the pin, and what such a key signs betrays the true one. So one signature has to fit the
+// public half.
+bool has_its_own_public_key(EVP_PKEY* pkey) {
+  constexpr std::string_view text = "whether both halves of a key are one key's";
+  const MdContextPtr signs(EVP_MD_CTX_new()), verifies(EVP_MD_CTX_new());
+  Bytes signature(static_cast<std::size_t>(std::max(EVP_PKEY_get_size(pkey), 0)));
+  std::size_t size = signature.size();
+  const ByteView octets = as_bytes(text);
+  const bool fits =
+      signs && verifies && EVP_DigestSignInit(signs.get(), nullptr, nullptr, nullptr, pkey) == 1 &&
+      EVP_DigestSign(signs.get(), signature.data(), &size, octets.data(), octets.size()) == 1 &&
+      EVP_DigestVerifyInit(verifies.get(), nullptr, nullptr, nullptr, pkey) == 1 &&
+      EVP_DigestVerify(verifies.get(), signature.data(), size, octets.data(), octets.size()) == 1;
+  ERR_clear_error();
+  return fits;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<SoftKey>> SoftKey::from_pkcs8(const Secret& pkcs8) {
   auto* octets = reinterpret_cast<const unsigned char*>(pkcs8.reveal().data());
   const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(
@@ -151,7 +172,9 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pkcs8(const Secret& pkcs8) {
   Pkey pkey(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
   ERR_clear_error();
   if (!pkey) return bad_key("not a PKCS#8 private key that OpenSSL can read");
-  return adopt(std::move(pkey));
+  HANAPER_TRY(auto key, adopt(std::move(pkey)));
+  if (!has_its_own_public_key(key->pkey())) return bad_key("the private key is not the public key's");
+  return key;
 }
 
 namespace {
@@ -193,10 +216,15 @@ Result<std::shared_ptr<SoftKey>> SoftKey::from_pem(const Secret& pem, const Secr
   };
   Pkey pkey(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, give_pin, const_cast<Secret*>(&pin)) : nullptr);
   ERR_clear_error();
-  if (pkey) return adopt(std::move(pkey));
+  if (pkey) {
+    HANAPER_TRY(auto key, adopt(std::move(pkey)));
+    if (has_its_own_public_key(key->pkey())) return key;
+    return malformed("the file was changed: its private key is not its public key's; take it from a backup");
+  }
   if (!encrypted) return malformed("not a private key in PEM");
   if (!is_whole(pem)) return malformed("the file is damaged: it holds no whole key; take it from a backup");
-  return forbidden("the pin does not open it");
+  // One flipped bit of what is encrypted looks the same as another pin.
+  return forbidden("the pin does not open it, or the file is damaged");
 }
 
 Result<Secret> SoftKey::to_pkcs8() const {
@@ -224,10 +252,10 @@ Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>&
   constexpr int rounds = 100'000;
   const auto read = [](ByteView der) {
     const unsigned char* at = der.data();
-    return Owned<X509, X509_free>(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   };
   const auto own = read(certificate);
-  const Owned<STACK_OF(X509), free_certificates> others(sk_X509_new_null());
+  const CertificatesPtr others(sk_X509_new_null());
   if (!own || !others) return malformed("the certificate cannot be read");
   if (X509_check_private_key(own.get(), pkey_.get()) != 1) {
     ERR_clear_error();

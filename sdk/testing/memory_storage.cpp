@@ -58,6 +58,54 @@ Status MemoryStorage::apply_record(State& state, const RecordWrite& write) {
   return {};
 }
 
+namespace {
+
+template <class State>
+Status apply_reservation(State& state, const Reservation& from) {
+  const std::pair id{from.authority, from.serial};
+  if (from.profile.empty()) {
+    const auto known = state.certificates.find(id);
+    if (known == state.certificates.end() || !known->second.tbs.empty())
+      return conflict("the serial number is taken");
+    known->second.not_before = from.not_before;
+    known->second.not_after = from.not_after;
+    known->second.tbs = to_bytes(from.tbs);
+    return {};
+  }
+  CertificateRow row{.authority = from.authority,
+                     .serial = from.serial,
+                     .profile = std::string(from.profile),
+                     .requester = std::string(from.requester),
+                     .not_before = from.not_before,
+                     .not_after = from.not_after,
+                     .shard = from.shard,
+                     .tbs = to_bytes(from.tbs),
+                     .signature = {},
+                     .issued_at = {},
+                     .revoked = {},
+                     .revoked_at = {},
+                     .invalidity = {},
+                     .pipeline = std::string(from.pipeline)};
+  if (!state.certificates.emplace(id, std::move(row)).second) return conflict("the serial number is taken");
+  return {};
+}
+
+template <class State>
+Status apply_recording(State& state, const Recording& from, bool completes) {
+  const std::pair id{from.authority, from.serial};
+  CertificateRow& row = state.certificates[id];
+  if (completes ? !row.signature.empty() : row.issued_at.has_value())
+    return conflict("the certificate is signed already");
+  row.authority = id.first;
+  row.serial = id.second;
+  row.signature = to_bytes(from.signature);
+  if (!completes) row.issued_at = from.at;
+  state.issued.emplace(++state.fed, id);
+  return {};
+}
+
+}  // namespace
+
 Status MemoryStorage::apply_ledger(State& state, const Write& write) {
   if (write.authority) {
     AuthorityRow row = *write.authority;
@@ -74,35 +122,10 @@ Status MemoryStorage::apply_ledger(State& state, const Write& write) {
       known->chain = row.chain;
     }
   }
-  if (write.reservation) {
-    const Reservation& from = *write.reservation;
-    CertificateRow row{.authority = from.authority,
-                       .serial = from.serial,
-                       .profile = std::string(from.profile),
-                       .requester = std::string(from.requester),
-                       .not_before = from.not_before,
-                       .not_after = from.not_after,
-                       .shard = from.shard,
-                       .tbs = to_bytes(from.tbs),
-                       .signature = {},
-                       .issued_at = {},
-                       .revoked = {},
-                       .revoked_at = {},
-                       .invalidity = {},
-                       .pipeline = std::string(from.pipeline)};
-    if (!state.certificates.emplace(std::pair{from.authority, from.serial}, std::move(row)).second)
-      return conflict("the serial number is taken");
-  }
-  if (write.recording) {
-    const std::pair id{write.recording->authority, write.recording->serial};
-    CertificateRow& row = state.certificates[id];
-    if (!row.signature.empty()) return conflict("the certificate is signed already");
-    row.authority = id.first;
-    row.serial = id.second;
-    row.signature = to_bytes(write.recording->signature);
-    row.issued_at = write.recording->at;
-    state.issued.emplace(++state.fed, id);
-  }
+  if (write.reservation) HANAPER_CHECK(apply_reservation(state, *write.reservation));
+  if (write.recording)
+    HANAPER_CHECK(
+        apply_recording(state, *write.recording, write.reservation && write.reservation->profile.empty()));
   if (write.revocation) HANAPER_CHECK(apply_revocation(state, *write.revocation));
   if (write.crl) HANAPER_CHECK(apply_crl(state, *write.crl));
   for (const NameRow& name : write.names) {
@@ -225,9 +248,7 @@ Result<std::vector<CertificateRow>> MemoryStorage::search(const CertificateQuery
                          return fits && std::ranges::find(entry.second, id) != entry.second.end();
                        });
     using Wanted = CertificateQuery::State;
-    const Wanted state = row.revoked             ? Wanted::revoked
-                         : row.signature.empty() ? Wanted::reserved
-                                                 : Wanted::issued;
+    const Wanted state = row.revoked ? Wanted::revoked : !row.issued_at ? Wanted::reserved : Wanted::issued;
     if (!named || (query.state != Wanted::any && query.state != state) ||
         (query.authority && *query.authority != row.authority) ||
         (query.expires_from && row.not_after < *query.expires_from) ||

@@ -75,6 +75,8 @@ check "it ends when told to" bash -c "kill -TERM $pid; for i in \$(seq 300); do 
 check "in order" grep -q stopped /tmp/daemon.log
 if [ ${#watch[@]} -gt 0 ]; then
   check "its unit allows every system call that it made" python3 ./unit_calls.py /usr/lib/systemd/system/hanaper.service /tmp/calls
+  (cat /tmp/calls; echo "1 clock_adjtime(") > $work/calls
+  check "and one to ask whether the clock is kept in step" python3 ./unit_calls.py /usr/lib/systemd/system/hanaper.service $work/calls
   check "and would not allow another" bash -c "! python3 ./unit_calls.py <(echo SystemCallFilter=@basic-io) /tmp/calls"
   # ProcSubset=pid, PrivateDevices=yes.
   check "of /proc it read only itself" bash -c "! grep -E 'open.*\"/proc/' /tmp/calls | grep -vE '\"/proc/(self|thread-self|[0-9]+)/'"

@@ -18,7 +18,7 @@
 
 namespace hanaper {
 
-// What whoever asks for an operation must be allowed to do.
+// What a caller must be allowed to do.
 enum class Permission : std::uint32_t {
   certificates_read,     // look at certificates and what is known of them
   certificates_request,  // have certificates issued

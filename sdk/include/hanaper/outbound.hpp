@@ -7,7 +7,7 @@
 
 namespace hanaper {
 
-// A GET from whomever it concerns: nobody is asked to prove who he is.
+// A GET from a server that nobody has to trust: its certificate, if any, is not judged.
 struct OutboundRequest {
   std::string host;  // a DNS name or an address
   std::uint16_t port = 80;

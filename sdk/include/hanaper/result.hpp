@@ -33,12 +33,22 @@ enum class Code : std::uint8_t {
   pending,          // somebody has yet to approve it: ask again, retry_after says when
 };
 
-// The code's name as it appears in logs and metrics, e.g. "bad_csr".
+// The names of codes as they appear in logs, metrics and answers, in the order above.
+inline constexpr std::string_view code_names[] = {
+    "malformed", "unauthenticated", "forbidden",   "not_found",   "conflict", "rejected", "bad_csr",
+    "bad_key",   "rate_limited",    "unavailable", "unsupported", "internal", "pending"};
+static_assert(std::size(code_names) == static_cast<std::size_t>(Code::pending) + 1);
+
+// "bad_csr".
 constexpr std::string_view to_string(Code code) noexcept {
-  constexpr std::string_view names[] = {
-      "malformed", "unauthenticated", "forbidden",   "not_found",   "conflict", "rejected", "bad_csr",
-      "bad_key",   "rate_limited",    "unavailable", "unsupported", "internal", "pending"};
-  return names[static_cast<std::size_t>(code)];
+  const auto number = static_cast<std::size_t>(code);
+  return number < std::size(code_names) ? code_names[number] : "unknown";
+}
+// The code of that name; internal for what is none.
+constexpr Code code_named(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < std::size(code_names); ++i)
+    if (code_names[i] == name) return static_cast<Code>(i);
+  return Code::internal;
 }
 
 // Why a call failed. `detail` is one line, lower case, without a full stop; it names the thing, and it may

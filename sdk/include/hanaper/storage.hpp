@@ -27,17 +27,17 @@ struct AuthorityRow {
   Bytes chain;  // the certificates above it, DER one after the other, without a self-signed root's repeat
 };
 
-// Intent: what will be signed, stored before the signature exists. Unique by (authority, serial).
-// All views live until commit returns.
+// Intent: what will be signed, stored before the signature exists; or, of a certificate that was issued
+// elsewhere, what is known of it. Unique by (authority, serial). All views live until commit returns.
 struct Reservation {
   AuthorityId authority = 0;
   Serial serial;
-  std::string_view profile;
+  std::string_view profile;  // empty, with a Recording: completes what was known by its serial number alone
   std::string_view requester;
   Time not_before;
   Time not_after;
   std::uint32_t shard = 0;         // of the CRL that will list it
-  ByteView tbs;                    // the to-be-signed octets
+  ByteView tbs;                    // the to-be-signed octets; empty: only its serial number is known
   std::string_view pipeline = {};  // that issues it; empty: the host for itself
 };
 
@@ -45,7 +45,7 @@ struct Reservation {
 struct Recording {
   AuthorityId authority = 0;
   Serial serial;
-  ByteView signature;  // lives until commit returns
+  ByteView signature;  // lives until commit returns; empty with the octets of the reservation
   Time at;
 };
 
@@ -210,8 +210,8 @@ struct CertificateRow {
   Time not_after;
   std::uint32_t shard = 0;
   Bytes tbs;
-  Bytes signature;                // empty: reserved, never recorded as signed
-  std::optional<Time> issued_at;  // set with the signature
+  Bytes signature;                // empty: there is none to show
+  std::optional<Time> issued_at;  // nothing: reserved, never recorded as signed
   std::optional<RevocationReason> revoked;
   std::optional<Time> revoked_at;
   std::optional<Time> invalidity;
@@ -397,7 +397,7 @@ class Transferable {
   // [worker] The key of the last row; empty when there is none.
   virtual Result<Row> last(const Table& table) = 0;
 
-  // [worker] Adds rows durably, all or none. conflict when one is there already.
+  // [worker] Adds rows durably, all or none. conflict when one is there already; malformed for other cells.
   virtual Status add(const Table& table, const std::vector<Row>& rows) = 0;
 
  protected:

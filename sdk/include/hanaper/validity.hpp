@@ -39,6 +39,9 @@ struct CrlTicket {
 
 // The shard of authorities' certificates where they are on a CRL of their own. The others' are below.
 inline constexpr std::uint32_t authority_shard = 1'000'000;
+// What is revoked by its serial number alone: nobody knows which CRL its certificate names, so that every CRL
+// of its authority lists it.
+inline constexpr std::uint32_t every_shard = 1'000'001;
 
 // One authority as those see it who publish what became of its certificates. Its key signs CRLs and OCSP
 // responses for them, and nothing else. Thread-safe.
@@ -53,12 +56,13 @@ class StatusAuthority {
   virtual ByteView certificate() const = 0;
   virtual ByteView key_identifier() const = 0;
 
-  // [any] Where certificates of that shard say that their complete CRL is to be found; empty: nowhere.
+  // [any] Where certificates of that shard say that their complete CRL is: new ones first, then earlier ones.
   virtual std::vector<std::string> crl_urls(std::uint32_t shard) const = 0;
 
   // [worker] The ledger's answers about this authority's certificates; see Ledger.
   virtual Result<CertificateRow> find(const Serial& serial) = 0;
   virtual Result<std::vector<CertificateRow>> search(CertificateQuery query) = 0;
+  // A CRL of a shard has the revocations of that shard and those of every_shard.
   virtual Result<std::vector<RevocationRow>> revocations(std::uint32_t shard, const Serial& after,
                                                          std::uint32_t limit) = 0;
   virtual Result<std::vector<CrlRow>> crls(std::uint32_t shard, std::uint32_t limit) = 0;

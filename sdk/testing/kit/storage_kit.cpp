@@ -1,9 +1,6 @@
-// What every storage must do.
+// What every storage must do with certificates, authorities, the audit and batches.
 #include "storage_kit.hpp"
 
-#include <hanaper/toolkit/mutex.hpp>
-
-#include <barrier>
 #include <thread>
 
 namespace hanaper::kit {
@@ -43,6 +40,50 @@ TEST_F(StorageKit, RemembersAfterAReopen) {
   EXPECT_TRUE(ledger().certificate(1, serial(1)));
   EXPECT_EQ(records().get("orders", "a")->data, "document");
   EXPECT_EQ(ledger().writer("test")->number, before->number);
+}
+
+// What was issued elsewhere may be known by its serial number alone, and completed later.
+TEST_F(StorageKit, KnowsACertificateByItsSerialNumberAloneAndCompletesItOnce) {
+  const auto complete = [&](ByteView tbs) {
+    Write write;
+    write.reservation = Reservation{.authority = 1,
+                                    .serial = serial(1),
+                                    .profile = "",
+                                    .requester = "",
+                                    .not_before = now(),
+                                    .not_after = now() + std::chrono::days{30},
+                                    .shard = 0,
+                                    .tbs = tbs};
+    write.recording = Recording{1, serial(1), octets, now() + std::chrono::hours{1}};
+    return commit_one(storage(), write);
+  };
+  EXPECT_EQ(complete(octets).error().code, Code::conflict) << "nothing is known that could be completed";
+  ASSERT_TRUE(reserve(1, serial(1), {}));
+  ASSERT_TRUE(record(1, serial(1), {}));
+  auto row = ledger().certificate(1, serial(1));
+  ASSERT_TRUE(row) << row.error().detail;
+  EXPECT_TRUE(row->tbs.empty());
+  EXPECT_TRUE(row->signature.empty());
+  EXPECT_EQ(row->issued_at, now());
+  CertificateQuery query;
+  query.state = CertificateQuery::State::issued;
+  EXPECT_EQ(ledger().search(query)->size(), 1u);
+  EXPECT_EQ(record(1, serial(1), {}).error().code, Code::conflict);
+
+  std::string cursor;
+  ASSERT_EQ(ledger().issued_since(cursor, 10)->size(), 1u);
+  ASSERT_TRUE(revoke(1, serial(1)));
+  ASSERT_TRUE(complete(Bytes{1, 2, 3}));
+  row = ledger().certificate(1, serial(1));
+  EXPECT_EQ(row->tbs, (Bytes{1, 2, 3}));
+  EXPECT_EQ(row->signature, octets);
+  EXPECT_EQ(row->profile, "web");
+  EXPECT_EQ(row->issued_at, now());
+  EXPECT_EQ(row->not_after, now() + std::chrono::days{30});
+  EXPECT_TRUE(row->revoked);
+  EXPECT_EQ(ledger().issued_since(cursor, 10)->size(), 1u) << "who reads what is issued sees it now";
+  EXPECT_EQ(complete(octets).error().code, Code::conflict);
+  EXPECT_EQ(ledger().certificate(1, serial(1))->tbs, (Bytes{1, 2, 3}));
 }
 
 TEST_F(StorageKit, RefusesASerialNumberTwiceAndKeepsTheFirst) {
@@ -141,152 +182,6 @@ TEST_F(StorageKit, KeepsTheTokenOfEachNodesLastBatch) {
   expect("b", 1, 0xff);
 }
 
-TEST_F(StorageKit, KeepsTheVersionOfADocument) {
-  ASSERT_TRUE(put("orders", "a", 0, "one"));
-  EXPECT_EQ(records().get("orders", "a")->version, 1u);
-  ASSERT_TRUE(put("orders", "a", 1, "two"));
-  EXPECT_EQ(records().get("orders", "a")->version, 2u);
-  for (std::uint64_t stale : {0u, 1u, 3u}) {
-    const Status status = put("orders", "a", stale, "stale");
-    ASSERT_FALSE(status) << stale;
-    EXPECT_EQ(status.error().code, Code::conflict);
-  }
-  EXPECT_EQ(records().get("orders", "a")->data, "two");
-  EXPECT_EQ(put("orders", "absent", 1, "x").error().code, Code::conflict);
-}
-
-TEST_F(StorageKit, ErasesADocumentOfTheRightVersionOnly) {
-  ASSERT_TRUE(put("orders", "a", 0, "one", {{"account", "1"}}));
-  Write write;
-  write.records.push_back({"orders", "a", 2, true, {}, {}, {}});
-  EXPECT_FALSE(commit_one(storage(), write));
-  write.records[0].expected = 1;
-  EXPECT_TRUE(commit_one(storage(), write));
-  EXPECT_EQ(records().get("orders", "a").error().code, Code::not_found);
-  EXPECT_TRUE(records().find("orders", "account", "1", "", 10)->empty());
-  EXPECT_TRUE(put("orders", "a", 0, "again"));
-}
-
-TEST_F(StorageKit, KeepsEveryKindOfText) {
-  const std::pair<const char*, std::string> table[] = {
-      {"empty", ""},
-      {"quotes", "a'b\"c\\d%_?:x"},
-      {"unicode", "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x94\x91"},
-      {"lines", "a\nb\r\nc\t"},
-      {"blanks", "  trailing  "},
-      {"large", std::string(1000 * 1000, 'x')}};
-  for (const auto& [key, data] : table) {
-    ASSERT_TRUE(put("text", key, 0, data)) << key;
-    const auto stored = records().get("text", key);
-    ASSERT_TRUE(stored) << key;
-    EXPECT_EQ(stored->data, data) << key;
-  }
-}
-
-TEST_F(StorageKit, ComparesKeysOctetByOctet) {
-  for (const char* key : {"a", "A", "a ", "a-", "a_", "-a"})
-    ASSERT_TRUE(put("keys", key, 0, key)) << '"' << key << '"';
-  for (const char* key : {"a", "A", "a ", "a-", "a_", "-a"}) EXPECT_EQ(records().get("keys", key)->data, key);
-  EXPECT_EQ(records().get("Keys", "a").error().code, Code::not_found);
-  EXPECT_EQ(records().get("keys", "a%").error().code, Code::not_found);
-}
-
-TEST_F(StorageKit, FindsDocumentsByIndexInPagesWithoutPhantoms) {
-  for (int i = 0; i < 50; ++i) {
-    std::string key = "k" + std::to_string(100 + i);
-    ASSERT_TRUE(put("orders", key, 0, key, {{"account", i % 2 == 0 ? "even" : "odd"}, {"state", "open"}}));
-  }
-  std::vector<std::string> seen;
-  for (std::string after;;) {
-    const auto page = records().find("orders", "account", "even", after, 7);
-    ASSERT_TRUE(page);
-    for (const Record& record : *page) seen.push_back(record.key);
-    if (page->size() < 7) break;
-    after = page->back().key;
-    // Others write meanwhile: before, between and behind the page.
-    ASSERT_TRUE(put("orders", "a" + after, 0, "", {{"account", "even"}}));
-    ASSERT_TRUE(put("orders", after + "x", 0, "", {{"account", "odd"}}));
-  }
-  EXPECT_EQ(seen.size(), 25u);
-  EXPECT_TRUE(std::ranges::is_sorted(seen));
-  EXPECT_EQ(records().find("orders", "state", "open", "", 1000)->size(), 50u);
-  EXPECT_TRUE(records().find("orders", "state", "closed", "", 10)->empty());
-  EXPECT_EQ(records().get("orders", "k100")->indexes.size(), 2u);
-}
-
-TEST_F(StorageKit, ListsACollectionPageByPage) {
-  for (int i = 0; i < 20; ++i)
-    ASSERT_TRUE(i % 3 == 0 ? put("orders", "k" + std::to_string(100 + i), 0, "")
-                           : put("orders", "k" + std::to_string(100 + i), 0, "", {{"state", "open"}}));
-  ASSERT_TRUE(put("order", "k", 0, ""));
-  ASSERT_TRUE(put("orders2", "k", 0, ""));
-  std::vector<std::string> seen;
-  for (std::string after;;) {
-    const auto page = records().find("orders", "", "", after, 6);
-    ASSERT_TRUE(page);
-    for (const Record& record : *page) seen.push_back(record.key);
-    if (page->size() < 6) break;
-    after = page->back().key;
-    // What is deleted meanwhile, the last one of the page included, moves nothing.
-    RecordWrite gone;
-    gone.collection = "orders";
-    gone.key = after;
-    gone.expected = 1;
-    gone.erase = true;
-    Write write;
-    write.records = {gone};
-    ASSERT_TRUE(commit_one(storage(), write));
-  }
-  EXPECT_EQ(seen.size(), 20u);
-  EXPECT_TRUE(std::ranges::is_sorted(seen));
-  EXPECT_TRUE(records().find("orders", "", "", seen.back(), 6)->empty());
-}
-
-TEST_F(StorageKit, ReplacesTheIndexesWithTheDocument) {
-  ASSERT_TRUE(put("orders", "a", 0, "1", {{"state", "pending"}}));
-  ASSERT_TRUE(put("orders", "a", 1, "2", {{"state", "valid"}}));
-  EXPECT_TRUE(records().find("orders", "state", "pending", "", 10)->empty());
-  EXPECT_EQ(records().find("orders", "state", "valid", "", 10)->size(), 1u);
-}
-
-TEST_F(StorageKit, TreatsExpiredDocumentsAsAbsentAndPurgesThem) {
-  ASSERT_TRUE(put("orders", "short", 0, "1", {{"account", "x"}}, now() + std::chrono::seconds{10}));
-  ASSERT_TRUE(put("orders", "long", 0, "2", {{"account", "x"}}, now() + std::chrono::hours{1}));
-  ASSERT_TRUE(put("orders", "forever", 0, "3", {{"account", "x"}}));
-  EXPECT_EQ(records().find("orders", "", "", "", 10)->size(), 3u);
-  subject.host().manual_clock.advance(std::chrono::seconds{10});
-  EXPECT_EQ(records().get("orders", "short").error().code, Code::not_found);
-  EXPECT_EQ(records().find("orders", "account", "x", "", 10)->size(), 2u);
-  Write write;
-  write.purge = now() + std::chrono::milliseconds{1};
-  ASSERT_TRUE(commit_one(storage(), write));
-  EXPECT_TRUE(put("orders", "short", 0, "fresh")) << "a purged key is free again";
-  EXPECT_EQ(records().get("orders", "long")->data, "2");
-}
-
-TEST_F(StorageKit, LosesNoUpdateUnderConcurrency) {
-  ASSERT_TRUE(put("counter", "n", 0, "0"));
-  constexpr int threads = 4, each = 25;
-  Mutex one_writer;  // commit has one caller at a time
-  std::atomic<int> conflicts{0};
-  std::vector<std::thread> workers;
-  for (int t = 0; t < threads; ++t)
-    workers.emplace_back([&] {
-      for (int done = 0; done < each;) {
-        const auto record = records().get("counter", "n");
-        if (!record) continue;
-        const Lock lock(one_writer);
-        if (put("counter", "n", record->version, std::to_string(std::stoi(record->data) + 1)))
-          ++done;
-        else
-          ++conflicts;
-      }
-    });
-  for (std::thread& worker : workers) worker.join();
-  EXPECT_EQ(records().get("counter", "n")->data, std::to_string(threads * each));
-  EXPECT_EQ(records().get("counter", "n")->version, 1u + threads * each);
-}
-
 TEST_F(StorageKit, ReadsWhatIsCommittedWhileOthersWrite) {
   ASSERT_TRUE(reserve(1, serial(0), octets));
   std::atomic<bool> done{false};
@@ -307,28 +202,6 @@ TEST_F(StorageKit, ReadsWhatIsCommittedWhileOthersWrite) {
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(failures, 0);
-}
-
-TEST_F(StorageKit, HandsOutDisjointRangesByCompareAndSwap) {
-  Mutex one_writer;
-  std::set<std::uint64_t> taken;
-  std::atomic<bool> overlap{false};
-  std::vector<std::thread> workers;
-  for (int t = 0; t < 4; ++t)
-    workers.emplace_back([&] {
-      for (int got = 0; got < 10;) {
-        const auto record = records().get("serial", "lane");
-        const std::uint64_t head = record ? std::stoull(record->data) : 0,
-                            version = record ? record->version : 0;
-        const Lock lock(one_writer);
-        if (!put("serial", "lane", version, std::to_string(head + 100))) continue;
-        ++got;
-        if (!taken.insert(head).second) overlap = true;
-      }
-    });
-  for (std::thread& worker : workers) worker.join();
-  EXPECT_FALSE(overlap);
-  EXPECT_EQ(taken.size(), 40u);
 }
 
 TEST_F(StorageKit, ListsCertificatesInPagesByExpiry) {
@@ -506,116 +379,6 @@ TEST_F(StorageKit, SumsExpiriesOverNodes) {
   EXPECT_EQ((*days)[0].day, 20000);
   EXPECT_EQ((*days)[0].change, 4);
   EXPECT_EQ((*days)[1].change, 2);
-}
-
-// The lease as it is stored; what nobody has ever taken as a node would see it.
-LeaseRow lease_of(Storage& storage, const std::string& name) {
-  const auto rows = storage.leases().all();
-  EXPECT_TRUE(rows) << rows.error().detail;
-  if (rows)
-    for (const LeaseRow& row : *rows)
-      if (row.name == name) return row;
-  return {name, "", 0, 0};
-}
-
-TEST_F(StorageKit, GrantsALeaseToOneHolderAndFencesTheOther) {
-  Leases& leases = storage().leases();
-  EXPECT_TRUE(leases.all()->empty());
-  const auto first = leases.take(lease_of(storage(), "crl"), "a");
-  ASSERT_TRUE(first) << first.error().detail;
-  LeaseRow row = lease_of(storage(), "crl");
-  EXPECT_EQ(row.holder, "a");
-  EXPECT_EQ(row.epoch, *first);
-  const auto second = leases.take(row, "b");
-  ASSERT_TRUE(second) << second.error().detail << "; whether `a` is gone is not for the storage to know";
-  EXPECT_EQ(*second, *first + 1);
-
-  Write stale;
-  stale.fence = Fence{"crl", *first};
-  stale.records.push_back({"crl", "1", 0, false, {}, {}, "stale"});
-  EXPECT_EQ(commit_one(storage(), stale).error().code, Code::conflict);
-  EXPECT_EQ(records().get("crl", "1").error().code, Code::not_found);
-  Write current;
-  current.fence = Fence{"crl", *second};
-  current.records.push_back({"crl", "1", 0, false, {}, {}, "current"});
-  EXPECT_TRUE(commit_one(storage(), current));
-
-  row = lease_of(storage(), "crl");
-  EXPECT_TRUE(leases.release("crl", "a")) << "releasing what one does not hold is no error";
-  EXPECT_TRUE(leases.release("none", "a"));
-  EXPECT_EQ(lease_of(storage(), "crl").holder, "b");
-  EXPECT_TRUE(leases.release("crl", "b"));
-  const LeaseRow freed = lease_of(storage(), "crl");
-  EXPECT_EQ(freed.holder, "") << "at once";
-  EXPECT_EQ(freed.epoch, row.epoch) << "epochs do not begin again";
-  EXPECT_EQ(freed.renewals, row.renewals);
-  EXPECT_EQ(*leases.take(freed, "c"), *second + 1);
-}
-
-TEST_F(StorageKit, LetsALeaseBeTakenOnlyAsItWasSeen) {
-  Leases& leases = storage().leases();
-  const LeaseRow never = lease_of(storage(), "crl");
-  ASSERT_TRUE(leases.take(never, "a"));
-  const LeaseRow taken = lease_of(storage(), "crl");
-  ASSERT_TRUE(leases.renew("a"));
-  const LeaseRow renewed = lease_of(storage(), "crl");
-  EXPECT_EQ(renewed.renewals, taken.renewals + 1);
-  EXPECT_EQ(renewed.epoch, taken.epoch) << "a renewal keeps the epoch";
-  LeaseRow other_epoch = renewed, other_count = renewed, unknown = renewed;
-  ++other_epoch.epoch;
-  ++other_count.renewals;
-  unknown.name = "never taken";
-  for (const LeaseRow& seen : {never, taken, other_epoch, other_count, unknown})
-    EXPECT_EQ(leases.take(seen, "b").error().code, Code::conflict)
-        << seen.name << " " << seen.epoch << " " << seen.renewals;
-  EXPECT_EQ(lease_of(storage(), "crl").holder, "a");
-  EXPECT_TRUE(leases.take(renewed, "b"));
-  EXPECT_EQ(lease_of(storage(), "crl").holder, "b");
-}
-
-TEST_F(StorageKit, RenewsAllLeasesOfOneHolderAndNoOthers) {
-  Leases& leases = storage().leases();
-  for (const auto& [name, holder] :
-       {std::pair{"crl:a", "a"}, {"crl:b", "b"}, {"events", "a"}, {"freed", "a"}})
-    ASSERT_TRUE(leases.take(lease_of(storage(), name), holder));
-  ASSERT_TRUE(leases.release("freed", "a"));
-  ASSERT_TRUE(leases.renew("a"));
-  ASSERT_TRUE(leases.renew("a"));
-  ASSERT_TRUE(leases.renew("nobody"));
-  const auto rows = leases.all();
-  ASSERT_EQ(rows->size(), 4u);
-  const std::map<std::string, std::uint64_t> expected = {
-      {"crl:a", 3}, {"crl:b", 1}, {"events", 3}, {"freed", 1}};
-  for (const LeaseRow& row : *rows) EXPECT_EQ(row.renewals, expected.at(row.name)) << row.name;
-}
-
-TEST_F(StorageKit, CountsNoWriteUnderALeaseAsARenewal) {
-  ASSERT_TRUE(storage().leases().take(lease_of(storage(), "crl"), "a"));
-  const LeaseRow before = lease_of(storage(), "crl");
-  Write write;
-  write.fence = Fence{"crl", before.epoch};
-  write.records.push_back({"crl", "1", 0, false, {}, {}, "1"});
-  ASSERT_TRUE(commit_one(storage(), write));
-  EXPECT_EQ(lease_of(storage(), "crl").renewals, before.renewals);
-}
-
-TEST_F(StorageKit, GrantsALeaseOnceWhenManyAskAtOnce) {
-  for (const LeaseRow& seen : {LeaseRow{"job", "", 0, 0}, LeaseRow{"job", "", 1, 1}}) {
-    constexpr int threads = 8;
-    std::barrier start(threads);
-    std::atomic<int> granted{0}, refused{0};
-    std::vector<std::thread> workers;
-    for (int t = 0; t < threads; ++t)
-      workers.emplace_back([&, t] {
-        start.arrive_and_wait();
-        const auto taken = storage().leases().take(seen, "holder" + std::to_string(t));
-        granted += taken.has_value();
-        refused += !taken && taken.error().code == Code::conflict;
-      });
-    for (std::thread& worker : workers) worker.join();
-    EXPECT_EQ(granted, 1) << seen.epoch;
-    EXPECT_EQ(refused, threads - 1) << seen.epoch;
-  }
 }
 
 TEST_F(StorageKit, CommitsBatchesOfHundreds) {

@@ -36,6 +36,9 @@ Bytes authority_info_access(const std::vector<std::string>& ocsp, const std::vec
 // One DistributionPoint for each URL. `crl_issuer` is the DER Name of who signs the CRLs there, when it is
 // not the certificate's issuer.
 Bytes crl_distribution_points(const std::vector<std::string>& urls, ByteView crl_issuer = {});
+// The URIs at which CRLs of the certificate's own issuer are said to be; points of other issuers' CRLs are
+// left out. malformed.
+Result<std::vector<std::string>> parse_crl_distribution_points(ByteView value);
 struct PolicyInformation {
   Bytes oid;
   std::string cps;  // URI of the certification practice statement, or empty

@@ -9,8 +9,12 @@
 
 namespace hanaper::files {
 
-// not_found; unavailable; malformed when larger than `limit` octets.
+// not_found; unavailable; malformed when larger than `limit` octets, and for what is no regular file, which
+// is never waited for.
 Result<std::string> read(const std::string& path, std::size_t limit);
+
+// The same from whatever is there, pipes included: for commands, whose caller says what they wait for.
+Result<std::string> read_stream(const std::string& path, std::size_t limit);
 
 // An open file, closed with this.
 class Descriptor {
@@ -28,6 +32,9 @@ class Descriptor {
  private:
   int handle_;
 };
+
+// not_found; unavailable; malformed for what is no regular file.
+Result<Descriptor> open_regular(const std::string& path);
 
 // Opens a file that decides something, like a configuration, a plugin or a list of accounts. Nobody but root
 // and the user of this process may have put it there: one of them owns the file, every link and every folder

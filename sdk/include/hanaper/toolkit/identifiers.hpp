@@ -7,7 +7,8 @@ namespace hanaper::x509 {
 
 // A DNS name in normal form: lower case, A-labels, no final dot; a leading "*." only if `wildcard`, and then
 // above two labels. malformed for anything a resolver would not look up as a host (RFC 1034 3.5, RFC 5891
-// 4.2.3.1 for "--"), more than 253 octets, labels of more than 63, or a last label of digits only.
+// 4.2.3.1 for "--"), more than 253 octets, labels of more than 63, A-labels that encode nothing, or a last
+// label that is a number, in digits or as "0x7f".
 Result<std::string> normal_dns_name(std::string_view text, bool wildcard);
 
 // 4 or 16 octets of an address text; malformed otherwise, also for zone ids and leading zeros.
@@ -15,9 +16,9 @@ Result<Bytes> ip_octets(std::string_view text);
 // RFC 5952 text of 4 or 16 octets.
 std::string ip_text(ByteView octets);
 
-// Whom to count an address for: itself, or with IPv6 its /64, "2001:db8:1:2::/64", because the other half is
-// the client's to choose (RFC 4291 2.5.1). An IPv4 address in IPv6 is one of IPv4. Anything else is left as
-// it is.
+// The client that limits count an address for: the address itself, or with IPv6 its /64, "2001:db8:1:2::/64",
+// because a client chooses the other half freely (RFC 4291 2.5.1). An IPv4 address in IPv6 is one of IPv4.
+// Anything else is left as it is.
 std::string client_of(std::string_view address);
 
 // local@domain with a normal domain, ASCII only. malformed otherwise.
@@ -26,7 +27,7 @@ Result<std::string> normal_email(std::string_view text);
 // Normal form by kind; uri must be absolute with a scheme, names of devices UTF-8 text of at most 255 octets
 // without control characters, which stays as it is, and an object identifier.
 Result<Identifier> normal_identifier(Identifier::Kind kind, std::string_view text);
-// dns or ip, whichever the text is; for command lines.
+// ip, uri, email or dns, whichever the text looks like; for command lines.
 Result<Identifier> guess_identifier(std::string_view text);
 
 // How the ledger stores names: "dns:test.example.www." with labels reversed, so that a domain's subdomains

@@ -17,12 +17,12 @@ class SoftKey final : public Key, public std::enable_shared_from_this<SoftKey> {
   // unsupported when this OpenSSL cannot generate such a key.
   static Result<std::shared_ptr<SoftKey>> generate(KeySpec spec);
 
-  // From a PKCS#8 PrivateKeyInfo, DER (RFC 5958). bad_key when it is none, or of a kind the SDK does not
-  // know.
+  // From a PKCS#8 PrivateKeyInfo, DER (RFC 5958). bad_key when it is none, of a kind the SDK does not know,
+  // or when its public key is another's.
   static Result<std::shared_ptr<SoftKey>> from_pkcs8(const Secret& pkcs8);
 
   // From PEM: PRIVATE KEY, EC PRIVATE KEY, RSA PRIVATE KEY, or ENCRYPTED PRIVATE KEY with its pin. forbidden
-  // when the pin does not open it; malformed when it is no private key.
+  // when the pin does not open it; malformed when it is no private key, or its public key is another's.
   static Result<std::shared_ptr<SoftKey>> from_pem(const Secret& pem, const Secret& pin);
 
   // An unencrypted PrivateKeyInfo (RFC 5958), as DER and as PEM.
