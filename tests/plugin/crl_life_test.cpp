@@ -1,6 +1,8 @@
 // CRLs over their life: when they are made, by which node, and what the others have of it.
 #include "crl_support.hpp"
 
+#include <thread>
+
 namespace hanaper::test {
 namespace {
 
@@ -63,6 +65,30 @@ TEST_F(CrlLife, LeavesItToTheNodeThatHasTheRight) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::conflict);
   EXPECT_TRUE(list_->health()) << "that is how it should be";
+}
+
+TEST_F(CrlLife, IsNotSaidToBeMadeWhereTheOtherNodeHasFailed) {
+  tend(*list_);
+  authority_.node = "another";
+  // The other node takes the wish away, and has made none.
+  Collection& asks = host_.collection("asks");
+  std::thread other([&] {
+    auto ask = asks.get(list_->ask_key());
+    while (!ask) ask = asks.get(list_->ask_key());
+    RecordWrite done;
+    done.key = ask->key;
+    done.expected = ask->version;
+    done.erase = true;
+    Call call = fakes::test_call();
+    EXPECT_TRUE(host_.commit({asks.bind(std::move(done))}, call));
+  });
+  Call call = fakes::test_call();
+  const auto made = list_->make_anywhere(call);
+  other.join();
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::unavailable);
+  EXPECT_NE(made.error().detail.find("that node could not make it"), std::string::npos)
+      << made.error().detail;
 }
 
 TEST_F(CrlLife, GoesToTheOtherNodes) {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -52,10 +53,31 @@ CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
 CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void* data, CK_NOTIFY notify,
                    CK_SESSION_HANDLE* session) {
   if (is_absent(slot)) return CKR_TOKEN_NOT_PRESENT;
-  const CK_RV code = real->C_OpenSession(slot, flags, data, notify, session);
   const std::lock_guard lock(mutex);
+  const auto taken =
+      std::count_if(sessions.begin(), sessions.end(), [&](const auto& one) { return one.second == slot; });
+  if (static_cast<unsigned long>(taken) >= shim.most_sessions) return CKR_SESSION_COUNT;
+  const CK_RV code = real->C_OpenSession(slot, flags, data, notify, session);
   if (code == CKR_OK) sessions[*session] = slot;
   return code;
+}
+
+CK_RV close_session(CK_SESSION_HANDLE session) {
+  const std::lock_guard lock(mutex);
+  sessions.erase(session);
+  return real->C_CloseSession(session);
+}
+
+CK_RV close_all_sessions(CK_SLOT_ID slot) {
+  const std::lock_guard lock(mutex);
+  std::erase_if(sessions, [&](const auto& one) { return one.second == slot; });
+  return real->C_CloseAllSessions(slot);
+}
+
+CK_RV finalize(void* reserved) {
+  const std::lock_guard lock(mutex);
+  sessions.clear();
+  return real->C_Finalize(reserved);
 }
 
 CK_RV log_in(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_ULONG size) {
@@ -77,7 +99,7 @@ CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG size, CK_BYTE* sig
   }
   const std::uint64_t number = ++shim.signatures;
   const std::uint64_t every = shim.fail_every;
-  if (every != 0 && number % every == 0) return shim.fail_with;
+  if ((every != 0 && number % every == 0) || slot == shim.failing) return shim.fail_with;
   return real->C_Sign(session, data, size, signature, signature_size);
 }
 
@@ -93,7 +115,10 @@ bool load() {
   ours.C_Initialize = initialize;
   ours.C_GetSlotList = get_slot_list;
   ours.C_GetTokenInfo = get_token_info;
+  ours.C_Finalize = finalize;
   ours.C_OpenSession = open_session;
+  ours.C_CloseSession = close_session;
+  ours.C_CloseAllSessions = close_all_sessions;
   ours.C_Login = log_in;
   ours.C_SignInit = sign_init;
   ours.C_Sign = sign;

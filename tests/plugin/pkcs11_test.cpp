@@ -1,171 +1,13 @@
 // Tokens that fail in every way a test can bring about, through the shim in front of SoftHSM.
-#include "../unit/scratch.hpp"
-#include "loader/catalog.hpp"
-#include "pkcs11_shim.hpp"
-
-#include <hanaper/testing/fake_host.hpp>
-#include <hanaper/toolkit/base64.hpp>
-#include <hanaper/toolkit/crypto.hpp>
-#include <hanaper/toolkit/files.hpp>
-
-#include <dlfcn.h>
-#include <gtest/gtest.h>
-#include <p11-kit/pkcs11.h>
-
-#include <thread>
+#include "pkcs11_support.hpp"
 
 namespace hanaper {
 namespace {
 
-constexpr auto scheme = SignatureScheme::ecdsa_sha256;
-const Bytes message{'m'};
-
-struct Wanted {
-  std::vector<std::string> tokens = {"a"};
-  std::string pin = "24681357";
-  std::chrono::milliseconds timeout{10'000};
-  bool wrappable = true;
-  std::int64_t sessions = 4;
-};
-
-class Pkcs11Test : public ::testing::Test {
- protected:
-  Pkcs11Test() : catalog_(HANAPER_PLUGINS) {}
-
-  void SetUp() override {
-    library_ = ::dlopen(PKCS11_SHIM, RTLD_NOW | RTLD_LOCAL);
-    ASSERT_NE(library_, nullptr) << ::dlerror();
-    void* symbol = ::dlsym(library_, "pkcs11_shim");
-    Pkcs11Shim* (*get)() = nullptr;
-    std::memcpy(&get, &symbol, sizeof get);
-    shim_ = get();
-    symbol = ::dlsym(library_, "C_GetFunctionList");
-    CK_C_GetFunctionList list = nullptr;
-    std::memcpy(&list, &symbol, sizeof list);
-    ASSERT_EQ(list(&module_), CKR_OK);
-  }
-  // Tokens outlive tests: what a test made goes with it.
-  void TearDown() override {
-    shim_->fail_every = 0;
-    shim_->absent = shim_->back_at_start = shim_->hanging = ~0UL;
-    keys_.reset();
-    for (const char* token : {"a", "b"}) {
-      const auto keys = aside(token);
-      ASSERT_TRUE(keys);
-      const auto list = keys->list();
-      ASSERT_TRUE(list);
-      for (const KeyInfo& info : *list) EXPECT_TRUE(keys->remove(info.label));
-    }
-    ::dlclose(library_);
-  }
-
-  // The plugin as a host would have it, without having started it.
-  std::unique_ptr<Keys> configured(const Wanted& setup, fakes::FakeHost& host) {
-    auto plugin = catalog_.create("keys", "pkcs11");
-    EXPECT_TRUE(plugin) << plugin.error().detail;
-    auto* keys = dynamic_cast<Keys*>(plugin->get());
-    static_cast<void>(plugin->release());
-    std::unique_ptr<Keys> owned(keys);
-    const Status done = owned->configure(settings_of(setup), host);
-    EXPECT_TRUE(done) << done.error().detail;
-    return owned;
-  }
-  static Settings settings_of(const Wanted& setup) {
-    Settings settings("keys.hsm", "pki.toml:1:1");
-    const auto set = [&](const char* key, Settings::Value value) {
-      settings.set(key, {std::move(value), "pki.toml:2:1"});
-    };
-    set("module", std::string(PKCS11_SHIM));
-    set("options", std::monostate{});
-    set("tokens", setup.tokens);
-    set("pin", Secret(setup.pin));
-    set("sessions", setup.sessions);
-    set("timeout", setup.timeout);
-    set("wrappable", setup.wrappable);
-    return settings;
-  }
-  // As a reload does.
-  Status adjust(const Wanted& setup) {
-    auto change = ability_of<Adjustable>(*keys_)->prepare(settings_of(setup));
-    if (!change) return change.error();
-    (*change)->commit();
-    return {};
-  }
-  // Until the token is logged in again, or says why not.
-  void take_out_and_put_back(Key& key) {
-    shim_->absent = slot_of("a");
-    EXPECT_FALSE(signs(key));
-    shim_->absent = ~0UL;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
-    while (why(key.sign(scheme, message)).find("is not there") != std::string::npos &&
-           std::chrono::steady_clock::now() < until)
-      std::this_thread::yield();
-  }
-  std::unique_ptr<Keys> opened(const Wanted& setup) { return opened(setup, host_); }
-  // As another program would, in passing.
-  std::unique_ptr<Keys> aside(const char* token, bool wrappable = true) {
-    return opened({.tokens = {token}, .wrappable = wrappable}, other_host_);
-  }
-  std::unique_ptr<Keys> opened(const Wanted& setup, fakes::FakeHost& host) {
-    auto keys = configured(setup, host);
-    const Status started = keys->start();
-    EXPECT_TRUE(started) << started.error().detail;
-    return started ? std::move(keys) : nullptr;
-  }
-  std::shared_ptr<Key> make(const char* label) {
-    auto key = keys_->create(label, {KeyType::ec_p256, 0});
-    EXPECT_TRUE(key) << key.error().detail;
-    return key ? *key : nullptr;
-  }
-  static bool signs(Key& key) {
-    const auto signature = key.sign(scheme, message);
-    return signature && crypto::verify(scheme, key.spki(), message, *signature);
-  }
-  static std::string why(const Result<Bytes>& result) { return result ? "" : result.error().detail; }
-  void run(const char* job) {
-    Call call{"test", std::chrono::steady_clock::now() + std::chrono::seconds{10}};
-    static_cast<void>(host_.fake_scheduler.recurring.at(job)(call));
-  }
-  CK_SLOT_ID slot_of(std::string_view label) {
-    CK_SLOT_ID slots[16];
-    CK_ULONG count = std::size(slots);
-    EXPECT_EQ(module_->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    for (CK_ULONG i = 0; i < count; ++i) {
-      CK_TOKEN_INFO info;
-      if (module_->C_GetTokenInfo(slots[i], &info) != CKR_OK) continue;
-      std::string_view name(reinterpret_cast<const char*>(info.label), sizeof info.label);
-      if (name.substr(0, name.find_last_not_of(' ') + 1) == label) return slots[i];
-    }
-    ADD_FAILURE() << "no token " << label;
-    return 0;
-  }
-
-  Bytes id_of(std::string label, CK_SLOT_ID slot) {
-    CK_SESSION_HANDLE session = 0;
-    CK_OBJECT_HANDLE object = 0;
-    CK_ULONG count = 0;
-    CK_OBJECT_CLASS half = CKO_PUBLIC_KEY;
-    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &half, sizeof half}, {CKA_LABEL, label.data(), label.size()}};
-    Bytes id(64);
-    CK_ATTRIBUTE attribute{CKA_ID, id.data(), id.size()};
-    EXPECT_EQ(module_->C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_OK);
-    EXPECT_EQ(module_->C_FindObjectsInit(session, wanted, 2), CKR_OK);
-    EXPECT_EQ(module_->C_FindObjects(session, &object, 1, &count), CKR_OK);
-    EXPECT_EQ(module_->C_FindObjectsFinal(session), CKR_OK);
-    EXPECT_EQ(module_->C_GetAttributeValue(session, object, &attribute, 1), CKR_OK);
-    EXPECT_EQ(module_->C_CloseSession(session), CKR_OK);
-    id.resize(attribute.ulValueLen);
-    return id;
-  }
-
-  test::Scratch scratch_;
-  loader::Catalog catalog_;
-  fakes::FakeHost host_{"", scratch_.path()}, other_host_{"", scratch_.path()};
-  void* library_ = nullptr;
-  Pkcs11Shim* shim_ = nullptr;
-  CK_FUNCTION_LIST* module_ = nullptr;
-  std::unique_ptr<Keys> keys_;
-};
+using test::message;
+using test::Pkcs11Test;
+using test::scheme;
+using test::Wanted;
 
 TEST_F(Pkcs11Test, SignsOnWhenSessionsAreClosedUnderIt) {
   keys_ = opened({});
@@ -223,6 +65,7 @@ TEST_F(Pkcs11Test, ReportsATokenThatIsTakenOutAndUsesItAgainWhenItIsBack) {
   EXPECT_EQ(signature.error().code, Code::unavailable);
   EXPECT_NE(why(signature).find("token a is not there"), std::string::npos) << why(signature);
   EXPECT_EQ(keys_->health().error().detail, why(signature));
+  EXPECT_EQ(whole().error().detail, why(signature));
   shim_->absent = ~0UL;
   // Within a second nobody looks again; then the next signature does.
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
@@ -355,12 +198,13 @@ TEST_F(Pkcs11Test, GroupSignsOnWithTheTokensThatAreLeft) {
   for (const char* gone : {"a", "b"}) {
     shim_->absent = slot_of(gone);
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*key));
-    EXPECT_FALSE(keys_->health()) << "somebody should know that " << gone << " is away";
+    EXPECT_TRUE(keys_->health()) << "the other one serves on: " << keys_->health().error().detail;
+    EXPECT_FALSE(whole()) << "somebody should know that " << gone << " is away";
     shim_->absent = ~0UL;
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
     do run("tokens");
-    while (!keys_->health() && std::chrono::steady_clock::now() < until);
-    EXPECT_TRUE(keys_->health()) << keys_->health().error().detail;
+    while (!whole() && std::chrono::steady_clock::now() < until);
+    EXPECT_TRUE(whole()) << whole().error().detail;
   }
 }
 
@@ -391,8 +235,8 @@ TEST_F(Pkcs11Test, GroupNeverUsesATokenWithAnotherKeyOfThatName) {
   ASSERT_TRUE(key);
   EXPECT_TRUE(equal((*key)->spki(), expected)) << "the first token is the reference";
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(**key));
-  EXPECT_EQ(keys_->health().error().detail,
-            "key \"root\" on token b is another key than on the rest of the group");
+  EXPECT_TRUE(keys_->health());
+  EXPECT_EQ(whole().error().detail, "key \"root\" on token b is another key than on the rest of the group");
 }
 
 TEST_F(Pkcs11Test, GroupTakesATokenInOnceItHasTheKey) {
@@ -403,12 +247,12 @@ TEST_F(Pkcs11Test, GroupTakesATokenInOnceItHasTheKey) {
   keys_ = opened({.tokens = {"a", "b"}});
   const auto key = keys_->find("root");
   ASSERT_TRUE(key);
-  EXPECT_EQ(keys_->health().error().detail, "no key \"root\" on token b");
+  EXPECT_EQ(whole().error().detail, "no key \"root\" on token b");
   auto* replication = static_cast<Replication*>(keys_->ability(Replication::ability_id));
   const auto done = replication->replicate("root");
   ASSERT_TRUE(done) << done.error().detail;
   EXPECT_EQ(*done, std::vector<std::string>{"b"});
-  EXPECT_TRUE(keys_->health());
+  EXPECT_TRUE(whole());
   shim_->absent = slot_of("a");
   EXPECT_EQ(why((*key)->sign(SignatureScheme::rsa_pss_sha256, message)), "");
 }
@@ -437,8 +281,63 @@ TEST_F(Pkcs11Test, ChecksEveryMemberAgainEveryMinute) {
     ASSERT_TRUE(b->create("root", {KeyType::ec_p256, 0}));
   }
   run("key-check");
-  EXPECT_FALSE(keys_->health());
+  EXPECT_FALSE(whole());
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*key));
+}
+
+TEST_F(Pkcs11Test, WaitsWhereATokenGivesFewerSessionsThanWanted) {
+  for (const unsigned long most : {1, 2, 3}) {
+    SCOPED_TRACE(most);
+    shim_->most_sessions = most;
+    keys_ = opened({.sessions = 8});
+    const auto key = make(("root" + std::to_string(most)).c_str());
+    ASSERT_TRUE(key);
+    std::atomic<int> bad{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < 25; ++i) bad += !signs(*key);
+      });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(bad, 0);
+    EXPECT_TRUE(keys_->health());
+    keys_.reset();
+  }
+}
+
+TEST_F(Pkcs11Test, SaysOnceThatATokenFailsEverySignature) {
+  keys_ = opened({});
+  const auto key = make("root");
+  for (const unsigned long code : {CKR_GENERAL_ERROR, CKR_FUNCTION_NOT_SUPPORTED, CKR_DATA_INVALID}) {
+    SCOPED_TRACE(code);
+    const std::size_t lines = host_.recording_log.lines().size();
+    shim_->fail_with = code;
+    shim_->fail_every = 1;
+    for (int i = 0; i < 20; ++i) EXPECT_FALSE(signs(*key));
+    EXPECT_LE(host_.recording_log.lines().size() - lines, 2u);
+    EXPECT_NE(keys_->health().error().detail.find("key \"root\" on token a does not sign: token a"),
+              std::string::npos)
+        << keys_->health().error().detail;
+    shim_->fail_every = 0;
+    run("key-check");
+    EXPECT_TRUE(keys_->health());
+    EXPECT_TRUE(signs(*key));
+  }
+}
+
+TEST_F(Pkcs11Test, GroupAsksATokenThatFailsLast) {
+  keys_ = opened({.tokens = {"a", "b"}});
+  const auto key = make("root");
+  shim_->failing = slot_of("b");
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*key));
+  const auto before = shim_->signatures.load();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*key));
+  EXPECT_EQ(shim_->signatures - before, 20u);
+  EXPECT_TRUE(keys_->health());
+  EXPECT_FALSE(whole());
+  shim_->failing = ~0UL;
+  run("key-check");
+  EXPECT_TRUE(whole());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A whole CA moves from SQLite to MariaDB, on to PostgreSQL and back, row by row the same, and works at each place."""
+"""A whole CA moves from SQLite to MariaDB, on to PostgreSQL and back, by a copy or a backup, row by row the same, and works there."""
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -51,6 +52,18 @@ class Copy(unittest.TestCase):
     def copy(self, target, **options):
         return self.node.run("storage", "copy", target, **options)
 
+    @contextlib.contextmanager
+    def serving_from(self, server):
+        """The daemon, on a copy of the ledger in that server; afterwards the configuration is what it was."""
+        target = self.configuration(storage(server), f"{server.kind}.toml")
+        self.copy(target)
+        old, self.node.config = self.node.config, target
+        self.addCleanup(self.node.kill)
+        self.node.start()
+        yield
+        self.assertEqual(self.node.stop(), 0)
+        self.node.config = old
+
     def is_ready(self, seconds=20):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -78,20 +91,13 @@ class Copy(unittest.TestCase):
 
     def test_a_ca_serves_from_a_server_and_survives_its_restart(self):
         for server in self.servers.values():
-            with self.subTest(server.kind):
-                target = self.configuration(storage(server), f"{server.kind}.toml")
-                self.copy(target)
-                old, self.node.config = self.node.config, target
-                self.addCleanup(self.node.kill)
-                self.node.start()
+            with self.subTest(server.kind), self.serving_from(server):
                 server.stop()
                 _, csr = make_csr(self.node.folder, ["down.example.test"])
                 self.assertRegex(self.node.error("issue", "--csr", csr, "--out", self.node.folder / "down.pem"), server.kind)
                 server.start()
                 self.assertTrue(self.is_ready(), self.node.log_text())
                 self.node.out("issue", "--csr", csr, "--out", self.node.folder / "up.pem")
-                self.assertEqual(self.node.stop(), 0)
-                self.node.config = old
 
     def test_a_copy_that_was_broken_off_is_taken_up_again(self):
         server = self.servers["mariadb"]
@@ -117,6 +123,42 @@ class Copy(unittest.TestCase):
         self.copy(target)
         server.sql("DELETE FROM writer; UPDATE audit SET lines = 'made up'")
         self.assertRegex(self.node.error("storage", "copy", target), r"table audit has (\d+) rows and \1 copied, and they differ; stop every node")
+
+    def test_a_backup_goes_into_a_database_of_another_kind(self):
+        listed = self.node.out("list", "--json")
+        self.node.config = self.configuration(storage(self.servers["mariadb"]), "0.toml")
+        self.copy_back_from_sqlite(self.node.config)
+        places = [storage(self.servers["postgresql"]), '[storage.file]\nplugin = "sqlite"\n']
+        for number, place in enumerate(places, 1):
+            backup = self.node.folder / f"{number}.tar"
+            self.node.out("backup", backup)
+            self.node.empty_state()
+            self.node.config = self.configuration(place, f"{number}.toml")
+            self.node.out("restore", backup)
+            self.assertEqual(self.node.out("list", "--json"), listed)
+            self.assertIn("unbroken", self.node.out("audit", "verify"))
+        # A file's own copy is for a file.
+        backup = self.node.folder / "file.tar"
+        self.node.out("backup", backup)
+        self.node.empty_state()
+        self.node.config = self.configuration(storage(self.servers["mariadb"]), "0.toml")
+        self.assertRegex(self.node.error("restore", backup), "holds the ledger as a file of another kind of storage than storage.main; restore it with its own configuration")
+
+    def copy_back_from_sqlite(self, target):
+        """The ledger that setUp has made, into the storage of another configuration."""
+        source = self.configuration('[storage.main]\nplugin = "sqlite"\n', "source.toml")
+        subprocess.run([HANAPER, "storage", "copy", target, "-c", source], check=True, capture_output=True)
+
+    def test_a_backup_says_that_the_database_is_away_and_leaves_nothing(self):
+        for server in self.servers.values():
+            with self.subTest(server.kind), self.serving_from(server):
+                server.stop()
+                self.assertRegex(self.node.error("backup", self.node.folder / "away.tar"), server.kind)
+                self.assertEqual([path.name for path in self.node.folder.glob("*.tar*")] + [path.name for path in self.node.state.glob("*.tar")], [])
+                server.start()
+                self.assertTrue(self.is_ready(), self.node.log_text())
+                self.node.out("backup", self.node.folder / f"{server.kind}.tar")
+                (self.node.folder / f"{server.kind}.tar").unlink()
 
     def test_the_daemon_has_to_be_stopped(self):
         self.node.start()

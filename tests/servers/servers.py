@@ -194,7 +194,7 @@ class MariaDB(Server):
                 shutil.rmtree(self.data)
 
     def command(self):
-        return [self.daemon, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", f"--pid-file={self.run_folder}/pid",
+        return [self.daemon, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", f"--pid-file={self.run_folder}/pid", f"--tmpdir={self.run_folder}",
                 "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve", "--performance-schema=OFF", "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=1", f"--ssl-ca={self.ca}", f"--ssl-cert={self.server_certificate}",
                 f"--ssl-key={self.server_key}"]

@@ -4,6 +4,7 @@
 
 #include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/base64.hpp>
+#include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/public_key.hpp>
 
@@ -31,13 +32,22 @@ CK_RV find_halves(const Token::Session& session, CK_OBJECT_CLASS half, std::stri
   return find_objects(session, by_id, max_keys, found);
 }
 
-// The public key object or certificate beside a private key: that of its CKA_ID.
-CK_RV find_public(const Token::Session& session, const Bytes& id, CK_OBJECT_HANDLE& handle) {
+// What lies beside a private key under its CKA_ID, or under its label where it has none: one object of that
+// class, or 0.
+CK_RV find_beside(const Token::Session& session, CK_OBJECT_CLASS half, const KeyObject& key,
+                  CK_OBJECT_HANDLE& handle) {
+  handle = 0;
   Template wanted;
-  wanted.number(CKA_CLASS, CKO_PUBLIC_KEY).octets(CKA_ID, id);
+  wanted.number(CKA_CLASS, half);
+  if (!key.id.empty())
+    wanted.octets(CKA_ID, key.id);
+  else if (!key.label.empty())
+    wanted.text(CKA_LABEL, key.label);
+  else
+    return CKR_OK;
   std::vector<CK_OBJECT_HANDLE> found;
-  const CK_RV code = find_objects(session, wanted, 1, found);
-  handle = found.empty() ? 0 : found.front();
+  const CK_RV code = find_objects(session, wanted, 2, found);
+  if (!found.empty() && (found.size() == 1 || !key.id.empty())) handle = found.front();
   return code;
 }
 
@@ -68,6 +78,18 @@ CK_RV describe_rsa(const Token::Session& session, CK_OBJECT_HANDLE object, KeyOb
   if (code != CKR_OK || modulus.empty() || exponent.empty()) return code;
   key.spki = x509::rsa_spki(modulus, exponent);
   if (const auto parsed = x509::parse_public_key(key.spki)) key.spec = parsed->spec;
+  return CKR_OK;
+}
+
+CK_RV describe_certificate(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
+  Bytes octets;
+  const CK_RV code = read_attribute(session, object, CKA_VALUE, octets);
+  const auto certificate = x509::parse_certificate(octets);
+  if (code != CKR_OK || !certificate) return code;
+  if (const auto parsed = x509::parse_public_key(certificate->spki)) {
+    key.spki = to_bytes(certificate->spki);
+    key.spec = parsed->spec;
+  }
   return CKR_OK;
 }
 
@@ -103,21 +125,24 @@ Status refuse_taken(Token& token, std::string_view label) {
 }
 
 CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key) {
-  Bytes label;
+  Bytes label, wants_pin;
   CK_ULONG type = 0;
   CK_RV code = read_attribute(session, object, CKA_LABEL, label);
   if (code == CKR_OK) code = read_attribute(session, object, CKA_ID, key.id);
   if (code == CKR_OK) code = read_number(session, object, CKA_KEY_TYPE, type);
+  if (code == CKR_OK) code = read_attribute(session, object, CKA_ALWAYS_AUTHENTICATE, wants_pin);
   if (code != CKR_OK) return code;
+  key.wants_pin = !wants_pin.empty() && wants_pin.front() != CK_FALSE;
   key.label = as_text(label);
+  CK_OBJECT_HANDLE half = 0, certificate = 0;
+  code = find_beside(session, CKO_PUBLIC_KEY, key, half);
+  if (code == CKR_OK && half == 0) code = find_beside(session, CKO_CERTIFICATE, key, certificate);
   if (key.label.empty()) key.label = "id-" + to_hex(key.id);
-  CK_OBJECT_HANDLE half = 0;
-  if (!key.id.empty()) code = find_public(session, key.id, half);
   if (code != CKR_OK) return code;
   // An RSA private key shows its modulus; only the point of a curve must come from the public half.
   if (type == CKK_RSA) return describe_rsa(session, half != 0 ? half : object, key);
   if ((type == CKK_EC || type == CKK_EC_EDWARDS) && half != 0) return describe_ec(session, half, key);
-  return CKR_OK;
+  return certificate == 0 ? CKR_OK : describe_certificate(session, certificate, key);
 }
 
 // What the private half may do, and what may be done to it.
@@ -142,10 +167,20 @@ Status explain(Token& token, Status status, CK_RV answer, const std::string& wha
   return unavailable("token " + token.name() + " did not " + what + ": " + name_of(answer));
 }
 
-CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle) {
+CK_RV find_private(const Token::Session& session, std::string_view label, ByteView spki,
+                   CK_OBJECT_HANDLE& handle, KeyObject& key) {
+  handle = 0;
   std::vector<CK_OBJECT_HANDLE> found;
-  const CK_RV code = find_halves(session, CKO_PRIVATE_KEY, label, found);
-  handle = found.empty() ? 0 : found.front();
+  CK_RV code = find_halves(session, CKO_PRIVATE_KEY, label, found);
+  for (const CK_OBJECT_HANDLE object : found) {
+    KeyObject there;
+    if (code == CKR_OK) code = describe(session, object, there);
+    if (code != CKR_OK) return code;
+    if (!equal(there.spki, spki)) continue;
+    key = std::move(there);
+    handle = object;
+    return CKR_OK;
+  }
   return code;
 }
 
@@ -162,16 +197,37 @@ Result<std::vector<KeyObject>> describe_keys(Token& token, std::string_view labe
   return keys;
 }
 
-Result<KeyObject> describe_key(Token& token, std::string_view label) {
-  HANAPER_TRY(std::vector<KeyObject> keys, describe_keys(token, label));
+namespace {
+
+// The one key of those that bear the label.
+Result<KeyObject> only_one(std::vector<KeyObject> keys, const Token& token, std::string_view label) {
   const std::string place = "\"" + std::string(label) + "\" on token " + token.name();
   if (keys.empty()) return not_found("no key " + place);
-  if (keys.size() > 1)
-    return conflict(std::to_string(keys.size()) + " keys are called " + place + "; name it by id-...");
+  if (keys.size() > 1) {
+    std::string ids;
+    for (const KeyObject& key : keys) ids += (ids.empty() ? "" : " or ") + ("id-" + to_hex(key.id));
+    return conflict(std::to_string(keys.size()) + " keys are called " + place + "; name one as " + ids);
+  }
   if (keys.front().spki.empty())
     return unsupported("key " + place +
                        " has no public key object beside it, or is of a type we do not know");
   return std::move(keys.front());
+}
+
+}  // namespace
+
+Result<KeyObject> describe_key(Token& token, std::string_view label) {
+  HANAPER_TRY(std::vector<KeyObject> keys, describe_keys(token, label));
+  return only_one(std::move(keys), token, label);
+}
+
+Status expect_key(Token& token, std::string_view label, ByteView spki, bool& second) {
+  HANAPER_TRY(std::vector<KeyObject> keys, describe_keys(token, label));
+  second = keys.size() > 1;
+  if (std::ranges::any_of(keys, [&](const KeyObject& key) { return equal(key.spki, spki); })) return {};
+  if (auto other = only_one(std::move(keys), token, label); !other) return std::move(other).error();
+  return conflict("key \"" + std::string(label) + "\" on token " + token.name() +
+                  " is another key than on the rest of the group");
 }
 
 Status generate_key(Token& token, const NewKey& key) {
@@ -206,8 +262,9 @@ Status delete_key(Token& token, std::string_view label) {
   Status gone = token.run(
       [&](const Token::Session& session) {
         CK_OBJECT_HANDLE private_half = 0, public_half = 0;
-        CK_RV code = find_private(session, label, private_half);
-        if (code == CKR_OK && !key.id.empty()) code = find_public(session, key.id, public_half);
+        KeyObject there;
+        CK_RV code = find_private(session, label, key.spki, private_half, there);
+        if (code == CKR_OK) code = find_beside(session, CKO_PUBLIC_KEY, there, public_half);
         for (CK_OBJECT_HANDLE half : {public_half, private_half})
           if (code == CKR_OK && half != 0) code = session.functions.C_DestroyObject(session.handle, half);
         return code;

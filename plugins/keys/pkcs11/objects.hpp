@@ -14,13 +14,16 @@ struct KeyObject {
   std::string label;
   Bytes id;  // CKA_ID
   KeySpec spec;
-  Bytes spki;  // DER; empty when no public half lies beside the private one
+  Bytes spki;              // DER; empty when no public half lies beside the private one
+  bool wants_pin = false;  // for each operation (CKA_ALWAYS_AUTHENTICATE)
 };
 
 // Keys are named as configurations write them: by their label, or by "id-" and their CKA_ID in hexadecimal.
 
-// Handle of the private key of that name; 0 when there is none, CKR_... when the token does not answer.
-CK_RV find_private(const Token::Session& session, std::string_view label, CK_OBJECT_HANDLE& handle);
+// Handle of the private key of that name and public key, and what it is; 0 when there is none, CKR_... when
+// the token does not answer. Others may bear the name too.
+CK_RV find_private(const Token::Session& session, std::string_view label, ByteView spki,
+                   CK_OBJECT_HANDLE& handle, KeyObject& key);
 
 // What that private key is; CKR_OK with an empty spki for one that we cannot use.
 CK_RV describe(const Token::Session& session, CK_OBJECT_HANDLE object, KeyObject& key);
@@ -31,6 +34,9 @@ Result<std::vector<KeyObject>> describe_keys(Token& token, std::string_view labe
 // not_found; unavailable; unsupported for a key without public half or of a foreign type; conflict for a name
 // that two keys bear.
 Result<KeyObject> describe_key(Token& token, std::string_view label);
+// Whether that very key is among those of the name; `second` says whether others are too. not_found;
+// unavailable; conflict when only others are.
+Status expect_key(Token& token, std::string_view label, ByteView spki, bool& second);
 
 struct NewKey {
   std::string_view label;

@@ -3,6 +3,7 @@
 
 #include <hanaper/toolkit/mutex.hpp>
 
+#include <filesystem>
 #include <set>
 
 namespace hanaper::pkcs11 {
@@ -32,6 +33,8 @@ class Pkcs11 final : public Keys, public Replication, public Adjustable {
     host_ = &host;
     given_ = settings.without_secrets();
     path_ = settings.text("module");
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(path_, ec)) return settings.error("module", "no file " + path_);
     options_ = settings.text_or("options", "");
     wrappable_ = settings.boolean("wrappable");
     const std::vector<std::string> names = settings.texts("tokens");
@@ -48,7 +51,8 @@ class Pkcs11 final : public Keys, public Replication, public Adjustable {
       token.refused_pin_file = host.state_folder() + "/" + settings.table() + "." +
                                std::to_string(token_options_.size()) + ".refused-pin";
     }
-    host.health().check("tokens", [this] { return health(); });
+    host.health().check(
+        "tokens", [this] { return whole(); }, Purpose::node);
     return {};
   }
 
@@ -134,8 +138,12 @@ class Pkcs11 final : public Keys, public Replication, public Adjustable {
     return infos;
   }
 
+  // As long as one token of the group serves every key.
   Status health() override {
-    for (const std::unique_ptr<Token>& token : tokens_) HANAPER_CHECK(token->health());
+    Status any;
+    for (const std::unique_ptr<Token>& token : tokens_)
+      if (any = token->health(); any) break;
+    HANAPER_CHECK(any);
     const Lock lock(mutex_);
     for (const auto& [label, key] : keys_) HANAPER_CHECK(key->health());
     return {};
@@ -158,6 +166,13 @@ class Pkcs11 final : public Keys, public Replication, public Adjustable {
   }
 
  private:
+  Status whole() {
+    for (const std::unique_ptr<Token>& token : tokens_) HANAPER_CHECK(token->health());
+    const Lock lock(mutex_);
+    for (const auto& [label, key] : keys_) HANAPER_CHECK(key->whole());
+    return {};
+  }
+
   class OtherPin final : public Change {
    public:
     OtherPin(Pkcs11& plugin, Secret pin) : plugin_(plugin), pin_(std::move(pin)) {}
@@ -229,9 +244,15 @@ class Pkcs11 final : public Keys, public Replication, public Adjustable {
   // Tokens that are away are looked for even while nobody wants to sign.
   Status reconnect() {
     Status outcome;
-    for (const std::unique_ptr<Token>& token : tokens_)
-      if (!token->health())
-        if (Status back = token->connect(); !back) outcome = std::move(back);
+    bool any = false;
+    for (const std::unique_ptr<Token>& token : tokens_) {
+      if (token->health()) continue;
+      if (Status back = token->connect(); back)
+        any = true;
+      else
+        outcome = std::move(back);
+    }
+    if (any) HANAPER_CHECK(check_keys());
     return outcome;
   }
 

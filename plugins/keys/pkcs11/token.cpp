@@ -15,16 +15,35 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto pause = std::chrono::seconds{1};
 // A restart of the module disturbs its other tokens too.
 constexpr auto restart_pause = std::chrono::seconds{10};
+// Until a token that gave no more sessions is asked for more again.
+constexpr auto fewer_for = std::chrono::minutes{1};
+// Between two lines that say the same.
+constexpr auto told_for = std::chrono::minutes{1};
 // For others to leave the module before it is mended.
 constexpr auto patience = std::chrono::seconds{2};
 
-// What stands for a PIN that was refused: it must not be found from it, nor the right one that resembles it.
+// The form in which a PIN that was refused is kept. It must not lead back to that PIN, which may resemble the
+// right one.
 std::string digest_of(const Secret& pin, ByteView salt) {
   Bytes derived(32);
   if (EVP_PBE_scrypt(pin.reveal().data(), pin.reveal().size(), salt.data(), salt.size(), 1 << 14, 8, 1,
                      64 * 1024 * 1024, derived.data(), derived.size()) != 1)
     return {};
   return base64::encode_url(derived);
+}
+
+CK_RV give_pin(const CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE session, CK_USER_TYPE user,
+               const Secret& pin) {
+  std::string octets(pin.reveal());
+  const CK_RV code =
+      functions.C_Login(session, user, reinterpret_cast<CK_UTF8CHAR*>(octets.data()), octets.size());
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
+  return code;
+}
+
+bool is_refusal(CK_RV code) {
+  return code == CKR_PIN_INCORRECT || code == CKR_PIN_INVALID || code == CKR_PIN_LEN_RANGE ||
+         code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED;
 }
 
 }  // namespace
@@ -43,6 +62,7 @@ Token::Token(std::shared_ptr<Module> module, TokenOptions options, Log& log, Met
                              {{"token", options_.name.text}})),
       mended_(metrics.counter("hanaper_pkcs11_token_mended_total", "Times a lost token was logged in again.",
                               {{"token", options_.name.text}})),
+      limit_(options_.sessions),
       since_(options_.sessions),
       pin_(std::move(options_.pin)) {}
 
@@ -108,44 +128,60 @@ Status Token::health() const {
 
 // A session from the pool or a new one. Nobody joins those who hang in a token that has stopped to answer.
 Status Token::Borrowed::open() {
-  Lock lock(token_.mutex_);
-  HANAPER_CHECK(token_.hanging_locked());
-  if (token_.module_life_ != visit_.life()) token_.life_ = 0;  // another token had the module restarted
-  if (token_.life_ == 0) return {};
   const auto deadline = SteadyClock::now() + token_.options_.timeout;
-  if (!token_.returned_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(token_.mutex_) {
-        return token_.borrowed_ < token_.options_.sessions;
-      }))
-    return unavailable("all " + std::to_string(token_.options_.sessions) + " sessions of token " +
-                       token_.name() + " are busy");
-  if (token_.life_ == 0) return {};
-  CK_SESSION_HANDLE session = 0;
-  if (!token_.idle_.empty()) {
-    session = token_.idle_.back();
-    token_.idle_.pop_back();
+  Lock lock(token_.mutex_);
+  for (;;) {
+    HANAPER_CHECK(token_.hanging_locked());
+    if (token_.module_life_ != visit_.life()) token_.life_ = 0;  // another token had the module restarted
+    if (token_.life_ == 0) return {};
+    if (SteadyClock::now() >= token_.fewer_until_) token_.limit_ = token_.options_.sessions;
+    if (!token_.returned_.wait_until(lock, deadline, [&]() HANAPER_REQUIRES(token_.mutex_) {
+          return token_.borrowed_ < token_.limit_;
+        }))
+      return unavailable("all " + std::to_string(token_.limit_) + " sessions of token " + token_.name() +
+                         " are busy");
+    if (token_.life_ == 0) return {};
+    while (token_.since_[place_] != SteadyClock::time_point{}) ++place_;
+    token_.since_[place_] = SteadyClock::now();
+    ++token_.borrowed_;
+    life_ = token_.life_;
+    if (!token_.idle_.empty()) {
+      handle_ = token_.idle_.back();
+      token_.idle_.pop_back();
+      return {};
+    }
+    const CK_SLOT_ID slot = token_.slot_;
+    lock.unlock();
+    const CK_RV code = visit_.functions().C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr,
+                                                        nullptr, &handle_);
+    if (code == CKR_OK) return {};
+    handle_ = 0;
+    lock.lock();
+    token_.since_[place_] = {};
+    --token_.borrowed_;
+    token_.returned_.notify_all();
+    if (code == CKR_SESSION_COUNT) {
+      HANAPER_CHECK(token_.settle_for_fewer_locked());
+    } else if (token_.life_ == life_) {
+      token_.life_ = 0;  // lost: the caller mends what belongs to this life
+    }
+    place_ = 0;
+    life_ = 0;
   }
-  const std::uint64_t life = token_.life_;
-  const CK_SLOT_ID slot = token_.slot_;
-  while (token_.since_[place_] != SteadyClock::time_point{}) ++place_;
-  token_.since_[place_] = SteadyClock::now();
-  ++token_.borrowed_;
-  lock.unlock();
-  life_ = life;
-  handle_ = session;
-  if (session != 0) return {};
-  const CK_RV code =
-      visit_.functions().C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &handle_);
-  if (code == CKR_OK) return {};
-  handle_ = 0;
-  if (code == CKR_SESSION_COUNT)
-    return unavailable("token " + token_.name() + " has no more sessions to give; lower sessions");
-  // Lost: the caller mends what belongs to this life.
-  const Lock again(token_.mutex_);
-  token_.since_[place_] = {};
-  --token_.borrowed_;
-  token_.returned_.notify_all();
-  if (token_.life_ == life) token_.life_ = 0;
-  life_ = 0;
+}
+
+// The token gives no more sessions: for a while those that we have must do, the login's among them.
+Status Token::settle_for_fewer_locked() {
+  if (borrowed_ == 0 && idle_.empty()) {
+    if (login_ == 0) return unavailable("token " + name() + " gives no session; other programs have them");
+    idle_.push_back(std::exchange(login_, 0));
+  }
+  const std::size_t have = borrowed_ + idle_.size();
+  if (have < limit_)
+    log_.warning("token gives fewer sessions than sessions asks for",
+                 {{"token", name()}, {"sessions", std::to_string(have)}});
+  limit_ = std::min(limit_, have);
+  fewer_until_ = SteadyClock::now() + fewer_for;
   return {};
 }
 
@@ -239,14 +275,10 @@ Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
   CK_SESSION_HANDLE session = 0;
   CK_RV code = functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
   if (code != CKR_OK) return unavailable("token " + name() + ": no session: " + name_of(code));
-  std::string octets(pin.reveal());
-  code = functions.C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(octets.data()), octets.size());
-  crypto::wipe({reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
+  code = give_pin(functions, session, CKU_USER, pin);
   if (code != CKR_OK && code != CKR_USER_ALREADY_LOGGED_IN) {
     functions.C_CloseSession(session);
-    if (code == CKR_PIN_INCORRECT || code == CKR_PIN_INVALID || code == CKR_PIN_LEN_RANGE ||
-        code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED)
-      return refuse_pin(pin, "token " + name() + " refuses the pin: " + name_of(code));
+    if (is_refusal(code)) return refuse_pin(pin, "token " + name() + " refuses the pin: " + name_of(code));
     return unavailable("token " + name() + ": no login: " + name_of(code));
   }
   const Lock lock(mutex_);
@@ -254,7 +286,20 @@ Status Token::log_in(Module::Alone& module, CK_SLOT_ID slot) {
   login_ = session;
   module_life_ = module.life();
   life_ = ++lives_;
+  limit_ = options_.sessions;
   return {};
+}
+
+CK_RV Token::confirm(const Session& session) {
+  const Secret pin = this->pin();
+  {
+    const Lock lock(mutex_);
+    if (pin_refused_) return CKR_PIN_INCORRECT;
+  }
+  const CK_RV code = give_pin(session.functions, session.handle, CKU_CONTEXT_SPECIFIC, pin);
+  if (is_refusal(code))
+    note(refuse_pin(pin, "token " + name() + " refuses the pin for a single operation: " + name_of(code)));
+  return code;
 }
 
 Status Token::refuse_pin(const Secret& pin, std::string why) {
@@ -285,7 +330,8 @@ bool Token::was_refused(const Secret& pin) const {
   return salt && digest_of(pin, *salt) + "\n" == text->substr(end + 1);
 }
 
-// Keeps the outcome for health(), and tells people once for each change.
+// Keeps the outcome for health(), and tells people once for each change; of a token that loses its sessions
+// again and again, once a minute.
 void Token::note(const Status& status) {
   std::string before, after;
   {
@@ -297,6 +343,9 @@ void Token::note(const Status& status) {
   present_.set(status ? 1 : 0);
   if (status) {
     mended_.add();
+    const auto now = SteadyClock::now();
+    if (before.empty() && now < next_told_) return;
+    next_told_ = now + told_for;
     log_.info("token logged in", {{"token", name()}});
   } else if (before != after) {
     log_.error("token is away", {{"token", name()}, {"why", after}});

@@ -70,6 +70,10 @@ class Token {
     return unavailable("token " + name() + " loses every session");
   }
 
+  // [worker] Within `work`, after an operation has begun: the PIN once more, for a key that wants it for each
+  // (CKA_ALWAYS_AUTHENTICATE). A PIN that was refused is not tried.
+  CK_RV confirm(const Session& session);
+
   // [any] The PIN from now on: tried once, at the next login. The present one goes on.
   void change_pin(const Secret& pin);
 
@@ -107,6 +111,7 @@ class Token {
   Result<CK_SLOT_ID> find_slot(Module::Alone& module);
   Status log_in(Module::Alone& module, CK_SLOT_ID slot);
   Status refuse_pin(const Secret& pin, std::string why);
+  Status settle_for_fewer_locked() HANAPER_REQUIRES(mutex_);
   bool was_refused(const Secret& pin) const;
   Status hanging_locked() const HANAPER_REQUIRES(mutex_);
   void note(const Status& status);
@@ -130,13 +135,15 @@ class Token {
   CK_SESSION_HANDLE login_ HANAPER_GUARDED_BY(mutex_) = 0;  // keeps the login
   std::vector<CK_SESSION_HANDLE> idle_ HANAPER_GUARDED_BY(mutex_);
   std::size_t borrowed_ HANAPER_GUARDED_BY(mutex_) = 0;
+  std::size_t limit_ HANAPER_GUARDED_BY(mutex_);  // as many as there may be, or fewer where it gives no more
+  std::chrono::steady_clock::time_point fewer_until_ HANAPER_GUARDED_BY(mutex_);
   std::vector<std::chrono::steady_clock::time_point> since_
       HANAPER_GUARDED_BY(mutex_);  // of each place in use; epoch: free
   Secret pin_ HANAPER_GUARDED_BY(mutex_);
   bool pin_refused_ HANAPER_GUARDED_BY(mutex_) = false;  // the token would not have this very one
   Status trouble_ HANAPER_GUARDED_BY(mutex_);            // why the token could not be had last time
   // Touched by who mends, and by nobody else.
-  std::chrono::steady_clock::time_point next_restart_;
+  std::chrono::steady_clock::time_point next_restart_, next_told_;
 };
 
 }  // namespace hanaper::pkcs11

@@ -30,6 +30,9 @@ Bytes ecdsa_der(ByteView sides) {
   return writer.bytes();
 }
 
+// Signatures that fail one after the other before a token is asked last: one may be an accident.
+constexpr unsigned failures_to_tell = 3;
+
 constexpr std::size_t max_signature = 1024;  // RSA-8192
 
 // Whether the token is lost. Token::lost has more answers; a bad ciphertext can cause those, and these it
@@ -49,13 +52,20 @@ CK_RV TokenKey::handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handl
   }
   const Lock lock(finding_);
   KeyObject there;
-  CK_RV code = find_private(session, object_.label, handle);
-  if (code == CKR_OK && handle != 0) code = describe(session, handle, there);
-  if (there.spki != object_.spki) handle = 0;
+  const CK_RV code = find_private(session, object_.label, object_.spki, handle, there);
   if (code != CKR_OK || handle == 0) return code;
+  wants_pin_.store(there.wants_pin, std::memory_order_relaxed);
   handle_.store(handle, std::memory_order_relaxed);
   life_.store(session.life, std::memory_order_release);
   return CKR_OK;
+}
+
+CK_RV TokenKey::begin(const Token::Session& session,
+                      CK_RV (*init)(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE),
+                      CK_MECHANISM& mechanism, CK_OBJECT_HANDLE handle) {
+  const CK_RV code = init(session.handle, &mechanism, handle);
+  if (code != CKR_OK || !wants_pin_.load(std::memory_order_relaxed)) return code;
+  return token_.confirm(session);
 }
 
 Result<Bytes> TokenKey::sign(CK_MECHANISM mechanism, ByteView input, std::size_t limit) {
@@ -66,7 +76,7 @@ Result<Bytes> TokenKey::sign(CK_MECHANISM mechanism, ByteView input, std::size_t
     CK_RV code = handle_in(session, handle);
     absent = code == CKR_OK && handle == 0;
     if (code != CKR_OK || absent) return code;
-    code = session.functions.C_SignInit(session.handle, &mechanism, handle);
+    code = begin(session, session.functions.C_SignInit, mechanism, handle);
     CK_ULONG size = signature.size();
     if (code == CKR_OK)
       code = session.functions.C_Sign(session.handle, const_cast<CK_BYTE*>(input.data()), input.size(),
@@ -115,7 +125,7 @@ Result<Secret> TokenKey::decrypt(ByteView ciphertext) {
         CK_RV code = handle_in(session, handle);
         if (code == CKR_OK && handle == 0) return CK_RV{CKR_KEY_NEEDED};
         CK_MECHANISM mechanism{CKM_RSA_PKCS, nullptr, 0};
-        if (code == CKR_OK) code = session.functions.C_DecryptInit(session.handle, &mechanism, handle);
+        if (code == CKR_OK) code = begin(session, session.functions.C_DecryptInit, mechanism, handle);
         if (code != CKR_OK) return code;
         CK_ULONG size = plain.size();
         code =
@@ -141,19 +151,51 @@ GroupKey::GroupKey(const std::vector<std::unique_ptr<Token>>& tokens, KeyObject 
   }
 }
 
+bool GroupKey::Member::failing() const noexcept {
+  return failures.load(std::memory_order_relaxed) >= failures_to_tell;
+}
+
+std::string GroupKey::place(const Member& member) const {
+  return "key \"" + object_.label + "\" on token " + member.key.token().name();
+}
+
+// Those that fail come last: they are asked, because nobody else learns that they do it again.
 template <class T, class Operation>
 Result<T> GroupKey::spread(Operation&& operation) {
   const std::size_t first = members_.size() == 1 ? 0 : next_.fetch_add(1, std::memory_order_relaxed);
   Error last = unavailable("no token has key \"" + object_.label + "\" as it should be");
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    Member& member = *members_[(first + i) % members_.size()];
-    if (!member.good.load(std::memory_order_relaxed)) continue;
-    auto result = operation(member.key);
-    if (result || (result.error().code != Code::unavailable && result.error().code != Code::internal))
-      return result;
-    last = std::move(result).error();
-  }
+  for (const bool failing : {false, true})
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      Member& member = *members_[(first + i) % members_.size()];
+      if (!member.good.load(std::memory_order_relaxed) || member.failing() != failing) continue;
+      auto result = operation(member.key);
+      if (result) {
+        worked(member);
+        return result;
+      }
+      if (result.error().code != Code::unavailable && result.error().code != Code::internal) return result;
+      failed(member, result.error());
+      last = std::move(result).error();
+    }
   return last;
+}
+
+void GroupKey::worked(Member& member) {
+  if (member.failures.load(std::memory_order_relaxed) == 0) return;
+  if (member.failures.exchange(0) >= failures_to_tell)
+    log_.info("key signs again", {{"key", object_.label}, {"token", member.key.token().name()}});
+}
+
+// A token that is away says so itself.
+void GroupKey::failed(Member& member, const Error& error) {
+  if (!member.key.token().health()) return;
+  {
+    const Lock lock(mutex_);
+    member.failure = error.detail;
+  }
+  if (member.failures.fetch_add(1) + 1 == failures_to_tell)
+    log_.error("key does not sign",
+               {{"key", object_.label}, {"token", member.key.token().name()}, {"why", error.detail}});
 }
 
 Result<Bytes> GroupKey::sign(SignatureScheme scheme, ByteView message) {
@@ -180,10 +222,8 @@ Result<Secret> GroupKey::decrypt(ByteView ciphertext) {
   return spread<Secret>([&](TokenKey& key) { return key.decrypt(ciphertext); });
 }
 
-Status GroupKey::check_member(Member& member) {
-  HANAPER_TRY(const KeyObject there, describe_key(member.key.token(), object_.label));
-  const std::string place = "key \"" + object_.label + "\" on token " + member.key.token().name();
-  if (there.spki != object_.spki) return conflict(place + " is another key than on the rest of the group");
+Status GroupKey::check_member(Member& member, bool& second) {
+  HANAPER_CHECK(expect_key(member.key.token(), object_.label, object_.spki, second));
   const SignatureScheme scheme = x509::default_scheme(object_.spec);
   Bytes probe(32);
   crypto::random(probe);
@@ -191,17 +231,23 @@ Status GroupKey::check_member(Member& member) {
   HANAPER_TRY(const Bytes signature, hash ? member.key.sign_digest(scheme, crypto::digest(*hash, probe))
                                           : member.key.sign_message(probe));
   if (!crypto::verify(scheme, object_.spki, probe, signature))
-    return conflict(place + " makes signatures that its public key does not verify");
+    return conflict(place(member) + " makes signatures that its public key does not verify");
   return {};
 }
 
 void GroupKey::check() {
   for (const std::unique_ptr<Member>& member : members_) {
-    const Status checked = check_member(*member);
+    bool second = false;
+    const Status checked = check_member(*member, second);
+    if (checked) worked(*member);
     const std::string trouble = checked ? "" : checked.error().detail;
     member->good.store(checked.has_value());
     member->used->set(checked ? 1 : 0);
     const Lock lock(mutex_);
+    if (second && !member->second)
+      log_.warning("another key bears the same label; name them by their ids before the next start",
+                   {{"key", object_.label}, {"token", member->key.token().name()}});
+    member->second = second;
     if (trouble == member->trouble) continue;
     member->trouble = trouble;
     if (trouble.empty())
@@ -212,10 +258,34 @@ void GroupKey::check() {
   }
 }
 
+// Why the token is not fit for the key; empty: it is.
+std::string GroupKey::trouble_locked(const Member& member) const {
+  if (!member.trouble.empty()) return member.trouble;
+  return member.failing() ? place(member) + " does not sign: " + member.failure : "";
+}
+
 Status GroupKey::health() const {
+  Status why;
+  for (const std::unique_ptr<Member>& member : members_) {
+    if (Status there = member->key.token().health(); !there) {
+      why = std::move(there);
+      continue;
+    }
+    const Lock lock(mutex_);
+    std::string trouble = trouble_locked(*member);
+    if (trouble.empty()) return {};
+    why = unavailable(std::move(trouble));
+  }
+  return why;
+}
+
+Status GroupKey::whole() const {
   const Lock lock(mutex_);
-  for (const std::unique_ptr<Member>& member : members_)
-    if (!member->trouble.empty()) return unavailable(member->trouble);
+  for (const std::unique_ptr<Member>& member : members_) {
+    if (std::string trouble = trouble_locked(*member); !trouble.empty())
+      return unavailable(std::move(trouble));
+    if (member->second) return unavailable("another key is called as " + place(*member));
+  }
   return {};
 }
 

@@ -22,6 +22,9 @@ class TokenKey {
 
  private:
   Result<Bytes> sign(CK_MECHANISM mechanism, ByteView input, std::size_t limit);
+  CK_RV begin(const Token::Session& session,
+              CK_RV (*init)(CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE), CK_MECHANISM& mechanism,
+              CK_OBJECT_HANDLE handle);
   CK_RV handle_in(const Token::Session& session, CK_OBJECT_HANDLE& handle);
 
   Token& token_;
@@ -29,11 +32,13 @@ class TokenKey {
   // The handle and the life of the token that it belongs to: read without a lock by every signature.
   std::atomic<std::uint64_t> life_{0};
   std::atomic<CK_OBJECT_HANDLE> handle_{0};
+  std::atomic<bool> wants_pin_{false};  // of the object behind the handle
   Mutex finding_;
 };
 
 // The same key on each of a group of tokens: signatures are spread over those that hold it, and go on while
-// one of them does. A token that has another key under that name, or none, is never used for it. Thread-safe.
+// one of them does. A token that has another key under that name, or none, is never used for it; one whose
+// signatures fail, one after the other, is asked last. Thread-safe.
 class GroupKey final : public Key {
  public:
   // The tokens live longer than the key.
@@ -47,21 +52,30 @@ class GroupKey final : public Key {
 
   // [worker] Lets every token make a signature, and judges it under the one public key.
   void check();
-  // [any] Why a token is not used for this key, or that none is.
+  // [any] Whether a signature would succeed now: why not, when no token is fit for it.
   Status health() const;
+  // [any] Whether every token is as it should be, though the others do: what an operator should look at.
+  Status whole() const;
 
  private:
   struct Member {
     Member(Token& token, const KeyObject& object) : key(token, object) {}
     TokenKey key;
     std::atomic<bool> good{false};
+    std::atomic<unsigned> failures{0};  // one after the other, of a token that is there
     Gauge* used = nullptr;
-    std::string trouble;  // guarded by mutex_
+    std::string trouble, failure;  // why it is not used; what failed last. Guarded by mutex_
+    bool second = false;           // another key bears the name too. Guarded by mutex_
+    bool failing() const noexcept;
   };
 
   template <class T, class Operation>
   Result<T> spread(Operation&& operation);
-  Status check_member(Member& member);
+  Status check_member(Member& member, bool& second);
+  void worked(Member& member);
+  void failed(Member& member, const Error& error);
+  std::string place(const Member& member) const;
+  std::string trouble_locked(const Member& member) const;
 
   const KeyObject object_;
   Log& log_;

@@ -133,7 +133,8 @@ class Passage {
         .flag(CKA_WRAP, true)
         .number(CKA_VALUE_LEN, 32);
     CK_OBJECT_HANDLE transport = 0, secret = 0, own = 0;
-    CK_RV code = find_private(source, key_.label, own);
+    KeyObject there;
+    CK_RV code = find_private(source, key_.label, key_.spki, own, there);
     if (code == CKR_OK) code = create_object(source, rsa, transport);
     CK_MECHANISM generator{CKM_AES_KEY_GEN, nullptr, 0};
     if (code == CKR_OK)
@@ -156,6 +157,7 @@ class Passage {
     closed.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, algorithms::row(key_.spec.type).pkcs11);
     add_name(closed, key_.label, key_.id);
     add_private_duties(closed, {key_.label, key_.spec, true});
+    if (key_.wants_pin) closed.flag(CKA_ALWAYS_AUTHENTICATE, true);
     CK_RSA_PKCS_OAEP_PARAMS oaep = oaep_parameters();
     CK_MECHANISM by_rsa{CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep}, by_aes{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
     CK_OBJECT_HANDLE secret = 0, copy = 0, half = 0;

@@ -56,12 +56,15 @@ class SoftToken final : public Keys,
     HANAPER_CHECK(files::create_folder(folder_));
     // A wrong PIN shows now, not at the first signature.
     HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    HANAPER_CHECK(judge(labels));
     if (!labels.empty()) HANAPER_CHECK(find(labels.front()));
     return {};
   }
 
   Result<std::string> inspect() override {
     if (!fs::exists(folder_)) return folder_.string() + " does not exist and would be made";
+    HANAPER_TRY(const std::vector<std::string> labels, stored_labels());
+    HANAPER_CHECK(judge(labels));
     return std::string();
   }
 
@@ -169,6 +172,12 @@ class SoftToken final : public Keys,
     return std::make_shared<const Secret>(settings.secret("pin").clone());
   }
 
+  // Who may change a key file chooses who signs: each is judged at start, not when it is first asked for.
+  Status judge(const std::vector<std::string>& labels) const {
+    for (const std::string& label : labels) HANAPER_CHECK(files::open_trusted(path_of(label)));
+    return {};
+  }
+
   Result<std::shared_ptr<SoftKey>> opened(std::string_view label) HANAPER_REQUIRES(mutex_) {
     if (const auto found = opened_.find(label); found != opened_.end()) return found->second;
     if (!is_key_label(label)) return malformed("\"" + std::string(label) + "\" is no key label");
@@ -179,7 +188,7 @@ class SoftToken final : public Keys,
 
   Result<std::shared_ptr<SoftKey>> open(std::string_view label, const Secret& pin) const {
     const fs::path path = path_of(label);
-    auto text = files::read(path, 64 * 1024);
+    auto text = files::read_trusted(path, 64 * 1024);
     if (!text && text.error().code == Code::not_found)
       return not_found("no key \"" + std::string(label) + "\" in " + folder_.string());
     if (!text) return std::move(text).error();
@@ -211,6 +220,12 @@ class SoftToken final : public Keys,
     const Lock lock(mutex_);
     HANAPER_TRY(const std::string pem, key->to_encrypted_pem(*pin_.load()));
     HANAPER_CHECK(files::create(path_of(label), pem, 0600));
+    // In a folder that others may write, the next start would refuse it.
+    if (const auto trusted = files::open_trusted(path_of(label)); !trusted) {
+      std::error_code error;
+      fs::remove(path_of(label), error);
+      return trusted.error();
+    }
     opened_.emplace(label, key);
     return std::shared_ptr<Key>(std::move(key));
   }

@@ -114,6 +114,14 @@ void MariadbConnection::execute(std::string_view sql) {
   if (mysql_real_query(handle_, sql.data(), sql.size()) != 0) throw mariadb_failure(mysql_errno(handle_));
 }
 
+// On a cluster that of this server, once it has what the others have committed (causal_reads). Whoever reads
+// it may write to a slow disk between two pages; it keeps no locks meanwhile.
+void MariadbConnection::begin_snapshot() {
+  execute("SET SESSION idle_transaction_timeout = 60");
+  execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+  execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+}
+
 bool MariadbConnection::rollback() noexcept { return mysql_rollback(handle_) == 0; }
 
 MYSQL_STMT* MariadbConnection::prepared(Statement statement) {

@@ -44,6 +44,7 @@ class MariadbConnection final : public Connection {
 
   soci::session& session() override { return session_; }
   void begin() override { execute("START TRANSACTION"); }
+  void begin_snapshot() override;
   void commit() override { execute("COMMIT"); }
   bool rollback() noexcept override;
   std::int64_t run(const Row& row) override;

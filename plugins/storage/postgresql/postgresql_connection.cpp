@@ -82,6 +82,14 @@ void PostgresqlConnection::execute(const char* sql) {
   if (!answer || answer.failed()) throw answer.failure();
 }
 
+// Whoever reads it may write to a slow disk between two pages; it keeps no locks meanwhile. The moment is
+// that of the first read.
+void PostgresqlConnection::begin_snapshot() {
+  execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  execute("SET LOCAL idle_in_transaction_session_timeout = '60s'");
+  execute("SELECT number FROM schema_version");
+}
+
 // A transaction that has failed is answered "ROLLBACK", which is no error to the server.
 void PostgresqlConnection::commit() {
   const Answer answer(PQexec(handle_, "COMMIT"));

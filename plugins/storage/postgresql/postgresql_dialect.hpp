@@ -43,6 +43,7 @@ class PostgresqlConnection final : public Connection {
   soci::session& session() override { return session_; }
   std::shared_ptr<void> guard() override { return watchdog_.guard(PQsocket(handle_), limit_); }
   void begin() override { execute("BEGIN"); }
+  void begin_snapshot() override;
   void commit() override;
   bool rollback() noexcept override;
   std::int64_t run(const Row& row) override;

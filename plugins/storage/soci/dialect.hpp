@@ -70,6 +70,8 @@ class Connection {
 
   // Throw Failure.
   virtual void begin() = 0;
+  // Instead: what is read from now on is what is committed now. Ends with the connection.
+  virtual void begin_snapshot() = 0;
   virtual void commit() = 0;
   // False: the connection may still carry the transaction and must be closed.
   virtual bool rollback() noexcept = 0;

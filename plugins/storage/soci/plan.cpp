@@ -78,21 +78,8 @@ void Plan::add_ledger(Write& write) {
            {ByteView(row.certificate), ByteView(row.chain), std::int64_t{row.id}}},
           &write);
   }
-  if (write.reservation) {
-    const Reservation& row = *write.reservation;
-    add({Statement::insert_certificate,
-         {std::int64_t{row.authority}, keep(row.serial.hex()), row.profile, row.requester,
-          milliseconds(row.not_before), milliseconds(row.not_after), std::int64_t{row.shard}, row.tbs,
-          row.pipeline}},
-        &write);
-  }
-  if (write.recording) {
-    const Recording& row = *write.recording;
-    add({Statement::insert_signature,
-         {batch_.node, position_++, std::int64_t{row.authority}, keep(row.serial.hex()), milliseconds(row.at),
-          row.signature}},
-        &write);
-  }
+  if (write.reservation) add_certificate(write);
+  if (write.recording) add_signature(write);
   if (write.revocation) {
     const Revocation& row = *write.revocation;
     const auto reason = static_cast<std::int64_t>(row.reason);
@@ -117,6 +104,35 @@ void Plan::add_ledger(Write& write) {
     add({Statement::purge_indexes, {milliseconds(*write.purge)}}, &write);
     add({Statement::purge_records, {milliseconds(*write.purge)}}, &write);
   }
+}
+
+// Whoever completes what was known by its serial number alone names no profile: it has one.
+void Plan::add_certificate(Write& write) {
+  const Reservation& row = *write.reservation;
+  if (row.profile.empty())
+    add({Statement::complete_certificate,
+         {milliseconds(row.not_before), milliseconds(row.not_after), row.tbs, std::int64_t{row.authority},
+          keep(row.serial.hex())}},
+        &write);
+  else
+    add({Statement::insert_certificate,
+         {std::int64_t{row.authority}, keep(row.serial.hex()), row.profile, row.requester,
+          milliseconds(row.not_before), milliseconds(row.not_after), std::int64_t{row.shard}, row.tbs,
+          row.pipeline}},
+        &write);
+}
+
+void Plan::add_signature(Write& write) {
+  const Recording& row = *write.recording;
+  if (write.reservation && write.reservation->profile.empty())
+    add({Statement::complete_signature,
+         {batch_.node, position_++, row.signature, std::int64_t{row.authority}, keep(row.serial.hex())}},
+        &write);
+  else
+    add({Statement::insert_signature,
+         {batch_.node, position_++, std::int64_t{row.authority}, keep(row.serial.hex()), milliseconds(row.at),
+          row.signature}},
+        &write);
 }
 
 void Plan::add_crl(Write& write) {
@@ -195,6 +211,7 @@ Status Plan::refusal(const Step& step, std::string_view place) const {
     case Statement::complete_crl:
       return conflict("another CRL has the number " + std::to_string(write.crl->number));
     case Statement::insert_signature:
+    case Statement::complete_signature:
       return conflict("the certificate is signed already");
     default:
       return conflict("the serial number is taken");

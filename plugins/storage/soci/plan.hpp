@@ -37,6 +37,8 @@ class Plan {
   void add_write(Write& write);
   void add_record(Write& write, const RecordWrite& record);
   void add_ledger(Write& write);
+  void add_certificate(Write& write);
+  void add_signature(Write& write);
   void add_crl(Write& write);
   void add(Row row, Write* write = nullptr, const RecordWrite* record = nullptr) {
     steps_.push_back({row, write, record});

@@ -28,6 +28,7 @@ class SqlPlugin : public Storage, public Inspectable {
 
   void* ability(std::string_view id) override {
     if (id == Inspectable::ability_id) return static_cast<Inspectable*>(this);
+    if (id == Snapshots::ability_id) return static_cast<Snapshots*>(sql_.get());
     return id == Transferable::ability_id ? static_cast<Transferable*>(sql_.get()) : nullptr;
   }
 

@@ -5,6 +5,7 @@
 #include "pool.hpp"
 
 #include <hanaper/host.hpp>
+#include <hanaper/snapshots.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <atomic>
@@ -14,7 +15,7 @@ namespace hanaper::sql {
 
 // The rooms of one storage. A dialect's plugin owns one, opens it in start and closes it in stop. Thread-safe
 // between the two, except that commit has one caller at a time.
-class SqlStorage final : public Ledger, public Records, public Leases, public Transferable {
+class SqlStorage final : public Ledger, public Records, public Leases, public Transferable, public Snapshots {
  public:
   SqlStorage(std::unique_ptr<Dialect> dialect, Host& host, std::size_t readers);
 
@@ -59,6 +60,7 @@ class SqlStorage final : public Ledger, public Records, public Leases, public Tr
   Result<std::vector<Row>> rows(const Table& table, const Row& after, std::uint32_t limit) override;
   Result<Row> last(const Table& table) override;
   Status add(const Table& table, const std::vector<Row>& rows) override;
+  Result<std::unique_ptr<Snapshot>> snapshot() override;
 
  private:
   struct Attempt;

@@ -20,7 +20,9 @@ enum class Statement : std::size_t {
   insert_authority,
   update_authority,
   insert_certificate,
+  complete_certificate,
   insert_signature,
+  complete_signature,
   insert_revocation,
   replace_revocation,
   insert_crl,
@@ -49,6 +51,8 @@ constexpr bool must_change_one(Statement statement) noexcept {
     case Statement::update_record:
     case Statement::delete_record:
     case Statement::update_authority:
+    case Statement::complete_certificate:
+    case Statement::complete_signature:
     case Statement::replace_revocation:
     case Statement::complete_crl:
       return true;
@@ -83,8 +87,14 @@ inline constexpr std::array<std::string_view, statement_count> statements = {
     // insert_certificate
     "INSERT INTO certificate (authority, serial, profile, requester, not_before, not_after, shard, tbs, "
     "pipeline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    // complete_certificate: of which only the serial number was known
+    "UPDATE certificate SET not_before = ?, not_after = ?, tbs = ? WHERE authority = ? AND serial = ? AND "
+    "LENGTH(tbs) = 0",
     // insert_signature
     "INSERT INTO signature (node, position, authority, serial, signed_at, octets) VALUES (?, ?, ?, ?, ?, ?)",
+    // complete_signature: with another position, so that who reads what was issued reads it again
+    "UPDATE signature SET node = ?, position = ?, octets = ? WHERE authority = ? AND serial = ? AND "
+    "LENGTH(octets) = 0",
     // insert_revocation
     "INSERT INTO revocation (authority, shard, serial, reason, revoked_at, invalid_at, not_after, node, "
     "position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

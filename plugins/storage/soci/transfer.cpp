@@ -28,9 +28,9 @@ struct Layout {
   }
 };
 
-// The writers come last: see Transferable::tables.
+// The writers come last: see Transferable::tables. Authorities come late, because a node that finds its own
+// has a ledger to serve.
 constexpr Layout layouts[] = {
-    {"authority", Statement::copy_authority, "ittoo", 1},
     {"certificate", Statement::insert_certificate, "itttiiiot", 2},
     {"signature", Statement::insert_signature, "tiitio", 2},
     {"revocation", Statement::insert_revocation, "iitiiiiti", 3},
@@ -42,6 +42,7 @@ constexpr Layout layouts[] = {
     {"record", Statement::copy_record, "ttiit", 2},
     {"record_index", Statement::insert_index, "tttt", 4},
     {"lease", Statement::copy_lease, "ttiii", 1},
+    {"authority", Statement::copy_authority, "ittoo", 1},
     {"writer", Statement::create_writer, "tit", 1},
 };
 
@@ -110,6 +111,16 @@ std::string list(const std::vector<std::string>& columns, std::size_t from, std:
   return text;
 }
 
+// Whether the cells are what the columns take: a row may come from another version, or from a broken file.
+bool fits(const Layout& layout, const Transferable::Row& row) {
+  if (row.size() != layout.kinds.size()) return false;
+  for (std::size_t i = 0; i < row.size(); ++i)
+    if (!std::holds_alternative<std::monostate>(row[i]) &&
+        std::holds_alternative<std::int64_t>(row[i]) != (layout.kinds[i] == 'i'))
+      return false;
+  return true;
+}
+
 Field field_of(const Transferable::Cell& cell, char kind) {
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) return *integer;
   if (const auto* text = std::get_if<std::string>(&cell)) {
@@ -119,6 +130,65 @@ Field field_of(const Transferable::Cell& cell, char kind) {
   return nullptr;
 }
 
+// A key is greater when it is equal in its first columns and greater in the next. One select for each such
+// next column, the longest equal part first: that is the order, and every database has an index for it.
+std::vector<Transferable::Row> read_rows(const Dialect& dialect, soci::session& session,
+                                         const Transferable::Table& table, const Transferable::Row& after,
+                                         std::uint32_t limit) {
+  const Layout& layout = layout_of(table);
+  const std::vector<std::string> columns = layout.columns();
+  const std::string select =
+      "SELECT " + list(columns, 0, columns.size()) + " FROM " + std::string(layout.table);
+  CellReader reader(dialect, layout.kinds);
+  std::vector<Transferable::Row> found;
+  const std::size_t deepest = after.empty() ? 1 : layout.key;
+  for (std::size_t depth = deepest; depth > 0 && found.size() < limit; --depth) {
+    std::string where;
+    std::vector<std::string> parameters;
+    for (std::size_t i = 0; i < depth && !after.empty(); ++i) {
+      where += (i == 0 ? " WHERE " : " AND ") + columns[i] + (i + 1 == depth ? " > " : " = ");
+      if (const auto* integer = std::get_if<std::int64_t>(&after[i])) {
+        where += std::to_string(*integer);
+      } else {
+        where += ":p" + std::to_string(parameters.size());
+        parameters.push_back(std::get<std::string>(after[i]));
+      }
+    }
+    reader.read(session,
+                select + where + " ORDER BY " + list(columns, 0, layout.key) + " LIMIT " +
+                    std::to_string(limit - found.size()),
+                std::move(parameters), found);
+  }
+  return found;
+}
+
+// A connection of its own, whose transaction is the moment.
+class SqlSnapshot final : public Snapshot {
+ public:
+  SqlSnapshot(const Dialect& dialect, std::unique_ptr<Connection> connection)
+      : dialect_(dialect), connection_(std::move(connection)) {}
+
+  Result<std::vector<Transferable::Row>> rows(const Transferable::Table& table,
+                                              const Transferable::Row& after, std::uint32_t limit) override {
+    if (!connection_) return unavailable(dialect_.place() + ": what it held then is no longer to be had");
+    Failure failure;
+    try {
+      const auto guard = connection_->guard();
+      return read_rows(dialect_, connection_->session(), table, after, limit);
+    } catch (const Failure& thrown) {
+      failure = thrown;
+    } catch (const soci::soci_error&) {
+      failure = dialect_.classify();
+    }
+    connection_.reset();
+    return unavailable(dialect_.place() + ": " + failure.what);
+  }
+
+ private:
+  const Dialect& dialect_;
+  std::unique_ptr<Connection> connection_;  // null once it has failed
+};
+
 }  // namespace
 
 std::vector<Transferable::Table> SqlStorage::tables() const {
@@ -127,37 +197,9 @@ std::vector<Transferable::Table> SqlStorage::tables() const {
   return result;
 }
 
-// A key is greater when it is equal in its first columns and greater in the next. One select for each such
-// next column, the longest equal part first: that is the order, and every database has an index for it.
 Result<std::vector<Transferable::Row>> SqlStorage::rows(const Table& table, const Row& after,
                                                         std::uint32_t limit) {
-  const Layout& layout = layout_of(table);
-  const std::vector<std::string> columns = layout.columns();
-  const std::string select =
-      "SELECT " + list(columns, 0, columns.size()) + " FROM " + std::string(layout.table);
-  return read([&](soci::session& session) {
-    CellReader reader(*dialect_, layout.kinds);
-    std::vector<Row> found;
-    const std::size_t deepest = after.empty() ? 1 : layout.key;
-    for (std::size_t depth = deepest; depth > 0 && found.size() < limit; --depth) {
-      std::string where;
-      std::vector<std::string> parameters;
-      for (std::size_t i = 0; i < depth && !after.empty(); ++i) {
-        where += (i == 0 ? " WHERE " : " AND ") + columns[i] + (i + 1 == depth ? " > " : " = ");
-        if (const auto* integer = std::get_if<std::int64_t>(&after[i])) {
-          where += std::to_string(*integer);
-        } else {
-          where += ":p" + std::to_string(parameters.size());
-          parameters.push_back(std::get<std::string>(after[i]));
-        }
-      }
-      reader.read(session,
-                  select + where + " ORDER BY " + list(columns, 0, layout.key) + " LIMIT " +
-                      std::to_string(limit - found.size()),
-                  std::move(parameters), found);
-    }
-    return found;
-  });
+  return read([&](soci::session& session) { return read_rows(*dialect_, session, table, after, limit); });
 }
 
 Result<Transferable::Row> SqlStorage::last(const Table& table) {
@@ -174,12 +216,33 @@ Result<Transferable::Row> SqlStorage::last(const Table& table) {
   });
 }
 
+Result<std::unique_ptr<Snapshot>> SqlStorage::snapshot() {
+  HANAPER_CHECK(is_open());
+  Failure failure;
+  try {
+    auto connection = dialect_->connect(false);
+    {
+      const auto guard = connection->guard();
+      connection->begin_snapshot();
+    }
+    return std::unique_ptr<Snapshot>(std::make_unique<SqlSnapshot>(*dialect_, std::move(connection)));
+  } catch (const Failure& thrown) {
+    failure = thrown;
+  } catch (const soci::soci_error&) {
+    failure = dialect_->classify();
+  }
+  return unavailable(dialect_->place() + ": " + failure.what);
+}
+
 Status SqlStorage::add(const Table& table, const std::vector<Row>& rows) {
   HANAPER_CHECK(is_open());
   const Layout& layout = layout_of(table);
   std::vector<sql::Row> made;
   std::vector<const sql::Row*> pointers;
   for (const Row& row : rows) {
+    if (!fits(layout, row))
+      return malformed(dialect_->place() + ": a row of " + table.name +
+                       " has other cells than this version keeps; use the version that it comes from");
     sql::Row one(layout.insert, {});
     for (const Cell& cell : row) {
       one.fields[one.count] = field_of(cell, layout.kinds[one.count]);

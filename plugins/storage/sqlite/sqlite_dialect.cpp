@@ -51,6 +51,10 @@ class SqliteConnection final : public Connection {
   soci::session& session() override { return session_; }
 
   void begin() override { execute("BEGIN IMMEDIATE"); }
+  void begin_snapshot() override {
+    execute("BEGIN");
+    execute("SELECT number FROM schema_version");  // the moment is that of the first read
+  }
   void commit() override { execute("COMMIT"); }
   bool rollback() noexcept override {
     if (sqlite3_get_autocommit(handle_) != 0) return true;  // SQLite has done so by itself
