@@ -29,7 +29,7 @@ std::vector<std::string> split(std::string_view text, char mark) {
   return parts;
 }
 
-// Who has no role that frees it is bound to names: to those of its line, or to what its own name says.
+// An account without the role "ra" is bound to names: those of its line, or what its own name says.
 Identity identity_of(std::string_view kind, const Account& account) {
   Identity identity{std::string(kind) + account.name, account.roles, false, {}};
   if (std::ranges::find(account.roles, "ra") == account.roles.end())
@@ -109,14 +109,14 @@ Result<Accounts> Accounts::parse(std::string_view text) {
 }
 
 Result<Identity> Accounts::by_password(const std::string& name, const Secret& password) const {
+  const bool right = fits(password, hash_for(name));
   const auto found = passwords_.find(name);
-  const bool there = found != passwords_.end();
-  const bool right = fits(password, there ? std::string_view(found->second.hash) : stand_in(name));
-  if (!there || !right) return unknown("no such name and password");
+  if (found == passwords_.end() || !right) return unknown("no such name and password");
   return identity_of("password:", found->second);
 }
 
-std::string_view Accounts::stand_in(std::string_view name) const {
+std::string_view Accounts::hash_for(std::string_view name) const {
+  if (const auto found = passwords_.find(name); found != passwords_.end()) return found->second.hash;
   if (hashes_.empty()) return nobodys_hash;
   const Fingerprint mac = crypto::hmac_sha256(secret_, as_bytes(name));
   std::uint64_t number = 0;

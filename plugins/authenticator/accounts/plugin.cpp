@@ -30,8 +30,8 @@ constexpr std::int64_t slips = 10, slips_of_all = 100;
 constexpr auto slips_within = std::chrono::minutes{10};
 constexpr auto known_for = std::chrono::hours{30 * 24};
 
-// Hashing takes a core and some megabytes for a while. Whoever has been let in from where he is before has a
-// lane of his own, whoever has been wrong too often another, so that guessers keep nobody but each other
+// Hashing takes a core and some megabytes for a while. Clients that were let in from the same address before
+// have a lane of their own, and those that were wrong too often another: guessers keep only each other
 // waiting.
 constexpr Lane::Form known_lane{2, 4, 4, {}}, open_lane{2, 4, 4, {}},
     slow_lane{1, 11, 12, std::chrono::milliseconds{100}};

@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/time_text.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 #include <algorithm>
 
@@ -35,7 +36,7 @@ std::string one_line(std::string_view text) {
 
 // RFC 2047: "=?utf-8?B?...?=", in as many words as it takes.
 std::string encoded_field(std::string_view text) {
-  const std::string line = one_line(text);
+  std::string line = one_line(text);
   if (is_ascii(line) && line.size() < 200) return line;
   std::string words;
   for (std::string_view left = line; !left.empty();) {
@@ -125,7 +126,7 @@ std::string body_of(const Event& event, const EventText& fields) {
     std::string clean = value;
     std::ranges::replace_if(
         clean, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-    text += name + std::string(width + 2 - name.size(), ' ') + clean + "\n";
+    text += name + std::string(width + 2 - name.size(), ' ') + unicode::shown(clean) + "\n";
   };
   line("when", time_text(event.at));
   for (const auto& [name, unused] : fields.data())

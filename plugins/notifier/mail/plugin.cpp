@@ -3,6 +3,8 @@
 #include "smtp.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/unicode.hpp>
 
 namespace hanaper::mail {
 namespace {
@@ -33,6 +35,10 @@ class Mail final : public Notifier {
       return settings.error("server", "\"" + server_.url + "\" begins with neither smtp:// nor smtps://");
     server_.start_tls = settings.boolean("starttls");
     server_.ca = settings.text_or("ca", {});
+    // libcurl reads it by its path, whenever a mail is sent.
+    if (!server_.ca.empty())
+      if (const auto trusted = files::open_trusted(server_.ca); !trusted)
+        return settings.error("ca", trusted.error().detail);
     server_.user = settings.text_or("user", {});
     if (settings.has("password")) server_.password = settings.secret("password").clone();
     if (server_.user.empty() != server_.password.empty())
@@ -78,7 +84,7 @@ class Mail final : public Notifier {
       left.remove_prefix(open);
       if (left.empty()) break;
       const std::size_t close = left.find('}');
-      text += fields.field(left.substr(1, close - 1)).value_or("");
+      text += unicode::shown(fields.field(left.substr(1, close - 1)).value_or(""));
       left.remove_prefix(close + 1);
     }
     return text;

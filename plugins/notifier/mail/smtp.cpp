@@ -15,20 +15,26 @@ struct EndList {
   void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
 };
 
+struct Text {
+  std::string_view left;
+  bool wanted = false;  // the server has answered DATA
+};
+
 std::size_t give(char* to, std::size_t size, std::size_t count, void* from) {
-  auto& left = *static_cast<std::string_view*>(from);
-  const std::size_t octets = std::min(size * count, left.size());
-  std::memcpy(to, left.data(), octets);
-  left.remove_prefix(octets);
+  auto& text = *static_cast<Text*>(from);
+  text.wanted = true;
+  const std::size_t octets = std::min(size * count, text.left.size());
+  std::memcpy(to, text.left.data(), octets);
+  text.left.remove_prefix(octets);
   return octets;
 }
 
-// RFC 5321 4.2.1: "5yz Permanent Negative Completion reply". Those about logging in and TLS are no fault of
-// the mail (RFC 4954 6).
-bool is_final(CURLcode code, long reply) {
-  if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_WEIRD_SERVER_REPLY &&
-      code != CURLE_UPLOAD_FAILED)
-    return false;
+// RFC 5321 4.2.1: "5yz Permanent Negative Completion reply", where it is one to MAIL, RCPT, DATA or the text:
+// for those libcurl has CURLE_SEND_ERROR, and for the last CURLE_WEIRD_SERVER_REPLY, as for a greeting. What
+// a server says of itself (3.1: "554" for no service), of logging in and of TLS (RFC 4954 6) is no fault of
+// the mail.
+bool is_final(CURLcode code, long reply, bool text_wanted) {
+  if (code != CURLE_SEND_ERROR && !text_wanted) return false;
   return reply >= 550 && reply < 560;
 }
 
@@ -55,6 +61,7 @@ Status send(const Server& server, const std::string& from, const std::vector<std
       std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   const auto time = std::min(server.timeout, left);
   if (time.count() <= 0) return unavailable(server.url + ": no time is left");
+  Text given{text};
   char problem[CURL_ERROR_SIZE] = "";
   const std::string sender = "<" + from + ">";
   const bool set =
@@ -80,7 +87,7 @@ Status send(const Server& server, const std::string& from, const std::vector<std
       curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients.get()) == CURLE_OK &&
       curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
       curl_easy_setopt(curl, CURLOPT_READFUNCTION, give) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_READDATA, &text) == CURLE_OK &&
+      curl_easy_setopt(curl, CURLOPT_READDATA, &given) == CURLE_OK &&
       curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(text.size())) == CURLE_OK;
   if (!set) return internal("libcurl does not know what it should");
   const CURLcode code = curl_easy_perform(curl);
@@ -89,7 +96,7 @@ Status send(const Server& server, const std::string& from, const std::vector<std
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply);
   const std::string said = server.url + ": " + (problem[0] != '\0' ? problem : curl_easy_strerror(code)) +
                            (reply != 0 ? " (reply " + std::to_string(reply) + ")" : "");
-  return is_final(code, reply) ? Error{Code::rejected, said} : unavailable(said);
+  return is_final(code, reply, given.wanted) ? Error{Code::rejected, said} : unavailable(said);
 }
 
 }  // namespace hanaper::mail

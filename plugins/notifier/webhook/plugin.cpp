@@ -4,6 +4,7 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace hanaper::webhook {
@@ -31,9 +32,11 @@ std::optional<std::chrono::seconds> retry_after(std::string_view value, Time now
   return std::chrono::ceil<std::chrono::seconds>(*date - now);
 }
 
-// RFC 9110 15.5: what asking again would not change. 408, 425 and 429 say that it may.
+// RFC 9110 15.5: what this event will never be taken for. Whatever else is wrong, a password, a path, a
+// proxy, somebody mends, and events must not be lost meanwhile.
 bool is_final(int status) {
-  return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+  constexpr int never[] = {400, 405, 410, 411, 413, 414, 415, 422, 431};
+  return std::ranges::find(never, status) != std::end(never);
 }
 
 class Webhook final : public Notifier {
@@ -48,7 +51,7 @@ class Webhook final : public Notifier {
       return settings.error("secret", "has fewer than " + std::to_string(shortest_secret) + " octets");
     if (settings.has("authorization")) authorization_ = settings.secret("authorization").clone();
     if (settings.has("ca")) {
-      auto roots = files::read(settings.text("ca"), roots_limit);
+      auto roots = files::read_trusted(settings.text("ca"), roots_limit);
       if (!roots) return settings.error("ca", roots.error().detail);
       roots_ = *std::move(roots);
     }

@@ -4,6 +4,9 @@
 #include <hanaper/toolkit/base64.hpp>
 
 namespace hanaper::acme {
+
+json::Array texts(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
+
 namespace {
 
 constexpr json::Limits limits{1024 * 1024, 16, 100'000};
@@ -39,7 +42,6 @@ const json::Array& array_at(const json::Value& object, std::string_view name) {
 Bytes bytes_at(const json::Value& object, std::string_view name) {
   return base64::decode_url(object.text_at(name)).value_or({});
 }
-json::Array texts(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
 std::vector<std::string> texts_at(const json::Value& object, std::string_view name) {
   std::vector<std::string> list;
   for (const json::Value& item : array_at(object, name))

@@ -144,6 +144,7 @@ std::string certificate_name(const CertificateId& id);
 // Identifies an identifier of an account in indexes.
 std::string index_of(std::string_view account, const Identifier& identifier);
 
+json::Array texts(const std::vector<std::string>& list);
 Result<Account> read_account(const Record& record);
 Result<Authorization> read_authorization(const Record& record);
 Result<Order> read_order(const Record& record);

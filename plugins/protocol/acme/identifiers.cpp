@@ -4,7 +4,6 @@
 #include "methods.hpp"
 
 #include <hanaper/toolkit/identifiers.hpp>
-#include <hanaper/toolkit/punycode.hpp>
 
 #include <algorithm>
 
@@ -12,16 +11,6 @@ namespace hanaper::acme {
 namespace {
 
 constexpr std::size_t max_identifiers = 100;
-
-// RFC 8555 7.1.4: names come as A-labels (RFC 5890 2.3.2.1), which encode something.
-bool labels_decode(std::string_view name) {
-  while (!name.empty()) {
-    const std::string_view label = name.substr(0, name.find('.'));
-    if (label.starts_with("xn--") && !punycode::decodes(label)) return false;
-    name.remove_prefix(std::min(label.size() + 1, name.size()));
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -40,8 +29,6 @@ Outcome<Wanted> Service::read_identifier(const json::Value& item) const {
                    "identifiers of type \"" + std::string(type.substr(0, 32)) + "\" are not supported"};
   auto identifier = x509::normal_identifier(*kind, value);
   if (!identifier) return malformed_problem(identifier.error().detail);
-  if (identifier->kind == Identifier::Kind::dns && !labels_decode(identifier->value))
-    return malformed_problem("identifier: \"" + identifier->value + "\" has a label that encodes nothing");
   // RFC 8738 3: "MUST contain the textual form of the address as defined in ... [RFC5952] Section 4"
   if (identifier->kind == Identifier::Kind::ip && identifier->value != value)
     return malformed_problem("identifier: \"" + std::string(value.substr(0, 64)) + "\" is written \"" +

@@ -41,7 +41,7 @@ Status judge_http_01(std::string_view body, std::string_view key_authorization) 
   while (!body.empty() && std::string_view(" \t\r\n").find(body.back()) != std::string_view::npos)
     body.remove_suffix(1);
   if (body == key_authorization) return {};
-  // What else it answered is not told: whoever asks may not be who may see it.
+  // What else it answered is not told: it may be a server that the client cannot reach itself.
   const std::string_view token = key_authorization.substr(0, key_authorization.find('.') + 1);
   return malformed("answered " +
                    (body.starts_with(token) ? "with the key of another account"

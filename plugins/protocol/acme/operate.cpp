@@ -142,8 +142,8 @@ constexpr Operation operation_table[] = {
 json::Value external_row(const ExternalKey& key) {
   json::Object row{{"kid", key.id},
                    {"owner", key.owner},
-                   {"profiles", json::Array(key.profiles.begin(), key.profiles.end())},
-                   {"names", json::Array(key.names.begin(), key.names.end())},
+                   {"profiles", texts(key.profiles)},
+                   {"names", texts(key.names)},
                    {"accounts_left", key.accounts_left},
                    {"created", time_text(key.created)},
                    {"state", key.revoked             ? "revoked"
@@ -240,7 +240,7 @@ Result<json::Value> Service::list_accounts() {
     HANAPER_TRY(const Account account, read_account(record));
     json::Object row{{"account", account.id},
                      {"status", account.status},
-                     {"contact", json::Array(account.contact.begin(), account.contact.end())},
+                     {"contact", texts(account.contact)},
                      {"created", time_text(account.created)},
                      {"thumbprint", account.thumbprint}};
     if (!account.external_key.empty()) {

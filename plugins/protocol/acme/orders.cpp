@@ -44,7 +44,7 @@ std::optional<Problem> Service::check_limits(const Order& order, const std::vect
   if (Status taken = options_.limits.take("orders-per-account", order.account, now); !taken)
     return problem(taken);
   for (const Identifier& identifier : order.identifiers) {
-    // Who renews in time is not to be kept from it.
+    // A renewal in time is never kept back by a limit of names.
     if (std::ranges::find(replaced, identifier) != replaced.end()) continue;
     if (Status taken = options_.limits.take("names-per-account", order.account, now); !taken)
       return problem(taken);

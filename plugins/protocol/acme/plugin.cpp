@@ -144,7 +144,7 @@ class Acme final : public Protocol, public Operable {
 }  // namespace
 }  // namespace hanaper::acme
 
-HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.2.0", .licence = "Apache-2.0",
+HANAPER_PLUGIN(.kind = "protocol", .name = "acme", .version = "0.1.0", .licence = "Apache-2.0",
                .summary = "Automatic Certificate Management Environment, RFC 8555",
                .keys = hanaper::acme::keys, .key_count = std::size(hanaper::acme::keys),
                .create = hanaper::create_plugin<hanaper::acme::Acme>);

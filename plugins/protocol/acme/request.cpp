@@ -44,10 +44,10 @@ Service::Service(Options options, Host& host, std::string_view pipeline)
       bad_nonces_(host.metrics().counter("hanaper_acme_bad_nonces_total",
                                          "Requests with a nonce that was not good.")),
       orders_made_(host.metrics().counter("hanaper_acme_orders_total", "Orders made.")),
-      validations_(host.metrics().counter("hanaper_acme_validations_total", "Challenges that were met.",
+      validations_(host.metrics().counter("hanaper_acme_validations_total", "Challenges that were validated.",
                                           {{"outcome", "valid"}})),
-      validations_failed_(host.metrics().counter("hanaper_acme_validations_total",
-                                                 "Challenges that were met.", {{"outcome", "invalid"}})) {}
+      validations_failed_(host.metrics().counter(
+          "hanaper_acme_validations_total", "Challenges that were validated.", {{"outcome", "invalid"}})) {}
 
 // RFC 8555 7.1.1
 json::Value Service::directory(const std::vector<std::string>& known) const {
@@ -206,7 +206,7 @@ std::string Service::requested_url(const Request& request) const {
 }
 
 std::optional<Problem> Service::spend_nonce(const std::string& nonce, Call& call) {
-  const Problem bad = bad_nonce();
+  Problem bad = bad_nonce();
   if (!nonces_.shared()) {
     if (nonces_.spend(nonce, host_.clock().now())) return std::nullopt;
     bad_nonces_.add();

@@ -12,9 +12,10 @@
 
 namespace hanaper::acme {
 
-// A validation waits for servers that we do not know, and holds a thread meanwhile. Clients are served in
-// turn, and the accounts of each, some validations of each at once: one whose servers never answer, who has
-// thousands of names or makes accounts without end does not keep others waiting. Thread-safe.
+// A validation waits for servers that we do not know, and holds a thread meanwhile. Clients have their turns
+// one after another, so have the accounts of each, and only some validations of each run at once. A client
+// with servers that never answer, thousands of names or accounts without end keeps no other waiting.
+// Thread-safe.
 class ValidationQueue {
  public:
   struct Validation {

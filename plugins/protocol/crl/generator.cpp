@@ -9,8 +9,6 @@
 namespace hanaper::crl {
 namespace {
 
-constexpr std::uint32_t page = 4096;
-
 // Content octets of the tag and length before `length` octets.
 Bytes header_of(std::uint8_t tag, std::uint64_t length) {
   der::Writer writer(16);
@@ -72,18 +70,15 @@ Result<std::uint64_t> stream_entries(const Order& order, StatusAuthority& author
                                      CrlWriter& file) {
   std::uint64_t count = 0;
   der::Writer writer(256);
-  Serial after;
-  for (;;) {
-    HANAPER_TRY(const std::vector<RevocationRow> rows, authority.revocations(order.shard, after, page));
-    for (const RevocationRow& row : rows) {
-      if (!is_listed(order, row)) continue;
-      write_entry(writer, row, count == 0 ? issuer : ByteView{});
-      HANAPER_CHECK(file.append(writer.view()));
-      ++count;
-    }
-    if (rows.size() < page) return count;
-    after = rows.back().serial;
-  }
+  Status streamed = each_revocation(authority, order.shard, [&](const RevocationRow& row) -> Result<bool> {
+    if (!is_listed(order, row)) return true;
+    write_entry(writer, row, count == 0 ? issuer : ByteView{});
+    HANAPER_CHECK(file.append(writer.view()));
+    ++count;
+    return true;
+  });
+  if (!streamed) return std::move(streamed).error();
+  return count;
 }
 
 // RFC 5280 5.3.3: "If this extension is not present on the first entry in an indirect CRL, the certificate
@@ -109,10 +104,12 @@ bool is_indirect(const Order& order) {
   return std::ranges::any_of(order.of, [&](const StatusAuthority* one) { return one != &order.issuer; });
 }
 
-void write_uri_name(der::Writer& writer, std::string_view url) {
+// A writer begins at the end.
+void write_uri_names(der::Writer& writer, std::span<const std::string> urls) {
   writer.constructed(der::context(0), [&] {    // distributionPoint
     writer.constructed(der::context(0), [&] {  // fullName
-      writer.primitive(der::context_primitive(6), as_bytes(url));
+      for (std::size_t i = urls.size(); i-- > 0;)
+        writer.primitive(der::context_primitive(6), as_bytes(urls[i]));
     });
   });
 }
@@ -126,7 +123,7 @@ void write_issuing_distribution_point(der::Writer& writer, const Order& order) {
     if (is_indirect(order)) yes(4);
     if (order.scope == Scope::authorities) yes(2);
     if (order.scope == Scope::users) yes(1);
-    write_uri_name(writer, order.distribution_point);
+    write_uri_names(writer, order.distribution_points);
   });
 }
 
@@ -139,9 +136,9 @@ Bytes extensions_of(const Order& order, std::uint64_t number) {
         write_extension(writer, oid::expired_certs_on_crl, false, [&] { writer.generalized_time(Time{}); });
       if (!order.freshest.empty() && order.base == 0)
         write_extension(writer, oid::freshest_crl, false, [&] {
-          writer.sequence([&] { writer.sequence([&] { write_uri_name(writer, order.freshest); }); });
+          writer.sequence([&] { writer.sequence([&] { write_uri_names(writer, {&order.freshest, 1}); }); });
         });
-      if (!order.distribution_point.empty())
+      if (!order.distribution_points.empty())
         write_extension(writer, oid::issuing_distribution_point, true,
                         [&] { write_issuing_distribution_point(writer, order); });
       if (order.base != 0)
@@ -239,6 +236,24 @@ Result<Entries> write_entries(const Order& order, const std::string& path, std::
 }
 
 }  // namespace
+
+Status each_revocation(StatusAuthority& authority, std::uint32_t shard,
+                       const std::function<Result<bool>(const RevocationRow&)>& take) {
+  constexpr std::uint32_t page = 4096;
+  for (const std::uint32_t one : {shard, every_shard}) {
+    Serial after;
+    for (bool more = true; more;) {
+      HANAPER_TRY(const std::vector<RevocationRow> rows, authority.revocations(one, after, page));
+      for (const RevocationRow& row : rows) {
+        HANAPER_TRY(const bool goes_on, take(row));
+        if (!goes_on) return {};
+      }
+      more = rows.size() == page;
+      if (more) after = rows.back().serial;
+    }
+  }
+  return {};
+}
 
 Result<CrlRow> generate(const Order& order, const std::string& path, Call& call) {
   HANAPER_TRY(const Bytes beginning, beginning_of(order));

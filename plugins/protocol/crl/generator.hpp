@@ -4,6 +4,8 @@
 
 #include <hanaper/validity.hpp>
 
+#include <functional>
+
 namespace hanaper::crl {
 
 // Whose certificates a CRL is for (RFC 5280 5.2.5).
@@ -21,10 +23,16 @@ struct Order {
   Time next_update{};
   // Certificates that expired before are left out; none: everything is kept, and the CRL says since when.
   std::optional<Time> expired_before = {};
-  std::string distribution_point = {};  // the URL that certificates give, byte for byte; empty: no IDP
-  std::string freshest = {};            // where the deltas are; empty: there are none
-  std::string issuer_url = {};          // where the issuer's certificate is; empty: nowhere
+  std::vector<std::string> distribution_points =
+      {};                       // the URLs that certificates give, byte for byte; empty: no IDP
+  std::string freshest = {};    // where the deltas are; empty: there are none
+  std::string issuer_url = {};  // where the issuer's certificate is; empty: nowhere
 };
+
+// [worker] Calls `take` with each revocation that belongs on the CRLs of that shard, until it says false or
+// fails.
+Status each_revocation(StatusAuthority& authority, std::uint32_t shard,
+                       const std::function<Result<bool>(const RevocationRow&)>& take);
 
 // [worker] Leaves the signed CRL in `path`, replacing what is there at once or not at all. conflict when
 // another node makes this CRL, or has made one meanwhile; unavailable when ledger, key or disk is.

@@ -5,6 +5,8 @@
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <thread>
+
 namespace hanaper::crl {
 namespace {
 
@@ -46,6 +48,7 @@ List::List(const Options& options, Host& host, StatusAuthority& issuer, std::uin
                                          {"shard", shard_name(shard)},
                                          {"kind", complete ? "delta" : "complete"}})),
       parts_(host.collection("lists")),
+      asks_(host.collection("asks")),
       making_(complete ? complete->making_ : own_making_) {
   if (place_.of.empty()) place_.of = {&issuer_};
 }
@@ -72,17 +75,21 @@ bool List::is_alone(const CrlRow& row) const {
   return rows->back().number < row.number || rows->size() < enough;
 }
 
-// Whether it came out of a backup: a restore spends a number, far above, on a CRL that is over when it
-// begins. Clients may have newer ones, and would take this for the latest from a cache.
-Result<bool> List::is_before_restore(const CrlRow& row) const {
+// Whether it lacks what the ledger was told since: a restore and an import spend a number above it on a CRL
+// that is over when it begins. After a restore clients may have newer ones, and would take this for the
+// latest from a cache; what was imported was revoked before it was made, and no delta has it.
+Result<bool> List::is_outdated(const CrlRow& row) const {
   constexpr std::uint32_t enough = 100;
+  // Each list asks every second, and most have nothing above it.
+  HANAPER_TRY(const std::vector<CrlRow> newest, issuer_.crls(shard_, 1));
+  if (newest.empty() || newest.front().number <= row.number) return false;
   HANAPER_TRY(const std::vector<CrlRow> rows, issuer_.crls(shard_, enough));
   return std::ranges::any_of(rows, [&](const CrlRow& other) {
     return other.number > row.number && !other.hash && other.next_update <= other.this_update;
   });
 }
 
-// What is served from now on, to whoever watches.
+// Metrics of what is served from now on.
 void List::say(const CrlRow& row) {
   entries_.set(static_cast<std::int64_t>(row.entries));
   next_update_.set(std::chrono::floor<std::chrono::seconds>(row.next_update).time_since_epoch().count());
@@ -91,9 +98,12 @@ void List::say(const CrlRow& row) {
 Status List::adopt() {
   HANAPER_TRY(const CrlRow row, issuer_.newest_crl(shard_, is_delta()));
   const auto served = current();
-  if (served && served->row().number == row.number) return {};
-  HANAPER_TRY(const bool outdated, is_before_restore(row));
-  if (outdated) return not_found("the newest CRL is of before a restore");
+  HANAPER_TRY(const bool outdated, is_outdated(row));
+  if (served && served->row().number == row.number) {
+    outdated_ = outdated;
+    return {};
+  }
+  if (outdated) return not_found("the newest CRL is of before a restore or an import");
   if (is_delta() && !adds_to_served(row))
     return not_found("the newest delta adds to a CRL that this node does not have");
   auto found = Published::open(place_.path, row, is_alone(row), due_after(row));
@@ -103,7 +113,7 @@ Status List::adopt() {
   }
   if (!found) return std::move(found).error();
   current_ = *std::move(found);
-  look_at_place();
+  named_.reset();
   // What was revoked before is on it.
   std::int64_t touched = touched_at_;
   if (row.this_update > Time{std::chrono::milliseconds{touched}})
@@ -114,12 +124,7 @@ Status List::adopt() {
   return {};
 }
 
-std::string List::part_key(std::size_t part) const {
-  return issuer_.name() + "." + std::to_string(shard_) + (is_delta() ? ".delta." : ".complete.") +
-         std::to_string(part);
-}
-
-// Best effort: who cannot read it makes his own when the right to do so is free.
+// Best effort: a node that cannot read it makes a CRL of its own once it may.
 void List::share(const Published& published, Call& call) {
   if (published.row().size > share_limit) return;
   const auto der = published.der();
@@ -149,8 +154,22 @@ Status List::fetch(const CrlRow& row) {
   return files::replace(place_.path, whole, 0644);
 }
 
-void List::look_at_place() {
-  if (misplaced_) misplaced_ = !current()->names(place_.distribution_point);
+std::vector<std::string> List::distribution_points() const {
+  constexpr std::size_t most = 64;
+  if (place_.distribution_point.empty()) return {};
+  std::vector<std::string> all{place_.distribution_point};
+  for (const StatusAuthority* authority : place_.of)
+    for (std::string& url : authority->crl_urls(shard_))
+      if (all.size() < most && std::ranges::find(all, url) == all.end()) all.push_back(std::move(url));
+  return all;
+}
+
+void List::look_at_places() {
+  const auto served = current();
+  std::vector<std::string> wanted = distribution_points();
+  if (!served || wanted == named_) return;
+  misplaced_ = !std::ranges::all_of(wanted, [&](const std::string& url) { return served->names(url); });
+  if (!misplaced_) named_ = std::move(wanted);
 }
 
 // When the next one is made without any revocation.
@@ -160,7 +179,7 @@ Time List::due_after(const CrlRow& row) const {
 
 bool List::is_due(Time now) const {
   const auto served = current();
-  if (!served || misplaced_) return true;
+  if (!served || misplaced_ || outdated_) return true;
   const Time made = served->row().this_update;
   // A clock that was put back must not keep what was made in its future.
   if (made > now + commit_slack) return true;
@@ -176,26 +195,23 @@ Result<Bytes> List::der(ByteCount limit) const {
   return served->der();
 }
 
-// Whether there are revocations that the one that is served may lack, from before anybody told of them here:
-// who was told may have died before he made one.
+// Whether the CRL that is served may lack revocations that were made before this node watched: the node that
+// was told of them may have ended before it made a CRL.
 Result<bool> List::may_lack_some() const {
-  constexpr std::uint32_t page = 4096;
   const Time since = current()->row().this_update - commit_slack;
+  bool found = false;
   for (StatusAuthority* authority : place_.of) {
-    if (authority->certificate().empty()) continue;
-    Serial after;
-    for (;;) {
-      HANAPER_TRY(const std::vector<RevocationRow> rows, authority->revocations(shard_, after, page));
-      if (std::ranges::any_of(rows, [&](const RevocationRow& row) { return row.at >= since; })) return true;
-      if (rows.size() < page) break;
-      after = rows.back().serial;
-    }
+    if (found || authority->certificate().empty()) continue;
+    HANAPER_CHECK(each_revocation(*authority, shard_, [&](const RevocationRow& row) -> Result<bool> {
+      found = row.at >= since;
+      return !found;
+    }));
   }
-  return false;
+  return found;
 }
 
 Result<CrlRow> List::held() {
-  // Who makes one just now has looked for it before.
+  // Whatever makes a CRL just now has looked for an earlier one before.
   if (making_.try_lock()) {
     const Lock lock(making_, std::adopt_lock);
     if (!current()) HANAPER_CHECK(adopt());
@@ -230,6 +246,7 @@ Status List::tend(Call& call) {
     if (!adopted && !current() && adopted.error().code == Code::unavailable)
       return lack(std::move(adopted).error());
   }
+  look_at_places();
   if (!is_due(now) || now < not_before_) return {};
   auto made = make_locked(call);
   if (made) return {};
@@ -247,12 +264,38 @@ Result<CrlRow> List::make(Call& call) {
   return make_locked(call);
 }
 
+Result<CrlRow> List::make_anywhere(Call& call) {
+  constexpr auto patience = std::chrono::seconds{15}, kept = std::chrono::seconds{30};
+  constexpr auto step = std::chrono::milliseconds{100};
+  auto made = make(call);
+  if (made || made.error().code != Code::conflict) return made;
+  HANAPER_TRY(const std::vector<CrlRow> before, issuer_.crls(shard_, 1));
+  RecordWrite ask;
+  ask.key = ask_key();
+  if (const auto earlier = asks_.get(ask.key)) ask.expected = earlier->version;
+  ask.expires = host_.clock().now() + kept;
+  HANAPER_CHECK(host_.commit({asks_.bind(std::move(ask))}, call));
+  const Deadline until = std::min(call.deadline, std::chrono::steady_clock::now() + patience);
+  while (std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(step);
+    const auto waiting = asks_.get(ask_key());
+    if (waiting) continue;
+    if (waiting.error().code != Code::not_found) return waiting.error();
+    const Lock lock(making_);
+    HANAPER_CHECK(adopt());
+    const CrlRow& row = current()->row();
+    if (before.empty() || row.number > before.front().number) return row;
+    return unavailable(made.error().detail + ", and that node could not make it; its log says why");
+  }
+  return unavailable(made.error().detail + ", and that node has not made it within 15 s");
+}
+
 Status List::plan(Order& order) const {
   const Time now = host_.clock().now();
   order.shard = shard_;
   order.this_update = now;
   order.next_update = now + (is_delta() ? 2 * options_.delta : options_.every + options_.overlap);
-  order.distribution_point = place_.distribution_point;
+  order.distribution_points = distribution_points();
   order.freshest = place_.freshest;
   order.issuer_url = place_.issuer_url;
   if (is_delta()) {
@@ -287,7 +330,8 @@ Result<CrlRow> List::make_locked(Call& call) {
       made = std::move(opened).error();
     else
       current_ = *std::move(opened);
-    if (made) misplaced_ = false;
+    if (made) misplaced_ = outdated_ = false;
+    if (made) named_ = order.distribution_points;
     if (made) share(*current(), call);
   }
   const Lock lock(mutex_);

@@ -29,7 +29,7 @@ class List {
  public:
   struct Place {
     std::string path;                     // of the file
-    std::string distribution_point = {};  // written into it; empty: none
+    std::string distribution_point = {};  // written into it, with all that it ever had; empty: none
     std::string freshest = {};            // of a complete one: where its deltas are; empty: none
     std::string issuer_url = {};          // where the issuer's certificate is; empty: nowhere
     // Others than these only with a distribution point.
@@ -42,10 +42,7 @@ class List {
 
   // [main] Before anything is served: where it is found is said in it from now on. One that does not say so
   // is made again.
-  void set_distribution_point(const std::string& url) {
-    place_.distribution_point = url;
-    misplaced_ = true;
-  }
+  void set_distribution_point(const std::string& url) { place_.distribution_point = url; }
 
   // [any] Once started: whether there is nobody yet who could sign it.
   bool waits() const { return issuer_.certificate().empty(); }
@@ -65,8 +62,15 @@ class List {
 
   // [worker] Loads what is on disk or on other nodes, makes a new one if it is time.
   Status tend(Call& call);
-  // [worker] Makes one now.
+  // [worker] Makes one now. conflict while another node has the right to.
   Result<CrlRow> make(Call& call);
+  // [worker] Makes one now, or has the node make it that has the right to, and waits until this one has it,
+  // for 15 s at the longest.
+  Result<CrlRow> make_anywhere(Call& call);
+  // Under which the other is asked.
+  std::string ask_key() const {
+    return issuer_.name() + "." + std::to_string(shard_) + (is_delta() ? ".delta" : ".complete");
+  }
 
   // [any] Why there is no valid one, or the one that is served will not be for long and the next cannot be
   // made. Neither another node's right to make it nor a failure long before its end is a reason.
@@ -88,20 +92,22 @@ class List {
   Error lack(Error why);
   Result<CrlRow> make_locked(Call& call) HANAPER_REQUIRES(making_);
   // The newest that was completed, from disk or from the node that made it.
-  Status adopt();
+  Status adopt() HANAPER_REQUIRES(making_);
   bool adds_to_served(const CrlRow& row) const;
   bool is_alone(const CrlRow& row) const;
   void say(const CrlRow& row);
   void share(const Published& published, Call& call);
   Status fetch(const CrlRow& row);
-  std::string part_key(std::size_t part) const;
-  // Whether it has to say where it is found, and the one that is served does not.
-  void look_at_place();
+  std::string part_key(std::size_t part) const { return ask_key() + "." + std::to_string(part); }
+  // Where the certificates say that it is: a client that has one with another address does not take it.
+  std::vector<std::string> distribution_points() const;
+  // Whether the one that is served lacks one of them.
+  void look_at_places() HANAPER_REQUIRES(making_);
   Time due_after(const CrlRow& row) const;
   bool is_due(Time now) const;
   bool ends_soon(Time now) const;
   Result<bool> may_lack_some() const;
-  Result<bool> is_before_restore(const CrlRow& row) const;
+  Result<bool> is_outdated(const CrlRow& row) const;
   Status plan(Order& order) const;
 
   const Options& options_;
@@ -115,14 +121,18 @@ class List {
   Gauge& entries_;
   Gauge& next_update_;
   Collection& parts_;                        // what nodes give each other
+  Collection& asks_;                         // and ask of each other
   std::atomic<std::int64_t> touched_at_{0};  // milliseconds since 1970; 0: not since the last one
   std::atomic<std::shared_ptr<const Published>> current_;
+  std::atomic<bool> outdated_{false};
   std::atomic<bool> misplaced_{false};
   Mutex own_making_;
   Mutex& making_;  // one for a list and its deltas, whose numbers are one sequence
   Time not_before_ HANAPER_GUARDED_BY(making_){};       // after a failure
   Time looked_ HANAPER_GUARDED_BY(making_){};           // for what other nodes have made
   bool read_back_ HANAPER_GUARDED_BY(making_) = false;  // for revocations of before the start
+  // That the one which is served is known to name; nothing: it was not looked at.
+  std::optional<std::vector<std::string>> named_ HANAPER_GUARDED_BY(making_);
   mutable Mutex mutex_;
   // Why the last one could not be made; nothing once one was.
   Status failure_ HANAPER_GUARDED_BY(mutex_);

@@ -78,7 +78,7 @@ class Run {
     json::Array made;
     for (List& list : lists_) {
       if (!is_meant(list)) continue;
-      HANAPER_TRY(const CrlRow row, list.make(call_));
+      HANAPER_TRY(const CrlRow row, list.make_anywhere(call_));
       made.emplace_back(describe(list, row));
     }
     return told(std::move(made));

@@ -62,6 +62,7 @@ class Crl final : public Protocol, public Operable, public StatusService {
             const std::string& file);
   void tell_namesakes_apart();
   Status tend(Call& call);
+  Status answer_asks(Call& call);
   const List* find(std::string_view tail) const;
   const StatusAuthority* find_certificate(std::string_view tail) const;
 
@@ -76,6 +77,7 @@ class Crl final : public Protocol, public Operable, public StatusService {
   std::once_flag told_apart_;
   std::map<std::string, List*, std::less<>> files_;  // by path below the mount
   Counter* served_ = nullptr;
+  Collection* asks_ = nullptr;
 };
 
 Status Crl::configure(const Settings& settings, Host& host) {
@@ -98,6 +100,7 @@ Status Crl::configure(const Settings& settings, Host& host) {
   if (names.empty()) return settings.error("authorities", "at least one is needed");
   for (const std::string& name : names) authorities_.push_back(&host.authority(name));
   if (settings.has("issuer")) issuer_ = &host.authority(settings.text("issuer"));
+  asks_ = &host.collection("asks");
   served_ = &host.metrics().counter("hanaper_crl_requests_total", "Requests for CRLs answered.");
   if (issuer_ != nullptr) add_lists(*issuer_, authorities_);
   for (StatusAuthority* authority : authorities_)
@@ -105,7 +108,9 @@ Status Crl::configure(const Settings& settings, Host& host) {
   for (StatusAuthority* authority : authorities_)
     host.watch(*authority, [this, authority](const RevocationRow& row) {
       for (List& list : lists_)
-        if (list.is_of(*authority) && list.shard() == row.shard && list.is_told()) list.touch();
+        if (list.is_of(*authority) && (list.shard() == row.shard || row.shard == every_shard) &&
+            list.is_told())
+          list.touch();
     });
   return {};
 }
@@ -209,8 +214,29 @@ void Crl::tell_namesakes_apart() {
   }
 }
 
-Status Crl::tend(Call& call) {
+// What other nodes' operators have asked for: whoever has the right to makes it, or fails to, once.
+Status Crl::answer_asks(Call& call) {
+  HANAPER_TRY(const std::vector<Record> asks, asks_->find("", "", "", 100));
   Status first;
+  for (const Record& ask : asks) {
+    const auto list = std::ranges::find(lists_, ask.key, &List::ask_key);
+    if (list == lists_.end()) continue;
+    const auto made = list->make(call);
+    if (!made && made.error().code == Code::conflict) continue;
+    if (!made && first) first = made.error();
+    RecordWrite done;
+    done.key = ask.key;
+    done.expected = ask.version;
+    done.erase = true;
+    if (Status erased = host_->commit({asks_->bind(std::move(done))}, call);
+        !erased && erased.error().code != Code::conflict && first)
+      first = std::move(erased);
+  }
+  return first;
+}
+
+Status Crl::tend(Call& call) {
+  Status first = answer_asks(call);
   for (List& list : lists_)
     if (Status tended = list.tend(call); !tended && first) first = std::move(tended);
   return first;

@@ -2,6 +2,7 @@
 
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <fcntl.h>
@@ -135,10 +136,12 @@ Result<Bytes> Published::der() const {
 // Its extensions are behind its entries, however many there are, and have nothing but the signature behind
 // them.
 bool Published::names(std::string_view distribution_point) const {
-  constexpr std::uint64_t most = 8 * 1024;
+  constexpr std::uint64_t most = 128 * 1024;
+  der::Writer name(64);
+  name.primitive(der::context_primitive(6), as_bytes(distribution_point));
   Bytes end(static_cast<std::size_t>(std::min(most, row_.size)));
   return read_at(*file_, row_.size - end.size(), end) &&
-         as_text(end).find(distribution_point) != std::string_view::npos;
+         as_text(end).find(as_text(name.view())) != std::string_view::npos;
 }
 
 // In lines of 64 characters (RFC 7468 2), through a nameless file: none of it is in memory at once.

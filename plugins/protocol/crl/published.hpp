@@ -21,7 +21,7 @@ class Published {
 
   // [worker] All of it. unavailable when the file cannot be read any more.
   Result<Bytes> der() const;
-  // [worker] Whether it says that it is the CRL of that place (RFC 5280 5.2.5).
+  // [worker] Whether it says that it is the CRL of that place (RFC 5280 5.2.5), maybe of others as well.
   bool names(std::string_view distribution_point) const;
 
   // [any] The answer to GET and HEAD, whose body, if any, is a range of the file.

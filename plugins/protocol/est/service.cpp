@@ -118,7 +118,8 @@ Result<Response> Service::dispatch(const Request& request, Call& call) {
   return response;
 }
 
-// Who shows no credentials at all asks how to; what fails on our side is the log's.
+// Not in the audit: requests without credentials, by which clients ask what is wanted, and our own failures,
+// which are in the log.
 void Service::report(const Error& error, const Request& request, Call& call) {
   const bool asks = error.code == Code::unauthenticated && request.header("authorization").empty() &&
                     (request.tls == nullptr || request.tls->chain.empty());

@@ -57,7 +57,7 @@ Status Service::each_request(StatusAuthority& authority, const std::vector<der::
   for (;;) {
     HANAPER_TRY(const std::vector<CertificateRow> rows, authority.search(query));
     for (const CertificateRow& row : rows) {
-      if (row.signature.empty()) continue;
+      if (!row.issued_at) continue;
       for (const Named& named : names_)
         if (named.authority == &authority &&
             std::ranges::any_of(digests, [&](const der::Oid& oid) { return oid == ByteView(named.hash); }))

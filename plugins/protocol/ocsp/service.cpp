@@ -257,7 +257,7 @@ Result<Single> Service::look_up(StatusAuthority& authority, const CertId& id) co
   const auto row = authority.find(*serial);
   if (!row && row.error().code != Code::not_found) return row.error();
   // Reserved is not issued: nobody may rely on a certificate that was never signed.
-  if (!row || row->signature.empty()) return nothing();
+  if (!row || !row->issued_at) return nothing();
   if (row->revoked) {
     single.kind = Single::Kind::revoked;
     single.revoked = {row->revoked_at.value_or(Time{}), *row->revoked, row->invalidity};

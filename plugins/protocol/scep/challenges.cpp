@@ -12,7 +12,7 @@ namespace hanaper::scep {
 namespace {
 
 constexpr std::size_t text_octets = 24;
-// Of the digest that it is kept under: enough to tell one from the next, and of no use to whoever reads it.
+// Digits of the digest that is its key: enough to tell one from the next, and nobody can enrol with them.
 constexpr std::size_t id_length = 12;
 constexpr std::size_t most_listed = 10'000;
 constexpr std::uint32_t listed_page = 500;
@@ -21,7 +21,7 @@ std::string key_of(std::string_view text) { return to_hex(crypto::sha256(as_byte
 
 }  // namespace
 
-// A profile may make the subject from the names: who chose those would choose what he is called.
+// A profile may make the subject from the names: a client that chose the names would choose its subject.
 Status Challenge::check(const x509::CsrView& csr) const {
   if (subject.empty()) return {};
   const auto wanted = x509::parse_name(csr.subject);

@@ -2,6 +2,7 @@
 #include "directory.hpp"
 
 #include <hanaper/toolkit/event_text.hpp>
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 namespace hanaper::directory {
@@ -56,6 +57,10 @@ class Ldap final : public Publisher {
     if (!place_.url.starts_with("ldap://") && !place_.url.starts_with("ldaps://"))
       return settings.error("url", "\"" + place_.url + "\" begins with neither ldap:// nor ldaps://");
     place_.ca = settings.text_or("ca", {});
+    // libldap reads it by its path, with each connection.
+    if (!place_.ca.empty())
+      if (const auto trusted = files::open_trusted(place_.ca); !trusted)
+        return settings.error("ca", trusted.error().detail);
     place_.bind = settings.text_or("bind", {});
     place_.timeout = settings.duration("timeout");
     if (settings.has("password")) place_.password = settings.secret("password").clone();

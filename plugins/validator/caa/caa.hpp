@@ -26,7 +26,7 @@ struct IssueValue {
 // malformed: such a property authorizes nobody.
 Result<IssueValue> parse_issue_value(std::string_view value);
 
-// Who asks, and how he has shown what.
+// What records are compared with: who we are, whose request it is, and how its name was proven.
 struct Asked {
   std::span<const std::string> identities;  // issuer domains that mean us, lower case
   std::string_view account_uri;             // RFC 8657 3; empty: none

@@ -169,7 +169,7 @@ Finding uri_absolute(const Subject& subject) {
   });
 }
 
-Finding characters_of_uris(const Subject& subject) {
+Finding uri_characters(const Subject& subject) {
   // RFC 5280 4.2.1.6: "it MUST follow the URI syntax and encoding rules specified in [RFC3986]."
   return first_fault(subject, GeneralName::uri, [](std::string_view text) {
     return is_ascii(text) && !has_uri_characters(text) ? "holds a character that must be percent-encoded"
@@ -211,7 +211,7 @@ constexpr Rule general_name_table[] = {
     {"uri-absolute", "RFC 5280 4.2.1.6", Severity::error, "A URI has a scheme and something behind it",
      uri_absolute},
     {"uri-characters", "RFC 5280 4.2.1.6", Severity::error, "A URI holds only characters of RFC 3986",
-     characters_of_uris},
+     uri_characters},
     {"uri-host", "RFC 5280 4.2.1.6", Severity::error,
      "A URI with an authority names a fully qualified host or an address", uri_host},
 };

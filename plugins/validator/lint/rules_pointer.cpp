@@ -132,7 +132,7 @@ Finding pointer_syntax(const Subject& subject) {
 Finding pointer_not_secure(const Subject& subject) {
   return first_uri(subject, [](Ext, std::string_view text) -> std::string_view {
     // RFC 5280 8: "CAs SHOULD NOT include URIs that specify https, ldaps, or similar schemes in extensions."
-    // Who follows one must validate another certificate first.
+    // A program that follows such a URI must validate another certificate first.
     return has_scheme(text, "https") || has_scheme(text, "ldaps") ? "needs a certificate to be read" : "";
   });
 }

@@ -139,7 +139,7 @@ Uri split_uri(std::string_view text) noexcept {
 
 namespace {
 
-constexpr auto uri_characters = [] {
+constexpr auto allowed_in_uris = [] {
   std::array<bool, 256> allowed{};
   for (const char* c = "-._~:/?#[]@!$&'()*+,;="; *c != 0; ++c) allowed[static_cast<std::uint8_t>(*c)] = true;
   for (std::uint8_t c = '0'; c <= '9'; ++c) allowed[c] = true;
@@ -153,7 +153,7 @@ bool has_uri_characters(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
-    } else if (!uri_characters[static_cast<std::uint8_t>(text[i])]) {
+    } else if (!allowed_in_uris[static_cast<std::uint8_t>(text[i])]) {
       return false;
     }
   }
