@@ -9,23 +9,56 @@ namespace hanaper::http {
 
 namespace beast = boost::beast;
 
+namespace {
+
+using Parser = beast::http::response_parser<beast::http::string_body>;
+
+// RFC 9110 15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final
+// response"; nobody needs more, and who sends them for ever shall not keep a thread until its deadline.
+constexpr int most_interim = 5;
+
+std::unique_ptr<Parser> parser_of(std::uint64_t body_limit) {
+  auto parser = std::make_unique<Parser>();
+  parser->header_limit(16 * 1024);
+  parser->body_limit(body_limit);
+  parser->eager(true);
+  return parser;
+}
+
+}  // namespace
+
 struct AnswerReader::State {
-  beast::http::response_parser<beast::http::string_body> parser;
-  std::uint64_t body_limit = 0;
+  explicit State(ByteCount limit) : body_limit(limit.value) {}
+  const std::uint64_t body_limit;
+  std::unique_ptr<Parser> parser = parser_of(body_limit);
+  int interim = 0;     // answers of 1xx that have come
   std::string buffer;  // what the parser has not taken yet
 };
 
-AnswerReader::AnswerReader(ByteCount body_limit) : state_(std::make_unique<State>()) {
-  state_->body_limit = body_limit.value;
-  state_->parser.header_limit(16 * 1024);
-  state_->parser.body_limit(body_limit.value);
-  state_->parser.eager(true);
-}
+AnswerReader::AnswerReader(ByteCount body_limit) : state_(std::make_unique<State>(body_limit)) {}
 AnswerReader::~AnswerReader() = default;
 
 Result<bool> AnswerReader::take(std::string_view octets) {
-  auto& parser = state_->parser;
   state_->buffer.append(octets);
+  for (;;) {
+    HANAPER_TRY(const bool done, parse());
+    if (!done) return false;
+    if (status() >= 200) return true;
+    HANAPER_CHECK(skip_interim());
+    if (state_->buffer.empty()) return false;
+  }
+}
+
+Status AnswerReader::skip_interim() {
+  if (status() == 101) return malformed("answer of 101 to what asked for no other protocol");
+  if (++state_->interim > most_interim)
+    return malformed("more than " + std::to_string(most_interim) + " answers of 1xx");
+  state_->parser = parser_of(state_->body_limit);
+  return {};
+}
+
+Result<bool> AnswerReader::parse() {
+  Parser& parser = *state_->parser;
   // Beast takes it for granted, by an assertion, that it sees all five octets of a last chunk when it looks
   // at one again; no answer in chunks ends with fewer.
   if (parser.is_header_done() && parser.chunked() && state_->buffer.size() < 5) return false;
@@ -40,18 +73,18 @@ Result<bool> AnswerReader::take(std::string_view octets) {
 
 Status AnswerReader::end() {
   // Beast will not hear of an end before a beginning.
-  if (!state_->parser.got_some()) return malformed("closed the connection without an answer");
+  if (!state_->parser->got_some()) return malformed("closed the connection without an answer");
   beast::error_code ec;
-  state_->parser.put_eof(ec);
-  if (ec || !state_->parser.is_done()) return malformed("closed the connection in the middle of its answer");
+  state_->parser->put_eof(ec);
+  if (ec || !state_->parser->is_done()) return malformed("closed the connection in the middle of its answer");
   return {};
 }
 
-int AnswerReader::status() const { return static_cast<int>(state_->parser.get().result_int()); }
-std::string AnswerReader::body() const { return state_->parser.get().body(); }
+int AnswerReader::status() const { return static_cast<int>(state_->parser->get().result_int()); }
+std::string AnswerReader::body() const { return state_->parser->get().body(); }
 std::vector<Header> AnswerReader::fields() const {
   std::vector<Header> fields;
-  for (const auto& field : state_->parser.get())
+  for (const auto& field : state_->parser->get())
     fields.push_back({std::string(field.name_string()), std::string(field.value())});
   return fields;
 }

@@ -7,7 +7,8 @@
 
 namespace hanaper::http {
 
-// Takes one response octet by octet as they come. Belongs to one thread.
+// Takes one response octet by octet as they come; those of 1xx before it are passed over. Belongs to one
+// thread.
 class AnswerReader {
  public:
   explicit AnswerReader(ByteCount body_limit);
@@ -24,6 +25,8 @@ class AnswerReader {
 
  private:
   struct State;
+  Result<bool> parse();  // true once what is read at the moment is complete
+  Status skip_interim();
   std::unique_ptr<State> state_;
 };
 

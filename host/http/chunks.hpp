@@ -8,8 +8,9 @@
 
 namespace hanaper::http {
 
-// Looks at each octet once and judges nothing: what is odd counts as an end, and the reader of requests, who
-// looks at the whole, says what is wrong. Without it the whole would be read again whenever more of it comes.
+// Looks at each octet once and judges nothing: an odd one counts as the end, and the reader of requests,
+// which looks at the whole, says what is wrong. Without this class the whole would be read again whenever
+// more of it comes.
 class Chunks {
  public:
   // `body` octets in all chunks together and `framing` octets around them are as many as there may be.

@@ -1,6 +1,5 @@
 #include "fetch.hpp"
 
-#include "answer_reader.hpp"
 #include "dial.hpp"
 
 #include <hanaper/toolkit/base64.hpp>
@@ -56,7 +55,7 @@ Result<Dial> dial(const url::Url& place, Deadline deadline) {
 
 Result<std::string> roots_of(const Anchors& trust) {
   if (trust.kind != Anchors::Kind::file) return std::string{};
-  auto text = files::read(trust.file, most_roots);
+  auto text = files::read_stream(trust.file, most_roots);
   if (!text) return malformed(text.error().detail);
   const auto blocks = pem::decode(*text);
   if (!blocks || blocks->empty())

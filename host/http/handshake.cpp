@@ -13,6 +13,16 @@
 namespace hanaper::http {
 
 void Session::start() {
+  if (proxy_.empty() || listener_->listener.config.forwarded) return begin();
+  announced_ = std::make_unique<ProxyHeader>();
+  phase_ = Phase::announcing;
+  // The wheel may turn at once.
+  set_deadline(std::chrono::seconds{1} + tick);
+  wait_readable();
+}
+
+void Session::begin() {
+  phase_ = Phase::idle;
   if (!listener_->listener.tls) {
     set_deadline(listener_->listener.config.header_timeout);
     return wait_readable();

@@ -55,7 +55,7 @@ bool Session::hold() {
   const std::size_t octets =
       kept_.capacity() + working_.capacity() + (request_ ? request_->joined.capacity() : 0);
   const std::size_t wanted = octets <= 4096 ? 0 : (octets + step - 1) / step * step;
-  if (wanted > held_ && !thread_.commons().memory.take(client_, wanted - held_)) return false;
+  if (wanted > held_ && !thread_.commons().memory.take(client_, wanted - held_, most_memory())) return false;
   if (wanted < held_) thread_.commons().memory.give_back(client_, held_ - wanted);
   held_ = wanted;
   return true;
@@ -65,7 +65,9 @@ void Session::consume(std::string_view octets) {
   while (!octets.empty()) {
     const ReadResult result = read_request(octets, listener_->limits, thread_.request);
     if (result.state == ReadResult::State::refused) return refuse(result.status);
-    if (result.state == ReadResult::State::incomplete) {
+    const bool complete = result.state == ReadResult::State::complete;
+    if (!find_client(complete || result.header_complete)) return refuse(503);
+    if (!complete) {
       // Both who count chunks must see the same end.
       if (body_begun_) return refuse(400);
       expect_more(result, octets);
@@ -74,7 +76,7 @@ void Session::consume(std::string_view octets) {
     body_begun_ = false;
     wanted_ = 0;
     chunks_.reset();
-    if (close_after_write_) thread_.request.keep_alive = false;  // winding down
+    if (close_after_write_ || thread_.commons().leaving) thread_.request.keep_alive = false;
     const Mount* mount = listener_->listener.router.find(thread_.request.path);
     if (!answer(mount)) {
       hand_to_worker(octets, result, mount->endpoint);

@@ -2,10 +2,10 @@
 
 #include "../services/clock.hpp"
 #include "../services/thread_tag.hpp"
+#include "addresses.hpp"
 #include "peer.hpp"
 #include "session.hpp"
 
-#include <hanaper/toolkit/identifiers.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
 #include <boost/asio/post.hpp>
@@ -45,6 +45,12 @@ ListenerState::ListenerState(Listener from, Metrics& metrics)
                              {{"listener", listener.config.name}, {"way", "worker"}})),
       refused(metrics.counter("hanaper_http_refused_total", "Requests refused before any protocol saw them.",
                               {{"listener", listener.config.name}})) {}
+
+bool ListenerState::let_in(const std::string& peer, bool proxy) {
+  if (!proxy) return connections.take(x509::client_of(peer), 1);
+  const std::size_t room = connections.all();
+  return connections.take(proxy_name(peer), 1, listener.config.forwarded ? room : (room + 1) / 2);
+}
 
 IoThread::IoThread(const ServerOptions& options, Commons& commons, services::WorkerPool& workers, Log& log)
     : read_buffer(std::make_unique<char[]>(read_size)),
@@ -142,17 +148,13 @@ void IoThread::turn() {
 
 namespace {
 
-std::string address_text(const sockaddr_storage& address) {
+ByteView octets_of(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-    return x509::ip_text({reinterpret_cast<const std::uint8_t*>(&in), 4});
+    return {reinterpret_cast<const std::uint8_t*>(&in), 4};
   }
-  if (address.ss_family == AF_INET6) {
-    const ByteView in6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr, 16);
-    // An IPv4 client at a dual-stack socket is an IPv4 client.
-    constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return x509::ip_text(equal(in6.first(12), mapped) ? in6.subspan(12) : in6);
-  }
+  if (address.ss_family == AF_INET6)  // an IPv4 client at a dual-stack socket is an IPv4 client
+    return plain_address({reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr, 16});
   return {};
 }
 
@@ -167,7 +169,7 @@ void IoThread::accept(Listening& listening) {
       const int socket = ::accept4(listening.socket.native_handle(), reinterpret_cast<sockaddr*>(&address),
                                    &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket >= 0) {
-        take(socket, listening.listener, address_text(address));
+        take(socket, listening.listener, octets_of(address));
         continue;
       }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -184,15 +186,21 @@ void IoThread::accept(Listening& listening) {
   });
 }
 
-void IoThread::take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address) {
-  const std::optional<std::string> peer = listener->control ? control_peer(socket) : address;
-  if (!peer || !listener->connections.take(x509::client_of(*peer), 1)) {
+void IoThread::take(int socket, const std::shared_ptr<ListenerState>& listener, ByteView address) {
+  const std::optional<std::string> peer = listener->control ? control_peer(socket) : x509::ip_text(address);
+  const bool proxy = in_any(listener->listener.config.proxies, address);
+  if (!peer || !listener->let_in(*peer, proxy)) {
     (peer ? listener->shed : listener->refused).add();
     ::close(socket);
+    if (peer && listener->want_of_room.may_tell())
+      log_.warning("connections are closed at once, because there are too many",
+                   {{"listener", listener->listener.config.name},
+                    {"client", *peer},
+                    {"open", std::to_string(listener->connections.taken())}});
     return;
   }
   listener->accepted.add();
-  std::make_shared<Session>(*this, listener, socket, *peer)->start();
+  std::make_shared<Session>(*this, listener, socket, *peer, proxy)->start();
 }
 
 }  // namespace hanaper::http

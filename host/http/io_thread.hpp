@@ -2,6 +2,7 @@
 // host/http.
 #pragma once
 
+#include "../services/once_a_minute.hpp"
 #include "request_reader.hpp"
 #include "server.hpp"
 #include "shares.hpp"
@@ -28,7 +29,7 @@ inline std::uint64_t ticks(std::chrono::milliseconds duration) {
 
 class Session;
 
-// What every connection of a listener shares. Immutable but for the counters.
+// What every connection of a listener shares. Immutable but for counters and when it was told of last.
 struct ListenerState {
   ListenerState(Listener from, Metrics& metrics);
 
@@ -42,6 +43,17 @@ struct ListenerState {
   Counter& fast;
   Counter& worker;
   Counter& refused;
+
+  services::OnceAMinute want_of_room, wrong_proxies;
+
+  // Under which name a trusted proxy holds what is nobody else's; no client has one like it.
+  static std::string proxy_name(const std::string& address) { return "proxy " + address; }
+
+  // [io] Counts one more connection; false when there is no room for it. A proxy stands for many clients:
+  // where requests name them, all of the room may be its own. Where its connections do, it has half of the
+  // room for those that are its own or have named nobody yet, and each counts for a client as soon as it has
+  // named him.
+  bool let_in(const std::string& peer, bool proxy);
 };
 
 // What all clients share: the memory of their requests, and the workers' attention.
@@ -52,6 +64,7 @@ struct Commons {
         held(metrics.gauge("hanaper_http_request_memory_bytes",
                            "Memory that requests hold, being read or being answered.")) {}
   Shares memory, turns;
+  std::atomic<bool> leaving{false};  // connections are told to close with their next answer
   Gauge& held;
 };
 
@@ -94,7 +107,7 @@ class IoThread {
  private:
   struct Listening;
   void accept(Listening& listening);
-  void take(int socket, const std::shared_ptr<ListenerState>& listener, const std::string& address);
+  void take(int socket, const std::shared_ptr<ListenerState>& listener, ByteView address);
   void turn();
   void look_at_memory();
   void run();

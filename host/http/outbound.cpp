@@ -1,23 +1,13 @@
 #include "outbound.hpp"
 
 #include "../services/thread_tag.hpp"
+#include "addresses.hpp"
 #include "answer_reader.hpp"
-
-#include <hanaper/toolkit/identifiers.hpp>
 
 namespace hanaper::http {
 namespace {
 
 constexpr std::size_t post_limit = 1024 * 1024;
-
-bool in_any(const std::vector<x509::Subtree>& ranges, ByteView address) {
-  return std::ranges::any_of(ranges, [&](const x509::Subtree& range) {
-    if (range.base.size() != 2 * address.size()) return false;
-    for (std::size_t i = 0; i < address.size(); ++i)
-      if ((address[i] & range.base[address.size() + i]) != range.base[i]) return false;
-    return true;
-  });
-}
 
 // What is no unicast address of the world's: the IANA registries of special-purpose addresses for IPv4 and
 // IPv6, of the IPv6 address space and of multicast addresses, as of 2026. What RFC 1918 gives to private
@@ -111,8 +101,7 @@ bool may_be_added(const Header& field) {
 }  // namespace
 
 bool EgressPolicy::allows(ByteView address) const {
-  constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (address.size() == 16 && equal(address.first(12), mapped)) address = address.subspan(12);
+  address = plain_address(address);
   if (in_any(deny_, address)) return false;
   if (!in_any(permit_, address) && in_any(closed_ranges(), address)) return false;
   const Bytes carried = carried_address(address);

@@ -14,9 +14,9 @@
 
 namespace hanaper::http {
 
-// Which addresses may be reached. `deny` always wins; `permit` opens what is closed by default: whatever is
-// no unicast address of the world's, but for the private networks of RFC 1918. An address that carries
-// another is good when both are.
+// Which addresses may be reached. `deny` always wins. `permit` opens what is closed by default: every address
+// but public unicast ones and the private networks of RFC 1918. An address that carries another is good when
+// both are.
 class EgressPolicy {
  public:
   explicit EgressPolicy(const config::OutboundConfig& config) : permit_(config.permit), deny_(config.deny) {}

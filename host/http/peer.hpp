@@ -8,15 +8,15 @@
 
 namespace hanaper::http {
 
-// [any] As whom somebody logged in from whom that process comes, whatever it has become since (sudo); none
-// when nobody did or the kernel does not say.
+// [any] The user who logged in and whose session that process belongs to, also after sudo or su; none when
+// there was no login or the kernel does not say.
 std::optional<uid_t> login_uid(pid_t process);
 
 // "uid:0", and " login:1000" where that is somebody else.
 std::string peer_text(uid_t uid, std::optional<uid_t> login);
 
-// [io] The same of the peer of a connected unix socket; none when he may not use the control socket, which
-// only root and this process's user may, or is gone already.
+// [io] That text for the peer of a connected unix socket; none when the peer is gone already, or may not use
+// the control socket: only root and this process's user may.
 std::optional<std::string> control_peer(int socket);
 
 }  // namespace hanaper::http

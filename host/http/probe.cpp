@@ -114,7 +114,7 @@ class Probe {
 
   void judge_ocsp(OCSP_RESPONSE& response, OCSP_CERTID& wanted) {
     const Own<OCSP_BASICRESP, OCSP_BASICRESP_free> basic(OCSP_response_get1_basic(&response));
-    // The issuer is trusted: whoever it has certified to answer for it may.
+    // The issuer is the anchor: its own responses count, and those of responders that it has certified.
     const Own<X509_STORE, X509_STORE_free> store(X509_STORE_new());
     X509_STORE_add_cert(store.get(), chain_[1].get());
     X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);

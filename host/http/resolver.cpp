@@ -2,6 +2,7 @@
 
 #include "../services/thread_tag.hpp"
 
+#include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
 #include <poll.h>
@@ -139,11 +140,16 @@ Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>&
     ub_ctx_resolvconf(context, nullptr);
     ub_ctx_hosts(context, nullptr);
   } else {
-    // unbound answers these itself; who names his own servers wants theirs.
+    // unbound answers these by itself; where servers are configured, their answers count.
     for (const char* zone : {"test.", "invalid.", "home.arpa.", "onion."}) ub_ctx_zone_remove(context, zone);
   }
-  if (!anchors.empty() && ub_ctx_add_ta_file(context, anchors.c_str()) != 0)
-    return malformed("outbound.trust_anchors: " + anchors + " cannot be used");
+  if (!anchors.empty()) {
+    // unbound reads it with the first question, and says then only that there is no answer.
+    if (const auto readable = files::open_regular(anchors); !readable)
+      return malformed("outbound.trust_anchors: " + readable.error().detail);
+    if (ub_ctx_add_ta_file(context, anchors.c_str()) != 0)
+      return malformed("outbound.trust_anchors: " + anchors + " cannot be used");
+  }
   state->quit = ::eventfd(0, EFD_CLOEXEC);
   if (state->quit < 0) return unavailable("dns: no event descriptor");
   State* running = state.get();

@@ -172,6 +172,8 @@ void Server::post(std::function<void()> task) {
   state_->threads[turn % state_->threads.size()]->post(std::move(task));
 }
 
+void Server::leave() { state_->commons.leaving = true; }
+
 bool Server::drain(Deadline deadline) {
   for (const auto& thread : state_->threads) thread->wind_down(false);
   const auto left = [&] {

@@ -54,6 +54,8 @@ class Server {
   // [main] Takes no more connections, closes idle ones, lets running requests end until the deadline, then
   // closes what is left. False when something had to be cut off.
   bool drain(Deadline deadline);
+  // [main] Before that: goes on serving, and tells connections to close with their next answer.
+  void leave();
 
  private:
   services::WorkerPool* handshake_threads(const ListenerState& listener);

@@ -21,6 +21,7 @@ namespace {
 
 // How much of a file a connection sends before the thread's others have their turn.
 constexpr std::uint64_t file_turn = 1024 * 1024;
+constexpr std::chrono::milliseconds longest_operation = std::chrono::hours{1};
 
 // The answer of a fast handler, written where the network thread collects its output.
 class Reply final : public FastReply {
@@ -69,12 +70,15 @@ Response plain(int status) {
 
 }  // namespace
 
-Session::Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address)
+Session::Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address,
+                 bool proxy)
     : thread_(thread),
       listener_(std::move(listener)),
       socket_(thread.context()),
       address_(std::move(address)),
-      client_(x509::client_of(address_)) {
+      client_(proxy && listener_->listener.config.forwarded ? ListenerState::proxy_name(address_)
+                                                            : x509::client_of(address_)),
+      proxy_(proxy ? address_ : std::string()) {
   const net::generic::stream_protocol protocol(listener_->control ? AF_UNIX : AF_INET, 0);
   boost::system::error_code ec;
   socket_.assign(protocol, socket, ec);
@@ -85,7 +89,7 @@ Session::~Session() {
   step_ = Step::none;  // whoever had a step would hold this session
   close();
   if (held_ != 0) thread_.commons().memory.give_back(client_, held_);
-  listener_->connections.give_back(client_, 1);
+  listener_->connections.give_back(proxy_.empty() ? client_ : ListenerState::proxy_name(proxy_), 1);
 }
 
 void Session::set_deadline(std::chrono::milliseconds duration) {
@@ -115,6 +119,7 @@ void Session::close() {
 }
 
 void Session::expired() {
+  if (phase_ == Phase::announcing) return refuse_proxy("no whole PROXY header came within a second");
   if (phase_ != Phase::working) return close();
   // The worker may still read the request: its octets stay until it lets go of this session.
   abandoned_ = true;
@@ -138,6 +143,8 @@ void Session::wait_writable() {
 
 void Session::on_ready() {
   switch (phase_) {
+    case Phase::announcing:
+      return hear_proxy();
     case Phase::handshake:
       return handshake();
     case Phase::idle:
@@ -245,7 +252,8 @@ void Session::hand_to_worker(std::string_view octets, const ReadResult& read,
   phase_ = Phase::working;
   const auto timeout = thread_.options().request_timeout;
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
-  set_deadline(timeout + std::chrono::seconds{1});
+  // Operations end by themselves when theirs is over; whoever asked for a backup waits until it is made.
+  set_deadline(listener_->control ? longest_operation : timeout + std::chrono::seconds{1});
   const bool turn = hold() && (listener_->control || thread_.commons().turns.take(client_, 1));
   if (turn && thread_.workers().submit([self = shared_from_this(), endpoint = std::move(endpoint), deadline] {
         self->work(endpoint, deadline);

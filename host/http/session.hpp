@@ -3,6 +3,7 @@
 
 #include "chunks.hpp"
 #include "io_thread.hpp"
+#include "proxy_header.hpp"
 
 #include <optional>
 
@@ -12,7 +13,9 @@ namespace hanaper::http {
 // while idle: octets are read into the thread's scratch memory, and only what must wait is kept.
 class Session final : public std::enable_shared_from_this<Session>, public Wheel::Waiter {
  public:
-  Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address);
+  // `proxy`: the address is that of a trusted proxy.
+  Session(IoThread& thread, std::shared_ptr<ListenerState> listener, int socket, std::string address,
+          bool proxy);
   ~Session() override;
 
   void start();
@@ -22,12 +25,36 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   std::size_t slot = 0;  // in the thread's list
 
  private:
-  // shaking: another thread has the handshake; leaving: it has, and the connection ends when it is back.
-  enum class Phase { handshake, shaking, leaving, idle, reading, working, writing, lingering, closed };
+  // announcing: a proxy has yet to say whom it speaks for; shaking: another thread has the handshake;
+  // leaving: it has, and the connection ends when it is back.
+  enum class Phase {
+    announcing,
+    handshake,
+    shaking,
+    leaving,
+    idle,
+    reading,
+    working,
+    writing,
+    lingering,
+    closed
+  };
 
   void expired() override;
   void set_deadline(std::chrono::milliseconds duration);
   void close();
+
+  // What a proxy says before its client's first octet, and what follows from it.
+  void hear_proxy();
+  void introduce(ByteView client);
+  void refuse_proxy(std::string_view error);
+  // Whom the request in the thread's `request` is from, where proxies say it there. False when what this
+  // connection holds is more than he may.
+  bool find_client(bool header_complete);
+  bool count_for(std::string client);
+  // Requests and their memory may be the proxy's own for a while; it stands for many.
+  std::size_t most_memory() const;
+  void begin();
 
   void wait_readable();
   void wait_writable();
@@ -95,7 +122,9 @@ class Session final : public std::enable_shared_from_this<Session>, public Wheel
   std::optional<Chunks> chunks_;  // or what tells when its chunks are
   std::size_t held_ = 0;          // octets of memory that are counted
   std::string address_;
-  const std::string client_;                // whom they are counted for
+  std::string client_;  // whom they are counted for
+  std::string proxy_;   // a trusted proxy's address; empty where the connection is a client's
+  std::unique_ptr<ProxyHeader> announced_;  // of it, while it comes
   std::string kept_;                        // octets of a request that is not complete
   std::string working_;                     // octets of the request that a worker is reading
   std::string pending_;                     // octets to be sent

@@ -37,7 +37,7 @@ Status use_chain(SSL_CTX* context, const std::string& chain) {
 
 int select_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
                 unsigned int length, void*) {
-  static constexpr unsigned char http[] = "\x08http/1.1";
+  static constexpr unsigned char http[] = "\x08http/1.1\x08http/1.0";
   unsigned char* chosen = nullptr;
   // RFC 7301 3.2: "In the event that the server supports no protocols that the client advertises, then the
   // server SHALL respond with a fatal "no_application_protocol" alert."
@@ -92,6 +92,7 @@ Status TlsContext::install(const TlsIdentity& identity) {
   const unsigned char id[] = "hanaper";
   SSL_CTX_set_session_id_context(context.get(), id, sizeof id - 1);
   ask_for_certificates(context.get(), listener_.client_certificates);
+  tickets_.use_in(context.get());
 
   HANAPER_CHECK(use_chain(context.get(), identity.chain));
   HANAPER_TRY(const Owned<EVP_PKEY> key, private_key(identity));

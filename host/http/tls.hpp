@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../config/model.hpp"
+#include "ticket_keys.hpp"
 
 #include <hanaper/keys.hpp>
 
@@ -30,6 +31,9 @@ class TlsContext {
   // belong together; then nothing changes.
   Status install(const TlsIdentity& identity);
 
+  // [any] Session tickets get another key; those of the key before still resume.
+  void rotate_tickets() { tickets_.rotate(); }
+
   // [io] The caller owns the result; null without a certificate.
   SSL* new_connection(int socket) const;
 
@@ -43,6 +47,7 @@ class TlsContext {
 
  private:
   const config::ListenerConfig listener_;
+  TicketKeys tickets_;
   std::atomic<std::shared_ptr<SSL_CTX>> context_;
 };
 
