@@ -7,8 +7,12 @@
 #include "services/notify_socket.hpp"
 #include "services/process.hpp"
 
-#include <sys/stat.h>
+#include <hanaper/toolkit/locked_memory.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -81,10 +85,20 @@ int run(const CommandLine& line) {
   if (Status applied = logger.apply(model.log); !applied)
     return complain({applied.error().detail}, misconfigured);
 
+  if (!crypto::lock_keys_in_memory())
+    logger.warning("private keys may be written to swap space: the limit of locked memory is below 4 MiB");
+
   operations::Reloads reloads;
   Node node(std::move(model), catalog, logger);
   if (const std::vector<std::string> failures = node.configure(); !failures.empty())
     return complain(failures, misconfigured);
+  std::atomic<bool> displaced{false};
+  node.on_displaced = [&](const Error& why) {
+    logger.error("ends", {{"error", why.detail}});
+    displaced = true;
+    ::kill(::getpid(), SIGTERM);
+  };
+  node.on_drain = [] { ::kill(::getpid(), SIGTERM); };
   node.on_reload = [&reloads](Call& call) { return reloads.ask(call); };
   Status running = node.start();
   if (running) running = node.serve(std::make_shared<operations::ControlEndpoint>(node));
@@ -100,10 +114,12 @@ int run(const CommandLine& line) {
   logger.info("stopping");
   const bool clean = node.stop();
   logger.info(clean ? "stopped" : "stopped; what took too long was cut off");
-  if (clean) return done;
-  // Somebody is still inside of a plugin, and whoever waited for that one's threads would wait for ever.
+  // Nobody starts it again before the name was changed.
+  const int status = displaced ? misconfigured : done;
+  if (clean) return status;
+  // A thread is inside of a plugin still, and destructors that wait for it might wait for ever.
   logger.flush();
-  std::_Exit(done);
+  std::_Exit(status);
 }
 
 }  // namespace

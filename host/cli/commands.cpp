@@ -43,10 +43,11 @@ constexpr LocalOption new_plugin_options[] = {
     {"--folder", "DIR", "where it goes; default KIND-NAME", false, true},
 };
 constexpr LocalOption issue_options[] = {
-    {"--name", "NAME", "DNS name or address, when a key is made here", true},
+    {"--name", "NAME", "DNS name, IP address, mail address or URI, when a key is made here", true},
     {"--key-type", "TYPE", "of that key; default ec-p256", false, false, key_spec_choices},
-    {"--mail", "ADDRESS", "mail address, likewise", true},
-    {"--subject", "DN", "subject, likewise, as in \"CN=Joe,O=Example\", where the profile takes it over"},
+    {"--mail", "ADDRESS", "mail address, when a key is made here", true},
+    {"--subject", "DN",
+     "subject, when a key is made here, as in \"CN=Joe,O=Example\", where the profile takes it over"},
     {"--key-out", "FILE", "where that key goes; never overwritten", false, true},
     {"--p12", "FILE", "a PFX (PKCS#12) with key, certificate and those above it; never overwritten", false,
      true},
@@ -58,11 +59,11 @@ constexpr LocalOption revoke_options[] = {
     {"--requester", "NAME",
      "all that are issued and were asked for by that one; token:red* for all that begin so"},
     {"--profile", "NAME", "all that are issued, of that profile"},
-    {"--authority", "NAME", "all that are issued, of that authority"},
     {"--yes", "", "do not ask before all of those are revoked"},
+    {"--unknown", "",
+     "revoke serial numbers that the ledger does not know; with --authority, whose they are"},
 };
 constexpr LocalOption show_options[] = {
-    {"--authority", "NAME", "show an authority's certificate"},
     {"--pem", "", "print the certificate as PEM"},
     {"--chain", "", "print the certificate and those above it as PEM"},
 };
@@ -70,7 +71,17 @@ constexpr LocalOption delete_options[] = {
     {"--yes", "", "do not ask"},
 };
 
+constexpr LocalOption import_options[] = {
+    {"--authority", "NAME", "whose certificates and CRLs they are"},
+    {"--dry-run", "", "say what would be taken in, and change nothing"},
+    {"--pin", "FILE", "file with the pin that opens what is a PKCS#12", false, true},
+};
+constexpr LocalOption backup_options[] = {
+    {"--seal", "", "under a passphrase that is made for it and printed once"},
+    {"--passphrase", "FILE", "seal it under the passphrase in that file", false, true},
+};
 constexpr LocalOption restore_options[] = {
+    {"--passphrase", "FILE", "file with the passphrase of a sealed backup", false, true},
     {"--crl", "FILE", "a CRL as it was published, DER or PEM: what it says is revoked is revoked here", true,
      true},
 };
@@ -102,6 +113,18 @@ constexpr Local before[] = {
      new_plugin_options, 2, 2, run_new_plugin},
 };
 constexpr Local behind[] = {
+    {"health",
+     "[issue|status|node]",
+     "ask the daemon how fit it is, for scripts: ends with 0, or with 1 and what keeps it from issuing "
+     "(issue, without "
+     "a word), from telling the status, or what else is wrong",
+     {},
+     0,
+     1,
+     run_health},
+    {"import", "FILE_OR_FOLDER...",
+     "take in what an authority has issued and revoked elsewhere: certificates, OpenSSL's index.txt, CRLs",
+     import_options, 1, 10'000, run_import},
     {"restore", "FILE", "put a backup into an empty state folder", restore_options, 1, 1, run_restore},
     {"bootstrap", "URL", "fetch the root of a PKI from another machine and check its fingerprint",
      bootstrap_options, 1, 1, run_bootstrap},
@@ -118,7 +141,7 @@ constexpr Local behind[] = {
      1,
      1,
      run_storage_copy},
-    {"openapi", "", "print what can be asked for by HTTP, as OpenAPI 3.1"},
+    {"openapi", "", "describe the operations as OpenAPI 3.1"},
     {"completion", "", "print the completion for bash"},
     {"manual",
      "[hanaperd|hanaper.toml]",
@@ -134,7 +157,7 @@ constexpr Local around[] = {
     {"issue", "", "", issue_options, 0, 0, run_issue},
     {"revoke", "FILE_OR_SERIAL...", "", revoke_options, 0, 10'000, run_revoke},
     {"show", "[FILE_OR_SERIAL]", "", show_options, 0, 1, run_show},
-    {"backup", "FILE", "", {}, 1, 1, run_backup},
+    {"backup", "FILE", "", backup_options, 1, 1, run_backup},
     {"keys delete", "", "", delete_options, 1, 1, run_delete_key},
     {"keys repin", "", "", {}, 0, 1, run_repin},
 };

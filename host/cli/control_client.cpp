@@ -1,6 +1,7 @@
 #include "control_client.hpp"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,10 +14,10 @@ namespace {
 
 constexpr std::size_t max_answer = 256 * 1024 * 1024;
 
-Code code_of(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Code::internal); ++i)
-    if (to_string(static_cast<Code>(i)) == name) return static_cast<Code>(i);
-  return Code::internal;
+Error lost() {  // nobody knows whether it was done
+  return internal(
+      "the daemon closed the connection, as it does when it stops or has too many; its log "
+      "says why; end commands that wait, then try again");
 }
 
 }  // namespace
@@ -48,7 +49,25 @@ Result<json::Value> ControlClient::run(std::string_view operation, const json::V
   const std::string request =
       "POST / HTTP/1.1\r\nHost: control\r\nContent-Type: application/json\r\nContent-Length: " +
       std::to_string(body.size()) + "\r\n\r\n" + body;
-  const auto lost = [] { return unavailable("the daemon closed the connection; its log says why"); };
+  HANAPER_TRY(const std::string text, exchange(request));
+  auto parsed = json::parse(text, {max_answer, 32, 10'000'000});
+  if (!parsed) return internal("the daemon answered: " + text.substr(0, 200));
+  if (const json::Value* error = parsed->find("error"))
+    return Error{code_named(error->text_at("code")), std::string(error->text_at("detail")), {}};
+  if (const json::Value* result = parsed->find("result")) return *result;
+  return lost();
+}
+
+Result<json::Value> ControlClient::get(std::string_view path, std::chrono::milliseconds within) {
+  const timeval patience{within.count() / 1000, within.count() % 1000 * 1000};
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const auto text = exchange("GET " + std::string(path) + " HTTP/1.1\r\nHost: control\r\n\r\n");
+  if (!text) return unavailable("the daemon does not answer");
+  return json::parse(*text);
+}
+
+Result<std::string> ControlClient::exchange(const std::string& request) {
   for (std::size_t sent = 0; sent < request.size();) {
     const ssize_t n = ::send(socket_, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
@@ -71,13 +90,7 @@ Result<json::Value> ControlClient::run(std::string_view operation, const json::V
     if (at == std::string::npos || at > head) return lost();
     std::from_chars(answer.data() + at + field.size(), answer.data() + head, length);
   }
-  const std::string_view text = std::string_view(answer).substr(head);
-  auto parsed = json::parse(text, {max_answer, 32, 10'000'000});
-  if (!parsed) return unavailable("the daemon answered: " + std::string(text.substr(0, 200)));
-  if (const json::Value* error = parsed->find("error"))
-    return Error{code_of(error->text_at("code")), std::string(error->text_at("detail")), {}};
-  if (const json::Value* result = parsed->find("result")) return *result;
-  return lost();
+  return answer.substr(head);
 }
 
 }  // namespace hanaper::cli

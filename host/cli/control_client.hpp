@@ -22,7 +22,13 @@ class ControlClient {
   // What the operation answers, or its error.
   Result<json::Value> run(std::string_view operation, const json::Value& arguments);
 
+  // What is at an address of the daemon, below /health, within that time.
+  Result<json::Value> get(std::string_view path, std::chrono::milliseconds within);
+
  private:
+  // Sends the request and gives the body of the answer.
+  Result<std::string> exchange(const std::string& request);
+
   explicit ControlClient(int socket) : socket_(socket) {}
   int socket_;
 };

@@ -21,7 +21,7 @@ int print(const std::string& text) {
   return 0;
 }
 
-// The values of an option before the command is known, whose grammar would tell them apart from other words.
+// The values of an option, read before the command is known: so everything that looks like one is taken.
 Words values_of(const Words& words, const std::string& option, const std::string& short_form = "") {
   Words values;
   for (std::size_t i = 0; i < words.size(); ++i) {

@@ -82,7 +82,7 @@ void print_certificates(const json::Value& answer) {
 
 void print_decision(const json::Value& request) {
   std::cout << request.text_at("request") << " " << request.text_at("state") << ": "
-            << request.text_at("subject") << "\n";
+            << for_eyes(std::string(request.text_at("subject"))) << "\n";
 }
 
 void print_key(const json::Value& key) {
@@ -108,7 +108,8 @@ void print_chains(const json::Value& answer) {
 }
 
 void print_lines(const json::Value& answer) {
-  for (const json::Value& row : rows_of(answer)) std::cout << row.text_at("line") << "\n";
+  for (const json::Value& row : rows_of(answer))
+    std::cout << for_eyes(std::string(row.text_at("line"))) << "\n";
 }
 
 void print_changes(const json::Value& answer) {

@@ -45,7 +45,8 @@ config::Model Session::model(bool read_secrets, const std::string& file,
 
 std::unique_ptr<Node> Session::configured_node(const std::string& file,
                                                std::vector<std::string>* missing_pins) {
-  // Not before: who only asks the daemon has to be seen by it, whose word on the caller comes from /proc.
+  // Not before. A command that only asks the daemon keeps its /proc entry open: the daemon reads there who
+  // logged in.
   services::keep_memory_private();
   auto node = std::make_unique<Node>(model(true, file, missing_pins), catalog_, logger_);
   if (std::vector<std::string> failures = node->configure(); !failures.empty())
@@ -69,7 +70,7 @@ std::optional<ControlClient> Session::find_daemon() {
   return *std::move(connected);
 }
 
-// Whoever only reads asks no clock, and neither does who makes a backup or takes the clock as it is.
+// Commands that only read need no clock, nor do a backup and the acceptance of the clock.
 void Session::check_clock(std::string_view operation) {
   const auto* own = operations::find_host_operation(operation);
   const Operation* what = own != nullptr       ? &own->what
@@ -83,9 +84,9 @@ void Session::check_clock(std::string_view operation) {
 json::Value Session::run(std::string_view operation, const json::Value& arguments) {
   if (!node_ && !daemon_) {
     daemon_ = find_daemon();
-    if (!daemon_ && operation == "reload")
+    if (!daemon_ && (operation == "reload" || operation == "drain"))
       fail(unavailable("no daemon answers at " + model(false).node.socket +
-                       "; it reads the configuration when it starts"));
+                       (operation == "reload" ? "; it reads the configuration when it starts" : "")));
     if (!daemon_) {
       // Whoever owns the folder is told before its secrets are looked at.
       if (const Status own = check_state_owner(model(false).node.state);
@@ -104,9 +105,22 @@ json::Value Session::run(std::string_view operation, const json::Value& argument
 
 std::string read_input(const std::string& path) {
   if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  auto text = files::read(path, 16 * 1024 * 1024);
+  auto text = files::read_stream(path, 16 * 1024 * 1024);
   if (!text) fail(text.error());
   return *std::move(text);
+}
+
+Secret read_pin(const std::string& path) {
+  std::string text = read_input(path);
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return Secret(std::move(text));
+}
+
+void create_state_folder(const std::string& state) {
+  if (Status made = files::create_folder(state); !made) fail(made.error());
+  if (Status own = check_state_owner(state); !own) fail(own.error());
+  if (need(close_state_folder(state)))
+    std::cerr << "hanaper: others could look into " << state << "; its mode is 700 now\n";
 }
 
 }  // namespace hanaper::cli

@@ -51,11 +51,13 @@ class Session {
   // Runs an operation: by the daemon when it runs, else here.
   json::Value run(std::string_view operation, const json::Value& arguments);
 
+  // The daemon that serves this state folder, if one runs.
+  std::optional<ControlClient> find_daemon();
+
   // Ends the command with status 2 and how to get help.
   [[noreturn]] void misuse(const std::string& what) const;
 
  private:
-  std::optional<ControlClient> find_daemon();
   void check_clock(std::string_view operation);
 
   const Command& command_;
@@ -69,6 +71,12 @@ class Session {
 // Takes the whole text of a file, or of standard input for "-"; ends the command with status 1 when it
 // cannot.
 std::string read_input(const std::string& path);
+
+// Makes it if need be, and has it closed to others; ends the command with status 1 when it is another user's.
+void create_state_folder(const std::string& state);
+
+// A pin or a passphrase in a file: what stands before the line end.
+Secret read_pin(const std::string& path);
 
 // A certificate as arguments name it: that of the file when there is one of that name, else a serial number.
 std::string certificate_argument(const std::string& word);
@@ -94,9 +102,11 @@ int run_show(Session& session);
 int run_delete_key(Session& session);
 int run_repin(Session& session);
 int run_backup(Session& session);
+int run_import(Session& session);
 int run_restore(Session& session);
 int run_bootstrap(Session& session);
 int run_probe(Session& session);
+int run_health(Session& session);
 int run_storage_migrate(Session& session);
 int run_storage_check(Session& session);
 int run_storage_copy(Session& session);

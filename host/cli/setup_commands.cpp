@@ -1,10 +1,11 @@
-// init, check, plan, plugins, sample, restore: what happens before and beside a running node.
+// init, check, plan, plugins, sample: what happens before and beside a running node.
 #include "print.hpp"
 #include "terminal.hpp"
 
+#include "../config/notes.hpp"
 #include "../config/plan.hpp"
+#include "../http/outbound.hpp"
 #include "../node/state_lock.hpp"
-#include "../operations/restore.hpp"
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -51,13 +52,6 @@ void create_missing_secrets(Session& session, const config::Table& root, const s
       }
     }
   }
-}
-
-void create_state_folder(const std::string& state) {
-  if (Status made = files::create_folder(state); !made) fail(made.error());
-  if (Status own = check_state_owner(state); !own) fail(own.error());
-  if (need(close_state_folder(state)))
-    std::cerr << "hanaper: others could look into " << state << "; its mode is 700 now\n";
 }
 
 std::unique_ptr<Node> started_node(Session& session) {
@@ -173,10 +167,17 @@ int run_check(Session& session) {
   // Before init has made them, pins may be missing; afterwards there are keys that want theirs.
   std::vector<std::string> missing;
   const auto node = session.configured_node("", is_before_init(session) ? &missing : nullptr);
-  if (std::vector<std::string> failures = node->check_files(); !failures.empty())
-    throw Failure{2, std::move(failures)};
+  std::vector<Error> failures = node->check_files();
+  if (auto outbound = http::OutboundClient::open(node->model().outbound); !outbound)
+    failures.push_back(std::move(outbound).error());
+  if (!failures.empty()) {
+    Failure all{2, {}};
+    for (const Error& failure : failures) all.lines.push_back(failure.detail);
+    throw all;
+  }
   std::vector<std::string> notes;
   for (const std::string& pin : missing) notes.push_back(pin + ": does not exist; hanaper init makes it up");
+  for (std::string& note : config::notes(node->model())) notes.push_back(std::move(note));
   if (!session.line().has("--json"))
     for (const std::string& note : notes) std::cout << note << "\n";
   if (session.line().has("--deep"))
@@ -327,61 +328,6 @@ int run_sample(Session& session) {
   }
   if (!sample.summary.empty()) std::cout << "# " << sample.summary << "\n";
   std::cout << config::sample(wanted, sample.keys);
-  return 0;
-}
-
-namespace {
-
-std::string counted(const json::Value& of, std::string_view member, const std::string& one) {
-  const json::Value* value = of.find(member);
-  const std::int64_t count = value && value->integer() ? *value->integer() : 0;
-  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
-}
-
-void print_restored(const json::Value& restored, const std::string& state) {
-  const std::string_view time = restored.text_at("time");
-  std::cout << "restored the backup of " << time << " into " << state << "\n";
-  for (const json::Value& numbers : *restored.find("numbers")->array())
-    std::cout << "authority " << numbers.text_at("authority") << ": CRLs go on with number "
-              << *numbers.find("next")->integer() << "\n";
-  const json::Array& crls = *restored.find("crls")->array();
-  bool newer = false;
-  for (const json::Value& crl : crls) {
-    const bool is_newer = *crl.find("newer")->boolean();
-    newer = newer || is_newer;
-    std::cout << crl.text_at("file") << ": " << crl.text_at("kind") << " CRL "
-              << *crl.find("number")->integer() << " of authority " << crl.text_at("authority") << ", of "
-              << crl.text_at("this_update") << (is_newer ? ", newer" : ", not newer")
-              << " than the backup: " << counted(crl, "entries", "revocation") << ", "
-              << *crl.find("taken")->integer() << " taken in, " << counted(crl, "unknown", "serial number")
-              << " that the ledger does not know\n";
-  }
-  if (!newer)
-    std::cout << "what was revoked after " << time
-              << " is good again: take in the CRLs that were published since, with --crl, or revoke it\n";
-}
-
-}  // namespace
-
-int run_restore(Session& session) {
-  const std::string file = session.line().positional.front();
-  std::vector<operations::CrlFile> crls;
-  for (const std::string& path : session.line().texts("--crl"))
-    for (operations::CrlFile& crl : need(operations::read_crls(path))) crls.push_back(std::move(crl));
-  const std::string state = session.model(false).node.state;
-  create_state_folder(state);
-  std::vector<std::string> missing;
-  const auto node = session.configured_node("", &missing);
-  if (!missing.empty())
-    throw Failure{2,
-                  {missing.front() + ": there is no such file; the keys of a backup open with the pin that "
-                                     "they had: bring it back first"}};
-  const Progress progress("restoring");
-  const json::Value restored = need(operations::restore(*node, operations::own_caller(), file, crls));
-  if (session.line().has("--json"))
-    print_json(restored);
-  else
-    print_restored(restored, state);
   return 0;
 }
 

@@ -3,8 +3,8 @@
 #include "terminal.hpp"
 
 #include "../node/state_lock.hpp"
+#include "../operations/ledger_rows.hpp"
 
-#include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 
 #include <atomic>
@@ -12,8 +12,6 @@
 
 namespace hanaper::cli {
 namespace {
-
-constexpr std::uint32_t page_size = 256;
 
 // The storage of a configuration, started, and nothing else of it; the state folder is taken as long as it
 // is open.
@@ -49,51 +47,27 @@ class OpenStorage {
   Transferable* rows_ = nullptr;
 };
 
-// A table's rows, and a digest in which every octet and its place count.
-struct Sum {
-  std::uint64_t rows = 0;
-  Fingerprint digest{};
-  bool operator==(const Sum&) const = default;
-};
+using operations::RowSum;
 
-void add_to(Sum& sum, const Transferable::Row& row) {
-  std::string octets;
-  for (const Transferable::Cell& cell : row) {
-    if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
-      octets += "i" + std::to_string(*integer) + ";";
-    } else if (const auto* text = std::get_if<std::string>(&cell)) {
-      octets += "o" + std::to_string(text->size()) + ";";
-      octets += *text;
-    } else {
-      octets += "n;";
-    }
-  }
-  ++sum.rows;
-  sum.digest = crypto::sha256({sum.digest, as_bytes(octets)});
+// What `rows` of a storage gives.
+auto reader_of(Transferable& storage) {
+  return [&storage](const Transferable::Table& table, const Transferable::Row& after, std::uint32_t limit) {
+    return storage.rows(table, after, limit);
+  };
 }
 
-// Every row after `after`, page by page.
-template <class Page>
-void for_pages(Transferable& storage, const Transferable::Table& table, Transferable::Row after,
-               Page&& page) {
-  for (;;) {
-    const std::vector<Transferable::Row> rows = need(storage.rows(table, after, page_size));
-    if (!rows.empty()) page(rows);
-    if (rows.size() < page_size) return;
-    after.assign(rows.back().begin(), rows.back().begin() + static_cast<std::ptrdiff_t>(table.key));
-  }
-}
-
-Sum sum_of(Transferable& storage, const Transferable::Table& table, std::atomic<std::uint64_t>& done) {
-  Sum sum;
-  for_pages(storage, table, {}, [&](const std::vector<Transferable::Row>& rows) {
-    for (const Transferable::Row& row : rows) add_to(sum, row);
+RowSum sum_of(Transferable& storage, const Transferable::Table& table, std::atomic<std::uint64_t>& done) {
+  RowSum sum;
+  const auto add = [&](const std::vector<Transferable::Row>& rows) -> Status {
+    for (const Transferable::Row& row : rows) sum.add(row);
     done += rows.size();
-  });
+    return {};
+  };
+  if (Status read = operations::each_page(reader_of(storage), table, {}, add); !read) fail(read.error());
   return sum;
 }
 
-json::Object sum_value(const std::string& table, const Sum& sum) {
+json::Object sum_value(const std::string& table, const RowSum& sum) {
   return {{"table", table}, {"rows", sum.rows}, {"digest", to_hex(sum.digest)}};
 }
 
@@ -112,10 +86,13 @@ int print_sums(Session& session, json::Array sums) {
 // Begins where a copy that was broken off has ended: rows come in the order of their keys.
 void copy_table(Transferable& from, Transferable& to, const Transferable::Table& table,
                 std::atomic<std::uint64_t>& done) {
-  for_pages(from, table, need(to.last(table)), [&](const std::vector<Transferable::Row>& rows) {
-    if (Status added = to.add(table, rows); !added) fail(added.error());
+  const auto add = [&](const std::vector<Transferable::Row>& rows) -> Status {
+    HANAPER_CHECK(to.add(table, rows));
     done += rows.size();
-  });
+    return {};
+  };
+  if (Status copied = operations::each_page(reader_of(from), table, need(to.last(table)), add); !copied)
+    fail(copied.error());
 }
 
 json::Array copy_all(const OpenStorage& from, const OpenStorage& to, std::atomic<std::uint64_t>& done) {
@@ -125,7 +102,7 @@ json::Array copy_all(const OpenStorage& from, const OpenStorage& to, std::atomic
   json::Array sums;
   for (const Transferable::Table& table : tables) {
     copy_table(from.rows(), to.rows(), table, done);
-    const Sum theirs = sum_of(from.rows(), table, done), ours = sum_of(to.rows(), table, done);
+    const RowSum theirs = sum_of(from.rows(), table, done), ours = sum_of(to.rows(), table, done);
     if (theirs != ours)
       fail(conflict(
           "table " + table.name + " has " + std::to_string(theirs.rows) + " rows and " +

@@ -10,16 +10,11 @@
 
 namespace hanaper::cli {
 
-namespace {
-
-// What a request wrote is not to look like something else to who approves it.
 std::string for_eyes(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return unicode::shown(text);
 }
-
-}  // namespace
 
 std::string table(const std::vector<std::vector<std::string>>& raw) {
   std::vector<std::vector<std::string>> rows = raw;

@@ -11,6 +11,9 @@
 
 namespace hanaper::cli {
 
+// A text as it is shown to who decides by it: what a request wrote is not to look like something else.
+std::string for_eyes(std::string text);
+
 // Columns as wide as their widest cell; the first row is the header. Control characters are shown as '?'.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 

@@ -1,4 +1,4 @@
-// issue, revoke, show, backup, keys delete: where the command line does more than ask.
+// issue, revoke, show, keys delete: where the command line does more than ask.
 #include "print.hpp"
 #include "terminal.hpp"
 
@@ -9,14 +9,15 @@
 #include <hanaper/toolkit/soft_key.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iomanip>
+#include <functional>
 #include <iostream>
-#include <sstream>
 
 namespace hanaper::cli {
 namespace {
@@ -57,12 +58,11 @@ Secret pin_of_pfx(const Session& session) {
   const CommandLine& line = session.line();
   if (!line.has("--p12")) return {};
   if (!line.has("--p12-pin")) session.misuse("--p12-pin FILE is needed with --p12: what opens it");
-  std::string text = read_input(line.text("--p12-pin"));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty() || text.find('\0') != std::string::npos)
+  Secret pin = read_pin(line.text("--p12-pin"));
+  if (pin.empty() || pin.reveal().find('\0') != std::string_view::npos)
     fail(malformed(line.text("--p12-pin") + ": one line of text is expected, the pin"));
   if (fs::exists(line.text("--p12"))) fail(conflict(line.text("--p12") + " exists already"));
-  return Secret(std::move(text));
+  return pin;
 }
 
 void write_pfx(const CommandLine& line, const MadeHere& made, const Secret& pin, const std::string& chain) {
@@ -78,17 +78,6 @@ void write_pfx(const CommandLine& line, const MadeHere& made, const Secret& pin,
 }
 
 // "5632 octets", "12.3 MiB".
-std::string amount_text(std::uint64_t octets) {
-  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB"};
-  if (octets < 10'000) return std::to_string(octets) + " octets";
-  double size = static_cast<double>(octets) / 1024;
-  std::size_t unit = 0;
-  for (; size >= 1024 && unit + 1 < std::size(units); ++unit) size /= 1024;
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << size << " " << units[unit];
-  return text.str();
-}
-
 std::string joined_names(const json::Value& certificate) {
   const std::string names = cell(certificate, "names");
   return names == "-" ? std::string(certificate.text_at("subject")) : names;
@@ -147,6 +136,9 @@ int run_issue(Session& session) {
     if (!own_key) throw;
     if (failure.code == Code::pending)
       keep_request(made.key_file, made.csr, failure);
+    else if (failure.code == Code::internal)  // or nobody answered
+      failure.lines.front() +=
+          "; it may have been issued all the same, see hanaper list: the key stays in " + made.key_file;
     else
       ::unlink(made.key_file.c_str());
     throw;
@@ -169,16 +161,19 @@ int run_issue(Session& session) {
 
 int run_show(Session& session) {
   const CommandLine& line = session.line();
-  if (line.has("--authority") == !line.positional.empty())
+  if (!line.has("--authority") && line.positional.empty())
     session.misuse("either FILE_OR_SERIAL or --authority NAME is needed");
-  const json::Value shown =
-      line.has("--authority")
-          ? session.run("show.authority", json::Object{{"authority", line.text("--authority")}})
-          : session.run("show", json::Object{{"certificate", certificate_argument(line.positional.front())}});
+  json::Object wanted;
+  if (line.has("--authority")) wanted.emplace_back("authority", line.text("--authority"));
+  if (!line.positional.empty())
+    wanted.emplace_back("certificate", certificate_argument(line.positional.front()));
+  const json::Value shown = session.run(line.positional.empty() ? "show.authority" : "show", wanted);
   if (line.has("--pem") || line.has("--chain")) {
     const std::string_view pem = shown.text_at(line.has("--chain") ? "chain" : "certificate");
     if (pem.empty())
-      fail(not_found("the serial number was reserved but never signed; there is no certificate"));
+      fail(not_found(shown.text_at("state") == "reserved"
+                         ? "the serial number was reserved but never signed; there is no certificate"
+                         : "only the serial number of that certificate is known, not its octets"));
     std::cout << pem;
     return 0;
   }
@@ -196,7 +191,8 @@ int run_show(Session& session) {
   for (const auto& [key, label] : fields) {
     if (const std::string_view text = shown.text_at(key); !text.empty())
       rows.push_back({label, std::string(text)});
-    if (std::string_view(key) == "subject") rows.push_back({"names", joined_names(shown)});
+    if (std::string_view(key) != "subject") continue;
+    if (std::string names = joined_names(shown); !names.empty()) rows.push_back({"names", std::move(names)});
   }
   std::cout << table(rows);
   return 0;
@@ -238,6 +234,7 @@ int revoke_all(Session& session, const std::vector<std::string>& serials, const 
       for (std::size_t i = done; i < end; ++i) some.emplace_back(serials[i]);
       json::Object request = order_of(line);
       request.emplace_back("serials", std::move(some));
+      if (line.has("--authority")) request.emplace_back("authority", line.text("--authority"));
       const json::Value result = session.run("revoke.many", request);
       revoked += *result.find("revoked")->integer();
       already += *result.find("already")->integer();
@@ -296,106 +293,78 @@ int revoke_filtered(Session& session) {
   return revoke_all(session, serials, "");
 }
 
+void print_revoked(const json::Value& result) {
+  if (result.find("already") != nullptr)
+    std::cout << result.text_at("serial") << " is " << result.text_at("state") << " already, "
+              << result.text_at("reason") << "\n";
+  else if (result.text_at("state") == "issued")
+    std::cout << "released " << result.text_at("serial") << "\n";
+  else
+    std::cout << "revoked " << result.text_at("serial") << ", " << result.text_at("reason") << "\n";
+}
+
+// One after the other; one that fails leaves the others to be done.
+int revoke_each(Session& session, std::string_view operation,
+                const std::function<json::Object(const std::string&)>& what) {
+  const CommandLine& line = session.line();
+  json::Array results;
+  Failure failed{0, {}};
+  std::size_t done = 0;
+  const std::size_t all = line.positional.size();
+  const Progress progress("revoking", [&] { return std::to_string(done) + " of " + std::to_string(all); });
+  for (const std::string& word : line.positional) {
+    try {
+      json::Object request = order_of(line);
+      for (auto& member : what(word)) request.push_back(std::move(member));
+      if (operation == "revoke") check_arguments(session, request);
+      const json::Value result = session.run(operation, request);
+      if (!line.has("--json")) print_revoked(result);
+      results.push_back(result);
+    } catch (const Failure& failure) {
+      if (all == 1) throw;
+      failed.status = std::max(failed.status, failure.status);
+      failed.code = failure.code;
+      for (const std::string& why : failure.lines) failed.lines.push_back(word + ": " + why);
+    }
+    ++done;
+  }
+  if (line.has("--json")) print_items(std::move(results));
+  if (failed.status != 0) throw failed;
+  return 0;
+}
+
+// By serial number alone: whoever says so says whose they are, for nothing can be looked up.
+int revoke_unknown(Session& session) {
+  const CommandLine& line = session.line();
+  if (!line.has("--authority") || line.positional.empty() || line.has("--from") || line.has("--requester") ||
+      line.has("--profile"))
+    session.misuse("--unknown wants serial numbers, and --authority NAME whose they are");
+  return revoke_each(session, "revoke.unknown", [&](const std::string& word) {
+    return json::Object{{"authority", line.text("--authority")}, {"serial", word}};
+  });
+}
+
 }  // namespace
 
 int run_revoke(Session& session) {
   const CommandLine& line = session.line();
-  const bool filtered =
-      std::ranges::any_of(filters, [&](const char* name) { return line.has(std::string("--") + name); });
+  if (line.has("--unknown")) return revoke_unknown(session);
+  // With serial numbers, --authority says whose they are.
+  const bool named = line.has("--from") || !line.positional.empty();
+  const bool filtered = std::ranges::any_of(filters, [&](std::string_view name) {
+    return line.has("--" + std::string(name)) && !(named && name == "authority");
+  });
   if ((line.has("--from") ? 1 : 0) + (line.positional.empty() ? 0 : 1) + (filtered ? 1 : 0) != 1)
     session.misuse(
         "either FILE_OR_SERIAL... or --from FILE is needed, or one of --requester, --profile, --authority");
   if (filtered) return revoke_filtered(session);
   if (line.has("--from"))
     return revoke_all(session, read_serials(line.text("--from")), line.text("--from") + ": ");
-  json::Array results;
-  std::size_t done = 0;
-  const std::size_t all = line.positional.size();
-  const Progress progress("revoking", [&] { return std::to_string(done) + " of " + std::to_string(all); });
-  for (const std::string& word : line.positional) {
-    json::Object request = order_of(line);
-    request.emplace_back("certificate", certificate_argument(word));
-    check_arguments(session, request);
-    const json::Value result = session.run("revoke", request);
-    ++done;
-    if (!line.has("--json")) {
-      if (result.find("already") != nullptr)
-        std::cout << result.text_at("serial") << " is " << result.text_at("state") << " already, "
-                  << result.text_at("reason") << "\n";
-      else if (result.text_at("state") == "issued")
-        std::cout << "released " << result.text_at("serial") << "\n";
-      else
-        std::cout << "revoked " << result.text_at("serial") << ", " << result.text_at("reason") << "\n";
-    }
-    results.push_back(result);
-  }
-  if (line.has("--json")) print_items(std::move(results));
-  return 0;
-}
-
-namespace {
-
-// The state folder, for what is shown while it lasts; a file that is broken by now is no reason not to back
-// up.
-std::string state_folder(Session& session) {
-  try {
-    return session.model(false).node.state;
-  } catch (const Failure&) {
-    return {};
-  }
-}
-
-// Takes a file of the daemon's away to where it was asked for.
-void take_away(const fs::path& made, const std::string& target) {
-  std::error_code ec, ignored;
-  if (target == "-") {
-    std::cout << std::ifstream(made, std::ios::binary).rdbuf() << std::flush;
-    const bool failed = !std::cout;
-    fs::remove(made, ignored);
-    if (failed) fail(unavailable("standard output: the backup could not be written whole"));
-    return;
-  }
-  fs::rename(made, target, ec);
-  if (!ec) return;
-  // Another file system: either all of it arrives or nothing stays.
-  const bool copied = fs::copy_file(made, target, ec);
-  fs::remove(made, ignored);
-  if (copied) return;
-  if (ec != std::errc::file_exists) fs::remove(target, ignored);
-  fail(unavailable(target + ": the backup could not be written: " + ec.message()));
-}
-
-}  // namespace
-
-int run_backup(Session& session) {
-  const std::string target = session.line().positional.front();
-  const bool to_output = target == "-", as_json = session.line().has("--json");
-  if (to_output && as_json) session.misuse("\"-\" and --json both want standard output");
-  if (to_output && ::isatty(STDOUT_FILENO) != 0) session.misuse("a backup is not written to a terminal");
-  if (!to_output && fs::exists(target)) fail(conflict(target + " exists already"));
-  // The daemon writes into its state folder only; from there the file is ours to take.
-  const std::string name = "backup-" + crypto::random_name(9) + ".tar";
-  const fs::path watched = fs::path(state_folder(session)) / name;
-  json::Value result;
-  {
-    const Progress progress("backing up", [&] {
-      std::error_code ec;
-      const auto size = fs::file_size(watched, ec);
-      return ec ? std::string() : std::to_string(size / (1024 * 1024)) + " MiB";
-    });
-    result = session.run("backup", json::Object{{"name", name}});
-  }
-  take_away(std::string(result.text_at("file")), target);
-  if (as_json) {
-    *const_cast<json::Value*>(result.find("file")) = fs::absolute(target).string();
-    print_json(result);
-    return 0;
-  }
-  (to_output ? std::cerr : std::cout)
-      << (to_output ? "standard output" : target) << ": " << *result.find("entries")->integer()
-      << " entries, " << amount_text(static_cast<std::uint64_t>(*result.find("octets")->integer()))
-      << "; pins are not in it\n";
-  return 0;
+  return revoke_each(session, "revoke", [&](const std::string& word) {
+    json::Object request{{"certificate", certificate_argument(word)}};
+    if (line.has("--authority")) request.emplace_back("authority", line.text("--authority"));
+    return request;
+  });
 }
 
 int run_delete_key(Session& session) {

@@ -117,6 +117,34 @@ Result<x509::PolicyInformation> policy_information(std::string_view text) {
   return policy;
 }
 
+Result<x509::Subtree> address_range(std::string_view text) {
+  HANAPER_TRY(x509::Subtree range, x509::parse_subtree(text));
+  if (range.kind != Identifier::Kind::ip)
+    return malformed("\"" + std::string(text) + "\" is no address range");
+  return range;
+}
+
+// Peers of IPv4 are met as such, however they come.
+Result<x509::Subtree> peer_range(std::string_view text) {
+  constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  HANAPER_TRY(x509::Subtree range, address_range(text));
+  if (range.base.size() == 32 && equal(ByteView(range.base).first(12), mapped))
+    return malformed("\"" + std::string(text) +
+                     "\" has addresses of IPv4 in IPv6; write them as those of IPv4");
+  return range;
+}
+
+void read_proxies(const Fields& fields, ListenerConfig& listener) {
+  listener.proxies = fields.each("proxies", peer_range);
+  listener.forwarded = fields.text("proxy") == "forwarded";
+  if (!listener.forwarded) return;
+  if (listener.tls)
+    fields.wrong("proxy",
+                 "\"forwarded\" is for a listener without TLS; with TLS proxies speak the PROXY protocol");
+  if (fields.texts("proxies").empty())
+    fields.wrong("proxy", "\"forwarded\" goes with proxies, and none are given");
+}
+
 }  // namespace
 
 NodeConfig read_node(const Fields& fields) {
@@ -133,7 +161,10 @@ NodeConfig read_node(const Fields& fields) {
   node.disk_reserve = fields.size("disk_reserve");
   node.request_memory = fields.size("request_memory");
   node.request_timeout = fields.duration("request_timeout");
+  node.lame_duck = fields.duration("lame_duck");
   node.drain = fields.duration("drain");
+  node.track_file = fields.text("track_file");
+  node.track_file_status = fields.text("track_file_status");
   return node;
 }
 
@@ -141,14 +172,8 @@ OutboundConfig read_outbound(const Fields& fields) {
   OutboundConfig outbound;
   outbound.resolvers = fields.texts("resolvers");
   outbound.trust_anchors = fields.text("trust_anchors");
-  const auto parse = [](std::string_view text) -> Result<x509::Subtree> {
-    HANAPER_TRY(x509::Subtree range, x509::parse_subtree(text));
-    if (range.kind != Identifier::Kind::ip)
-      return malformed("\"" + std::string(text) + "\" is no address range");
-    return range;
-  };
-  outbound.permit = fields.each("permit", parse);
-  outbound.deny = fields.each("deny", parse);
+  outbound.permit = fields.each("permit", address_range);
+  outbound.deny = fields.each("deny", address_range);
   outbound.timeout = fields.duration("timeout");
   return outbound;
 }
@@ -168,7 +193,8 @@ ListenerConfig read_listener(const std::string& name, const Fields& fields) {
   if (!listener.tls && listener.client_certificates != ClientCertificates::none)
     fields.wrong("client_certificates", "needs a TLS listener; give it a certificate");
   listener.freebind = fields.flag("freebind");
-  listener.status = fields.flag("status");
+  read_proxies(fields, listener);
+  listener.health = fields.flag("health");
   listener.max_connections = static_cast<std::size_t>(fields.integer("max_connections"));
   listener.connections_per_address = static_cast<std::size_t>(fields.integer("connections_per_address"));
   listener.header_limit = fields.size("header_limit");

@@ -20,8 +20,7 @@ struct KeyUse {
 // In the order of kinds, names and keys.
 std::vector<KeyUse> key_uses(const Model& model);
 
-// Uses of a key that is an authority's, by somebody else: whoever signs with it for himself, signs as the
-// authority. Each beside the authority.
+// Another use of a key that is an authority's: what it signs would be signed in the authority's name.
 struct KeyClash {
   KeyUse use;
   std::string authority;

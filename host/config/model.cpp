@@ -50,8 +50,9 @@ std::string content_of(const SettingKey& key, const Settings& settings) {
   std::error_code ec;
   const fs::path path = settings.text(key.name);
   if (!fs::is_regular_file(path, ec) || fs::file_size(path, ec) > max_file) return {};
-  const auto content = files::read(path.string(), max_file);
-  return content ? digest(*content) : std::string();
+  // Whose file it is counts as well: one that others may write is no longer what was read at the start.
+  const auto content = files::read_trusted(path.string(), max_file);
+  return digest(content ? "is " + *content : "is not trusted: " + content.error().detail);
 }
 
 class Builder {
@@ -403,7 +404,7 @@ class Builder {
   void check_mounts() {
     std::map<std::string, std::string> taken;
     for (const auto& [name, listener] : model_.listeners)
-      if (listener.status)
+      if (listener.health)
         for (const char* path : {" /health", " /metrics"}) taken.emplace(name + path, "the status");
     for (const InstanceConfig& instance : model_.instances) {
       if (instance.kind != "protocol" || instance.path.empty()) continue;
@@ -434,12 +435,12 @@ class Builder {
         const std::string full = std::string(kind) + "." + item.name;
         if (used_.contains(full)) continue;
         if (kind == "listener" && model_.listeners.contains(item.name) &&
-            model_.listeners.at(item.name).status)
+            model_.listeners.at(item.name).health)
           continue;
         messages_.add(item.entry->place, full + ": not used; " + std::string(by) + ", or take it out");
       }
     };
-    unused("listener", "serve a protocol there, or set status = true");
+    unused("listener", "serve a protocol there, or set health = true");
     unused("authority", "name it in a pipeline");
     unused("profile", "name it in a pipeline");
     unused("keys", "name it in the key of an authority or a listener");

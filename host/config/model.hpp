@@ -28,7 +28,8 @@ struct NodeConfig {
   std::size_t io_threads = 0;  // 0: one for each core
   ByteCount request_memory, disk_reserve;
   std::chrono::milliseconds request_timeout{};
-  std::chrono::milliseconds drain{};
+  std::chrono::milliseconds lame_duck{}, drain{};
+  std::string track_file, track_file_status;  // empty: none
 };
 
 struct LogConfig {
@@ -63,7 +64,9 @@ struct ListenerConfig {
   bool tls12 = true;
   ClientCertificates client_certificates = ClientCertificates::none;
   bool freebind = false;
-  bool status = false;
+  std::vector<x509::Subtree> proxies;  // ranges of trusted proxies
+  bool forwarded = false;  // which name clients in fields of requests, instead of by the PROXY protocol
+  bool health = false;
   std::size_t max_connections = 0, connections_per_address = 1000;
   ByteCount header_limit;
   std::chrono::milliseconds header_timeout{}, body_timeout{}, idle_timeout{};

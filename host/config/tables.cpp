@@ -20,7 +20,18 @@ constexpr SettingKey node_keys[] = {
      "what the requests of all connections may hold together, an eighth of it those of one address (IPv6: "
      "/64); more are answered 503"},
     {"request_timeout", duration, "30s", "100ms..10m", "how long one request may take"},
+    {"lame_duck", duration, "3s", "0s..5m",
+     "how long a stop goes on serving while it says not ready, so that balancers and floating addresses go "
+     "first; none "
+     "where nobody has asked for readiness in the last 10 s, no other node lives and no file is tracked"},
     {"drain", duration, "20s", "0s..10m", "how long running requests may take to end at a stop"},
+    {"track_file", path, "", nullptr,
+     "file that keepalived tracks for the address where certificates are issued: 0, or -254 while this node "
+     "is not ready"},
+    {"track_file_status", path, "", nullptr,
+     "likewise for the address of CRLs, OCSP and administration: 0, or -60, with which an address never "
+     "leaves the last "
+     "node"},
     {"disk_reserve", size, "64MiB", "0B..64GiB",
      "what stays free on the disk of the state folder for revocations, CRLs and the audit: with less nothing "
      "is "
@@ -66,7 +77,15 @@ constexpr SettingKey listener_keys[] = {
      "whether clients are asked for a certificate"},
     {"freebind", boolean, "false", nullptr,
      "bind although the address is not here (yet): floating addresses"},
-    {"status", boolean, "false", nullptr, "serve /health/live, /health/ready and /metrics here"},
+    {"proxies", texts, "[]", nullptr,
+     "address ranges of trusted proxies, which say whom they speak for; his address counts instead of "
+     "theirs"},
+    {"proxy", text, "protocol", "protocol|forwarded",
+     "how they say it: by a header of the PROXY protocol, without which theirs are closed; or, where there "
+     "is "
+     "no TLS, by the fields Forwarded or X-Forwarded-For"},
+    {"health", boolean, "false", nullptr,
+     "serve /health/live, /health/ready and the like, and /metrics, here"},
     {"max_connections", integer, "10000", "1..1000000", "connections at once; more are closed"},
     {"connections_per_address", integer, "1000", "1..1000000",
      "connections at once from one address (IPv6: one /64); more are closed"},

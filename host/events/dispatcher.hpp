@@ -25,9 +25,9 @@ class Dispatcher {
   // [main] False when a call under way had not come back by the deadline. The destructor waits for it.
   bool stop(Deadline deadline);
 
-  // [main] Everybody there is to tell, from now on. Those that are as they were go on; returns when nobody
-  // calls the others any more, or at the deadline: then their calls end when they come back, and whoever has
-  // the name of such a one is told after that.
+  // [main] All subscribers, from now on. Those that are unchanged go on. The others are called no more when
+  // this returns, or it is the deadline: then a call that has not come back ends a subscription when it does,
+  // and a new one of the same name begins after that.
   void subscribe(std::vector<Subscriber> subscribers, Deadline deadline);
 
   // [worker] Sends a dead letter at once, from this node; when it arrives it is a dead letter no more.

@@ -89,7 +89,7 @@ Status same_names(std::vector<Identifier> wanted, std::vector<Identifier> reques
                  " instead of " + list_of(wanted));
 }
 
-// Of a subject what the names have proven: nobody has asked whose organization that is.
+// Only those attributes of a subject that proven names stand for: nobody has proven an organization.
 x509::Name proven_part(x509::Name subject, const std::vector<Identifier>& names) {
   x509::remove_attributes(subject, [&](const NameAttribute& attribute) {
     if (attribute.oid == x509::common_name_oid && is_text_of_device(attribute.value, names)) return false;

@@ -44,6 +44,14 @@ Status Authority::check_current(Time now) const {
                      "; name another one in the pipeline");
 }
 
+std::vector<std::string> Authority::crl_urls(std::uint32_t shard) const {
+  std::vector<std::string> urls = status_.of_shard(shard).crl;
+  if (crl_addresses_ == nullptr) return urls;
+  for (std::string& earlier : crl_addresses_->of(shard))
+    if (std::ranges::find(urls, earlier) == urls.end()) urls.push_back(std::move(earlier));
+  return urls;
+}
+
 Result<std::shared_ptr<Authority>> Authority::assemble(const config::AuthorityConfig& config,
                                                        AuthorityRow row, std::shared_ptr<Key> key,
                                                        std::shared_ptr<SerialSource> serials,

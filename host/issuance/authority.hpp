@@ -1,6 +1,7 @@
 // Certification authorities at run time: a certificate, the key that fits it, and its serial numbers.
 #pragma once
 
+#include "crl_addresses.hpp"
 #include "serials.hpp"
 
 #include <hanaper/status_urls.hpp>
@@ -42,6 +43,8 @@ class Authority {
                                                      StatusPlan status);
   // [main] Once, before anybody else has it.
   void give_registrar_key(std::shared_ptr<Key> key) { registrar_key_ = std::move(key); }
+  // [main] Likewise; the authority's own.
+  void give_crl_addresses(std::unique_ptr<CrlAddresses> addresses) { crl_addresses_ = std::move(addresses); }
 
   const config::AuthorityConfig& config() const noexcept { return config_; }
   AuthorityId id() const noexcept { return row_.id; }
@@ -64,6 +67,16 @@ class Authority {
   const StatusPlan& status() const noexcept { return status_; }
   // The shard of new certificates of authorities.
   std::uint32_t shard_of_authorities() const noexcept { return status_.split ? authority_shard : 0; }
+  // Where its certificates have ever said that their CRLs are; null where nothing is stored.
+  CrlAddresses* crl_addresses() const noexcept { return crl_addresses_.get(); }
+  // [any] Where its certificates of that shard say that their complete CRL is: new ones first, then earlier
+  // ones.
+  std::vector<std::string> crl_urls(std::uint32_t shard) const;
+  // [worker] Before a certificate that says so is signed. unavailable.
+  Status remember_crl(std::uint32_t shard, const std::vector<std::string>& addresses,
+                      Deadline deadline) const {
+    return crl_addresses_ ? crl_addresses_->remember(shard, addresses, deadline) : Status{};
+  }
   // Its registrar's; null when it has none.
   const std::shared_ptr<Key>& registrar_key() const noexcept { return registrar_key_; }
 
@@ -96,6 +109,7 @@ class Authority {
   x509::NameConstraints constraints_;
   SignatureScheme scheme_ = SignatureScheme::ecdsa_sha256;
   std::vector<Bytes> chain_;
+  std::unique_ptr<CrlAddresses> crl_addresses_;
   std::shared_ptr<Key> registrar_key_;
 };
 

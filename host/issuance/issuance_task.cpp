@@ -16,10 +16,14 @@ constexpr int serial_attempts = 3;
 
 }  // namespace
 
-Signers::Signers(std::size_t threads, std::chrono::milliseconds patience)
-    : patience_(patience), most_(threads + 16), moved_(std::chrono::steady_clock::now()) {
-  const Lock lock(mutex_);
-  for (std::size_t i = 0; i < threads; ++i) add_thread();
+Signers::Signers(std::size_t threads, std::size_t most, std::chrono::milliseconds patience)
+    : patience_(patience), most_(std::max(threads, most)) {
+  {
+    const Lock lock(mutex_);
+    for (std::size_t i = 0; i < threads; ++i) add_thread();
+  }
+  watcher_ = std::thread([this] { watch(); });
+  pthread_setname_np(watcher_.native_handle(), "hanaper-signers");
 }
 
 void Signers::add_thread() {
@@ -33,38 +37,51 @@ Signers::~Signers() {
     quit_ = true;
   }
   work_.notify_all();
+  late_.notify_all();
+  watcher_.join();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void Signers::sign_soon(IssuanceTask& task) {
-  bool wake = false;
+  bool watch = false;
   {
     const Lock lock(mutex_);
-    queue_.push_back(&task);
-    wake = sleeping_ != 0;
-    const bool stuck = !wake && std::chrono::steady_clock::now() - moved_ >= patience_;
-    if (stuck && threads_.size() < most_) add_thread();
+    queue_.push_back({&task, std::chrono::steady_clock::now()});
+    watch = !std::exchange(watching_, true);
   }
-  if (wake) work_.notify_one();
+  work_.notify_one();
+  if (watch) late_.notify_one();
 }
 
 void Signers::run() {
   services::thread_is(services::ThreadKind::worker);
   Lock lock(mutex_);
   for (;;) {
-    ++sleeping_;
     work_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) { return quit_ || !queue_.empty(); });
-    --sleeping_;
     if (queue_.empty()) return;
-    while (!queue_.empty()) {
-      IssuanceTask* task = queue_.front();
-      queue_.pop_front();
-      moved_ = std::chrono::steady_clock::now();
-      lock.unlock();
-      task->sign();
-      lock.lock();
-      moved_ = std::chrono::steady_clock::now();
-    }
+    IssuanceTask* task = queue_.front().task;
+    queue_.pop_front();
+    lock.unlock();
+    task->sign();
+    lock.lock();
+  }
+}
+
+// One signer more at a time, so that a moment in which the machine stood still makes no crowd.
+void Signers::watch() {
+  Lock lock(mutex_);
+  while (!quit_ && threads_.size() < most_) {
+    const auto now = std::chrono::steady_clock::now();
+    auto look_again = now + patience_;
+    if (!queue_.empty() && now - queue_.front().since >= patience_)
+      add_thread();
+    else if (!queue_.empty())
+      look_again = queue_.front().since + patience_;
+    watching_ = !queue_.empty();
+    if (watching_)
+      late_.wait_until(lock, look_again, [&]() HANAPER_REQUIRES(mutex_) { return quit_; });
+    else
+      late_.wait(lock, [&]() HANAPER_REQUIRES(mutex_) { return quit_ || watching_; });
   }
 }
 
@@ -120,6 +137,9 @@ Signing IssuanceTask::signing() {
 // The intent: what will be signed, before it is.
 Status IssuanceTask::reserve() {
   HANAPER_CHECK(check_certified(work()));
+  const Profile& profile = *work().profile;
+  HANAPER_CHECK(
+      profile.authority().remember_crl(work().shard, profile.crl_addresses(work().shard), call_.deadline));
   write = intent_of(signing(), context_.clock.now());
   write.records = request_.with_intent;
   deadline = call_.deadline;

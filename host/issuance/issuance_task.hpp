@@ -1,8 +1,8 @@
 // The second half of the spine, from a cleared certificate to one on disk, with one wait for the caller.
 //
-// The writer stores the intents of everybody as a group; signers, as many as there are cores, sign them; the
-// writer stores the signatures as a group; then the caller wakes. A blocking call for each step would wake
-// and sleep every caller twice, which costs as much as storing a row.
+// The writer stores the intents of everybody as a group; signers sign them; the writer stores the signatures
+// as a group; then the caller wakes. A blocking call for each step would wake and sleep every caller twice,
+// which costs as much as storing a row.
 #pragma once
 
 #include "../services/writer.hpp"
@@ -18,11 +18,13 @@ namespace hanaper::issuance {
 
 class IssuanceTask;
 
-// The only threads that use an authority's key for certificates. When all of them hang in a key that does not
-// answer, others join them, a few: other keys, and tokens that know they hang, answer at once. Thread-safe.
+// The only threads that use an authority's key for certificates. Keys in memory want one a core. Where work
+// waits longer than `patience`, because a token takes its time or hangs, others join them, up to `most`.
+// Thread-safe.
 class Signers {
  public:
-  explicit Signers(std::size_t threads, std::chrono::milliseconds patience = std::chrono::seconds{1});
+  Signers(std::size_t threads, std::size_t most,
+          std::chrono::milliseconds patience = std::chrono::milliseconds{5});
   ~Signers();
 
   // [any] Queues; the tasks that can be under way are bounded by the callers that wait for them.
@@ -30,18 +32,22 @@ class Signers {
 
  private:
   void run();
+  void watch();  // whether work waits too long
   void add_thread() HANAPER_REQUIRES(mutex_);
 
   const std::chrono::milliseconds patience_;
   const std::size_t most_;
   Mutex mutex_;
-  Condition work_;
-  std::chrono::steady_clock::time_point moved_
-      HANAPER_GUARDED_BY(mutex_);  // when a signer last took or ended work
-  std::deque<IssuanceTask*> queue_ HANAPER_GUARDED_BY(mutex_);
-  std::size_t sleeping_ HANAPER_GUARDED_BY(mutex_) = 0;
+  Condition work_, late_;
+  struct Waiting {
+    IssuanceTask* task;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::deque<Waiting> queue_ HANAPER_GUARDED_BY(mutex_);
+  bool watching_ HANAPER_GUARDED_BY(mutex_) = true;  // knows that there is work
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_ HANAPER_GUARDED_BY(mutex_);
+  std::thread watcher_;
 };
 
 // One certificate's way. Belongs to the caller, who waits; in between to the writer and to a signer, never to

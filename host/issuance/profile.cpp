@@ -91,6 +91,7 @@ Profile::Profile(const config::ProfileConfig& config, std::shared_ptr<const Auth
     : config_(config), authority_(std::move(authority)) {
   // An address of its own choice has no shards.
   const bool derived = config_.crl_url.empty();
+  own_crl_ = chosen(config_.crl_url, {});
   if (derived && config_.ca) only_shard_ = authority_->shard_of_authorities();
   const std::uint32_t shards = derived && only_shard_ == 0 ? authority_->status().shards : 0;
   for (std::uint32_t shard = 0; shard <= shards; ++shard) {

@@ -38,6 +38,11 @@ class Profile {
     return fixed_[fixed_.size() == 1 ? 0 : shard];
   }
 
+  // Where the certificates of the shard say that their complete CRL is.
+  const std::vector<std::string>& crl_addresses(std::uint32_t shard) const noexcept {
+    return config_.crl_url.empty() ? authority_->status().of_shard(shard).crl : own_crl_;
+  }
+
   // The names of a request against kinds, number and the authority's name constraints. rejected.
   Status accepts(const std::vector<Identifier>& names) const;
 
@@ -63,6 +68,7 @@ class Profile {
   std::vector<x509::CertificateTemplate> forms_;
   std::vector<std::vector<x509::Extension>> fixed_;  // what those bring
   std::uint32_t only_shard_ = 0;                     // of the single one
+  std::vector<std::string> own_crl_;                 // the address of the profile's own choice
 };
 
 }  // namespace hanaper::issuance

@@ -13,7 +13,7 @@ namespace {
 using Reason = RevocationReason;
 
 Status may_follow(const CertificateRow& row, Reason reason, Time now) {
-  if (row.signature.empty())
+  if (!row.issued_at)
     return not_found("serial number " + row.serial.hex() + " was reserved but never signed");
   if (row.not_after < now) return conflict("the certificate has expired");
   const bool held = row.revoked == Reason::certificate_hold;
@@ -26,7 +26,7 @@ Status may_follow(const CertificateRow& row, Reason reason, Time now) {
   return {};
 }
 
-// Who has not trusted it since it was revoked first need not begin to.
+// A certificate that is revoked a second time is invalid since the first: nobody begins to trust it again.
 std::optional<Time> invalid_since(const CertificateRow& row) {
   const bool over = row.revoked && !row.released && row.revoked != Reason::certificate_hold;
   if (!over) return {};
@@ -56,7 +56,8 @@ Result<Revoker::Change> Revoker::prepare(const std::string& authority, const Cer
                                        .invalidity = order.invalidity ? order.invalidity : invalid_since(row),
                                        .not_after = row.not_after,
                                        .block_key = {}};
-  if (order.reason == Reason::key_compromise && order.key_proven) {
+  // Of a certificate that is known by its serial number alone nobody knows the key.
+  if (order.reason == Reason::key_compromise && order.key_proven && !row.tbs.empty()) {
     HANAPER_TRY(const x509::TbsView tbs, x509::parse_tbs(row.tbs));
     change.write.revocation->block_key = crypto::sha256(tbs.spki);
   }

@@ -4,6 +4,7 @@
 
 #include <hanaper/toolkit/algorithms.hpp>
 #include <hanaper/toolkit/crypto.hpp>
+#include <hanaper/toolkit/time_text.hpp>
 
 namespace hanaper::issuance {
 namespace {
@@ -41,17 +42,28 @@ Identifier stand_in_name(const config::ProfileConfig& profile) {
   return {Kind::hardware_module, "SELF-TEST/1.2.3"};
 }
 
+// Who has asked for a year and gets a month learns it from here, not from an outage.
+void tell_cut(const Profile& profile, const ValidityPeriod& usual, const std::string& pipeline, Log& log) {
+  if (usual.not_after - usual.not_before + std::chrono::seconds{1} >= profile.config().lifetime) return;
+  log.warning("certificates end with their authority, before the lifetime of their profile",
+              {{"pipeline", pipeline},
+               {"profile", profile.config().name},
+               {"authority", profile.authority().config().name},
+               {"until", time_text(usual.not_after)}});
+}
+
 }  // namespace
 
 Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
   if (!wiring->authority->check_current(spine_.clock.now())) return {};
   for (const auto& profile : wiring->profiles) {
+    HANAPER_TRY(const ValidityPeriod usual, profile->validity(spine_.clock.now(), {}, {}));
+    tell_cut(*profile, usual, name_, spine_.log);
     for (KeySpec spec : profile->config().key_types) {
       Work work;
       work.profile = profile.get();
       const Bytes spki = stand_in_key(spec);
       HANAPER_TRY(work.key, x509::parse_public_key(spki));
-      HANAPER_TRY(const ValidityPeriod period, profile->validity(spine_.clock.now(), {}, {}));
       work.draft = Draft{.pipeline = name_,
                          .profile = profile->config().name,
                          .authority = profile->authority().config().name,
@@ -61,8 +73,8 @@ Status Pipeline::self_test(const std::shared_ptr<const Wiring>& wiring) {
                          .key = spec,
                          .subject = {{std::string(x509::common_name_oid), "self-test"}},
                          .names = {},
-                         .not_before = period.not_before,
-                         .not_after = period.not_after,
+                         .not_before = usual.not_before,
+                         .not_after = usual.not_after,
                          .tbs = {},
                          .account_uri = {},
                          .proofs = {},

@@ -1,5 +1,7 @@
 #include "serials.hpp"
 
+#include "../services/gathered_writes.hpp"
+
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
 #include <hanaper/toolkit/time_text.hpp>
@@ -9,7 +11,11 @@
 namespace hanaper::issuance {
 namespace {
 
-constexpr std::string_view collection = "host.serial";
+// Documents by lane: the first offset that nobody has taken, in digits.
+constexpr std::string_view lanes = "host.serial";
+constexpr int lane_attempts = 8;
+// A number that lies further ahead than that is one that was drawn at random: nobody comes to it in turn.
+constexpr std::uint64_t far_ahead = std::uint64_t{1} << 32;
 
 // The digits of a record or a mark file, maybe with a line end. Anything else is no number to go on from.
 std::optional<std::uint64_t> number_in(std::string_view text) {
@@ -20,7 +26,28 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
   return number;
 }
 
+RecordWrite lane_write(const std::string& lane, std::uint64_t version, std::uint64_t head) {
+  return {std::string(lanes), lane, version, false, {}, {}, std::to_string(head)};
+}
+
 }  // namespace
+
+Status skip_in_lanes(Records& records, services::Writer& writer, std::uint64_t numbers) {
+  constexpr std::uint32_t page = 1000;
+  services::GatheredWrites writes(writer, std::chrono::steady_clock::now() + std::chrono::minutes{1});
+  for (std::string after;;) {
+    HANAPER_TRY(const std::vector<Record> found, records.find(lanes, "", "", after, page));
+    for (const Record& lane : found) {
+      const auto head = number_in(lane.data);
+      if (!head) continue;  // nobody draws from it as it is
+      Write write;
+      write.records.push_back(lane_write(lane.key, lane.version, *head + numbers));
+      HANAPER_CHECK(writes.add(std::move(write)));
+    }
+    if (found.size() < page) return writes.commit();
+    after = found.back().key;
+  }
+}
 
 Result<Serial> RandomSerials::draw(Deadline) {
   constexpr auto epoch = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
@@ -60,6 +87,10 @@ Result<Serial> RangeSerials::at(std::uint64_t offset) const {
   return serial;
 }
 
+Error RangeSerials::fought_over() const {
+  return unavailable("serial ranges of lane " + lane_ + " are fought over");
+}
+
 Error RangeSerials::used_up() const {
   return unavailable("the serial numbers of lane " + lane_ + " are used up; configure another range.start");
 }
@@ -82,37 +113,84 @@ Result<Serial> RangeSerials::draw(Deadline deadline) {
   return at(current_.next++);
 }
 
+Result<RangeSerials::Lane> RangeSerials::read_lane() const {
+  Lane lane;
+  auto record = records_.get(lanes, lane_);
+  if (!record && record.error().code != Code::not_found) return std::move(record).error();
+  if (record) {
+    const auto stored = number_in(record->data);
+    if (!stored) return internal("the serial range of lane " + lane_ + " in the database is no number");
+    lane = {*stored, record->version};
+  }
+  HANAPER_TRY(const std::uint64_t mark, read_mark());
+  if (mark > lane.head) {
+    log_.error("the database has lost a serial range; continuing behind it",
+               {{"lane", lane_}, {"database", std::to_string(lane.head)}, {"mark", std::to_string(mark)}});
+    lane.head = mark;
+  }
+  return lane;
+}
+
 // Database first, mark second, use third: whichever of them is lost, the other still knows.
+Status RangeSerials::move(const Lane& lane, std::uint64_t head, Deadline deadline) {
+  Write write;
+  write.records.push_back(lane_write(lane_, lane.version, head));
+  HANAPER_CHECK(writer_.commit(write, deadline));
+  return write_mark(head);
+}
+
 Result<RangeSerials::Run> RangeSerials::take(Deadline deadline) {
-  for (int attempt = 0; attempt < 8; ++attempt) {
-    std::uint64_t head = 0, version = 0;
-    auto record = records_.get(collection, lane_);
-    if (!record && record.error().code != Code::not_found) return std::move(record).error();
-    if (record) {
-      const auto stored = number_in(record->data);
-      if (!stored) return internal("the serial range of lane " + lane_ + " in the database is no number");
-      version = record->version;
-      head = *stored;
-    }
-    HANAPER_TRY(const std::uint64_t mark, read_mark());
-    if (mark > head) {
-      log_.error("the database has lost a serial range; continuing behind it",
-                 {{"lane", lane_}, {"database", std::to_string(head)}, {"mark", std::to_string(mark)}});
-      head = mark;
-    }
-    const Run run{head, head + config_.size};
+  for (int attempt = 0; attempt < lane_attempts; ++attempt) {
+    HANAPER_TRY(const Lane lane, read_lane());
+    const Run run{lane.head, lane.head + config_.size};
     if (run.end < run.next) return used_up();
     HANAPER_CHECK(at(run.end - 1));
-    Write write;
-    write.records.push_back(
-        {std::string(collection), lane_, version, false, {}, {}, std::to_string(run.end)});
-    const Status taken = writer_.commit(write, deadline);
+    const Status taken = move(lane, run.end, deadline);
     if (!taken && taken.error().code == Code::conflict) continue;
     if (!taken) return taken.error();
-    HANAPER_CHECK(write_mark(run.end));
     return run;
   }
-  return unavailable("serial ranges of lane " + lane_ + " are fought over");
+  return fought_over();
+}
+
+std::optional<std::uint64_t> RangeSerials::offset_of(const Serial& serial) const {
+  if (serial < config_.start) return std::nullopt;
+  std::array<std::uint8_t, Serial::max_size> rest{}, start{};
+  std::ranges::copy(serial.octets(), rest.end() - static_cast<std::ptrdiff_t>(serial.octets().size()));
+  const ByteView first = config_.start.octets();
+  std::ranges::copy(first, start.end() - static_cast<std::ptrdiff_t>(first.size()));
+  std::uint64_t offset = 0;
+  int borrow = 0;
+  for (std::size_t i = rest.size(); i-- > 0;) {
+    const int digit = rest[i] - start[i] - borrow;
+    borrow = digit < 0 ? 1 : 0;
+    const auto octet = static_cast<std::uint64_t>(digit & 0xff);
+    const std::size_t place = rest.size() - 1 - i;
+    if (place >= sizeof offset && octet != 0) return std::nullopt;
+    if (place < sizeof offset) offset |= octet << (8 * place);
+  }
+  return offset;
+}
+
+Status RangeSerials::pass(std::span<const Serial> taken, Deadline deadline) {
+  std::vector<std::uint64_t> offsets;
+  for (const Serial& serial : taken)
+    if (const auto offset = offset_of(serial)) offsets.push_back(*offset);
+  std::ranges::sort(offsets);
+  const Lock lock(mutex_);
+  for (Run* run : {&current_, &following_})
+    for (const std::uint64_t offset : offsets)
+      if (offset >= run->next && offset < run->end) run->next = offset + 1;
+  for (int attempt = 0; attempt < lane_attempts; ++attempt) {
+    HANAPER_TRY(const Lane lane, read_lane());
+    std::uint64_t head = lane.head;
+    for (const std::uint64_t offset : offsets)
+      if (offset >= head && offset - head < far_ahead) head = offset + 1;
+    if (head == lane.head) return {};
+    Status moved = move(lane, head, deadline);
+    if (moved || moved.error().code != Code::conflict) return moved;
+  }
+  return fought_over();
 }
 
 Result<std::uint64_t> RangeSerials::read_mark() const {

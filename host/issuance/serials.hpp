@@ -15,6 +15,10 @@ struct SerialRange {
   Serial end;  // the last one
 };
 
+// [worker] Moves every lane of a restored ledger on by that many numbers: nodes have taken ranges since,
+// which it does not know. unavailable.
+Status skip_in_lanes(Records& records, services::Writer& writer, std::uint64_t numbers);
+
 // Where an authority's serial numbers come from. Thread-safe.
 class SerialSource {
  public:
@@ -23,6 +27,14 @@ class SerialSource {
   // [worker] A number that was never given out before, as far as this node can know; the ledger's unique key
   // has the last word. unavailable when no range can be had, or the lane is used up.
   virtual Result<Serial> draw(Deadline deadline) = 0;
+
+  // [worker] That somebody else has given those out under the authority's name: what would come to them in
+  // turn goes on behind them. unavailable.
+  virtual Status pass(std::span<const Serial> taken, Deadline deadline) {
+    static_cast<void>(taken);
+    static_cast<void>(deadline);
+    return {};
+  }
 
   struct State {
     std::string kind;  // "random" or "range"
@@ -52,19 +64,31 @@ class RangeSerials final : public SerialSource {
   RangeSerials(config::SerialConfig config, std::string lane, std::string mark_file, Records& records,
                services::Writer& writer, Log& log);
   Result<Serial> draw(Deadline deadline) override;
+  Status pass(std::span<const Serial> taken, Deadline deadline) override;
   State state() const override;
 
  private:
+  // The lane as it is stored.
+  struct Lane {
+    std::uint64_t head = 0;  // the first offset that nobody has taken
+    std::uint64_t version = 0;
+  };
   struct Run {
     std::uint64_t next = 0;  // offsets from the lane's start
     std::uint64_t end = 0;   // one behind the last
   };
   Result<Run> take(Deadline deadline);
+  Result<Lane> read_lane() const;
+  // conflict when the lane has moved meanwhile.
+  Status move(const Lane& lane, std::uint64_t head, Deadline deadline);
   Result<std::uint64_t> read_mark() const;
   Status write_mark(std::uint64_t value) const;
   // unavailable when that is beyond what a serial number can be.
   Result<Serial> at(std::uint64_t offset) const;
+  // Nothing for one before the lane's start, or further behind it than a lane can get.
+  std::optional<std::uint64_t> offset_of(const Serial& serial) const;
   Error used_up() const;
+  Error fought_over() const;
 
   const config::SerialConfig config_;
   const std::string lane_;  // "issuing:01"; who shares it shares its ranges

@@ -120,7 +120,7 @@ std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::Autho
       shared_.storage->records(), *shared_.writer, shared_.logger);
 }
 
-// Who signs the CRLs is named by the octets of its certificate, where it has one.
+// Where another authority signs the CRLs, its name has the octets that its certificate has.
 Result<issuance::StatusPlan> Authorities::status_plan(const std::string& name) const {
   issuance::StatusPlan plan = status_plans_.at(name);
   if (plan.crl_signer.empty()) return plan;
@@ -148,6 +148,9 @@ Status Authorities::adopt(const config::AuthorityConfig& config, const Authority
     HANAPER_TRY(std::shared_ptr<Key> registrar, find_registrar_key(config));
     authority->give_registrar_key(std::move(registrar));
   }
+  authority->give_crl_addresses(std::make_unique<issuance::CrlAddresses>(
+      config.name, row.id, shared_.storage->records(), *shared_.writer, shared_.logger));
+  HANAPER_CHECK(authority->crl_addresses()->load());
   authorities_[config.name] = authority;
   return {};
 }
@@ -286,6 +289,7 @@ Result<Authorities::Outcome> Authorities::issue(const config::AuthorityConfig& c
   Time not_after = now + config.lifetime - std::chrono::seconds{1};
   if (issuer) not_after = std::min(not_after, issuer->not_after());
   const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+  if (issuer) HANAPER_CHECK(issuer->remember_crl(shard, issuer->status().of_shard(shard).crl, deadline));
   HANAPER_TRY(const Serial serial, issuer ? issuer->serials().draw(deadline)
                                           : issuance::RandomSerials(shared_.clock).draw(deadline));
   der::Writer writer(2048);

@@ -39,6 +39,14 @@ Result<std::vector<Bytes>> certificates_of(const std::string& pem) {
   return certificates;
 }
 
+bool was_signed_by(ByteView spki, ByteView algorithm, ByteView tbs, ByteView signature) {
+  if (const auto scheme = x509::parse_signature_algorithm(algorithm))
+    return crypto::verify(*scheme, spki, tbs, signature).has_value();
+  auto fields = der::open(algorithm, der::sequence);
+  const auto named = fields ? fields->read_oid() : Result<ByteView>(fields.error());
+  return named && oid::sha1_rsa == *named && crypto::verify_sha1(spki, tbs, signature);
+}
+
 bool is_signed_by(const x509::CertificateView& certificate, const x509::CertificateView& issuer) {
   const auto scheme = x509::parse_signature_algorithm(certificate.signature_algorithm);
   return scheme && x509::same_name(certificate.issuer, issuer.subject) &&

@@ -13,6 +13,10 @@ Bytes joined(const std::vector<Bytes>& chain);
 // The certificates of a PEM text, at least one.
 Result<std::vector<Bytes>> certificates_of(const std::string& pem);
 
+// Whether it is that key's signature. RSA with SHA-1 counts: for what was signed long ago, where an operator
+// vouches for the rest.
+bool was_signed_by(ByteView spki, ByteView algorithm, ByteView tbs, ByteView signature);
+
 // By name and key: a root and the one that takes over from it may have one name.
 bool is_signed_by(const x509::CertificateView& certificate, const x509::CertificateView& issuer);
 
@@ -21,14 +25,15 @@ bool is_self_signed(ByteView certificate);
 // Whether it may sign certificates; rejected says why not. `what` begins the text: "the certificate".
 Status check_is_authority(const x509::CertificateView& view, Time now, const std::string& what);
 
-// Documents: of issuers elsewhere the self-signed ones, which no chain in the ledger has, and what was
-// missing above an authority when its certificate came. [main] only, but for what is const.
+// Certificates of issuers elsewhere, kept as documents: self-signed ones, which no chain in the ledger has,
+// and those that were missing above an authority when its certificate came. [main] only, but for what is
+// const.
 class OutsideIssuers {
  public:
   Status load(Records& records);
 
   bool knows(const Bytes& certificate) const;
-  // Who of them has signed that; of several the one that lives longest. Null: nobody.
+  // The one of them that has signed that; of several the one that lives longest. Null: none has.
   const Bytes* issuer_of(const x509::CertificateView& certificate) const;
   // A chain goes on as far as they lead, a self-signed certificate left out.
   void complete(ByteView certificate, std::vector<Bytes>& chain) const;

@@ -22,6 +22,7 @@ bool Node::look_before_start(Checked& checked) {
     return false;
   }
   if (Status own = check_state_owner(shared_.state_folder); !own) checked.fail(own.error());
+  if (Status restored = check_restored(shared_.state_folder); !restored) checked.fail(restored.error());
   if (is_open_to_others(shared_.state_folder))
     checked.notes.push_back(shared_.state_folder + ": others may look into it; a start makes its mode 700");
   bool goes_on = checked.failures.empty();
@@ -54,7 +55,8 @@ Node::Checked Node::check_start() {
   started_ = true;
   if (!succeeds(start_storage()) || !succeeds(shared_.writer->start())) return checked;
   succeeds(shared_.writer->check_clock());
-  make_roles("check");  // which are never asked for
+  const services::Holder nobody{model_.node.name, "check", "check"};  // who is never asked for a role
+  shared_.roles = std::make_unique<services::Roles>(*shared_.storage, nobody, is_alone(), shared_.logger);
   bool all = true;
   for (const auto& instance : instances())
     if (std::ranges::find(quiet_kinds, instance->config().kind) != std::end(quiet_kinds))

@@ -2,6 +2,8 @@
 
 #include <hanaper/toolkit/json.hpp>
 
+#include <algorithm>
+
 namespace hanaper {
 
 bool StatusEndpoint::answer_fast(const Request& request, FastReply& reply) {
@@ -27,6 +29,7 @@ std::optional<Response> StatusEndpoint::health(std::string_view path) const {
     return Response{200,
                     {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
                     "{\"status\":\"alive\"}\n"};
+  if (path == "/health/ready" || path == "/health/status") readiness_.asked();
   if (path == "/health/ready") return report(Purpose::issue, "ready", "not ready");
   if (path == "/health/status") return report(Purpose::status, "ready", "not ready");
   if (path == "/health/node") return report({}, "good", "degraded");
@@ -40,8 +43,14 @@ Response StatusEndpoint::report(std::optional<Purpose> purpose, std::string_view
   bool all = true;
   for (const auto& outcome : readiness_.report()) {
     if (purpose && outcome.purpose != *purpose) continue;
-    checks.emplace_back(outcome.name, outcome.status ? std::string("ok") : outcome.status.error().detail);
     all = all && outcome.status.has_value();
+    std::string text = outcome.status ? "ok" : outcome.status.error().detail;
+    // One check may be for several purposes.
+    const auto same = std::ranges::find(checks, outcome.name, [](const auto& check) { return check.first; });
+    if (same == checks.end())
+      checks.emplace_back(outcome.name, std::move(text));
+    else if (!outcome.status)
+      same->second = std::move(text);
   }
   const json::Value body(
       json::Object{{"status", std::string(all ? good : bad)}, {"checks", std::move(checks)}});

@@ -24,7 +24,7 @@ void Node::add_metrics() {
   metrics.gauge("hanaper_build_info", "Version of the running program.", {{"version", HANAPER_VERSION}})
       .set(1);
   auto& waiting = metrics.gauge("hanaper_workers_waiting", "Requests that wait for a worker.");
-  auto& ready = metrics.gauge("hanaper_ready", "Whether every readiness check passes.");
+  auto& ready = metrics.gauge("hanaper_ready", "Whether every check for issuing passes.");
   std::map<std::string, Gauge*> buckets;
   for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
     buckets[std::string(bucket.label)] = &metrics.gauge(

@@ -11,6 +11,7 @@
 #include "../services/laters.hpp"
 #include "../services/log.hpp"
 #include "../services/metrics.hpp"
+#include "../services/nodes.hpp"
 #include "../services/readiness.hpp"
 #include "../services/roles.hpp"
 #include "../services/scheduler.hpp"
@@ -45,6 +46,7 @@ struct Shared {
   Storage* storage = nullptr;                // once configured
   std::unique_ptr<services::Writer> writer;  // once started
   std::unique_ptr<services::Roles> roles;    // likewise
+  std::unique_ptr<services::Nodes> nodes;    // likewise; null where no other can use that storage
   std::unique_ptr<services::DiskReserve> disk;
   Pipelines* pipelines = nullptr;  // the node's, as is:
   StatusAuthorities* authorities = nullptr;

@@ -15,6 +15,7 @@ namespace hanaper {
 namespace {
 
 constexpr std::size_t max_file = 1024 * 1024;
+constexpr std::chrono::hours ticket_key_life{12};
 
 Result<x509::CertificateView> leaf_of(const std::vector<pem::Block>& blocks) {
   for (const pem::Block& block : blocks)
@@ -45,7 +46,7 @@ Status ListenerCertificates::check(const config::ListenerConfig& listener) {
 }
 
 Result<bool> ListenerCertificates::look(const config::ListenerConfig& listener) const {
-  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
+  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}, {}};
   if (!listener.certificate_file.empty()) {
     HANAPER_TRY(http::TlsIdentity identity, identity_in_files(listener));
     HANAPER_TRY(identity.provided, provided_key(held, false));
@@ -64,12 +65,12 @@ Result<bool> ListenerCertificates::look(const config::ListenerConfig& listener) 
 }
 
 Result<std::shared_ptr<http::TlsContext>> ListenerCertificates::open(const config::ListenerConfig& listener) {
-  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}};
+  Held held{listener, std::make_shared<http::TlsContext>(listener), {}, {}, shared_.clock.now()};
   Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
   if (Status refreshed = refresh(held, true, call); !refreshed) {
     Error why = std::move(refreshed).error().within("listener." + listener.name + ".certificate");
     if (why.code != Code::unavailable || !listener.certificate_file.empty()) return why;
-    // Who would certify it cannot now. Others listen meanwhile, and it is tried again.
+    // Its authority cannot certify it now. Other listeners serve meanwhile, and it is tried again.
     shared_.logger.error("a listener has no good certificate",
                          {{"listener", listener.name}, {"error", why.detail}});
     install_last(held);
@@ -88,12 +89,21 @@ Status ListenerCertificates::renew(Call& call) {
   }
   Status result;
   for (Held& held : all) {
+    rotate_tickets(held);
     if (Status refreshed = refresh(held, false, call); !refreshed)
       result = std::move(refreshed).error().within("listener." + held.config.name + ".certificate");
     const Lock lock(mutex_);
     held_.insert_or_assign(held.config.name, held);
   }
   return result;
+}
+
+// Whatever the clock does, no key stays for longer than the time between two of its readings and half a day.
+void ListenerCertificates::rotate_tickets(Held& held) const {
+  const Time now = shared_.clock.now();
+  if (now >= held.tickets_since && now < held.tickets_since + ticket_key_life) return;
+  held.context->rotate_tickets();
+  held.tickets_since = now;
 }
 
 std::map<std::string, Time> ListenerCertificates::ends() const {

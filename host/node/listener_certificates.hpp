@@ -32,7 +32,8 @@ class ListenerCertificates {
   // can be issued now, that is logged, and health says so until there is one.
   Result<std::shared_ptr<http::TlsContext>> open(const config::ListenerConfig& listener);
 
-  // [worker] Renews what has less than a third of its life left, and reads files again that have changed.
+  // [worker] Renews what has less than a third of its life left, reads files again that have changed, and
+  // gives tickets another key twice a day.
   Status renew(Call& call);
 
   // [any] Until when each listener's certificate is valid.
@@ -46,12 +47,14 @@ class ListenerCertificates {
     config::ListenerConfig config;
     std::shared_ptr<http::TlsContext> context;
     Time not_before, not_after;
+    Time tickets_since;
   };
 
   Status refresh(Held& held, bool at_start, Call& call);
   Status issue(Held& held, Call& call);
   void install_last(Held& held);
   Status install(Held& held, http::TlsIdentity identity);
+  void rotate_tickets(Held& held) const;
   Result<std::shared_ptr<Key>> provided_key(const Held& held, bool may_create) const;
   bool still_good(const Held& held, ByteView certificate) const;
   std::string stored_file(const Held& held) const {

@@ -90,7 +90,9 @@ std::vector<std::string> Node::configure() {
       failures.push_back("storage." + model_.storage().name + ": the plugin is no storage");
     return failures;
   }
-  signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()));
+  // No more of them than callers, who each wait for one certificate.
+  signers_ = std::make_unique<issuance::Signers>(std::max(1u, std::thread::hardware_concurrency()),
+                                                 model_.node.workers);
   shared_.disk = std::make_unique<services::DiskReserve>(model_.node.state, model_.node.disk_reserve);
   shared_.writer = std::make_unique<services::Writer>(*shared_.storage, model_.node.name, shared_.clock,
                                                       shared_.logger, shared_.metrics, shared_.expiries);
@@ -113,13 +115,13 @@ std::vector<std::string> Node::configure() {
   return failures;
 }
 
-std::vector<std::string> Node::check_files() const {
-  std::vector<std::string> failures;
+std::vector<Error> Node::check_files() const {
+  std::vector<Error> failures;
   if (Status blocked = issuance::BlockedKeys::check(model_.node.blocked_keys); !blocked)
-    failures.push_back("node.blocked_keys: " + blocked.error().detail);
+    failures.push_back(std::move(blocked).error().within("node.blocked_keys"));
   for (const auto& [name, listener] : model_.listeners)
     if (Status certificate = ListenerCertificates::check(listener); !certificate)
-      failures.push_back("listener." + name + ".certificate: " + certificate.error().detail);
+      failures.push_back(std::move(certificate).error().within("listener." + name + ".certificate"));
   return failures;
 }
 
@@ -144,36 +146,57 @@ Status Node::start() {
   if (!std::filesystem::is_directory(shared_.state_folder, ec))
     return unavailable("the state folder " + shared_.state_folder + " does not exist; run hanaper init");
   HANAPER_CHECK(lock_.take(shared_.state_folder));
+  HANAPER_CHECK(check_restored(shared_.state_folder));
+  remove_leftovers();
   HANAPER_TRY(const bool was_open, close_state_folder(shared_.state_folder));
   if (was_open)
     shared_.logger.warning("others could look into the state folder; its mode is 700 now",
                            {{"folder", shared_.state_folder}});
   started_ = true;
   HANAPER_CHECK(start_storage());
+  HANAPER_CHECK(join_nodes());
   HANAPER_CHECK(shared_.writer->start());
-  HANAPER_CHECK(start_roles());
+  shared_.roles->start();
   for (std::string_view kind : before_pipelines) HANAPER_CHECK(start_kind(kind));
   return read_ledger();
 }
 
-Status Node::open_ledger() {
+// Backups that nobody can ask for any more: who was making them has ended.
+void Node::remove_leftovers() {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(shared_.state_folder, ec)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("backup-") || !name.ends_with(".tar")) continue;
+    std::error_code ignored;
+    fs::remove(entry.path(), ignored);
+    shared_.logger.warning("a backup that was not finished is removed", {{"file", entry.path()}});
+  }
+}
+
+Status Node::open_storage() {
   started_ = true;
-  HANAPER_CHECK(start_storage());
-  return shared_.writer->start();
+  return start_storage();
 }
 
-Status Node::start_roles() {
-  HANAPER_TRY(std::string state, state_id(shared_.state_folder));
-  make_roles(std::move(state));
-  shared_.roles->start();
-  return {};
-}
-
-void Node::make_roles(std::string state) {
+bool Node::is_alone() const {
   const auto manifest = catalog_.find("storage", model_.storage().plugin);
-  const bool alone = !manifest || !(*manifest)->clusterable;
-  services::Holder self{model_.node.name, std::move(state), crypto::random_name(9)};
-  shared_.roles = std::make_unique<services::Roles>(*shared_.storage, std::move(self), alone, shared_.logger);
+  return !manifest || !(*manifest)->clusterable;
+}
+
+// Before anything is written under the node's name.
+Status Node::join_nodes() {
+  HANAPER_TRY(std::string state, state_id(shared_.state_folder));
+  const services::Holder self{model_.node.name, std::move(state), crypto::random_name(9)};
+  shared_.roles = std::make_unique<services::Roles>(*shared_.storage, self, is_alone(), shared_.logger);
+  if (is_alone()) return {};
+  std::vector<std::string> urls;
+  for (const auto& [name, listener] : model_.listeners) urls.push_back(listener.url);
+  shared_.nodes = std::make_unique<services::Nodes>(
+      services::Nodes::Means{*shared_.storage, *shared_.writer, *shared_.roles, shared_.clock, shared_.logger,
+                             services::clock_is_in_step},
+      self, std::move(urls));
+  return shared_.nodes->claim([](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); });
 }
 
 Status Node::read_ledger() {
@@ -208,6 +231,7 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   for (const std::string& name : wired_)
     if (Status tested = pipelines_.at(name)->self_test(); !tested)
       return std::move(tested).error().within("pipeline." + name);
+  HANAPER_CHECK(remember_crl_addresses());
   HANAPER_TRY(auto outbound, http::OutboundClient::open(model_.outbound));
   shared_.outbound.swap(std::move(outbound));
   shared_.jobs->start();
@@ -227,15 +251,35 @@ Status Node::serve(std::shared_ptr<http::Endpoint> commands) {
   add_metrics();
   add_checks();
   schedule_housekeeping();
+  track_files_ = std::make_unique<services::TrackFiles>(
+      services::TrackFiles::Paths{model_.node.track_file, model_.node.track_file_status}, shared_.logger);
+  HANAPER_CHECK(track_files_->start());
   Write write;
   write.audit = services::audit_line(shared_.clock.now(), "started", {{"version", HANAPER_VERSION}});
   write.records = node_event("node.started");
   HANAPER_CHECK(shared_.writer->commit(write, std::chrono::steady_clock::now() + std::chrono::seconds{10}));
   serving_ = true;
-  shared_.readiness.start([this] { watch_plugins(); });
+  shared_.readiness.start([this] {
+    watch_plugins();
+    tell_fitness();
+  });
+  if (shared_.nodes) shared_.nodes->start(on_displaced);
   server_->start();
   shared_.laters.serve_network([this](auto task) { server_->post(std::move(task)); });
   start_events();
+  return {};
+}
+
+// Whoever makes the CRLs has to name what this node gives certificates before it does.
+Status Node::remember_crl_addresses() {
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::minutes{1};
+  for (const auto& [name, unused] : model_.authorities) {
+    const auto authority = authorities_.find(name);
+    if (!authority) continue;
+    issuance::CrlAddresses::ByShard addresses;
+    for (const auto& [shard, urls] : authority->status().urls) addresses.emplace(shard, urls.crl);
+    HANAPER_CHECK(authority->crl_addresses()->remember(addresses, deadline));
+  }
   return {};
 }
 
@@ -259,7 +303,7 @@ Status Node::open_listeners() {
       listening.router.add(
           {instance->config().path, std::make_shared<ProtocolEndpoint>(*protocol, instance->guard())});
     }
-    if (listener.status) {
+    if (listener.health) {
       const auto endpoint = std::make_shared<StatusEndpoint>(shared_.readiness, shared_.metrics);
       for (const char* path : {"/health", "/metrics"}) listening.router.add({path, endpoint});
     }
@@ -280,6 +324,10 @@ void Node::add_checks() {
     });
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
   readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
+  if (shared_.nodes) {
+    readiness.add("clock", Purpose::issue, [this] { return shared_.nodes->yields(); });
+    readiness.add("clocks", Purpose::node, [this] { return shared_.nodes->clocks(); });
+  }
   readiness.add("listeners", Purpose::issue, [this] { return certificates_.health(); });
   add_pipeline_checks();
   readiness.add("plugins", Purpose::node, [this]() -> Status {
@@ -296,12 +344,33 @@ void Node::add_checks() {
 
 // Ten times a second: a plugin that does not come back is named while it blocks.
 void Node::watch_plugins() {
-  constexpr auto between = std::chrono::seconds{60};
-  const auto now = std::chrono::steady_clock::now();
-  const Status blocked = services::blocked_threads();
-  if (blocked || now < complained_ + between) return;
-  complained_ = now;
-  shared_.logger.error("a plugin does not come back", {{"error", blocked.error().detail}});
+  if (const Status blocked = services::blocked_threads(); !blocked && blocked_plugins_.may_tell())
+    shared_.logger.error("a plugin does not come back", {{"error", blocked.error().detail}});
+}
+
+void Node::tell_fitness() {
+  if (!track_files_->are_any()) return;
+  const bool issue = shared_.readiness.status(Purpose::issue).has_value();
+  const bool status = shared_.readiness.status(Purpose::status).has_value();
+  // Asked last: what was seen of a node that is one already is not to count.
+  if (!lame_duck_) track_files_->set(issue, status);
+}
+
+// Not ready any more, and serving still, where somebody follows that. An address goes last: what was begun by
+// way of it ends there.
+void Node::be_a_lame_duck() {
+  constexpr auto asks_within = std::chrono::seconds{10};
+  constexpr auto address_goes_within = std::chrono::milliseconds{500};
+  bool followed = std::chrono::steady_clock::now() - shared_.readiness.last_asked() < asks_within;
+  if (shared_.nodes)
+    for (const services::Nodes::Peer& peer : shared_.nodes->peers())
+      followed = followed || (peer.lives && peer.said.name != model_.node.name);
+  lame_duck_ = true;
+  serving_ = false;
+  server_->leave();
+  if (followed) std::this_thread::sleep_for(model_.node.lame_duck);
+  lame_duck_ = false;
+  if (track_files_->are_any()) std::this_thread::sleep_for(address_goes_within);
 }
 
 issuance::Revoker Node::revoker() {
@@ -323,6 +392,8 @@ Fingerprint before(Fingerprint hash) {
 // What another node has revoked, or this one without having heard that it succeeded.
 void Node::block_key(const RevocationRow& row) {
   const auto certificate = shared_.storage->ledger().certificate(row.authority, row.serial);
+  // Of one that is known by its serial number alone nobody knows the key.
+  if (certificate && certificate->tbs.empty()) return;
   const auto tbs =
       certificate ? x509::parse_tbs(certificate->tbs) : Result<x509::TbsView>(certificate.error());
   if (!tbs) {
@@ -355,6 +426,12 @@ void Node::schedule_housekeeping() {
                       [this](Call& call) { return names_->catch_up(call); });
   shared_.jobs->every("host", "listener-certificates", std::chrono::seconds{30},
                       [this](Call& call) { return certificates_.renew(call); });
+  // What other nodes have given certificates: CRLs that are made here name those as well.
+  shared_.jobs->every("host", "crl-addresses", std::chrono::seconds{10}, [this](Call&) -> Status {
+    for (const auto& [name, unused] : model_.authorities)
+      if (const auto authority = authorities_.find(name)) HANAPER_CHECK(authority->crl_addresses()->load());
+    return {};
+  });
   watch_authorities();
   shared_.jobs->every("host", "authorities", std::chrono::hours{1}, [this](Call&) -> Status {
     watch_authorities();
@@ -372,8 +449,9 @@ void Node::schedule_housekeeping() {
 
 bool Node::stop() {
   if (!std::exchange(started_, false)) return true;
+  const bool was_serving = serving_;
+  if (was_serving) be_a_lame_duck();
   const Deadline deadline = std::chrono::steady_clock::now() + model_.node.drain;
-  const bool was_serving = serving_.exchange(false);
   bool clean = true;
   shared_.laters.serve_network({});
   if (server_) clean = server_->drain(deadline) && clean;
@@ -397,6 +475,7 @@ bool Node::stop() {
       shared_.logger.warning("the stop could not be audited", {{"error", stored.error().detail}});
   }
   shared_.readiness.stop();
+  track_files_.reset();
   workers_.reset();
   server_.reset();
   const auto end = [&](const std::shared_ptr<Instance>& instance) {
@@ -410,6 +489,7 @@ bool Node::stop() {
   std::ranges::for_each(retired_, end);
   for (auto it = instances.rbegin(); it != instances.rend(); ++it)
     if ((*it)->config().kind != "storage") end(*it);
+  if (shared_.nodes) shared_.nodes->stop();
   if (shared_.roles) shared_.roles->stop();
   shared_.writer->stop();
   for (const auto& instance : instances)

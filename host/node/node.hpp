@@ -5,6 +5,8 @@
 #include "../events/edges.hpp"
 #include "../http/server.hpp"
 #include "../issuance/pipeline.hpp"
+#include "../services/once_a_minute.hpp"
+#include "../services/track_files.hpp"
 #include "../validity/registrars.hpp"
 #include "../validity/status_authority.hpp"
 #include "authorities.hpp"
@@ -35,7 +37,7 @@ class Node {
 
   // What start and serve will read beyond that: certificates of listeners, blocked keys. Each failure is a
   // line.
-  std::vector<std::string> check_files() const;
+  std::vector<Error> check_files() const;
 
   // Then, for `hanaper check --deep` and instead of start: all that start and serve would do and that changes
   // nothing, with the state folder left to whoever has it. Protocols are not started, nothing listens.
@@ -55,9 +57,9 @@ class Node {
   // another process has the state folder.
   Status start();
 
-  // Or, for a restore, which has taken the state folder: opens the ledger and the way to write into it, and
-  // nothing else.
-  Status open_ledger();
+  // Or, for a restore, which has taken the state folder: opens the storage, and nothing else. Its writer is
+  // for who asks to start, once the ledger is there.
+  Status open_storage();
 
   // Then, for `hanaper init`: makes what authorities need and do not have. Changes nothing that exists.
   Result<std::vector<Authorities::Outcome>> init();
@@ -110,10 +112,16 @@ class Node {
   // [worker] When the last backup of this node was made, which the ledger remembers; not_found: never.
   Result<Time> last_backup() const;
   Status backed_up(Time at, const std::string& requester, const Call& call);
+  // [worker] Held by who makes a backup: there is one at a time.
+  Mutex& backing_up() noexcept { return backing_up_; }
 
   // [any] Has the configuration read again on the main thread and waits for what Node::reload says of it;
   // empty where nobody serves. Set before serve.
   std::function<Result<std::vector<std::string>>(Call&)> on_reload;
+  // [any] Has this node ended, as a signal does; empty where nobody serves. Set before serve.
+  std::function<void()> on_drain;
+  // [any] Told once when another node has written under this one's name: this one must end. Set before serve.
+  std::function<void(Error)> on_displaced = [](const Error&) {};
 
  private:
   // A configuration that is tried, and what was made for it (reload.cpp).
@@ -122,8 +130,9 @@ class Node {
   validity::Context means();
   Status start_kind(std::string_view kind);
   Status start_storage();
-  Status start_roles();
-  void make_roles(std::string state);
+  void remove_leftovers();
+  Status join_nodes();
+  bool is_alone() const;
   Status read_ledger();
   bool look_before_start(Checked& checked);
   void look_at_pipelines(Checked& checked);
@@ -137,6 +146,8 @@ class Node {
   Deadline reload_deadline() const;
   void retire(Instances instances);
   void watch_plugins();
+  void tell_fitness();
+  void be_a_lame_duck();
   void add_metrics();
   Status count_figures();
   void count_reload(bool taken_over);
@@ -148,6 +159,7 @@ class Node {
   void block_key(const RevocationRow& row);
   Status load_missing_keys();
   void schedule_housekeeping();
+  Status remember_crl_addresses();
   Status open_listeners();
   void listen_for_events();
   events::Subscriber subscriber(const config::PipelineConfig& pipeline,
@@ -185,8 +197,11 @@ class Node {
   std::unique_ptr<services::WorkerPool> workers_;
   std::unique_ptr<events::Dispatcher> dispatcher_;
   std::unique_ptr<events::HealthWatch> health_watch_;
+  std::unique_ptr<services::TrackFiles> track_files_;  // the watching thread's own, while it runs
+  std::atomic<bool> lame_duck_{false};                 // an address stays while balancers go
   std::atomic<bool> serving_{false};
-  Deadline complained_{};  // of a plugin that does not come back; the watching thread's own
+  Mutex backing_up_;
+  services::OnceAMinute blocked_plugins_;
   bool started_ = false;
 };
 

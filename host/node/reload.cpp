@@ -219,8 +219,8 @@ Status Node::Trial::wire() {
 }
 
 Status Node::Trial::prepare() {
-  if (Status blocked = issuance::BlockedKeys::check(node_.model_.node.blocked_keys); !blocked)
-    return std::move(blocked).error().within("node.blocked_keys");
+  if (std::vector<Error> failures = node_.check_files(); !failures.empty())
+    return std::move(failures.front());
   choose();
   HANAPER_CHECK(make_stages());
   for (const InstanceConfig& config : model_.instances)

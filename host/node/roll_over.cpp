@@ -60,6 +60,7 @@ Result<bool> RollOvers::cross(const validity::Context& context, const std::strin
   if (made) return false;
   const std::uint32_t shard = signer->shard_of_authorities();
   Call call{"init", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+  HANAPER_CHECK(signer->remember_crl(shard, signer->status().of_shard(shard).crl, call.deadline));
   const auto certified = validity::certify(
       *signer, context,
       {.profile = "authority",

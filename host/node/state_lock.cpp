@@ -53,6 +53,31 @@ Result<bool> close_state_folder(const std::string& state_folder) {
   return true;
 }
 
+namespace {
+
+std::string restore_mark(const std::string& state_folder) { return state_folder + "/restore.unfinished"; }
+
+}  // namespace
+
+Status mark_restore(const std::string& state_folder) {
+  return files::replace(restore_mark(state_folder), "", 0600);
+}
+
+void unmark_restore(const std::string& state_folder) {
+  std::error_code ignored;
+  std::filesystem::remove(restore_mark(state_folder), ignored);
+  // A power cut does not bring it back.
+  const files::Descriptor folder(::open(state_folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.handle() >= 0) ::fsync(folder.handle());
+}
+
+Status check_restored(const std::string& state_folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(restore_mark(state_folder), ignored)) return {};
+  return malformed(restore_mark(state_folder) +
+                   ": a restore was broken off; empty the state folder and restore again");
+}
+
 StateLock::~StateLock() {
   if (handle_ >= 0) ::close(handle_);
 }

@@ -17,6 +17,13 @@ Result<std::string> state_id(const std::string& state_folder);
 bool is_open_to_others(const std::string& state_folder);
 Result<bool> close_state_folder(const std::string& state_folder);
 
+// A restore keeps a mark in the state folder until it is done: what it has written by halves must not be
+// served.
+Status mark_restore(const std::string& state_folder);
+void unmark_restore(const std::string& state_folder);
+// malformed while there is one.
+Status check_restored(const std::string& state_folder);
+
 // Held from take until destruction or the end of the process, however it ends.
 class StateLock {
  public:

@@ -6,12 +6,13 @@
 
 namespace hanaper::operations {
 
-// By which way somebody asks. What is wrong is named as he has written it; no path on the node comes by HTTP.
+// The way by which an operation is asked for. Messages name a parameter as it is written there. A path on the
+// node is refused by HTTP.
 enum class Door { command_line, control_socket, http };
 
 // [any] The members of `given` as the arguments of an operation with these parameters. malformed, in one
-// line, for a member that no parameter declares (whoever says himself who he is, is refused so), one that is
-// missing, of another type or out of bounds; forbidden for a place by HTTP.
+// line, for a member that no parameter declares, one that is missing, of another type or out of bounds;
+// forbidden for a place by HTTP. A request that claims who sends it has a member that nobody declares.
 Result<Arguments> read_arguments(std::span<const Parameter> parameters, const json::Value& given, Door door);
 
 // [any] "key_type" as the door writes it: --key-type, KEY_TYPE for a word, or as it is.

@@ -28,18 +28,18 @@ struct Caller {
   std::string name;  // "uid:0 (root), login uid:1000 (alice)"
   Kind kind = Kind::local;
   Permissions permissions = {};
-  std::vector<std::string> scope = {};  // groups of owners whose certificates are his; empty: everybody's
+  std::vector<std::string> scope = {};  // groups of owners: only their certificates; empty: everybody's
 
   // As certificates and the audit name who asked.
   std::string requester() const { return "command:" + name; }
 };
 
-// [worker] The peer of a control connection by what the kernel said of him when the connection was accepted:
-// "uid:0", or "uid:0 login:1000" where somebody else has logged in. Looks names up. Whoever got as far may do
-// everything.
+// [worker] The peer of a control connection, out of what the kernel said when the connection was accepted:
+// "uid:0", or "uid:0 login:1000" where somebody else has logged in. Looks names up. It has every permission:
+// others cannot connect.
 Caller control_caller(std::string_view peer);
 
-// [worker] Whoever runs this process, the same way.
+// [worker] The same for the user who runs this process.
 Caller own_caller();
 
 }  // namespace hanaper::operations

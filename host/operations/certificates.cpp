@@ -46,7 +46,7 @@ Result<Bytes> request_of(const std::string& text) {
 std::string_view state_text(const CertificateRow& row) {
   if (row.revoked == RevocationReason::certificate_hold) return "on hold";
   if (row.revoked) return "revoked";
-  return row.signature.empty() ? "reserved" : "issued";
+  return row.issued_at ? "issued" : "reserved";
 }
 
 json::Value describe(const CertificateRow& row, const std::string& authority) {
@@ -54,9 +54,9 @@ json::Value describe(const CertificateRow& row, const std::string& authority) {
                       {"state", state_text(row)},
                       {"authority", authority},
                       {"profile", row.profile},
-                      {"requester", row.requester},
-                      {"not_before", time_text(row.not_before)},
-                      {"not_after", time_text(row.not_after)}};
+                      {"requester", row.requester}};
+  if (!row.tbs.empty()) object.emplace_back("not_before", time_text(row.not_before));
+  object.emplace_back("not_after", time_text(row.not_after));
   if (row.issued_at) object.emplace_back("issued_at", time_text(*row.issued_at));
   if (row.revoked_at) object.emplace_back("revoked_at", time_text(*row.revoked_at));
   if (row.revoked) object.emplace_back("reason", to_string(*row.revoked));
@@ -84,8 +84,29 @@ std::string authority_name(Node& node, AuthorityId id) {
   return std::to_string(id);
 }
 
-Result<CertificateRow> find_row(Node& node, const NamedCertificate& named) {
-  HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
+Result<std::shared_ptr<issuance::Authority>> find_authority(Node& node, const std::string& name) {
+  if (auto authority = node.authorities().find(name)) return authority;
+  if (node.model().authorities.contains(name))
+    return unavailable("authority " + name + " has no certificate yet; run hanaper init");
+  std::vector<std::string> known;
+  for (const auto& [other, unused] : node.model().authorities) known.push_back(other);
+  return not_found("no authority \"" + name + "\"" + config::suggestion(name, known));
+}
+
+Result<std::vector<AuthorityRow>> authorities_called(Node& node, const std::string& name) {
+  HANAPER_TRY(std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
+  if (name.empty()) return authorities;
+  std::vector<std::string> known;
+  for (const AuthorityRow& row : authorities) known.push_back(row.name);
+  std::erase_if(authorities, [&](const AuthorityRow& row) { return row.name != name; });
+  if (authorities.empty())
+    return not_found("no authority \"" + name + "\"" + config::suggestion(name, known));
+  return authorities;
+}
+
+Result<CertificateRow> find_row(Node& node, const NamedCertificate& named,
+                                const std::string& authority_name) {
+  HANAPER_TRY(const std::vector<AuthorityRow> authorities, authorities_called(node, authority_name));
   if (named.certificate.empty()) return find_row(node, authorities, named.serial);
   for (const AuthorityRow& authority : authorities) {
     auto row = node.storage().ledger().certificate(authority.id, named.serial);
@@ -106,7 +127,7 @@ Result<CertificateRow> find_row(Node& node, const std::vector<AuthorityRow>& aut
     if (!row) continue;
     if (found)
       return conflict("serial number " + serial.hex() +
-                      " belongs to more than one authority; name the certificate's file instead");
+                      " belongs to more than one authority; name the one that is meant by --authority");
     found = *std::move(row);
   }
   if (!found) return not_found("no certificate with serial number " + serial.hex());
@@ -130,21 +151,19 @@ Result<json::Value> issue(Node& node, const Caller& caller, const Arguments& arg
 
 Result<json::Value> show_authority(Node& node, const Caller&, const Arguments& arguments, Call&) {
   const std::string& name = arguments.text("authority");
-  const auto authority = node.authorities().find(name);
-  if (!authority && !node.model().authorities.contains(name)) {
-    std::vector<std::string> known;
-    for (const auto& [other, unused] : node.model().authorities) known.push_back(other);
-    return not_found("no authority \"" + name + "\"" + config::suggestion(name, known));
-  }
-  if (!authority) return unavailable("authority " + name + " has no certificate yet; run hanaper init");
+  HANAPER_TRY(const std::shared_ptr<issuance::Authority> authority, find_authority(node, name));
   HANAPER_TRY(const x509::CertificateView view, x509::parse_certificate(authority->certificate()));
-  CertificateRow row;
-  row.authority = authority->id();
-  row.serial = view.serial;
-  row.not_before = view.not_before;
-  row.not_after = view.not_after;
-  row.tbs = to_bytes(view.whole);
-  row.signature = to_bytes(view.signature);
+  // What became of it the ledger knows when it was issued here.
+  auto known = find_row(node, NamedCertificate{view.serial, authority->certificate()}, "");
+  if (!known && known.error().code != Code::not_found) return std::move(known).error();
+  CertificateRow row = known ? *std::move(known) : CertificateRow{};
+  if (row.tbs.empty()) {
+    row.serial = view.serial;
+    row.not_before = row.issued_at.emplace(view.not_before);
+    row.not_after = view.not_after;
+    row.tbs = to_bytes(view.whole);
+    row.signature = to_bytes(view.signature);
+  }
   json::Value described = describe(row, name);
   described.object()->emplace_back("sha256", to_hex(crypto::sha256(authority->certificate())));
   described.object()->emplace_back("certificate", pem::encode("CERTIFICATE", authority->certificate()));
@@ -156,7 +175,8 @@ Result<json::Value> show_authority(Node& node, const Caller&, const Arguments& a
 }
 
 Result<json::Value> show_certificate(Node& node, const Caller&, const Arguments& arguments, Call&) {
-  HANAPER_TRY(const CertificateRow row, find_row(node, arguments.certificate("certificate")));
+  HANAPER_TRY(const CertificateRow row,
+              find_row(node, arguments.certificate("certificate"), arguments.text("authority")));
   const std::string name = authority_name(node, row.authority);
   json::Value described = describe(row, name);
   if (row.signature.empty()) return described;

@@ -1,7 +1,7 @@
 // The daemon's side of the control socket.
 #pragma once
 
-#include "../http/router.hpp"
+#include "../node/endpoints.hpp"
 #include "table.hpp"
 
 namespace hanaper::operations {
@@ -11,12 +11,18 @@ namespace hanaper::operations {
 // request counts for that.
 class ControlEndpoint final : public http::Endpoint {
  public:
-  explicit ControlEndpoint(Node& node) : node_(node) {}
+  explicit ControlEndpoint(Node& node)
+      : node_(node), health_(node.shared().readiness, node.shared().metrics) {}
   ByteCount body_limit() const override { return ByteCount{4 * 1024 * 1024}; }
   Response handle(const Request& request, Call& call) override;
+  // GET /health/..., whatever the workers do.
+  bool answer_fast(const Request& request, FastReply& reply) override {
+    return health_.answer_fast(request, reply);
+  }
 
  private:
   Node& node_;
+  StatusEndpoint health_;
 };
 
 // {"code":"not_found","detail":"..."}: how errors look wherever they are JSON.

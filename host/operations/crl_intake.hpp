@@ -5,6 +5,7 @@
 
 #include "../node/node.hpp"
 #include "../validity/crl_reader.hpp"
+#include "foreign.hpp"
 
 #include <hanaper/toolkit/json.hpp>
 
@@ -30,7 +31,8 @@ class CrlIntake {
   // The highest number of the authority's; 0: there is none.
   std::uint64_t newest_number(AuthorityId authority) const;
 
-  // Revokes what is on them and good to the ledger, and says of each CRL what became of it. unavailable.
+  // Revokes what is on them and good to the ledger, or unknown to it, and says of each CRL what became of it.
+  // unavailable.
   Result<json::Array> take(const Caller& caller);
 
  private:
@@ -38,8 +40,9 @@ class CrlIntake {
     AuthorityId id;
     std::string name;
     Bytes subject, spki;
+    Time not_before, not_after;
   };
-  struct Known {
+  struct Signed {
     const CrlFile* file;
     const Issuer* signer;
     validity::CrlView view;
@@ -50,17 +53,20 @@ class CrlIntake {
   CrlIntake(Node& node, Time backup) : node_(node), backup_(backup) {}
   Status load_issuers();
   Status add(const CrlFile& file);
-  Result<Tally> take(const Known& crl, const std::string& requester);
-  // Nothing when the ledger does not know it.
-  Result<std::optional<CertificateRow>> find(const Known& crl, const validity::CrlEntry& entry) const;
-  bool adds_to(const CertificateRow& row, const validity::CrlEntry& entry, const Known& crl) const;
-  Result<Write> write_of(const CertificateRow& row, const validity::CrlEntry& entry, const Known& crl,
-                         const std::string& requester) const;
+  Result<Tally> take(const Signed& crl, const std::string& requester);
+  // Whose certificate it is, and how the ledger has it.
+  struct Found {
+    const Issuer* issuer = nullptr;  // null: of nobody whom the ledger knows for certain
+    std::optional<CertificateRow> row = {};
+  };
+  Result<Found> find(const Signed& crl, const validity::CrlEntry& entry) const;
+  // Whether the ledger has it as better than the CRL does.
+  bool is_news(const CertificateRow& row, const validity::IndexEntry& said, const Signed& crl) const;
 
   Node& node_;
   Time backup_;
   std::list<Issuer> issuers_;
-  std::vector<Known> crls_;
+  std::vector<Signed> crls_;
 };
 
 }  // namespace hanaper::operations

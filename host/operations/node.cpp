@@ -104,6 +104,18 @@ Result<json::Value> accept_clock(Node& node, const Caller& caller, const Argumen
                                   {"last", time_text(before.audit_at.value_or(Time{}))}});
 }
 
+Result<json::Value> drain(Node& node, const Caller& caller, const Arguments&, Call& call) {
+  if (!node.on_drain) return unavailable("no daemon runs here that could end");
+  Write write;
+  write.audit = services::audit_line(node.shared().clock.now(), "drain.asked",
+                                     {{"requester", caller.requester()}, {"call", call.id}});
+  if (const Status written = node.writer().commit(write, call.deadline); !written)
+    node.shared().logger.warning("who asked for the end is not in the audit",
+                                 {{"error", written.error().detail}});
+  node.on_drain();
+  return json::Value(json::Object{{"node", node.model().node.name}, {"state", "draining"}});
+}
+
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments&, Call& call) {
   if (!node.on_reload)
     return unavailable("no daemon runs here; it will read the configuration when it starts");

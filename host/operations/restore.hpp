@@ -10,8 +10,8 @@ namespace hanaper::operations {
 // takes in what the CRLs say. CRLs go on with numbers far above those that the backup and these CRLs know;
 // every certificate that is on one of them and good to the ledger is revoked. Ends with the node stopped.
 // conflict when there is something in the state folder already; malformed and unsupported for what is no
-// backup; forbidden when a CRL is not signed by an authority of the backup: then the backup is restored, and
-// no CRL was taken in.
+// backup; forbidden when a CRL is not signed by an authority of the backup: then no CRL was taken in, and
+// what is there is marked as unfinished, so that nobody serves it.
 Result<json::Value> restore(Node& node, const Caller& caller, const std::string& file,
                             const std::vector<CrlFile>& crls);
 

@@ -1,4 +1,6 @@
 // Revocation, alone and of many.
+#include "../validity/reasons.hpp"
+#include "foreign.hpp"
 #include "table.hpp"
 
 #include <algorithm>
@@ -6,19 +8,9 @@
 namespace hanaper::operations {
 namespace {
 
-// Of what the choices of the parameter are.
-RevocationReason reason_of(std::string_view text) {
-  using enum RevocationReason;
-  for (RevocationReason reason :
-       {key_compromise, ca_compromise, affiliation_changed, superseded, cessation_of_operation,
-        certificate_hold, remove_from_crl, privilege_withdrawn})
-    if (to_string(reason) == text) return reason;
-  return unspecified;
-}
-
 issuance::RevocationOrder order_of(const Caller& caller, const Arguments& arguments) {
   issuance::RevocationOrder order;
-  order.reason = reason_of(arguments.text("reason"));
+  order.reason = validity::reason_named(arguments.text("reason")).value_or(RevocationReason::unspecified);
   if (arguments.has("invalidity")) order.invalidity = arguments.time("invalidity");
   order.requester = caller.requester();
   return order;
@@ -50,11 +42,8 @@ class PendingChange final : public services::Submission {
   services::Completion done;
 };
 
-}  // namespace
-
-Result<json::Value> revoke(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {
-  const issuance::RevocationOrder order = order_of(caller, arguments);
-  HANAPER_TRY(const CertificateRow row, find_row(node, arguments.certificate("certificate")));
+Result<json::Value> revoke_row(Node& node, const CertificateRow& row, const issuance::RevocationOrder& order,
+                               const Arguments& arguments, Call& call) {
   if (stands_already(row, order, arguments.has("reason")))
     return json::Value(json::Object{{"serial", row.serial.hex()},
                                     {"state", state_after(*row.revoked)},
@@ -68,6 +57,43 @@ Result<json::Value> revoke(Node& node, const Caller& caller, const Arguments& ar
   return json::Value(json::Object{{"serial", row.serial.hex()},
                                   {"state", state_after(order.reason)},
                                   {"reason", to_string(order.reason)}});
+}
+
+}  // namespace
+
+Result<json::Value> revoke(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {
+  HANAPER_TRY(const CertificateRow row,
+              find_row(node, arguments.certificate("certificate"), arguments.text("authority")));
+  return revoke_row(node, row, order_of(caller, arguments), arguments, call);
+}
+
+// A certificate that the ledger has is no matter of this: who names one here has mistaken the number.
+Result<json::Value> revoke_unknown(Node& node, const Caller& caller, const Arguments& arguments, Call& call) {
+  const issuance::RevocationOrder order = order_of(caller, arguments);
+  HANAPER_TRY(const std::shared_ptr<issuance::Authority> authority,
+              find_authority(node, arguments.text("authority")));
+  auto serial = Serial::from_text(arguments.text("serial"));
+  if (!serial) return std::move(serial).error().within("serial");
+  const auto row = node.storage().ledger().certificate(authority->id(), *serial);
+  if (row && !row->tbs.empty())
+    return conflict("the certificate with serial number " + serial->hex() + " is known; revoke it as such");
+  if (row) return revoke_row(node, *row, order, arguments, call);
+  if (row.error().code != Code::not_found) return row.error();
+  if (order.reason == RevocationReason::remove_from_crl)
+    return not_found("no certificate with serial number " + serial->hex() + " is on hold");
+  const Intake intake{.authority = authority->id(),
+                      .name = authority->config().name,
+                      .requester = caller.requester(),
+                      .now = node.shared().clock.now()};
+  const Known known = new_number(intake, *serial, authority->not_before(), authority->not_after());
+  const validity::IndexEntry said{*serial, {}, intake.now, order.reason, order.invalidity};
+  issuance::Revoker::Change change;
+  HANAPER_TRY(change.write, write_of(intake, known, &said));
+  HANAPER_CHECK(authority->serials().pass(std::span(&*serial, 1), call.deadline));
+  HANAPER_CHECK(node.writer().commit(change.write, call.deadline));
+  node.revoker().done(change);
+  return json::Value(json::Object{
+      {"serial", serial->hex()}, {"state", state_after(order.reason)}, {"reason", to_string(order.reason)}});
 }
 
 namespace {
@@ -101,7 +127,8 @@ Result<json::Value> revoke_many(Node& node, const Caller& caller, const Argument
   const issuance::RevocationOrder order = order_of(caller, arguments);
   const bool reason_given = arguments.has("reason");
   const issuance::Revoker revoker = node.revoker();
-  HANAPER_TRY(const std::vector<AuthorityRow> authorities, node.storage().ledger().authorities());
+  HANAPER_TRY(const std::vector<AuthorityRow> authorities,
+              authorities_called(node, arguments.text("authority")));
   std::vector<std::unique_ptr<PendingChange>> pending;
   Tally tally;
   for (const std::string& text : arguments.texts("serials")) {

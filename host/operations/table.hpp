@@ -76,6 +76,9 @@ Result<json::Value> list_certificates(Node& node, const Caller& caller, const Ar
 // revoke.cpp
 Result<json::Value> revoke(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> revoke_many(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> revoke_unknown(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+// import.cpp
+Result<json::Value> import_foreign(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // events.cpp
 Result<json::Value> list_events(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> list_dead_letters(Node& node, const Caller& caller, const Arguments& arguments,
@@ -97,15 +100,25 @@ Result<json::Value> serials(Node& node, const Caller& caller, const Arguments& a
 Result<json::Value> verify_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> tail_audit(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> accept_clock(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> drain(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 Result<json::Value> reload(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+// nodes.cpp
+Result<json::Value> list_nodes(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> list_roles(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
+Result<json::Value> move_role(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 // backup.cpp
 Result<json::Value> backup(Node& node, const Caller& caller, const Arguments& arguments, Call& call);
 
 // For the operations above: the row of the certificate that an argument names, and the name of an authority,
 // or its number when the ledger does not know it.
-Result<CertificateRow> find_row(Node& node, const NamedCertificate& named);
+// `authority`: whose it is; empty: of whichever has that serial number, when only one has.
+Result<CertificateRow> find_row(Node& node, const NamedCertificate& named, const std::string& authority);
+// Those of the ledger, or that one alone. not_found.
+Result<std::vector<AuthorityRow>> authorities_called(Node& node, const std::string& name);
 Result<CertificateRow> find_row(Node& node, const std::vector<AuthorityRow>& authorities,
                                 const Serial& serial);
 std::string authority_name(Node& node, AuthorityId id);
+// One of the configuration that has a certificate; not_found, unavailable.
+Result<std::shared_ptr<issuance::Authority>> find_authority(Node& node, const std::string& name);
 
 }  // namespace hanaper::operations

@@ -1,5 +1,7 @@
 #include "tar.hpp"
 
+#include <hanaper/toolkit/files.hpp>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,6 +57,14 @@ bool is_plain(std::string_view name) {
          name.find("//") == std::string_view::npos;
 }
 
+Error damaged(const std::string& path, std::string_view how) {
+  return malformed(path + ": is damaged: " + std::string(how) + "; restore another backup");
+}
+
+std::string sum_line(ByteView digest, std::string_view name) {
+  return to_hex(digest) + "  " + std::string(name) + "\n";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TarWriter>> TarWriter::create(const std::string& path) {
@@ -65,6 +75,8 @@ Result<std::unique_ptr<TarWriter>> TarWriter::create(const std::string& path) {
 }
 
 TarWriter::~TarWriter() { ::close(file_); }
+
+void TarWriter::remove() noexcept { ::unlink(path_.c_str()); }
 
 Status TarWriter::write(ByteView content) {
   octets_ += content.size();
@@ -78,6 +90,8 @@ Status TarWriter::write(ByteView content) {
 }
 
 Status TarWriter::header(std::string_view name, std::uint64_t size) {
+  if (entries_ >= most_entries)
+    return unsupported(path_ + ": a backup has at most " + std::to_string(most_entries) + " entries");
   if (!is_plain(name)) return internal("\"" + std::string(name) + "\" is no name for a backup's entry");
   std::array<char, block_size> header{};
   std::ranges::copy(name, header.begin());
@@ -99,35 +113,43 @@ Status TarWriter::header(std::string_view name, std::uint64_t size) {
   return write(as_bytes({header.data(), header.size()}));
 }
 
-Status TarWriter::pad(std::uint64_t size) {
+Status TarWriter::end(std::string_view name, crypto::Hasher& digest, std::uint64_t size) {
   static constexpr std::uint8_t zeros[block_size] = {};
+  sums_ += sum_line(digest.finish(), name);
   return write(ByteView(zeros).first((block_size - size % block_size) % block_size));
 }
 
 Status TarWriter::add(std::string_view name, ByteView content) {
   HANAPER_CHECK(header(name, content.size()));
   HANAPER_CHECK(write(content));
-  return pad(content.size());
+  crypto::Hasher digest(crypto::Hash::sha256);
+  digest.update(content);
+  return end(name, digest, content.size());
 }
 
 Status TarWriter::add_file(std::string_view name, const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return failed(path, "cannot be opened");
-  const std::unique_ptr<const int, void (*)(const int*)> closer(&file,
-                                                                [](const int* handle) { ::close(*handle); });
+  HANAPER_TRY(const files::Descriptor file, files::open_regular(path));
   struct stat status {};
-  if (::fstat(file, &status) != 0) return failed(path, "cannot be read");
+  if (::fstat(file.handle(), &status) != 0) return failed(path, "cannot be read");
   const auto size = static_cast<std::uint64_t>(status.st_size);
   HANAPER_CHECK(header(name, size));
+  crypto::Hasher digest(crypto::Hash::sha256);
   Bytes buffer(buffer_size);
   for (std::uint64_t left = size; left != 0;) {
-    const ssize_t n = ::read(file, buffer.data(), std::min<std::uint64_t>(left, buffer.size()));
+    const ssize_t n = ::read(file.handle(), buffer.data(), std::min<std::uint64_t>(left, buffer.size()));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return failed(path, "changed while it was read");
-    HANAPER_CHECK(write(ByteView(buffer).first(static_cast<std::size_t>(n))));
+    const ByteView part = ByteView(buffer).first(static_cast<std::size_t>(n));
+    digest.update(part);
+    HANAPER_CHECK(write(part));
     left -= static_cast<std::uint64_t>(n);
   }
-  return pad(size);
+  return end(name, digest, size);
+}
+
+Status TarWriter::add_sums() {
+  const std::string sums = sums_;
+  return add(sums_name, as_bytes(sums));
 }
 
 Status TarWriter::finish() {
@@ -164,7 +186,7 @@ Status TarReader::index() {
     const std::string name(&header[0], strnlen(&header[0], 100));
     if (!sum || *sum != checksum(header) || !size || header[156] != '0' || !is_plain(name) || *size > total)
       return bad(at);
-    if (!places_.emplace(name, Place{at + block_size, *size}).second || names_.size() > 100'000)
+    if (!places_.emplace(name, Place{at + block_size, *size}).second || names_.size() >= most_entries)
       return bad(at);
     names_.push_back(name);
     at += block_size + (*size + block_size - 1) / block_size * block_size;
@@ -182,6 +204,40 @@ Result<Bytes> TarReader::read(const std::string& name) const {
   return content;
 }
 
+template <class Take>
+Status TarReader::each_part(const std::string& name, const Place& place, Take&& take) const {
+  Bytes buffer(buffer_size);
+  for (std::uint64_t done = 0; done < place.size;) {
+    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), place.size - done);
+    const ssize_t n = ::pread(file_, buffer.data(), wanted, static_cast<off_t>(place.offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return malformed(path_ + ": ends within " + name);
+    HANAPER_CHECK(take(ByteView(buffer).first(static_cast<std::size_t>(n))));
+    done += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Status TarReader::verify() const {
+  if (names_.back() != sums_name)
+    return damaged(path_, "it has no " + std::string(sums_name) + " at its end");
+  HANAPER_TRY(const Bytes saved, read(std::string(sums_name)));
+  std::string_view left = as_text(saved);
+  for (const std::string& name : names_) {
+    if (name == sums_name) break;
+    crypto::Hasher digest(crypto::Hash::sha256);
+    HANAPER_CHECK(each_part(name, places_.at(name), [&](ByteView part) {
+      digest.update(part);
+      return Status{};
+    }));
+    const std::string line = sum_line(digest.finish(), name);
+    if (!left.starts_with(line)) return damaged(path_, name + " is not what was saved");
+    left.remove_prefix(line.size());
+  }
+  if (left.empty()) return {};
+  return damaged(path_, "it lacks what its " + std::string(sums_name) + " names");
+}
+
 Status TarReader::extract(const std::string& name, const std::string& path) const {
   const auto place = places_.find(name);
   if (place == places_.end()) return not_found(path_ + ": has no entry " + name);
@@ -190,15 +246,10 @@ Status TarReader::extract(const std::string& name, const std::string& path) cons
   if (file < 0) return failed(path, "cannot be created");
   const std::unique_ptr<const int, void (*)(const int*)> closer(&file,
                                                                 [](const int* handle) { ::close(*handle); });
-  Bytes buffer(buffer_size);
-  for (std::uint64_t done = 0; done < place->second.size;) {
-    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), place->second.size - done);
-    const ssize_t n = ::pread(file_, buffer.data(), wanted, static_cast<off_t>(place->second.offset + done));
-    if (n <= 0) return malformed(path_ + ": ends within " + name);
-    if (::write(file, buffer.data(), static_cast<std::size_t>(n)) != n)
-      return failed(path, "cannot be written");
-    done += static_cast<std::uint64_t>(n);
-  }
+  HANAPER_CHECK(each_part(name, place->second, [&](ByteView part) {
+    if (::write(file, part.data(), part.size()) == static_cast<ssize_t>(part.size())) return Status{};
+    return Status(failed(path, "cannot be written"));
+  }));
   if (::fsync(file) != 0) return failed(path, "cannot be synced");
   return {};
 }

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <hanaper/storage.hpp>
+#include <hanaper/toolkit/crypto.hpp>
 
 #include <map>
 
 namespace hanaper::operations {
+
+inline constexpr std::uint64_t most_entries = 100'000;
+// The last entry: the digests of all others, as sha256sum(1) writes and checks them.
+inline constexpr std::string_view sums_name = "sha256sums";
 
 // Writes entries one after the other into a new file, mode 0600. Not thread-safe.
 class TarWriter {
@@ -16,8 +21,12 @@ class TarWriter {
 
   Status add(std::string_view name, ByteView content);
   Status add_file(std::string_view name, const std::string& path);
+  // Adds the digests of all entries so far.
+  Status add_sums();
   // Ends the archive and syncs it.
   Status finish();
+  // Takes the file away, of which not everything was written.
+  void remove() noexcept;
   std::uint64_t octets() const noexcept { return octets_; }
   std::uint64_t entries() const noexcept { return entries_; }
 
@@ -25,10 +34,12 @@ class TarWriter {
   explicit TarWriter(int file, std::string path) : file_(file), path_(std::move(path)) {}
   Status header(std::string_view name, std::uint64_t size);
   Status write(ByteView content);
-  Status pad(std::uint64_t size);
+  // Ends the entry whose header was written last: its sum, and zeros up to the next block.
+  Status end(std::string_view name, crypto::Hasher& digest, std::uint64_t size);
 
   int file_;
   const std::string path_;
+  std::string sums_;
   std::uint64_t octets_ = 0;
   std::uint64_t entries_ = 0;
 };
@@ -38,6 +49,10 @@ class TarReader {
  public:
   ~TarReader();
   static Result<std::unique_ptr<TarReader>> open(const std::string& path);
+
+  // [worker] Reads all of it. malformed when an entry is not what was saved, is missing or has come in. That
+  // finds damage, not malice: who can write an archive can write its sums.
+  Status verify() const;
 
   const std::vector<std::string>& names() const noexcept { return names_; }
   Result<Bytes> read(const std::string& name) const;
@@ -49,6 +64,9 @@ class TarReader {
   struct Place {
     std::uint64_t offset, size;
   };
+  // Gives the content to `take`, a buffer at a time.
+  template <class Take>
+  Status each_part(const std::string& name, const Place& place, Take&& take) const;
   int file_;
   const std::string path_;
   std::vector<std::string> names_;

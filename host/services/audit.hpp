@@ -19,8 +19,8 @@ inline std::string audit_line(Time at, std::string_view event, std::initializer_
   return audit_line(at, event, std::span(fields.begin(), fields.size()));
 }
 
-// How many lines those can cause whom nobody knows. A line needs room for its kind or for its client, so that
-// many of one kind hide no other kind, and many of one client no other client. Thread-safe.
+// How many lines clients can cause. A line needs room for its kind or for its client, so that many of one
+// kind hide no other kind, and many of one client no other client. Thread-safe.
 class AuditAllowance {
  public:
   static constexpr std::int64_t of_one = 50;   // kind or client, a minute

@@ -6,6 +6,7 @@
 
 #include "registrations.hpp"
 
+#include <atomic>
 #include <thread>
 
 namespace hanaper::services {
@@ -34,6 +35,10 @@ class Readiness {
   // [any] What the last look saw; from memory. A check that has not answered for 2.2 s does not hold, and
   // the others are taken without it.
   Report report() const;
+
+  // [any] Somebody asks, as balancers do; and when that was last.
+  void asked() { asked_ = std::chrono::steady_clock::now().time_since_epoch().count(); }
+  Deadline last_asked() const { return Deadline{Deadline::duration{asked_.load()}}; }
 
   // [any] The first check for that purpose that does not hold; success when all do.
   Status status(Purpose purpose) const;
@@ -64,6 +69,7 @@ class Readiness {
   static void start_looker(const std::shared_ptr<State>& state) HANAPER_REQUIRES(state->mutex);
   void keep(const std::function<void()>& each_time);
 
+  std::atomic<Deadline::rep> asked_{0};
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::thread keeper_;  // [main]
 };

@@ -50,6 +50,10 @@ void Roles::stop() {
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   const Lock looking(looking_);
+  give_all_back();
+}
+
+void Roles::give_all_back() {
   std::vector<std::string> names;
   {
     const Lock lock(mutex_);
@@ -75,11 +79,54 @@ Result<Fence> Roles::hold(std::string_view role) {
   const Lock looking(looking_);
   if (auto fence = held(role)) return *std::move(fence);  // somebody else was faster
   HANAPER_CHECK(look());
+  HANAPER_CHECK(may_have(role, false));
   if (auto fence = held(role)) return *std::move(fence);  // stopped for a while, and not missed
+  HANAPER_CHECK(may_have(role, true));
   if (!is_free(role)) return conflict("role " + std::string(role) + " is held by " + holder_of(role));
   HANAPER_CHECK(take(role));
   if (auto fence = held(role)) return *std::move(fence);
   return unavailable("taking the role " + std::string(role) + " has taken too long");
+}
+
+std::vector<std::string> Roles::mine() const {
+  const Lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, mine] : mine_)
+    if (is_good(mine)) names.push_back(name);
+  return names;
+}
+
+Status Roles::may_have(std::string_view role, bool take) const {
+  const Lock lock(mutex_);
+  HANAPER_CHECK(have_);
+  if (const auto move = moves_.find(role); move != moves_.end() && move->second != self_.node)
+    return conflict("role " + std::string(role) + " is on its way to " + move->second);
+  return take ? take_ : Status{};
+}
+
+void Roles::limit(Status have, Status take) {
+  HANAPER_ON(worker);
+  const Lock looking(looking_);
+  const bool none = !have;
+  {
+    const Lock lock(mutex_);
+    have_ = std::move(have);
+    take_ = std::move(take);
+  }
+  if (none) give_all_back();
+}
+
+void Roles::follow(Moves moves) {
+  HANAPER_ON(worker);
+  {
+    const Lock lock(mutex_);
+    moves_ = moves;
+  }
+  for (const auto& [role, to] : moves)
+    if (to != self_.node)
+      release(role);
+    else if (const auto taken = hold(role); !taken)
+      log_.debug("a role has not come yet", {{"role", role}, {"error", taken.error().detail}});
 }
 
 void Roles::release(std::string_view role) {
@@ -88,12 +135,14 @@ void Roles::release(std::string_view role) {
   give_back(role);
 }
 
-// Who sees a seat taken below its own knows its place, and the last that is taken tells how many there are.
+// Takes the lowest free seat. How many there are below it is this node's index; how many are taken up to the
+// next free one is the count. A second seat that this node still holds above is given back.
 Result<Share> Roles::share(std::string_view work) {
   HANAPER_ON(worker);
   if (alone_) return Share{0, 1};
   const Lock looking(looking_);
   HANAPER_CHECK(look());
+  HANAPER_CHECK(may_have(work, true));
   Share share{0, 0};
   bool seated = false;
   for (std::uint32_t seat = 0; seat < seats; ++seat) {

@@ -55,6 +55,17 @@ class Roles {
   // [any] The same from memory; nothing while this node may not act.
   std::optional<Fence> held(std::string_view role) const;
 
+  // [any] Those that this node may act for now.
+  std::vector<std::string> mine() const;
+
+  // [worker] From now on: why this node has no roles, and gives back what it holds; why it takes no more.
+  void limit(Status have, Status take);
+
+  // [worker] From now on: roles that are to go to a node. This one takes what is to come here, once it is
+  // free, and gives back what is to go.
+  using Moves = std::map<std::string, std::string, std::less<>>;
+  void follow(Moves moves);
+
   // [worker] Gives it back, so that another node may have it at once. Nothing when it is not held.
   void release(std::string_view role);
 
@@ -75,9 +86,11 @@ class Roles {
     std::optional<Deadline> good;  // the begin of its last good renewal
   };
 
+  Status may_have(std::string_view role, bool take) const;
   Status look() HANAPER_REQUIRES(looking_);
   Status take(std::string_view role) HANAPER_REQUIRES(looking_);
   void give_back(std::string_view role) HANAPER_REQUIRES(looking_);
+  void give_all_back() HANAPER_REQUIRES(looking_);
   bool renewal_is_due(Deadline now) const;
   bool is_free(std::string_view role) const;
   std::string holder_of(std::string_view role) const;
@@ -94,6 +107,8 @@ class Roles {
   mutable Mutex mutex_;
   std::map<std::string, Seen, std::less<>> seen_ HANAPER_GUARDED_BY(mutex_);
   std::map<std::string, Mine, std::less<>> mine_ HANAPER_GUARDED_BY(mutex_);
+  Moves moves_ HANAPER_GUARDED_BY(mutex_);
+  Status have_ HANAPER_GUARDED_BY(mutex_), take_ HANAPER_GUARDED_BY(mutex_);
   bool complained_ HANAPER_GUARDED_BY(mutex_) = false;
   bool quit_ HANAPER_GUARDED_BY(mutex_) = false;
   Condition changed_;

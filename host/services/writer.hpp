@@ -41,7 +41,8 @@ class Submission {
   Write write;
   std::optional<ExpiryChange> expiry;  // goes into the counts with it
   Deadline deadline{};                 // not begun after it
-  // Who takes a clock for right that is before the last audit page; nobody: then nothing is audited.
+  // Who accepts a clock that is before the last page of the audit; empty: nobody, and lines for it are
+  // refused.
   std::string accepts_clock = {};
 
   // On the writer's thread, once: quick, and never another wait. Success means durable. conflict and

@@ -1,4 +1,4 @@
-// Who wants to know of revocations hears of them: of this node's at once, of other nodes' within a second.
+// Tells watchers of revocations: of this node's at once, of other nodes' within a second.
 #pragma once
 
 #include <hanaper/toolkit/swapped.hpp>

@@ -1,5 +1,7 @@
 #include "crl_reader.hpp"
 
+#include "reasons.hpp"
+
 #include <hanaper/toolkit/der.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
@@ -61,8 +63,7 @@ Status read_crl_extension(const CrlExtension& extension, CrlView& crl) {
 Result<RevocationReason> parse_reason(ByteView value) {
   HANAPER_TRY(const der::Element reason, der::only(value, der::enumerated));
   const unsigned number = reason.content.size() == 1 ? reason.content[0] : 255;
-  if (number > 10 || number == 7) return malformed("has an entry with a reason that there is not");
-  return static_cast<RevocationReason>(number);
+  return reason_numbered(number).value_or(RevocationReason::unspecified);  // revoked it is, whatever for
 }
 
 // The directoryName among GeneralNames.
@@ -132,26 +133,45 @@ Result<CrlView> parse_crl(ByteView der) {
   return crl;
 }
 
+namespace {
+
+// `issuer` is that of the entry before, and becomes this one's.
+Result<CrlEntry> read_entry(der::Reader one, ByteView& issuer) {
+  CrlEntry entry;
+  HANAPER_TRY(const ByteView serial, one.read_integer());
+  if (serial.front() & 0x80) return malformed("has an entry with a serial number below zero");
+  HANAPER_TRY(entry.serial, Serial::from_magnitude(serial));
+  HANAPER_TRY(entry.at, one.read_time());
+  if (!one.at_end()) {
+    HANAPER_TRY(const der::Reader extensions, one.enter(der::sequence));
+    HANAPER_CHECK(each_extension(extensions, [&](const CrlExtension& extension) {
+      return read_entry_extension(extension, entry, issuer);
+    }));
+  }
+  HANAPER_CHECK(one.finish());
+  entry.issuer = issuer;
+  return entry;
+}
+
+}  // namespace
+
 // RFC 5280 5.3.3: "On subsequent entries in an indirect CRL, if this extension is not present, the
 // certificate issuer for the entry is the same as that for the preceding entry."
-Status each_entry(const CrlView& crl, const std::function<Status(const CrlEntry&)>& take) {
+Status each_entry(const CrlView& crl, const std::function<Status(const CrlEntry&)>& take,
+                  const std::function<void(std::size_t, const Error&)>& unread) {
   ByteView issuer = crl.issuer;
+  std::size_t number = 0;
   for (der::Reader list(crl.entries); !list.at_end();) {
-    HANAPER_TRY(der::Reader one, list.enter(der::sequence));
-    CrlEntry entry;
-    HANAPER_TRY(const ByteView serial, one.read_integer());
-    if (serial.front() & 0x80) return malformed("has an entry with a serial number below zero");
-    HANAPER_TRY(entry.serial, Serial::from_magnitude(serial));
-    HANAPER_TRY(entry.at, one.read_time());
-    if (!one.at_end()) {
-      HANAPER_TRY(const der::Reader extensions, one.enter(der::sequence));
-      HANAPER_CHECK(each_extension(extensions, [&](const CrlExtension& extension) {
-        return read_entry_extension(extension, entry, issuer);
-      }));
+    HANAPER_TRY(const der::Reader one, list.enter(der::sequence));
+    ++number;
+    const auto entry = read_entry(one, issuer);
+    if (entry) {
+      HANAPER_CHECK(take(*entry));
+    } else if (unread) {
+      unread(number, entry.error());
+    } else {
+      return entry.error();
     }
-    HANAPER_CHECK(one.finish());
-    entry.issuer = issuer;
-    HANAPER_CHECK(take(entry));
   }
   return {};
 }

@@ -32,7 +32,10 @@ struct CrlEntry {
   std::optional<Time> invalidity;
 };
 
-// Calls `take` with every entry in turn, until one call fails. malformed and unsupported as above.
-Status each_entry(const CrlView& crl, const std::function<Status(const CrlEntry&)>& take);
+// Calls `take` with every entry in turn, until one call fails. malformed and unsupported as above for the
+// first entry that cannot be read; with `unread`, that is told which it is, from 1, and why, and the others
+// go on.
+Status each_entry(const CrlView& crl, const std::function<Status(const CrlEntry&)>& take,
+                  const std::function<void(std::size_t, const Error&)>& unread = {});
 
 }  // namespace hanaper::validity

@@ -5,6 +5,8 @@
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/time_text.hpp>
 
+#include <algorithm>
+
 namespace hanaper::validity {
 namespace {
 
@@ -28,7 +30,7 @@ Status NodeAuthority::attached() const {
 }
 
 std::vector<std::string> NodeAuthority::crl_urls(std::uint32_t shard) const {
-  return authority_ ? authority_->status().of_shard(shard).crl : std::vector<std::string>{};
+  return authority_ ? authority_->crl_urls(shard) : std::vector<std::string>{};
 }
 
 Result<CertificateRow> NodeAuthority::find(const Serial& serial) {
