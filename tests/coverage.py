@@ -36,10 +36,9 @@ def gather(build):
     merged = build / "profiles" / "all.profdata"
     subprocess.run(["llvm-profdata-19", "merge", "--sparse", "-o", merged, *(build / "profiles").glob("*.profraw")], check=True)
     objects = instrumented(build)
-    # Two programs may compile one function differently, which llvm-cov says of each of them.
     command = ["llvm-cov-19", "export", "--format=lcov", f"--instr-profile={merged}", objects[0], *(f"--object={each}" for each in objects[1:])]
     found, seen = defaultdict(dict), {}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as export:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as export:
         for text in export.stdout:
             kind, _, value = text.rstrip("\n").partition(":")
             if kind == "SF":

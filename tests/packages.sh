@@ -26,7 +26,7 @@ test_packages() {
   echo python3 python3-cryptography certbot lego dehydrated bind9 bind9-dnsutils curl sqlite3 gnutls-bin man-db groff-base \
     clang-19 libclang-rt-19-dev llvm-19 clang-format-14 clang-tidy-19 nginx-light wrk iproute2 softhsm2 mariadb-server mariadb-client postgresql \
     dpkg-dev systemd strace strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins certmonger \
-    slapd ldap-utils python3-aiosmtpd python3-jsonschema jq
+    haproxy keepalived slapd ldap-utils python3-aiosmtpd python3-jsonschema jq libfaketime
 }
 
 # unpack_promtool FOLDER: promtool out of Debian's prometheus, which would start a service if it were installed.

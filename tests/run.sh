@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, runs them, prints a summary.
 #
-#   --unit         the first green test on a fresh machine, in three minutes: no servers, no clients, only unit tests
+#   --unit         the first green test on a fresh machine within three minutes, then the other unit tests: no servers, no clients
 #   --quick        the inner loop: no static checks, no sanitizers, no fuzzing, no benches, no quickstart
 #   --long         also what takes too long for every change: exports HANAPER_LONG=1, which tests ask for
 #   --only NAME    run one part: build, test, static, asan, coverage, tsan, fuzz, bench, quickstart
@@ -76,11 +76,17 @@ said_skips() {
          if (!said[$1]) print "SKIP unknown: " $1 " does not say what it misses"
        }' "$@"
 }
+has_clang() { command -v clang++-19 >/dev/null || { echo "SKIP clang: the sanitizers and the coverage are those of clang++ 19"; return 1; }; }
 sanitized() {  # PRESET LABEL
-  command -v clang++-19 >/dev/null || { echo "SKIP clang: the sanitizers of clang++ 19 are what looks here"; return 0; }
+  has_clang || return 0
   build "$1" --target "$2_tests" || return 1
   rm -rf build/"$1"/profiles  # what the last run counted
-  run_tests "$1" -L "^$2$"
+  run_tests "$1" -j3 -L "^$2$"
+}
+
+coverage() {
+  has_clang || return 0
+  tests/coverage.py build/asan
 }
 
 # Last, because they say nothing about right and wrong: where time is short, they give way.
@@ -111,7 +117,9 @@ install_packages $packages || { echo "run.sh: packages could not be installed" >
 [ -n "$unit" ] || unpack_promtool "$root/build/tools" 2> "$results/promtool.log" || cat "$results/promtool.log"
 
 if [ -n "$unit" ]; then
-  part build build unit --target unit_tests && part test run_tests unit -L '^unit$'
+  # What needs least comes first, so that somebody new sees something green soon.
+  part first eval "build unit --target toolkit_tests && run_tests unit -R '^unit.toolkit$'"
+  part build build unit --target unit_tests && part test run_tests unit -L '^unit$' -E '^unit.toolkit$'
   summarise
   exit
 fi
@@ -122,7 +130,7 @@ if [ -n "$long" ]; then part test run_tests release -j3; else part test run_test
 if [ -z "$quick" ]; then
   part static tests/static/run.sh
   part asan sanitized asan sanitized
-  [ ! -d build/asan/profiles ] || part coverage tests/coverage.py build/asan
+  part coverage coverage
   part tsan sanitized tsan concurrent
   part fuzz tests/fuzz/run.sh --seconds "$([ -n "$long" ] && echo 120 || echo 10)"
   part quickstart env HANAPER_CMAKE_ARGUMENTS= examples/quickstart/run.sh --once --state "$results/quickstart" \

@@ -31,7 +31,7 @@ max_connections = 100000
 [listener.plain]
 bind = "127.0.0.1:{http}"
 url = "https://localhost:{https}"
-status = true
+health = true
 max_connections = 100000
 [storage.main]
 plugin = "sqlite"

@@ -14,7 +14,7 @@ import unittest
 from acme_client import Client
 from harness import BASE, Node, main, openssl
 
-SLOW = BASE.replace('status = true', 'status = true\nheader_timeout = "500ms"\nbody_timeout = "500ms"\nidle_timeout = "1s"\nmax_connections = 20\nheader_limit = "4KiB"')
+SLOW = BASE.replace('health = true', 'health = true\nheader_timeout = "500ms"\nbody_timeout = "500ms"\nidle_timeout = "1s"\nmax_connections = 20\nheader_limit = "4KiB"')
 
 
 def read_all(sock, seconds=5):

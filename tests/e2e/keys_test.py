@@ -131,7 +131,7 @@ class TokenKeys(unittest.TestCase):
         for line in (r'hsm:root +ec-p256 +authority "root"', r'hsm:issuing +ec-p256 +authority "issuing"', r'hsm:tls +ec-p256 +listener "public"'):
             self.assertRegex(listed, line)
 
-    def test_readiness_names_a_token_that_lost_its_keys_and_replicate_brings_them_back(self):
+    def test_health_names_a_token_that_lost_its_keys_and_replicate_brings_them_back(self):
         self.node.start()
         self.assertEqual(self.node.get("/health/ready")[0], 200)
         self.node.stop()
@@ -139,12 +139,13 @@ class TokenKeys(unittest.TestCase):
         slots = subprocess.run(["softhsm2-util", "--delete-token", "--token", "hsm-b"], capture_output=True, text=True)
         self.assertEqual(slots.returncode, 0, slots.stderr)
         self.make_token("hsm-b")
-        self.node.start(ready=503)
-        text = self.node.becomes(503)[1]
+        self.node.start()
+        text = self.node.becomes(503, "node")[1]
+        self.assertEqual(self.node.get("/health/ready")[0], 200, "the other token serves on")
         self.assertRegex(text, r'no key \\?"[a-z]+\\?" on token hsm-b')
         for label in ("root", "issuing", "tls"):
             self.assertEqual(self.node.out("keys", "replicate", f"hsm:{label}"), f"hsm:{label}: also on hsm-b\n")
-        self.assertEqual(self.node.becomes(200)[0], 200)
+        self.assertEqual(self.node.becomes(200, "node")[0], 200)
 
 
 if __name__ == "__main__":

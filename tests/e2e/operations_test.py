@@ -229,7 +229,8 @@ subject = "CN=New"
 [pipeline.more]
 authority = "new"
 profiles = ["web"]
-""", "authority new has no certificate yet; run hanaper init", 1)]
+""", "authority new has no certificate yet; run hanaper init", 1),
+                 (BASE.replace("[outbound]", '[outbound]\ntrust_anchors = "nowhere"'), "outbound.trust_anchors: ", 2)]
         for config, why, status in cases:
             self.node.write_config(config)
             self.assertIn(why, self.node.error("check", "--deep", status=status))

@@ -50,6 +50,8 @@ class ForPeople(unittest.TestCase):
         text = openssl("x509", "-in", self.node.folder / "joe.pem", "-noout", "-text", "-nameopt", "RFC2253")
         self.assertIn("Subject: CN=Joe Example,O=Example", text.replace("O=Example,CN=Joe Example", "CN=Joe Example,O=Example"))
         self.assertIn("email:joe@example.test", text)
+        self.assertEqual(len(self.node.items("list", "--name", "joe@example.test")), 1)
+        self.assertEqual(self.node.items("list", "--name", "jo@example.test"), [])
         openssl("pkcs12", "-in", p12, *pin, "-nocerts", "-nodes", "-out", self.node.folder / "joe.key")
         self.assertEqual(openssl("pkey", "-in", self.node.folder / "joe.key", "-pubout"), openssl("x509", "-in", self.node.folder / "joe.pem", "-noout", "-pubkey"))
         openssl("pkcs12", "-in", p12, *pin, "-nokeys", "-cacerts", "-out", self.node.folder / "above.pem")

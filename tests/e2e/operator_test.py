@@ -187,19 +187,23 @@ class BesideADaemon(unittest.TestCase):
 
 class Waits(unittest.TestCase):
     def test_a_request_that_waits_for_approval_ends_with_3_and_can_be_asked_for_again(self):
-        with Node(MANUAL) as node:
-            node.init()
-            key = node.folder / "a.key"
-            said = node.error("issue", "--pipeline", "manual", "--name", "a.example.test", "--key-out", key, status=3)
-            self.assertIn(f"the key stays in {key}, then it is hanaper issue --csr {key}.csr", said)
-            self.assertEqual(node.error("issue", "--pipeline", "manual", "--csr", f"{key}.csr", status=3).count("stays"), 0)
-            waiting = node.items("requests", "list")
-            self.assertEqual(len(waiting), 1)
-            node.out("requests", "approve", waiting[0]["request"])
-            out = node.folder / "a.pem"
-            node.out("issue", "--pipeline", "manual", "--csr", f"{key}.csr", "--out", out)
-            self.assertEqual(openssl("x509", "-in", out, "-noout", "-pubkey"), openssl("pkey", "-in", key, "-pubout"))
-            self.assertIn("3 waits for approval", node.out("help"))
+        for start in (Node.init, lambda node: node.init().start()):
+            with self.subTest(start=start), Node(MANUAL) as node:
+                start(node)
+                self.is_kept(node)
+
+    def is_kept(self, node):
+        key = node.folder / "a.key"
+        said = node.error("issue", "--pipeline", "manual", "--name", "a.example.test", "--key-out", key, status=3)
+        self.assertIn(f"the key stays in {key}, then it is hanaper issue --csr {key}.csr", said)
+        self.assertEqual(node.error("issue", "--pipeline", "manual", "--csr", f"{key}.csr", status=3).count("stays"), 0)
+        waiting = node.items("requests", "list")
+        self.assertEqual(len(waiting), 1)
+        node.out("requests", "approve", waiting[0]["request"])
+        out = node.folder / "a.pem"
+        node.out("issue", "--pipeline", "manual", "--csr", f"{key}.csr", "--out", out)
+        self.assertEqual(openssl("x509", "-in", out, "-noout", "-pubkey"), openssl("pkey", "-in", key, "-pubout"))
+        self.assertIn("3 waits for approval", node.out("help"))
 
 
 class Offline(unittest.TestCase):

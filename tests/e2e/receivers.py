@@ -28,7 +28,11 @@ class Receiver:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                size = int(self.headers["Content-Length"])
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    self.close_connection = True  # whoever sends it was killed in the middle
+                    return
                 try:
                     receiver.check(self.headers, body)
                     event = json.loads(body)

@@ -19,6 +19,7 @@ void read_extension(ByteView value) {
   (void)x509::parse_subject_key_identifier(value);
   (void)x509::parse_authority_key_identifier(value);
   (void)x509::parse_info_access(value);
+  (void)x509::parse_crl_distribution_points(value);
   const auto constraints = x509::parse_name_constraints(value);
   if (const auto names = x509::parse_general_names(value); names && constraints)
     for (const Identifier& name : names->names) (void)x509::allows(*constraints, name);

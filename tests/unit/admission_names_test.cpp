@@ -153,6 +153,46 @@ const OtherName other_names[] = {
 INSTANTIATE_TEST_SUITE_P(As, OtherNames, ::testing::ValuesIn(other_names),
                          [](const auto& test) { return test.param.name; });
 
+// At whichever door a name comes in, here it is judged: as an alternative name and as a common name.
+struct NoHost {
+  const char* name;
+  const char* text;
+  bool is_common;
+  const char* refusal;
+};
+std::ostream& operator<<(std::ostream& out, const NoHost& of) { return out << of.name; }
+class NoHosts : public Admission, public ::testing::WithParamInterface<NoHost> {};
+
+TEST_P(NoHosts, AreNotCertified) {
+  const NoHost& row = GetParam();
+  Scene scene;
+  scene.plan.profile.subject = config::ProfileConfig::Subject::request;
+  scene.plan.profile.extended_usages = {extended_usage("server-auth")};
+  if (row.is_common)
+    scene.crafted.subject = x509::encode_name({cn(row.text)});
+  else
+    scene.names({{Kind::dns, row.text}});
+  const auto issued = ask(scene);
+  ASSERT_FALSE(issued);
+  EXPECT_EQ(issued.error().code, Code::bad_csr);
+  EXPECT_NE(issued.error().detail.find(row.refusal), std::string::npos) << issued.error().detail;
+}
+
+constexpr const char* is_empty = "a label that encodes nothing";
+constexpr const char* is_number = "the last label is a number";
+const NoHost no_hosts[] = {
+    {"ALabelOfNothing", "xn--99999999.test", false, is_empty},
+    {"ALabelOfNothingBelow", "www.xn--99999999.example.test", false, is_empty},
+    {"ALabelOfNothingAsCommonName", "xn--99999999.test", true, is_empty},
+    {"AHexadecimalNumber", "0x7f000001", false, is_number},
+    {"AHexadecimalNumberAsCommonName", "0x7f000001", true, is_number},
+    {"AHexadecimalLastLabel", "host.0x7f", false, is_number},
+    {"AShortAddress", "127.1", false, is_number},
+    {"AShortAddressAsCommonName", "127.1", true, is_number},
+};
+INSTANTIATE_TEST_SUITE_P(As, NoHosts, ::testing::ValuesIn(no_hosts),
+                         [](const auto& test) { return test.param.name; });
+
 // RFC 9598 6: constraints on mail addresses hold for all of them.
 TEST_F(Admission, RefusesInternationalMailboxesOfDomainsThatTheAuthorityMayNotCertify) {
   Scene scene;

@@ -15,6 +15,15 @@ struct Row {
 
 const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+const std::string last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody";
+
+std::string times(int count, const std::string& text) {
+  std::string all;
+  while (count-- > 0) all += text;
+  return all;
+}
+
 const Row rows[] = {
     {"of a length", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody", false, "body"},
     {"of no length", "HTTP/1.1 200 OK\r\n\r\nbody", true, "body"},
@@ -26,6 +35,17 @@ const Row rows[] = {
     {"chunks without an end", chunked + "4\r\nbody\r\n0\r\n", true, nullptr},
     {"half a chunk", chunked + "4\r\nbo", true, nullptr},
     {"more than was asked for", "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n", false, nullptr},
+    {"one of 1xx before it", "HTTP/1.1 100 Continue\r\n\r\n" + last, false, "body"},
+    {"one of 1xx before chunks", hints + chunked + "4\r\nbody\r\n0\r\n\r\n", false, "body"},
+    {"one of 1xx that says it has a body", "HTTP/1.1 102 Wait\r\nContent-Length: 4\r\n\r\n" + last, false,
+     "body"},
+    {"one of 1xx that says it has chunks", "HTTP/1.1 102 Wait\r\nTransfer-Encoding: chunked\r\n\r\n" + last,
+     false, "body"},
+    {"five of 1xx before it", times(5, hints) + last, false, "body"},
+    {"six of 1xx before it", times(6, hints) + last, false, nullptr},
+    {"nothing behind one of 1xx", hints, true, nullptr},
+    {"half a head behind one of 1xx", hints + "HTTP/1.1 200 OK\r\nContent-Le", true, nullptr},
+    {"another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n" + last, false, nullptr},
     {"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", true, nullptr},
     {"nothing", "", true, nullptr},
 };
@@ -54,8 +74,9 @@ TEST(Answers, AreTheSameInWhateverPiecesTheyCome) {
 
 TEST(Answers, GiveTheirFields) {
   AnswerReader reader(ByteCount{1000});
-  ASSERT_TRUE(*reader.take(
-      "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nX-A: one\r\nContent-Length: 0\r\nx-a:  two\r\n\r\n"));
+  ASSERT_TRUE(
+      *reader.take("HTTP/1.1 103 Early Hints\r\nX-B: of another\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: "
+                   "7\r\nX-A: one\r\nContent-Length: 0\r\nx-a:  two\r\n\r\n"));
   const OutboundAnswer answer{reader.status(), reader.body(), "", reader.fields()};
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.field("retry-after"), "7");

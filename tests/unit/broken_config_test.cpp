@@ -61,7 +61,9 @@ class BrokenConfig : public ::testing::TestWithParam<std::string> {
     static_cast<void>(logger.apply({"error", "text", "", {}}));
     Node node(std::move(model), *catalog_, logger);
     if (std::vector<std::string> failures = node.configure(); !failures.empty()) return failures;
-    return node.check_files();
+    std::vector<std::string> lines;
+    for (const Error& failure : node.check_files()) lines.push_back(failure.detail);
+    return lines;
   }
 
   static inline std::unique_ptr<test::Scratch> scratch_;

@@ -1,4 +1,6 @@
 // CMS against OpenSSL: what it writes is read here, what is written here it reads.
+#include "freed.hpp"
+
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/certificate_template.hpp>
 #include <hanaper/toolkit/cms.hpp>
@@ -15,10 +17,6 @@
 namespace hanaper {
 namespace {
 
-template <auto Free>
-struct Freed {
-  void operator()(auto* object) const noexcept { Free(object); }
-};
 using CmsPtr = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo_free>>;
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;

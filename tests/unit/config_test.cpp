@@ -134,7 +134,7 @@ TEST(GoodConfig, DerivesHowTheWorldReachesAListener) {
   for (const UrlCase& test : table) {
     SCOPED_TRACE(test.url);
     const Outcome outcome = load(scratch.file(
-        "a.toml", "[node]\nstate = \"s\"\n[storage.sqlite]\n[listener.a]\nstatus = true\nbind = \"" +
+        "a.toml", "[node]\nstate = \"s\"\n[storage.sqlite]\n[listener.a]\nhealth = true\nbind = \"" +
                       std::string(test.bind) + "\"\n" + test.more));
     ASSERT_EQ(outcome.messages, std::vector<std::string>{});
     EXPECT_EQ(outcome.model.listeners.at("a").url, test.url);

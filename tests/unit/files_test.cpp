@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <functional>
+
 namespace hanaper::files {
 namespace {
 
@@ -112,6 +114,40 @@ TEST(TrustedFiles, AreOfRootOrOurselves) {
   fs::create_symlink(scratch / "a/b/file", scratch / "link");
   give_away(scratch, "link");
   EXPECT_FALSE(read_trusted(scratch / "link", 100)) << "who may change the link chooses what is read";
+}
+
+// Each would be waited for, or be without an end.
+struct NoFile {
+  const char* name;
+  std::function<std::string(const test::Scratch&)> make;
+};
+
+const NoFile no_files[] = {
+    {"a pipe",
+     [](const auto& s) {
+       EXPECT_EQ(::mkfifo((s / "pipe").c_str(), 0600), 0);
+       return s / "pipe";
+     }},
+    {"a link to a pipe",
+     [](const auto& s) {
+       EXPECT_EQ(::mkfifo((s / "pipe").c_str(), 0600), 0);
+       fs::create_symlink("pipe", s / "link");
+       return s / "link";
+     }},
+    {"a folder", [](const auto& s) { return s.path().string(); }},
+    {"a device", [](const auto&) { return std::string("/dev/zero"); }},
+};
+
+TEST(Files, ThatAreNoneAreNeverWaitedFor) {
+  for (const NoFile& row : no_files) {
+    const test::Scratch scratch;
+    const std::string path = row.make(scratch);
+    for (const Error& error : {read(path, 100).error(), open_regular(path).error()}) {
+      EXPECT_EQ(error.code, Code::malformed) << row.name;
+      EXPECT_EQ(error.detail, path + ": is no regular file") << row.name;
+    }
+    EXPECT_EQ(open_trusted(path).error().code, Code::forbidden) << row.name;
+  }
 }
 
 TEST(TrustedFiles, AreReadAsTheyWereJudged) {

@@ -2,6 +2,7 @@
 #include "http/dial.hpp"
 #include "http/server.hpp"
 
+#include "freed.hpp"
 #include "services/worker_pool.hpp"
 #include "socket_support.hpp"
 
@@ -23,13 +24,6 @@
 namespace hanaper::http {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Pkey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;

@@ -14,6 +14,44 @@ TEST(DnsNames, AreBroughtIntoOneForm) {
   EXPECT_EQ(*normal_dns_name("123.example.test", false), "123.example.test");
 }
 
+// Browsers read what ends in a number as an IPv4 address; whoever is certified for it is certified for that.
+TEST(DnsNames, AreNoNumbersAndEncodeSomething) {
+  const struct {
+    const char* name;
+    const char* refusal;  // part of it; "": a name
+  } rows[] = {
+      {"127.1", "the last label is a number"},
+      {"2130706433", "the last label is a number"},
+      {"0x7f000001", "the last label is a number"},
+      {"0X7F000001", "the last label is a number"},
+      {"0x7f.0x1", "the last label is a number"},
+      {"example.0x", "the last label is a number"},
+      {"*.example.0xa", "the last label is a number"},
+      {"0x7f.example.test", ""},
+      {"0x7g", ""},
+      {"0xyz.test", ""},
+      {"x7f", ""},
+      {"host", ""},
+      {"1a", ""},
+      {"*.example.test", ""},
+      {"xn--99999999.test", "a label that encodes nothing"},
+      {"www.xn--99999999", "a label that encodes nothing"},
+      {"*.xn--bcher-kva.example.test", ""},
+      {"*.xn--99999999.example.test", "a label that encodes nothing"},
+      {"XN--99999999.test", "a label that encodes nothing"},
+      {"xn--zzzzzzzzzzzzzz.test", "a label that encodes nothing"},
+      {"xn--.test", "begins or ends with '-'"},
+      {"xn--mnchen-3ya.test", ""},
+      {"XN--MNCHEN-3YA.test", ""},
+  };
+  for (const auto& row : rows) {
+    const auto name = normal_dns_name(row.name, true);
+    ASSERT_EQ(name.has_value(), *row.refusal == '\0') << row.name;
+    if (name) continue;
+    EXPECT_NE(name.error().detail.find(row.refusal), std::string::npos) << name.error().detail;
+  }
+}
+
 TEST(DnsNames, ThatNoResolverLooksUpAreRefused) {
   const std::string label64(64, 'a');
   const std::string long_name = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
@@ -48,6 +86,42 @@ TEST(SearchKeys, ShareAPrefixBelowADomain) {
   EXPECT_FALSE(
       search_key({Identifier::Kind::dns, "www.badexample.test"}).starts_with(search_prefix("example.test")));
   EXPECT_EQ(search_key({Identifier::Kind::ip, "192.0.2.1"}), "ip:192.0.2.1");
+}
+
+// RFC 5280 4.2.1.6: absolute; RFC 3986 2 and 3.1: which characters it has.
+TEST(Uris, AreAbsoluteAndOfTheCharactersOfUris) {
+  for (const char* good : {"https://example.test/x?y=%2fz#a", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+                           "spiffe://example.test/ns/a", "x:y", "h2+c-d.e:f", "https://[2001:db8::1]/"})
+    EXPECT_TRUE(normal_identifier(Identifier::Kind::uri, good).has_value()) << good;
+  for (const char* bad : {"",       "x",      ":x",         "x:",    "2001:db8::1", "+x:y",  "a b:c",
+                          "x:a b",  "x:\x7f", "x:\xc3\xa9", "x:<y>", "x:\"y\"",     "x:{y}", "x:a|b",
+                          "x:a\\b", "x:a^b",  "x:a`b",      "x:%",   "x:%2",        "x:%2g"})
+    EXPECT_FALSE(normal_identifier(Identifier::Kind::uri, bad).has_value()) << bad;
+}
+
+TEST(Identifiers, AreOfTheKindThatTheirTextLooksLike) {
+  using Kind = Identifier::Kind;
+  const struct {
+    const char* text;
+    std::optional<Identifier> identifier;
+  } cases[] = {
+      {"WWW.example.test", Identifier{Kind::dns, "www.example.test"}},
+      {"*.example.test", Identifier{Kind::dns, "*.example.test"}},
+      {"192.0.2.1", Identifier{Kind::ip, "192.0.2.1"}},
+      {"2001:DB8::1", Identifier{Kind::ip, "2001:db8::1"}},
+      {"joe@Example.test", Identifier{Kind::email, "joe@example.test"}},
+      {"https://example.test/x", Identifier{Kind::uri, "https://example.test/x"}},
+      {"mailto:joe@example.test", Identifier{Kind::uri, "mailto:joe@example.test"}},
+      {"urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+       Identifier{Kind::uri, "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}},
+      {"joe@", std::nullopt},
+      {"2001:db8::g", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const auto& [text, identifier] : cases) {
+    const auto guessed = guess_identifier(text);
+    EXPECT_EQ(guessed ? std::optional(*guessed) : std::nullopt, identifier) << text;
+  }
 }
 
 // Common names as they came in requests, and what a lenient client would take them for.

@@ -183,7 +183,7 @@ class IssuanceFixture : public WriterFixture {
   DirectedValidator validator_;
   issuance::BlockedKeys blocked_;
   std::shared_ptr<issuance::Authority> authority_;
-  issuance::Signers signers_{2, std::chrono::milliseconds{0}};
+  issuance::Signers signers_{2, 8, std::chrono::milliseconds{0}};
   issuance::Requests requests_{storage_, writer_, clock_};
   issuance::Pipeline pipeline_{
       "web", {storage_.memory, writer_, signers_, blocked_, requests_, clock_, log_, metrics_}};

@@ -3,6 +3,7 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 
+#include <barrier>
 #include <condition_variable>
 #include <set>
 #include <thread>
@@ -128,6 +129,20 @@ TEST_F(IssuanceTask, GoesOnWhileEverySignerHangsInTheKey) {
   }
   let_go.notify_all();
   for (std::thread& thread : hanging) thread.join();
+}
+
+// None comes back from the key before all are in it.
+TEST_F(IssuanceTask, KeepsAsManySignaturesUnderWayAsThereAreCallers) {
+  open();
+  constexpr int callers = 6;
+  std::barrier all(callers);
+  key_->before_signing = [&](ByteView) -> Status {
+    all.arrive_and_wait();
+    return {};
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < callers; ++i) threads.emplace_back([&] { EXPECT_TRUE(issue(csr_).has_value()); });
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(IssuanceTask, TakesAnExceptionOfTheKeyForAFailure) {

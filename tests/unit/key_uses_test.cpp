@@ -26,13 +26,13 @@ TEST_F(KeyUses, AreEachAReasonNotToDeleteAKey) {
   std::string text = configuration("", R"([listener.public]
 bind = "127.0.0.1:)" + std::to_string(sockets::free_port()) +
                                            R"("
-status = true
+health = true
 certificate = { issue = "web", names = ["pki.example.test"] }
 key = "soft:tls"
 [listener.inside]
 bind = "127.0.0.1:)" + std::to_string(sockets::free_port()) +
                                            R"("
-status = true
+health = true
 certificate = { issue = "web", names = ["inside.example.test"] }
 key = "soft:tls"
 )");

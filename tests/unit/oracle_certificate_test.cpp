@@ -259,6 +259,43 @@ TEST(OracleExtensions, HaveTheOctetsOpensslWrites) {
   }
 }
 
+// In OpenSSL's configuration language, and the addresses of CRLs of the certificate's own issuer in it.
+TEST(OracleExtensions, TellTheAddressesOfCrls) {
+  struct Row {
+    const char* value;
+    const char* sections;
+    std::vector<std::string> addresses;
+  };
+  const Row rows[] = {
+      {"URI:http://a.test/1", "", {"http://a.test/1"}},
+      {"URI:http://a.test/1,URI:ldap://b.test/2", "", {"http://a.test/1", "ldap://b.test/2"}},
+      {"p",
+       "[p]\nfullname=URI:http://a.test/1,URI:http://b.test/2\nreasons=keyCompromise\n",
+       {"http://a.test/1", "http://b.test/2"}},
+      {"p", "[p]\nfullname=URI:http://a.test/1\nCRLissuer=dirName:n\n[n]\nCN=Another\n", {}},
+      {"p", "[p]\nrelativename=n\n[n]\nCN=Relative\n", {}},
+      {"p", "[p]\nfullname=dirName:n,URI:http://a.test/1\n[n]\nCN=A Directory\n", {"http://a.test/1"}},
+  };
+  for (const auto& [value, sections, addresses] : rows) {
+    SCOPED_TRACE(std::string(value) + " " + sections);
+    const Owned<CONF, NCONF_free> sections_of(NCONF_new(nullptr));
+    const Owned<BIO, BIO_free_all> text(BIO_new_mem_buf(sections, -1));
+    ASSERT_EQ(NCONF_load_bio(sections_of.get(), text.get(), nullptr), 1);
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, nullptr, nullptr, nullptr, nullptr, X509V3_CTX_TEST);
+    X509V3_set_nconf(&context, sections_of.get());
+    const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(
+        X509V3_EXT_nconf_nid(sections_of.get(), &context, NID_crl_distribution_points, value));
+    ASSERT_TRUE(extension);
+    const auto read =
+        x509::parse_crl_distribution_points(octets_of(X509_EXTENSION_get_data(extension.get())));
+    ASSERT_TRUE(read) << read.error().detail;
+    EXPECT_EQ(*read, addresses);
+  }
+  for (const Bytes& odd : {Bytes{}, Bytes{0x30}, Bytes{0x30, 0x02, 0x30, 0x01}, Bytes{0x31, 0x00}})
+    EXPECT_FALSE(x509::parse_crl_distribution_points(odd));
+}
+
 TEST(OracleExtensions, IdentifyKeysAsRfc7093Says) {
   for (const KeyPtr& key : keys()) {
     const X509Ptr x509(X509_new());

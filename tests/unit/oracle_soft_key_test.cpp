@@ -166,6 +166,34 @@ TEST(OracleSoftKeys, MadeByTheProgramAreRead) {
   }
 }
 
+// Whoever may write a key file but lacks its pin can change octets blindly, and what then signs betrays the
+// key.
+TEST(OracleSoftKeys, WithAnothersPublicKeyAreRefused) {
+  struct Case {
+    const char* command;
+    std::string_view before;  // what stands in front of the octet that changes
+  };
+  for (const Case& row :
+       {Case{"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", {"\x02\x01\x01\x04\x20", 5}},
+        Case{"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", {"\x02\x01\x01\x04\x30", 5}},
+        Case{"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", {"\x02\x82\x01\x01\x00", 5}}}) {
+    const auto text = openssl(row.command);
+    ASSERT_TRUE(text.has_value()) << row.command;
+    const auto blocks = pem::decode(*text);
+    ASSERT_TRUE(blocks.has_value() && blocks->size() == 1) << row.command;
+    std::string der(as_text(blocks->front().der));
+    const std::size_t at = der.find(row.before);
+    ASSERT_NE(at, std::string::npos) << row.command;
+    der[at + row.before.size() + 7] ^= 1;
+    const auto from_der = SoftKey::from_pkcs8(Secret(der));
+    ASSERT_FALSE(from_der.has_value()) << row.command;
+    EXPECT_EQ(from_der.error().code, Code::bad_key) << row.command;
+    const auto from_pem = SoftKey::from_pem(Secret(pem::encode("PRIVATE KEY", as_bytes(der))), Secret());
+    ASSERT_FALSE(from_pem.has_value()) << row.command;
+    EXPECT_EQ(from_pem.error().code, Code::malformed) << row.command;
+  }
+}
+
 TEST(OracleSoftKeys, OfOtherKindsAreRefused) {
   for (const char* command :
        {"genpkey -algorithm X25519", "genpkey -algorithm ED448", "ecparam -genkey -noout -name secp256k1",

@@ -1,5 +1,5 @@
 // What a node takes over while it runs: all of it, or nothing.
-#include "node_support.hpp"
+#include "authorities_support.hpp"
 #include "socket_support.hpp"
 
 #include <atomic>
@@ -56,6 +56,73 @@ TEST_F(Reload, SaysThatNothingHasChangedOnlyWhereThatIsTrue) {
   scratch_.file("state/hidden", "two");
   EXPECT_EQ(*reload(stage), Lines{"policy.unruly: applied"});
   EXPECT_EQ(*reload(stage), Lines{});
+}
+
+// What others may write is not what it was, though nobody has written yet: the next start would refuse it.
+struct Opened {
+  const char* name;
+  const char* path;
+  std::filesystem::perms mode;
+  const char* says;  // of the refusal
+};
+std::ostream& operator<<(std::ostream& out, const Opened& row) { return out << row.name; }
+
+class OpenedFile : public Reload, public ::testing::WithParamInterface<Opened> {};
+
+TEST_P(OpenedFile, IsRefusedAndEverythingServes) {
+  scratch_.file("state/accounts/people",
+                "bot:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\n");
+  scratch_.file("state/blocked", std::string(64, 'a') + "\n");
+  const std::string pipeline = with_policy + "\nauthenticate = [\"accounts\"]";
+  const auto text = [&] {
+    std::string all =
+        configuration(pipeline, policy(2) + "[authenticator.accounts]\nfile = \"accounts/people\"\n");
+    return all.insert(all.find("io_threads"), "blocked_keys = \"blocked\"\n");
+  }();
+  serve(text);
+  EXPECT_EQ(*node_->reload(model(text)), Lines{});
+  std::filesystem::permissions(scratch_ / GetParam().path, GetParam().mode);
+  const auto outcome = node_->reload(model(text));
+  ASSERT_FALSE(outcome);
+  EXPECT_NE(outcome.error().detail.find(GetParam().says), std::string::npos) << outcome.error().detail;
+  EXPECT_TRUE(issue());
+  std::filesystem::permissions(scratch_ / GetParam().path, std::filesystem::perms::owner_all);
+  EXPECT_EQ(*node_->reload(model(text)), Lines{});
+}
+
+using Perms = std::filesystem::perms;
+const Opened opened_files[] = {
+    {"WhichEverybodyMayWrite", "state/accounts/people", Perms(0666), "people: others may write it"},
+    {"WhichAGroupMayWrite", "state/accounts/people", Perms(0660), "people: others may write it"},
+    {"InAFolderThatEverybodyMayWrite", "state/accounts", Perms(0777), "accounts: others may write it"},
+    {"OfBlockedKeys", "state/blocked", Perms(0666), "blocked: others may write it"},
+};
+INSTANTIATE_TEST_SUITE_P(Cases, OpenedFile, ::testing::ValuesIn(opened_files),
+                         [](const auto& row) { return row.param.name; });
+
+TEST_F(Reload, RefusesACertificateFileThatOthersMayWrite) {
+  const std::string text = configuration(with_policy, policy(2) + R"([listener.web]
+bind = "127.0.0.1:)" + std::to_string(sockets::free_port()) +
+                                                          R"("
+health = true
+certificate = { file = "web.pem", key = "web.key" }
+)");
+  const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  scratch_.file("state/web.key", key->to_pem()->reveal());
+  scratch_.file("state/web.pem", pem::encode("CERTIFICATE", Outside::certify({.spki = to_bytes(key->spki()),
+                                                                              .subject = "web",
+                                                                              .issuer = "web",
+                                                                              .signer = key.get()})));
+  serve(text);
+  EXPECT_EQ(*node_->reload(model(text)), Lines{});
+  for (const char* file : {"state/web.pem", "state/web.key"}) {
+    std::filesystem::permissions(scratch_ / file, Perms(0666));
+    const auto outcome = node_->reload(model(text));
+    ASSERT_FALSE(outcome) << file;
+    EXPECT_NE(outcome.error().detail.find("others may write it"), std::string::npos)
+        << outcome.error().detail;
+    std::filesystem::permissions(scratch_ / file, Perms(0600));
+  }
 }
 
 struct Refused {
@@ -116,7 +183,7 @@ TEST_F(Reload, SaysWhatWaitsForTheNextStart) {
     std::string more, pipeline;
     Lines lines;
   } rows[] = {
-      {policy(2) + "[listener.plain]\nbind = \"127.0.0.1:1\"\nstatus = true\n",
+      {policy(2) + "[listener.plain]\nbind = \"127.0.0.1:1\"\nhealth = true\n",
        with_policy,
        {"listener.plain: takes effect at the next start"}},
       {policy(2) + "[pipeline.other]\nauthority = \"issuing\"\nprofiles = [\"web\"]\n",

@@ -190,5 +190,33 @@ TEST_F(RangeSerialNumbers, StopAtARecordOrMarkThatIsNoNumber) {
   EXPECT_EQ(serials.draw(soon()).error().code, Code::internal);
 }
 
+TEST_F(RangeSerialNumbers, GoOnBehindThoseThatSomebodyElseHasGivenOut) {
+  start();
+  RangeSerials first = node("a");
+  EXPECT_EQ(next(first), "1000");
+  std::vector<Serial> taken;
+  for (const char* text :
+       {"0fff", "1001", "1002", "1014", "1015", "7f00000000000000", "7f0000000000000000000000"})
+    taken.push_back(*Serial::from_text(text));
+  ASSERT_TRUE(first.pass(taken, soon()));
+  EXPECT_EQ(next(first), "1003") << "what is left of the range at hand";
+  RangeSerials second = node("b");
+  EXPECT_EQ(next(second), "1016") << "numbers far ahead were drawn at random: nobody comes to them";
+  ASSERT_TRUE(second.pass(taken, soon()));
+  EXPECT_EQ(next(second), "1017") << "once more changes nothing";
+}
+
+TEST_F(RangeSerialNumbers, OfARestoredLedgerGoOnFarAheadInEveryLane) {
+  start();
+  set_head("32");
+  set_head("48", "issuing:2000");
+  set_head("forty", "issuing:3000");
+  ASSERT_TRUE(issuance::skip_in_lanes(storage_.memory, writer_, 1000));
+  RangeSerials first = node("a"), second = node("b", "2000"), broken = node("c", "3000");
+  EXPECT_EQ(next(first), "1408");
+  EXPECT_EQ(next(second), "2418");
+  EXPECT_EQ(broken.draw(soon()).error().code, Code::internal) << "what was no number is none afterwards";
+}
+
 }  // namespace
 }  // namespace hanaper::test

@@ -193,7 +193,12 @@ TEST_F(ServerTest, TakesOnlySoManyConnectionsOfOneAddress) {
     open.back()->send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_NE(open.back()->receive("/echo\n"), "");
   }
-  EXPECT_EQ(sockets::Client(port_).receive_all(), "") << "the fourth";
+  for (const char* which : {"the fourth", "the fifth"})
+    EXPECT_EQ(sockets::Client(port_).receive_all(), "") << which;
+  EXPECT_EQ(log_.lines(),
+            std::vector<std::string>{"warning connections are closed at once, because there are too "
+                                     "many listener=test client=127.0.0.1 open=3"})
+      << "one line for both";
   {
     const sockets::Client other(port_, "127.0.0.2");
     other.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -19,7 +19,7 @@ std::string two_authorities() {
 bind = "127.0.0.1:)" +
          std::to_string(sockets::free_port()) + R"("
 url = "http://pki.example.test"
-status = true
+health = true
 [authority.other]
 key = "soft:other"
 subject = "CN=Other"

@@ -63,7 +63,7 @@ TEST_F(TarFiles, TakeFilesAndExtractThemForTheirOwnerOnly) {
   const std::string content(3'000'000, 'x');  // more than one buffer
   const auto tar = *TarWriter::create(folder_ / "made");
   ASSERT_TRUE(tar->add_file("big", folder_.write("source", content)).has_value());
-  EXPECT_EQ(tar->add_file("gone", folder_ / "gone").error().code, Code::unavailable);
+  EXPECT_EQ(tar->add_file("gone", folder_ / "gone").error().code, Code::not_found);
   ASSERT_TRUE(tar->finish().has_value());
   EXPECT_EQ(tar->entries(), 1u);
   EXPECT_EQ(tar->octets(), std::filesystem::file_size(folder_ / "made"));
@@ -89,6 +89,68 @@ TEST_F(TarFiles, AreReadByTarItself) {
   ASSERT_EQ(std::system(command.c_str()), 0) << folder_.read("list");
   EXPECT_EQ(folder_.read("list"), "a/one\ntwo\n");
   EXPECT_EQ(folder_.read("two"), "22");
+}
+
+class TarSums : public TarFiles {
+ protected:
+  std::string summed() {
+    const auto tar = *TarWriter::create(folder_ / "summed");
+    EXPECT_TRUE(tar->add("a", as_bytes("content")).has_value());
+    EXPECT_TRUE(tar->add("empty", {}).has_value());
+    EXPECT_TRUE(tar->add_file("b/file", folder_.write("source", std::string(3'000'000, 'x'))).has_value());
+    EXPECT_TRUE(tar->add_sums().has_value());
+    EXPECT_TRUE(tar->finish().has_value());
+    return folder_.read("summed");
+  }
+  std::string complaint(const std::string& octets) {
+    const auto tar = open(octets);
+    if (!tar) return tar.error().detail;
+    const Status verified = (*tar)->verify();
+    return verified ? "" : verified.error().detail;
+  }
+};
+
+TEST_F(TarSums, AreThoseThatSha256sumChecks) {
+  EXPECT_EQ(complaint(summed()), "");
+  const std::string command =
+      "cd '" + folder_ / "." +
+      "' && mkdir out && tar -xf summed -C out && cd out && sha256sum --check --strict sha256sums "
+      "> ../said 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0) << folder_.read("said");
+  EXPECT_EQ(folder_.read("said"), "a: OK\nempty: OK\nb/file: OK\n");
+}
+
+TEST_F(TarSums, FindEveryChange) {
+  const std::string whole = summed();
+  const std::size_t sums = whole.find("sha256sums");
+  struct Case {
+    const char* name;
+    std::string octets;
+    const char* said;
+  };
+  std::string bit = whole, large = whole, renamed_entry = whole, sum = whole;
+  bit[512] ^= 1;
+  large[4 * 512 + 2'999'999] ^= 1;
+  renamed_entry = renamed(whole.substr(0, 512), "c") + whole.substr(512);
+  sum[sums + 512] ^= 1;
+  const std::string end(1024, '\0');
+  const std::vector<Case> cases = {
+      {"a bit of a small entry", bit, ": is damaged: a is not what was saved"},
+      {"a bit at the end of a large one", large, ": is damaged: b/file is not what was saved"},
+      {"another name", renamed_entry, ": is damaged: c is not what was saved"},
+      {"a sum", sum, ": is damaged: a is not what was saved"},
+      {"no sums", whole.substr(0, sums) + end, "has no sha256sums at its end"},
+      {"an entry less", whole.substr(1024), ": is damaged: empty is not what was saved"},
+      {"an entry more behind", whole.substr(0, whole.size() - 1024) + archive({{"z", "z"}}),
+       "has no sha256sums"},
+      {"an entry more in front", archive({{"z", "z"}}).substr(0, 1024) + whole,
+       ": is damaged: z is not what was saved"},
+      {"the last entry left out", whole.substr(0, 3 * 512) + whole.substr(sums),
+       "lacks what its sha256sums names"},
+  };
+  for (const Case& one : cases)
+    EXPECT_NE(complaint(one.octets).find(one.said), std::string::npos)
+        << one.name << ": " << complaint(one.octets);
 }
 
 TEST_F(TarFiles, DoNotTakeNamesThatLeadOut) {

@@ -18,7 +18,7 @@ class UnableAuthorities : public NodeFixture {
                              "\"\nprofiles = [\"web\"]\n"
                              "[listener.plain]\nbind = \"127.0.0.1:" +
                              std::to_string(sockets::free_port()) +
-                             "\"\nurl = \"https://pki.example.test\"\nstatus = true\n"
+                             "\"\nurl = \"https://pki.example.test\"\nhealth = true\n"
                              "[protocol.crl]\nlistener = \"plain\"\npath = \"/crl\"\n"
                              "authorities = [\"issuing\", \"old\"]\n"
                              "[protocol.ocsp]\nlistener = \"plain\"\npath = \"/ocsp\"\n"
@@ -115,7 +115,7 @@ TEST_F(UnableAuthorities, MakeANodeUnreadyWhereNothingElseIssues) {
 TEST_F(UnableAuthorities, LeaveTheirListenersWithoutCertificateAndOpenTheOthers) {
   const auto with_tls = [](const std::string& text) {
     return text + "[listener.tls]\nbind = \"127.0.0.1:" + std::to_string(sockets::free_port()) +
-           "\"\nstatus = true\ncertificate = { issue = \"late\", names = [\"localhost\"] }\n";
+           "\"\nhealth = true\ncertificate = { issue = \"late\", names = [\"localhost\"] }\n";
   };
   const std::string text = with_tls(tables(""));
   put(text, -1h);

@@ -5,7 +5,7 @@
 #include <atomic>
 
 struct Told {
-  std::atomic<const char*> what{
-      ""};  // "decide=std" throws there, "decide=int" too, "decide=block" keeps the thread
+  // "decide=std" throws there, "decide=int" too, "decide=block" keeps the thread.
+  std::atomic<const char*> what{""};
   std::atomic<int> blocked{0};  // threads that are kept now
 };
