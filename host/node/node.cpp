@@ -196,6 +196,7 @@ Status Node::join_nodes() {
       services::Nodes::Means{*shared_.storage, *shared_.writer, *shared_.roles, shared_.clock, shared_.logger,
                              services::clock_is_in_step},
       self, std::move(urls));
+  shared_.writer->guard_name([this] { return shared_.nodes->name_is_ours(); });
   return shared_.nodes->claim([](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); });
 }
 

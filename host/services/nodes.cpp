@@ -83,10 +83,10 @@ Status Nodes::claim(const std::function<void(std::chrono::milliseconds)>& pause)
   for (std::chrono::milliseconds watched{0}; watched <= watched_for; watched += step) {
     auto record = means_.storage.records().get(nodes_collection, self_.node);
     if (!record) {
-      version_ = 0;
+      set_version(0);
       return record.error().code == Code::not_found ? Status{} : Status(std::move(record).error());
     }
-    version_ = record->version;
+    set_version(record->version);
     const auto said = NodeSaid::read(record->data);
     // Whoever had our state folder has ended: it has one process at a time.
     if (!said || said->state == self_.state || said->boot.empty()) return {};
@@ -99,6 +99,11 @@ Status Nodes::claim(const std::function<void(std::chrono::milliseconds)>& pause)
   }
   means_.log.warning("takes the name of a node that is gone", {{"node", self_.node}});
   return {};
+}
+
+void Nodes::set_version(std::uint64_t version) {
+  const Lock lock(mutex_);
+  version_ = version;
 }
 
 void Nodes::start(std::function<void(Error)> displaced) {
@@ -148,28 +153,41 @@ Status Nodes::beat(bool leaving) {
                       .clock = means_.clock.now(),
                       .in_step = means_.in_step(),
                       .beat = ++beat_};
+  std::uint64_t version = 0;
+  {
+    const Lock lock(mutex_);
+    version = version_;
+  }
   Write write;
   write.records.push_back({std::string(nodes_collection),
                            self_.node,
-                           version_,
+                           version,
                            false,
                            means_.clock.now() + remembered,
                            {},
                            said.text()});
   Status written = means_.writer.commit(write, std::chrono::steady_clock::now() + commit_takes);
   if (written) {
-    ++version_;
     const Lock lock(mutex_);
+    ++version_;
     ++committed_;
     return {};
   }
+  HANAPER_CHECK(name_is_ours());
   if (written.error().code != Code::conflict) return written;
   const auto record = means_.storage.records().get(nodes_collection, self_.node);
-  if (!record && record.error().code != Code::not_found) return unavailable(record.error().detail);
-  const auto other = record ? NodeSaid::read(record->data) : Result<NodeSaid>(record.error());
-  version_ = record ? record->version : 0;
-  if (!other || other->boot == self_.boot || other->state == self_.state)
-    return unavailable("its last outcome was not heard");
+  if (!record && record.error().code != Code::not_found) return record.error();
+  set_version(record ? record->version : 0);
+  return unavailable("its last outcome was not heard");
+}
+
+Status Nodes::name_is_ours() const {
+  const auto record = means_.storage.records().get(nodes_collection, self_.node);
+  if (!record) return record.error().code == Code::not_found ? Status{} : Status(record.error());
+  const auto said = NodeSaid::read(record->data);
+  if (!said || said->state == self_.state) return {};
+  const Lock lock(mutex_);
+  if (record->version == version_) return {};  // what was there when we took it
   return conflict("another node has taken the name \"" + self_.node +
                   "\": this one ends, for two of one name spoil each other's audit");
 }

@@ -54,6 +54,9 @@ class Nodes {
   // under it, which is watched for up to 3 s by `pause`; unavailable.
   Status claim(const std::function<void(std::chrono::milliseconds)>& pause);
 
+  // [writer] conflict when another node has written under the name since we claimed it; unavailable.
+  Status name_is_ours() const;
+
   // [main] Beats from now on, on a thread of its own. `displaced` is called there, once, when somebody else
   // has written under our name: this node must end, and not take it back. stop says that we are gone.
   void start(std::function<void(Error)> displaced);
@@ -96,6 +99,7 @@ class Nodes {
   };
 
   Status beat(bool leaving);
+  void set_version(std::uint64_t version);
   Status follow_moves();
   void see(NodeSaid said) HANAPER_REQUIRES(mutex_);
   bool lives(const Seen& seen) const HANAPER_REQUIRES(mutex_);
@@ -105,10 +109,10 @@ class Nodes {
   const Holder self_;
   const std::vector<std::string> urls_;
 
-  // The beating thread's own, and claim's before it.
-  std::uint64_t version_ = 0, beat_ = 0;
+  std::uint64_t beat_ = 0;  // the beating thread's own
 
   mutable Mutex mutex_;
+  std::uint64_t version_ HANAPER_GUARDED_BY(mutex_) = 0;  // of our row, as we took or wrote it
   std::map<std::string, Seen, std::less<>> seen_ HANAPER_GUARDED_BY(mutex_);
   std::uint64_t committed_ HANAPER_GUARDED_BY(mutex_) = 0;
   Clocks clocks_ HANAPER_GUARDED_BY(mutex_);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t max_group = 256;
 constexpr std::size_t max_waiting = 4096;
+// How often somebody else may have written under the name before a group is given up.
+constexpr int most_overtaken = 3;
 // What a time service may correct without anybody noticing.
 constexpr auto clock_tolerance = std::chrono::seconds{5};
 
@@ -80,6 +82,11 @@ Writer::Writer(Storage& storage, std::string node, const Clock& clock, Log& log,
       writes_(metrics.counter("hanaper_commit_writes_total", "Writes in group commits.")) {}
 
 Writer::~Writer() { stop(); }
+
+void Writer::guard_name(std::function<Status()> name_is_ours) {
+  HANAPER_ON(main);
+  name_is_ours_ = std::move(name_is_ours);
+}
 
 Status Writer::start() {
   HANAPER_ON(main);
@@ -188,6 +195,15 @@ Status Writer::refresh() {
   return {};
 }
 
+// Who woke up after somebody else took its name must not write once more under it.
+Status Writer::check_name() {
+  if (Status ours = name_is_ours_(); !ours) {
+    if (ours.error().code == Code::conflict) displaced_ = ours;
+    return ours;
+  }
+  return refresh();
+}
+
 void Writer::commit_group(Group& group) {
   const Deadline now = std::chrono::steady_clock::now();
   const auto late =
@@ -195,9 +211,11 @@ void Writer::commit_group(Group& group) {
   for (Submission* submission : late)
     submission->committed(unavailable("storage did not get to this write in time"));
   group.erase(late.begin(), late.end());
+  int overtaken = 0;
   while (!group.empty()) {
+    if (!displaced_) return fail_all(group, displaced_.error());
     if (!state_known_) {
-      if (Status refreshed = refresh(); !refreshed) return fail_all(group, refreshed.error());
+      if (Status checked = check_name(); !checked) return fail_all(group, checked.error());
     }
     const Status committed = attempt(group);
     if (committed) break;
@@ -205,7 +223,10 @@ void Writer::commit_group(Group& group) {
     // Those that stood in the way learn so; the rest tries again without them.
     const auto good = [](const Submission* each) { return each->write.outcome.has_value(); };
     const auto refused = std::ranges::stable_partition(group, good);
-    if (refused.empty()) return fail_all(group, committed.error());
+    if (refused.empty()) {
+      if (committed.error().code == Code::conflict && ++overtaken <= most_overtaken) continue;
+      return fail_all(group, committed.error());
+    }
     for (Submission* submission : refused) submission->committed(submission->write.outcome);
     group.erase(refused.begin(), refused.end());
   }

@@ -10,6 +10,7 @@
 #include <hanaper/services.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -60,6 +61,11 @@ class Writer {
          ExpiryCounts& expiries);
   ~Writer();
 
+  // [main] Before start. `name_is_ours` is asked on the writer's thread when somebody else has written under
+  // the node's name: conflict when the name is another's now, and nothing is written any more; otherwise that
+  // was the last word of one that is gone, and writing goes on behind it.
+  void guard_name(std::function<Status()> name_is_ours);
+
   // [main] Reads where this node's writing stands. unavailable when storage is away.
   Status start();
 
@@ -98,6 +104,7 @@ class Writer {
   Result<std::optional<AuditPage>> page_of(const Group& group);
   Status write(Batch& batch);
   Status refresh();
+  Status check_name();
   void fail_all(const Group& group, const Error& error);
 
   Storage& storage_;
@@ -110,8 +117,10 @@ class Writer {
   Counter& writes_;
 
   // The writer thread's own.
+  std::function<Status()> name_is_ours_ = [] { return Status{}; };
   WriterState state_;
   bool state_known_ = false;
+  Status displaced_;  // what everybody is told once the name is another's
 
   mutable Mutex mutex_;
   Condition work_;

@@ -17,6 +17,7 @@ struct Node {
         roles(storage, self, false, log, [this] { return Deadline{} + clock.now().time_since_epoch(); }),
         nodes({storage, writer, roles, clock, log, [this] { return in_step; }}, self,
               {"https://" + self.node + ".test"}) {
+    writer.guard_name([this] { return nodes.name_is_ours(); });
     EXPECT_TRUE(writer.start().has_value());
   }
   ~Node() { writer.stop(); }
