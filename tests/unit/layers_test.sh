@@ -28,7 +28,7 @@ judge() {
     ldap.h | lber.h) home plugins/publisher/ldap/ ;;
     curl/*) home plugins/notifier/mail/ ;;
     openssl/ssl.h) home host/http/ sdk/testing/tls_peer ;;
-    openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ plugins/authenticator/mtls/ plugins/protocol/acme/trust ;;
+    openssl/x509_vfy.h | openssl/x509v3.h) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
     openssl/*) home sdk/src/ sdk/testing/ host/http/ plugins/keys/ ;;
     dlfcn.h) home host/loader/ sdk/testing/kit/ plugins/keys/pkcs11/ ;;
     gtest/* | gmock/*) home sdk/testing/kit/ ;;

@@ -1,11 +1,13 @@
 // The door of authenticator/mtls: TLS client certificates.
-#include "trust.hpp"
-
 #include <hanaper/host.hpp>
+#include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/certificate.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/extensions.hpp>
+#include <hanaper/toolkit/files.hpp>
+#include <hanaper/toolkit/name_match.hpp>
 #include <hanaper/toolkit/oids.hpp>
+#include <hanaper/toolkit/trust_anchors.hpp>
 
 #include <algorithm>
 
@@ -28,6 +30,19 @@ Error refused(std::string why) { return {Code::unauthenticated, std::move(why)};
 // A certificate that is known to be bad is no reason to ask others what they think of it.
 Error refused_for_cause(std::string why) { return forbidden(std::move(why)); }
 
+// The blocks of a PEM file that have that label; malformed when there is none.
+Result<std::vector<Bytes>> blocks_of(const std::string& path, std::string_view label) {
+  constexpr std::size_t max_file = 16 * 1024 * 1024;
+  HANAPER_TRY(const std::string text, files::read_trusted(path, max_file));
+  auto blocks = pem::decode(text);
+  if (!blocks) return std::move(blocks).error().within(path);
+  std::vector<Bytes> found;
+  for (pem::Block& block : *blocks)
+    if (block.label == label) found.push_back(std::move(block.der));
+  if (found.empty()) return malformed(path + ": no " + std::string(label) + " in it");
+  return found;
+}
+
 // RFC 5280 4.2.1.12: absent means every use.
 bool may_be_client(const x509::CertificateView& certificate) {
   return certificate.find(oid::extended_key_usage) == nullptr ||
@@ -48,10 +63,7 @@ class Mtls final : public Authenticator {
       return settings.error("authorities", "nobody is trusted; name authorities here or give anchors");
     if (!crls.empty() && anchors.empty()) return settings.error("crls", "mean nothing without anchors");
     if (anchors.empty()) return {};
-    auto trust = Trust::load(anchors, crls, settings.boolean("old_makers"));
-    if (!trust) return settings.error(crls.empty() ? "anchors" : "crls", trust.error().detail);
-    trust_ = *std::move(trust);
-    return {};
+    return trust(settings, anchors, crls);
   }
 
   Result<Identity> authenticate(const Request& request, Call&) override {
@@ -74,11 +86,32 @@ class Mtls final : public Authenticator {
       if (!known) return known.error();
       if (*known) HANAPER_CHECK(check_good(**known, "a certificate above the client's"));
     }
-    HANAPER_CHECK(trust_->check(request.tls->chain, host_->clock().now()));
+    if (const Status led = trust_->check(request.tls->chain, host_->clock().now()); !led)
+      return refused("the client certificate is not trusted: " + led.error().detail);
     return Identity{"mtls:" + to_hex(crypto::sha256(leaf->der)), {}, false};
   }
 
  private:
+  Status trust(const Settings& settings, const std::string& anchors, const std::string& crls) {
+    const auto roots = blocks_of(anchors, "CERTIFICATE");
+    if (!roots) return settings.error("anchors", roots.error().detail);
+    std::vector<Bytes> lists;
+    if (!crls.empty()) {
+      auto read = blocks_of(crls, "X509 CRL");
+      if (!read) return settings.error("crls", read.error().detail);
+      lists = *std::move(read);
+    }
+    using x509::TrustAnchors;
+    const auto strength =
+        settings.boolean("old_makers") ? TrustAnchors::Strength::old : TrustAnchors::Strength::current;
+    auto made = TrustAnchors::make(*roots, lists, TrustAnchors::Purpose::tls_client, strength);
+    if (!made)
+      return settings.error("anchors",
+                            anchors + (crls.empty() ? "" : ", " + crls) + ": " + made.error().detail);
+    trust_ = *std::move(made);
+    return {};
+  }
+
   struct Known {
     StatusAuthority* authority;
     CertificateRow row;
@@ -92,7 +125,7 @@ class Mtls final : public Authenticator {
     bool named = false;
     for (StatusAuthority* authority : host_->authorities()) {
       const auto own = x509::parse_certificate(authority->certificate());
-      if (!own || !same_name(own->subject, certificate.issuer)) continue;
+      if (!own || !x509::same_name(own->subject, certificate.issuer)) continue;
       named = true;
       auto row = authority->find(certificate.serial);
       if (!row && row.error().code != Code::not_found) return std::move(row).error();
@@ -120,7 +153,7 @@ class Mtls final : public Authenticator {
       const StatusAuthority* next = nullptr;
       for (StatusAuthority* above : host_->authorities()) {
         const auto certificate = x509::parse_certificate(above->certificate());
-        if (!certificate || !same_name(certificate->subject, own->issuer)) continue;
+        if (!certificate || !x509::same_name(certificate->subject, own->issuer)) continue;
         auto row = above->find(own->serial);
         if (!row && row.error().code != Code::not_found) return std::move(row).error();
         // One that was installed may be missing from the ledger.
@@ -156,7 +189,7 @@ class Mtls final : public Authenticator {
 
   Host* host_ = nullptr;  // constant after configure, as all below
   std::vector<StatusAuthority*> authorities_;
-  std::optional<Trust> trust_;
+  std::optional<x509::TrustAnchors> trust_;
 };
 
 }  // namespace

@@ -164,13 +164,15 @@ Result<AttestedKey> judge_tpm(const Attestation& attestation, const Statement& s
 
 }  // namespace
 
-Result<AttestedKey> judge_attestation(const Attestation& attestation, const DeviceTrust& trust, Time now) {
+Result<AttestedKey> judge_attestation(const Attestation& attestation, const x509::TrustAnchors& trust,
+                                      Time now) {
   HANAPER_TRY(const Statement statement, read_object(attestation.object));
   const bool apple = statement.format == "apple";
   if (!apple && statement.format != "tpm") return malformed("fmt: apple and tpm are supported");
   const auto leaf = x509::parse_certificate(statement.chain.front());
   if (!leaf) return malformed("x5c: a certificate cannot be read: " + leaf.error().detail);
-  if (Status trusted = trust.check(statement.chain, now); !trusted) return trusted.error();
+  if (const Status trusted = trust.check(statement.chain, now); !trusted)
+    return malformed("x5c: not trusted: " + trusted.error().detail);
   return apple ? judge_apple(attestation, *leaf) : judge_tpm(attestation, statement, *leaf);
 }
 

@@ -2,7 +2,7 @@
 // objects of the formats "apple" and "tpm".
 #pragma once
 
-#include "trust.hpp"
+#include <hanaper/toolkit/trust_anchors.hpp>
 
 #include <hanaper/toolkit/identifiers.hpp>
 
@@ -23,6 +23,7 @@ struct AttestedKey {
 };
 
 // malformed says which check failed, in the words of the format.
-Result<AttestedKey> judge_attestation(const Attestation& attestation, const DeviceTrust& trust, Time now);
+Result<AttestedKey> judge_attestation(const Attestation& attestation, const x509::TrustAnchors& trust,
+                                      Time now);
 
 }  // namespace hanaper::acme

@@ -123,7 +123,8 @@ class Acme final : public Protocol, public Operable {
       if (!found) return settings.error("attestation_roots", found.error().detail);
       std::ranges::move(*found, std::back_inserter(roots));
     }
-    auto trust = DeviceTrust::make(roots);
+    auto trust = x509::TrustAnchors::make(roots, {}, x509::TrustAnchors::Purpose::any,
+                                          x509::TrustAnchors::Strength::current);
     if (!trust) return settings.error("attestation_roots", trust.error().detail);
     options.device_roots = *std::move(trust);
     return {};

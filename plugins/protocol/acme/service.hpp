@@ -31,7 +31,7 @@ struct Options {
   std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
   Limits limits;
   std::chrono::milliseconds verdict_wait{200};  // for which a client is kept waiting for its validation
-  DeviceTrust device_roots;                     // whom devices' attestations must come from
+  x509::TrustAnchors device_roots;              // whom devices' attestations must come from
 
   bool offers(std::string_view challenge) const {
     return std::ranges::find(challenges, challenge) != challenges.end();
