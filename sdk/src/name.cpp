@@ -49,6 +49,14 @@ const AttributeType* type_by_label(std::string_view label) {
   return nullptr;
 }
 
+// By its label, or by its number alone (RFC 4514 2.3), for which "OID." may stand in front.
+std::optional<std::string> oid_of(std::string_view label) {
+  if (const AttributeType* type = type_by_label(label)) return std::string(type->dotted);
+  if (label.starts_with("OID.") || label.starts_with("oid.")) label.remove_prefix(4);
+  if (label.empty() || label.size() > 100 || !der::oid_from_text(label)) return std::nullopt;
+  return std::string(label);
+}
+
 // Characters of a UTF-8 text; nothing when it is not UTF-8 or holds control characters.
 std::optional<std::size_t> characters(std::string_view text) {
   std::size_t count = 0;
@@ -211,8 +219,8 @@ Result<Name> parse_name_text(std::string_view text) {
     const std::size_t equals = text.find('=', i);
     if (equals == std::string_view::npos) return bad("an attribute without '='");
     const std::string_view label = text.substr(i, equals - i);
-    const AttributeType* type = type_by_label(label);
-    if (type == nullptr) return bad("unknown attribute \"" + std::string(label.substr(0, 40)) + "\"");
+    const std::optional<std::string> oid = oid_of(label);
+    if (!oid) return bad("unknown attribute \"" + std::string(label.substr(0, 40)) + "\"");
     std::string value;
     std::size_t kept = 0;  // octets that trailing blanks must not eat
     for (i = equals + 1; i < text.size() && text[i] != ',' && text[i] != '+'; ++i) {
@@ -235,7 +243,7 @@ Result<Name> parse_name_text(std::string_view text) {
       kept = value.size();
     }
     value.resize(kept);
-    NameAttribute attribute{std::string(type->dotted), std::move(value)};
+    NameAttribute attribute{*oid, std::move(value)};
     if (auto checked = check_attribute(attribute); !checked) return bad(checked.error().detail);
     if (name.size() + part.size() == 32) return bad("more than 32 attributes");  // as parse_name has it
     part.push_back(std::move(attribute));

@@ -52,6 +52,29 @@ TEST_F(Scep, PassingTroubleIsHttps) {
   EXPECT_EQ(answered.text.find("secret"), std::string::npos);
 }
 
+TEST(ScepChallenges, AreForTheAttributesOfASubjectInWhateverOrder) {
+  const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
+  const Challenge challenge{.profile = "", .subject = *x509::parse_name_text("CN=router-7,OU=Lab,O=Example")};
+  const struct {
+    const char* subject;
+    bool good;
+  } table[] = {
+      {"CN=router-7,OU=Lab,O=Example", true},
+      {"O=Example,OU=Lab,CN=router-7", true},
+      {"OU=Lab+CN=router-7,O=Example", true},
+      {"CN=router-7,OU=Lab", false},
+      {"CN=router-7,OU=Lab,O=Other", false},
+      {"CN=router-7,OU=Example,O=Lab", false},
+      {"CN=router-7,CN=router-8,OU=Lab,O=Example", false},
+  };
+  for (const auto& row : table) {
+    const Bytes der = *x509::build_csr(*key, {*x509::parse_name_text(row.subject), {}, {}, {}});
+    const auto csr = x509::parse_csr(der);
+    ASSERT_TRUE(csr.has_value());
+    EXPECT_EQ(challenge.check(*csr).has_value(), row.good) << row.subject;
+  }
+}
+
 TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
   open();
   Call call = fakes::test_call();

@@ -30,6 +30,23 @@ TEST(Names, GoToDerAndBack) {
   }
 }
 
+// RFC 4514 2.3: what has no name of its own is written as a number.
+TEST(Names, MayHaveTypesByTheirNumbers) {
+  const std::pair<const char*, const char*> table[] = {
+      {"2.5.4.3=a", "CN=a"},
+      {"OID.2.5.4.3=a", "CN=a"},
+      {"1.3.6.1.4.1.311.60.2.1.3=DE,CN=a", "1.3.6.1.4.1.311.60.2.1.3=DE,CN=a"},
+      {"oid.2.5.4.97=NTRDE-1", "organizationIdentifier=NTRDE-1"},
+  };
+  for (const auto& [text, again] : table) {
+    const auto name = parse_name_text(text);
+    ASSERT_TRUE(name.has_value()) << name.error().detail;
+    const auto parsed = parse_name(encode_name(*name));
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().detail;
+    EXPECT_EQ(name_text(*parsed), again);
+  }
+}
+
 TEST(Names, UseTheStringTypesOfRfc5280) {
   EXPECT_EQ(to_hex(encode_name(*parse_name_text("C=DE"))), "300d310b3009060355040613024445");
   EXPECT_EQ(to_hex(encode_name(*parse_name_text("CN=a"))), "300c310a300806035504030c0161");
@@ -41,6 +58,11 @@ TEST(Names, RefuseWhatTheyCannotHold) {
       {"", "no attributes"},
       {"CN", "an attribute without '='"},
       {"FOO=x", "unknown attribute"},
+      {"3.4.5=x", "unknown attribute"},
+      {"1.2.=x", "unknown attribute"},
+      {"1.02=x", "unknown attribute"},
+      {"OID.=x", "unknown attribute"},
+      {"1.2.3=", "1.2.3 is empty"},
       {"CN=", "CN is empty"},
       {"C=DEU", "longer than 2"},
       {"C=D", "two letters"},

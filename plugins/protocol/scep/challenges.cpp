@@ -7,6 +7,7 @@
 #include <hanaper/toolkit/renewal.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 namespace hanaper::scep {
 namespace {
@@ -19,13 +20,27 @@ constexpr std::uint32_t listed_page = 500;
 
 std::string key_of(std::string_view text) { return to_hex(crypto::sha256(as_bytes(text))); }
 
+// In whatever order: devices have one, RFC 4514 writes the other.
+bool same_attributes(x509::Name a, x509::Name b) {
+  const auto before = [](const NameAttribute& one, const NameAttribute& other) {
+    return std::tie(one.oid, one.value) < std::tie(other.oid, other.value);
+  };
+  const auto same = [](const NameAttribute& one, const NameAttribute& other) {
+    return one.oid == other.oid && one.value == other.value;
+  };
+  std::ranges::sort(a, before);
+  std::ranges::sort(b, before);
+  return std::ranges::equal(a, b, same);
+}
+
 }  // namespace
 
 // A profile may make the subject from the names: a client that chose the names would choose its subject.
 Status Challenge::check(const x509::CsrView& csr) const {
   if (subject.empty()) return {};
   const auto wanted = x509::parse_name(csr.subject);
-  if (!wanted || *wanted != subject) return rejected("the challengePassword is for another subject");
+  if (!wanted || !same_attributes(*wanted, subject))
+    return rejected("the challengePassword is for another subject");
   const std::vector<Identifier> own = x509::subject_names(subject, true).names;
   const auto asked = x509::alternative_names(csr);
   const auto is_meant = [&](const Identifier& name) {

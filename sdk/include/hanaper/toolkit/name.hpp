@@ -12,8 +12,9 @@ namespace hanaper::x509 {
 
 using Name = std::vector<NameAttribute>;
 
-// "CN=Example Issuing CA 1+serialNumber=1,O=Example": RFC 4514, last attribute most significant. malformed
-// for unknown attribute types and values beyond the upper bounds of RFC 5280 appendix A.
+// "CN=Example Issuing CA 1+serialNumber=1,O=Example": RFC 4514, last attribute most significant; types by
+// their names or as dotted numbers. malformed for other types and for values beyond the upper bounds of
+// RFC 5280 appendix A.
 Result<Name> parse_name_text(std::string_view text);
 // The RFC 4514 text; attributes without a short name as dotted numbers.
 std::string name_text(const Name& name);
