@@ -14,8 +14,11 @@
 namespace hanaper::crypto {
 namespace {
 
-// 16 MiB and some 50 ms for each guess.
-constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8, scrypt_p = 1;
+// RFC 7914, 16 MiB and some 50 ms a round. OpenSSL reads PKCS#8 of up to 32 MiB, so that a pin which somebody
+// thought up costs time instead of memory; one as long as `hanaper init` makes them nobody guesses.
+constexpr std::uint64_t scrypt_n = 16384, scrypt_r = 8;
+constexpr std::size_t too_long_to_guess = 32;
+std::uint64_t rounds_for(const Secret& pin) { return pin.reveal().size() < too_long_to_guess ? 5 : 1; }
 
 void free_bio(BIO* bio) { BIO_free(bio); }
 using Bio = Owned<BIO, free_bio>;
@@ -278,7 +281,7 @@ Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>&
 Result<std::string> SoftKey::to_encrypted_pem(const Secret& pin) const {
   const Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free> info(EVP_PKEY2PKCS8(pkey_.get()));
   X509_ALGOR* algorithm =
-      PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 16, nullptr, scrypt_n, scrypt_r, scrypt_p);
+      PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 16, nullptr, scrypt_n, scrypt_r, rounds_for(pin));
   if (!info || algorithm == nullptr) return openssl_failed("encrypting a key");
   const Owned<X509_SIG, X509_SIG_free> sealed(
       PKCS8_set0_pbe(pin.reveal().data(), static_cast<int>(pin.reveal().size()), info.get(), algorithm));

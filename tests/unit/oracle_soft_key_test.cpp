@@ -11,6 +11,7 @@
 
 #include <sys/wait.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
@@ -94,10 +95,9 @@ TEST(OracleSoftKeys, InEncryptedFilesAreReadByTheProgramThatHasThePin) {
   }
 }
 
-TEST(OracleSoftKeys, AreEncryptedWithScryptAndAes) {
-  const auto pem = keys()[0]->to_encrypted_pem(Secret("a pin"));
-  ASSERT_TRUE(pem.has_value());
-  const auto blocks = pem::decode(*pem);
+// Of what scrypt and a cipher have been told: {N, r, p, octets of salt}.
+void expect_scrypt(const std::string& pem, std::array<long, 4> wanted) {
+  const auto blocks = pem::decode(pem);
   ASSERT_TRUE(blocks.has_value());
   ASSERT_EQ(blocks->size(), 1u);
   EXPECT_EQ((*blocks)[0].label, "ENCRYPTED PRIVATE KEY");
@@ -120,12 +120,21 @@ TEST(OracleSoftKeys, AreEncryptedWithScryptAndAes) {
   const Owned<SCRYPT_PARAMS, SCRYPT_PARAMS_free> scrypt(static_cast<SCRYPT_PARAMS*>(
       ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SCRYPT_PARAMS), pbes2->keyfunc->parameter)));
   ASSERT_TRUE(scrypt);
-  EXPECT_EQ(ASN1_INTEGER_get(scrypt->costParameter), 16384);
-  EXPECT_EQ(ASN1_INTEGER_get(scrypt->blockSize), 8);
-  EXPECT_EQ(ASN1_INTEGER_get(scrypt->parallelizationParameter), 1);
-  EXPECT_EQ(octets_of(scrypt->salt).size(), 16u);
+  EXPECT_EQ((std::array<long, 4>{ASN1_INTEGER_get(scrypt->costParameter), ASN1_INTEGER_get(scrypt->blockSize),
+                                 ASN1_INTEGER_get(scrypt->parallelizationParameter),
+                                 static_cast<long>(octets_of(scrypt->salt).size())}),
+            wanted);
+}
+
+TEST(OracleSoftKeys, AreEncryptedWithScryptAndAes) {
+  const auto pem = keys()[0]->to_encrypted_pem(Secret("a pin"));
+  ASSERT_TRUE(pem.has_value());
+  // As OWASP's Password Storage Cheat Sheet has it for 16 MiB.
+  expect_scrypt(*pem, {16384, 8, 5, 16});
   // Another salt each time.
   EXPECT_NE(*keys()[0]->to_encrypted_pem(Secret("a pin")), *pem);
+  // 192 random bits are not guessed.
+  expect_scrypt(*keys()[0]->to_encrypted_pem(Secret(crypto::random_name(24))), {16384, 8, 1, 16});
 }
 
 struct ProgramKey {
