@@ -3,6 +3,7 @@
 
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/der.hpp>
+#include <hanaper/toolkit/extensions.hpp>
 #include <hanaper/toolkit/oids.hpp>
 
 namespace hanaper::issuance {
@@ -115,6 +116,9 @@ Status Pipeline::ask_for_approval(const IssueRequest& request, RememberedRequest
   remembered.subject = x509::name_text(admitted->draft.subject);
   for (const Identifier& name : admitted->draft.names)
     remembered.subject += (remembered.subject.empty() ? "" : " ") + name.value;
+  for (const Bytes& usage : admitted->purposes.extended_usages)
+    remembered.purposes += (remembered.purposes.empty() ? "" : " ") + x509::extended_usage_name(usage);
+  if (remembered.purposes.empty()) remembered.purposes = "any";
   std::vector<RecordWrite> with;
   if (request.with_pending) with = request.with_pending(remembered.id);
   HANAPER_CHECK(spine_.requests.store(remembered, "request.asked", call, std::move(with)));

@@ -37,6 +37,7 @@ Result<RememberedRequest> read(const Record& record) {
   request.profile = value.text_at("profile");
   request.requester = value.text_at("requester");
   request.subject = value.text_at("subject");
+  request.purposes = value.text_at("purposes");
   request.by = value.text_at("by");
   request.reason = value.text_at("reason");
   request.asked_at = Time{std::chrono::milliseconds{integer_at(value, "asked_at")}};
@@ -60,11 +61,9 @@ events::Happening happening_of(const RememberedRequest& request) {
   happening.id = happening.type + "/" + request.id + "/" + std::to_string(milliseconds(request.moved_at));
   happening.at = request.moved_at;
   happening.pipeline = request.pipeline;
-  happening.data = {{"request", request.id},
-                    {"pipeline", request.pipeline},
-                    {"profile", request.profile},
-                    {"requester", request.requester},
-                    {"wanted", request.subject}};
+  happening.data = {{"request", request.id},      {"pipeline", request.pipeline},
+                    {"profile", request.profile}, {"requester", request.requester},
+                    {"wanted", request.subject},  {"purposes", request.purposes}};
   if (!request.by.empty()) happening.data.emplace_back("by", request.by);
   if (!request.reason.empty()) happening.data.emplace_back("reason", request.reason);
   return happening;
@@ -100,6 +99,7 @@ RecordWrite Requests::write(const RememberedRequest& request) const {
                       {"profile", request.profile},
                       {"requester", request.requester},
                       {"subject", request.subject},
+                      {"purposes", request.purposes},
                       {"csr", to_hex(request.csr)},
                       {"asked_at", milliseconds(request.asked_at)},
                       {"moved_at", milliseconds(request.moved_at)}};

@@ -19,8 +19,9 @@ struct RememberedRequest {
   std::string id;  // 32 hexadecimal digits
   RequestState state = RequestState::pending;
   std::string pipeline, profile, requester;
-  std::string subject;  // as text, with the names asked for
-  Fingerprint csr{};    // SHA-256
+  std::string subject;   // as text, with the names asked for
+  std::string purposes;  // extended key usages that it would get, as profiles name them
+  Fingerprint csr{};     // SHA-256
   Time asked_at;
   Time moved_at;              // into its state
   std::string by;             // who approved or denied

@@ -17,6 +17,7 @@ json::Value described(const issuance::RememberedRequest& request) {
                       {"profile", request.profile},
                       {"requester", request.requester},
                       {"subject", request.subject},
+                      {"purposes", request.purposes},
                       {"asked", time_text(request.asked_at)},
                       {"moved", time_text(request.moved_at)}};
   if (!request.by.empty()) object.emplace_back("by", request.by);

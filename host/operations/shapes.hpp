@@ -221,6 +221,7 @@ inline constexpr Column request_columns[] = {
     {"profile", ColumnType::text, false},
     {"requester"},
     {"subject"},
+    {"purposes", ColumnType::text, false, {}, "what the certificate would be for"},
     {"asked", ColumnType::time},
     {"moved", ColumnType::time, false, {}, "when its state changed last"},
     {"by", ColumnType::text, false, {}, "who decided"},

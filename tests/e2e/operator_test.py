@@ -199,6 +199,7 @@ class Waits(unittest.TestCase):
         self.assertEqual(node.error("issue", "--pipeline", "manual", "--csr", f"{key}.csr", status=3).count("stays"), 0)
         waiting = node.items("requests", "list")
         self.assertEqual(len(waiting), 1)
+        self.assertEqual(waiting[0]["purposes"], "server-auth client-auth")
         node.out("requests", "approve", waiting[0]["request"])
         out = node.folder / "a.pem"
         node.out("issue", "--pipeline", "manual", "--csr", f"{key}.csr", "--out", out)
