@@ -76,6 +76,12 @@ constexpr LocalOption import_options[] = {
     {"--dry-run", "", "say what would be taken in, and change nothing"},
     {"--pin", "FILE", "file with the pin that opens what is a PKCS#12", false, true},
 };
+constexpr LocalOption account_options[] = {
+    {"--token", "FILE", "make a token instead and write it to that file; never overwritten", false, true},
+    {"--names", "PATTERNS",
+     "what it may ask for, as policy/names has it, separated by commas; default what its name says"},
+    {"--ra", "", "lets it ask for others (RFC 7030 3.7)"},
+};
 constexpr LocalOption backup_options[] = {
     {"--seal", "", "under a passphrase that is made for it and printed once"},
     {"--passphrase", "FILE", "seal it under the passphrase in that file", false, true},
@@ -122,6 +128,9 @@ constexpr Local behind[] = {
      0,
      1,
      run_health},
+    {"accounts line", "NAME",
+     "print a line for the file of an authenticator/accounts; the password is read from standard input",
+     account_options, 1, 1, run_accounts_line},
     {"import", "FILE_OR_FOLDER...",
      "take in what an authority has issued and revoked elsewhere: certificates, OpenSSL's index.txt, CRLs",
      import_options, 1, 10'000, run_import},

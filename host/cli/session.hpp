@@ -107,6 +107,7 @@ int run_restore(Session& session);
 int run_bootstrap(Session& session);
 int run_probe(Session& session);
 int run_health(Session& session);
+int run_accounts_line(Session& session);
 int run_storage_migrate(Session& session);
 int run_storage_check(Session& session);
 int run_storage_copy(Session& session);

@@ -186,6 +186,23 @@ class Curl(Est):
         self.enrol("anyauth.example.test", "--anyauth")
         self.assertIn("WWW-Authenticate: Basic", self.head)
 
+    def test_accounts_whose_lines_the_command_has_made(self):
+        token = self.node.folder / "made.token"
+        lines = [self.node.run("accounts", "line", "made", "--names", ".example.test", input="a good password\n").stdout,
+                 self.node.out("accounts", "line", "robot", "--names", ".example.test", "--token", token)]
+        self.assertRegex(lines[0], r"^made:\$y\$[^:]+::\.example\.test\n$")
+        self.assertRegex(lines[1], r"^robot:sha256:[0-9a-f]{64}::\.example\.test\n$")
+        self.assertEqual(token.stat().st_mode & 0o777, 0o600)
+        self.assertIn("exists already", self.node.error("accounts", "line", "robot", "--token", token))
+        accounts = self.node.state / "accounts"
+        with accounts.open("a") as file:
+            file.writelines(lines)
+        self.enrol("a.example.test", user="made:a good password")
+        self.enrol("b.example.test", "-H", f"Authorization: Bearer {token.read_text().strip()}", user=None)
+        for name, password, said in (("a:b", "a good password", "without blanks and ':'"), ("#a", "a good password", "without blanks"),
+                                     ("a", "short", "8 to 256 octets"), ("a", "x" * 257, "8 to 256 octets")):
+            self.assertIn(said, self.node.run("accounts", "line", name, input=password + "\n", status=2).stderr)
+
     def test_strangers_and_wrong_passwords_are_asked_for_credentials(self):
         _, csr = self.csr("x.example.test")
         before = self.ledger()

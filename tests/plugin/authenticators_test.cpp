@@ -256,9 +256,9 @@ TEST_F(Accounts, RefuseFilesThatAreNone) {
       {"router-7\n", "line 1: no account: name:secret[:role,role] is wanted"},
       {"#\n:x\n", "line 2: no account: name:secret[:role,role] is wanted"},
       {"a:secret\n",
-       "line 1: no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one"},
+       "line 1: no scrypt or yescrypt hash, and no sha256: either; hanaper accounts line makes one"},
       {"a:$6$salt$hash\n",
-       "line 1: no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one"},
+       "line 1: no scrypt or yescrypt hash, and no sha256: either; hanaper accounts line makes one"},
       {"a:sha256:00\n", "line 1: sha256: wants 64 hexadecimal digits"},
       {"a:$y$x\na:$y$y\n", "line 2: the same name again"},
       {"a:sha256:989203ad85e03b374e0e199778901e347feb4bed3b076fc2ebe168c4288ff9b7\nb:sha256:"

@@ -98,7 +98,7 @@ Result<Accounts> Accounts::parse(std::string_view text) {
       continue;
     }
     if (!secret.starts_with("$7$") && !secret.starts_with("$y$"))
-      return wrong("no scrypt or yescrypt hash, and no sha256: either; mkpasswd -m yescrypt makes one");
+      return wrong("no scrypt or yescrypt hash, and no sha256: either; hanaper accounts line makes one");
     account.hash = secret;
     accounts.hashes_.emplace_back(secret);
     std::string name = account.name;
