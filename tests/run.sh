@@ -134,7 +134,7 @@ if [ -z "$quick" ]; then
   part tsan sanitized tsan concurrent
   part fuzz tests/fuzz/run.sh --seconds "$([ -n "$long" ] && echo 120 || echo 10)"
   part quickstart env HANAPER_CMAKE_ARGUMENTS= examples/quickstart/run.sh --once --state "$results/quickstart" \
-    --https 18443 --http 18080 --challenge 15002
+    --https 18443 --http 18080 --status 18081 --challenge 15002
   part bench benches
 fi
 summarise

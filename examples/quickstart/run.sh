@@ -5,22 +5,23 @@
 #   --once              stop the daemon at the end; without, it is left running
 #   --state DIR         state folder; default state/ in the checkout
 #   --https PORT        ACME over TLS; default 8443
-#   --http PORT         OCSP, CRLs, health, metrics; default 8080
+#   --http PORT         OCSP, CRLs; default 8080
+#   --status PORT       health, metrics; default 8081
 #   --challenge PORT    where certbot answers http-01; default 5002
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 
-once= state=$root/state https=8443 http=8080 challenge=5002
+once= state=$root/state https=8443 http=8080 status=8081 challenge=5002
 while [ $# -gt 0 ]; do
   case $1 in
     --once) once=1 ;;
-    --state | --https | --http | --challenge)
+    --state | --https | --http | --status | --challenge)
       [ $# -ge 2 ] || { echo "run.sh: $1 needs a value" >&2; exit 2; }
       printf -v "${1#--}" %s "$2"
       shift
       ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unexpected \"$1\"; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -40,9 +41,10 @@ cmake --build --preset release | tail -n 1
 bin=$root/build/release/bin
 settings=(-c "$root/config/embedded.toml" --set "node.state=$state"
   --set "listener.public.bind=127.0.0.1:$https" --set "listener.plain.bind=127.0.0.1:$http"
+  --set "listener.status.bind=127.0.0.1:$status"
   --set "protocol.acme.http_01_port=$challenge")
 hanaper() { "$bin/hanaper" "$@" "${settings[@]}"; }
-ready() { curl -fsS -o /dev/null "http://127.0.0.1:$http/health/ready" 2>/dev/null; }
+ready() { curl -fsS -o /dev/null "http://127.0.0.1:$status/health/ready" 2>/dev/null; }
 
 step "state folder, keys and authorities in $state"
 pid=
@@ -75,11 +77,11 @@ hanaper show --authority root --pem >"$state/root.pem"
 export REQUESTS_CA_BUNDLE=$state/root.pem
 name=quickstart.localhost
 certbot() {
-  local said status=0
+  local said outcome=0
   said=$(command certbot -n --config-dir "$state/certbot" --work-dir "$state/certbot/work" --logs-dir "$state/certbot/log" \
-    --server "https://localhost:$https/acme/directory" "$@" 2>&1) || status=$?
+    --server "https://localhost:$https/acme/directory" "$@" 2>&1) || outcome=$?
   grep -vE '^(Saving debug log|$|- -|If you like|.*Donating|Certbot has set up)' <<<"$said" || true
-  return $status
+  return $outcome
 }
 live=$state/certbot/live/$name
 certbot certonly --agree-tos -m operator@example.test --no-eff-email --force-renewal --cert-name "$name" -d "$name" \
@@ -133,8 +135,8 @@ ACME directory   https://localhost:$https/acme/directory
 TLS root         $state/root.pem
 OCSP             http://127.0.0.1:$http/ocsp
 CRL              http://127.0.0.1:$http/crl/issuing.crl
-readiness        http://127.0.0.1:$http/health/ready
-metrics          http://127.0.0.1:$http/metrics
+readiness        http://127.0.0.1:$status/health/ready
+metrics          http://127.0.0.1:$status/metrics
 commands         $bin/hanaper list ${settings[*]}
 stop             kill $pid
 EOF

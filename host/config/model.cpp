@@ -405,7 +405,8 @@ class Builder {
     std::map<std::string, std::string> taken;
     for (const auto& [name, listener] : model_.listeners)
       if (listener.health)
-        for (const char* path : {" /health", " /metrics"}) taken.emplace(name + path, "the status");
+        for (const char* path : {" /health", " /metrics"})
+          taken.emplace(name + path, "what the node says of itself");
     for (const InstanceConfig& instance : model_.instances) {
       if (instance.kind != "protocol" || instance.path.empty()) continue;
       const auto [other, fresh] =

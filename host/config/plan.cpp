@@ -58,7 +58,7 @@ std::vector<std::string> plan(const Model& model) {
   for (const auto& [name, listener] : model.listeners) {
     if (!listener.issue.empty())
       lines.push_back("tls  " + place_text(listener, "") + " → " + pipeline_text(model, listener.issue));
-    if (listener.health) lines.push_back("status  " + place_text(listener, "") + " → health metrics");
+    if (listener.health) lines.push_back("health  " + place_text(listener, "") + " → /health /metrics");
   }
   for (const auto& [name, pipeline] : model.pipelines)
     lines.push_back("command  " + model.node.socket + " → " + pipeline_text(model, name));

@@ -120,7 +120,7 @@ class Sample(unittest.TestCase):
             node.state.mkdir(mode=0o700)
             (node.state / "attestation-roots.pem").write_bytes(makers.pem)
             text = (ROOT / "config" / "acme.toml").read_text()
-            for old, new in (('"../state"', f'"{node.state}"'), ("127.0.0.1:8443", f"127.0.0.1:{node.https}"), ("127.0.0.1:8080", f"127.0.0.1:{node.http}"),
+            for old, new in (('"../state"', f'"{node.state}"'), ("127.0.0.1:8443", f"127.0.0.1:{node.https}"), ("127.0.0.1:8081", f"127.0.0.1:{node.http}"),
                              ("deny = [", 'permit = ["127.0.0.0/8"]\ndeny = [')):
                 self.assertIn(old, text)
                 text = text.replace(old, new)

@@ -17,6 +17,7 @@ ACCOUNTS = "router-7:$y$j9T$KVhOzpyIDMGn32Mv4Dt1V0$xUyRfvJvsnlxlQakvM3Qpy5qDKhVL
 def sample():
     text = (ROOT / "config" / "devices.toml").read_text().replace("{", "{{").replace("}", "}}")
     text = text.replace('"../state"', '"{state}"').replace("127.0.0.1:8443", "127.0.0.1:{https}").replace("127.0.0.1:8080", "127.0.0.1:{http}")
+    text = text.replace('bind = "127.0.0.1:8081"', 'bind = "127.0.0.1:{challenge}"')
     text = text.replace('plugin = "sqlite"\nfile = "hanaper.db"\n', 'plugin = "sqlite"\n')
     return text.replace('plugin = "softtoken"\nfolder = "keys"\npin = {{ file = "pin" }}', 'plugin = "softtoken"\npin = {{ file = "pin" }}\n#')
 
@@ -24,6 +25,7 @@ def sample():
 class Devices(unittest.TestCase):
     def setUp(self):
         self.node = Node(sample())
+        self.node.health = self.node.challenge
         self.addCleanup(self.node.close)
         self.node.state.mkdir()
         self.node.state.chmod(0o700)

@@ -147,6 +147,8 @@ class Failed(Exception):
 class Node:
     """A state folder, a configuration, and a daemon that may or may not run."""
 
+    health = None  # the port of what the node says of itself, where that is not `http`
+
     def __init__(self, config=BASE, **extra):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hanaper-e2e-"))
         self.state = self.folder / "state"
@@ -326,7 +328,8 @@ class Node:
 
     # HTTP, plain.
     def get(self, path, headers={}):
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
+        about_itself = self.health is not None and path.startswith(("/health", "/metrics"))
+        connection = http.client.HTTPConnection("127.0.0.1", self.health if about_itself else self.http, timeout=10)
         try:
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()

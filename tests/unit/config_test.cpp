@@ -156,7 +156,7 @@ TEST(GoodConfig, MayBeSpreadOverFiles) {
   EXPECT_EQ(plan(model),
             (std::vector<std::string>{
                 "tls  https://pki.example.test:8443 at [::]:8443 → web: sign(issuing @ soft) record(main)",
-                "status  https://pki.example.test:8443 at [::]:8443 → health metrics",
+                "health  https://pki.example.test:8443 at [::]:8443 → /health /metrics",
                 "command  " + (data / "state-a/control.sock").string() +
                     " → mail: sign(issuing @ soft) record(main)",
                 "command  " + (data / "state-a/control.sock").string() +
