@@ -113,6 +113,27 @@ class BeforeInit(unittest.TestCase):
         self.assertIn(f"{self.node.state}/hook: there is no such file; write the secret into it, with mode 600", said)
         self.assertNotIn("init", said)
 
+    def test_a_module_that_is_not_there_is_found_by_check(self):
+        self.node.init()
+        text = self.node.config.read_text().replace('plugin = "softtoken"\n', 'plugin = "pkcs11"\nmodule = "/nonexistent/hsm.so"\ntokens = ["a"]\n')
+        self.node.config.write_text(text)
+        for words in (["check"], ["check", "--deep"]):
+            self.assertRegex(self.node.error(*words, status=2), r"pki\.toml:\d+:\d+: keys\.soft\.module: no file /nonexistent/hsm\.so$")
+
+    def test_the_log_says_whose_certificates_end_with_their_authority(self):
+        self.node.write_config(BASE.replace('lifetime = "90d"', 'lifetime = "30y"'))
+        self.node.init().start()
+        lines = [line for line in self.node.log_text().splitlines() if "certificates end with their authority, before the lifetime of their profile" in line]
+        self.assertEqual(len(lines), 1)
+        for word in ("pipeline=web", "profile=web", "authority=", "until=20"):
+            self.assertIn(word, lines[0].replace('"', "").replace(":", "="))
+        out = self.node.folder / "a.pem"
+        self.node.out("issue", "--name", "a.example.test", "--key-out", self.node.folder / "a.key", "--out", out)
+        issuing = self.node.folder / "issuing.pem"
+        issuing.write_text(self.node.out("show", "--authority", "issuing", "--pem"))
+        ends = [openssl("x509", "-in", one, "-noout", "-enddate") for one in (out, issuing)]
+        self.assertEqual(ends[0], ends[1])
+
     def test_a_state_folder_that_others_may_enter_is_closed(self):
         self.node.state.mkdir()
         self.node.state.chmod(0o755)
