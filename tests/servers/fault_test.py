@@ -222,6 +222,60 @@ class Faults(unittest.TestCase):
         self.assertEqual(driver.ask("get second"), "ok 2")
         self.assertEqual(driver.ask("health"), "ok")
 
+    def test_a_server_that_hangs_is_left_and_come_back_to(self):
+        other = proxy.Proxy(self.server.port)
+        self.addCleanup(other.close)
+        driver = self.started(f"127.0.0.1:{self.proxy.port}", f"127.0.0.1:{other.port}")
+        self.assertEqual(driver.ask("load"), "ok")
+        self.assertTrue(wait_until(lambda: len(driver.acknowledged) > 20))
+        self.assertFalse(any(COMMIT in link.sent for link in other.links))
+        for _ in range(2):
+            self.proxy.rule = lambda link, piece: True  # nothing passes any more
+            begun, seen = time.monotonic(), len(driver.acknowledged)
+            said = []
+            while len(driver.acknowledged) < seen + 20 and time.monotonic() < begun + 15:
+                driver.ask("probe-aside")
+                said.append(driver.ask("health"))
+                time.sleep(0.05)
+            self.assertLess(time.monotonic() - begun, 4)
+            self.assertEqual(set(said), {"ok"})
+            self.assertTrue(any(COMMIT in link.sent for link in other.links))
+            for link in self.proxy.links:
+                link.sent = b""
+            self.proxy.rule = None
+            self.assertTrue(wait_until(lambda: any(COMMIT in link.sent for link in self.proxy.links), 20), "come back to")
+            for link in other.links:
+                link.sent = b""
+            seen = len(driver.acknowledged)
+            self.assertTrue(wait_until(lambda: len(driver.acknowledged) > seen + 50))
+            self.assertFalse(any(COMMIT in link.sent for link in other.links))
+            self.assertEqual(driver.ask("get first"), "ok 1")
+        self.assertEqual(driver.ask("end"), "ok")
+        self.assertEqual(driver.failed, [])
+        self.assertEqual(int(self.server.sql("SELECT COUNT(*) FROM record WHERE collection = 'driver' AND item LIKE 'load-%'")), len(driver.acknowledged))
+
+    def test_where_both_are_gone_the_one_that_comes_first_is_taken(self):
+        other = proxy.Proxy(self.server.port)
+        self.addCleanup(other.close)
+        driver = self.started(f"127.0.0.1:{self.proxy.port}", f"127.0.0.1:{other.port}")
+        for each in (self.proxy, other):
+            each.refusing = True
+            for link in each.links:
+                link.close()
+        self.assertRegex(driver.ask("put second 2"), "unavailable: .*127.0.0.1:.*; 127.0.0.1:")
+        other.refusing = False
+        self.assertTrue(wait_until(lambda: driver.ask("put second 2") == "ok", 10))
+        self.assertEqual(driver.ask("get second"), "ok 2")
+        self.proxy.refusing = False
+        count = 0
+        def comes_back():
+            nonlocal count
+            count += 1
+            self.assertEqual(driver.ask(f"put more-{count} 1"), "ok")
+            time.sleep(0.1)
+            return any(COMMIT in link.sent for link in self.proxy.links[-8:])
+        self.assertTrue(wait_until(comes_back, 20))
+
     def test_a_server_that_hangs_costs_no_more_than_the_timeout(self):
         driver = self.started(timeout="1s")
         self.proxy.rule = lambda link, piece: True  # nothing passes any more

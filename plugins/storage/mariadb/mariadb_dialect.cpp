@@ -45,17 +45,28 @@ std::string session_settings(const Access& access, bool causal_reads) {
 
 }  // namespace
 
-MariadbDialect::MariadbDialect(Access access, bool causal_reads)
-    : access_(std::move(access)), causal_reads_(causal_reads), name_(name_of(access_)) {}
+MariadbDialect::MariadbDialect(Access access, bool causal_reads, Host& host)
+    : access_(std::move(access)),
+      causal_reads_(causal_reads),
+      name_(name_of(access_)),
+      places_(
+          access_.places, host, [this](const Place& place) { return connect_to(place, false); },
+          [this](Connection& connection) {
+            try {
+              probe(connection.session());
+            } catch (const soci::soci_error&) {
+              throw classify();
+            }
+          }) {}
 
 std::unique_ptr<Connection> MariadbDialect::connect(bool) {
   // Not thread-safe the first time, unless asked for by name.
   static const int ready = mysql_library_init(0, nullptr, nullptr);
   static_cast<void>(ready);
-  return connect_in_turn(access_, [this](const Place& place) { return connect_to(place); });
+  return places_.connect([this](const Place& place) { return connect_to(place, causal_reads_); });
 }
 
-std::unique_ptr<Connection> MariadbDialect::connect_to(const Place& place) const try {
+std::unique_ptr<Connection> MariadbDialect::connect_to(const Place& place, bool causal_reads) const try {
   auto connection = std::make_unique<MariadbConnection>(parameters(access_, place));
   // Said by the library only when it was asked to compare names, which SOCI has no word for.
   if (!access_.ca.empty() && mysql_get_ssl_cipher(connection->handle()) == nullptr)
@@ -63,7 +74,7 @@ std::unique_ptr<Connection> MariadbDialect::connect_to(const Place& place) const
   if (std::string_view(mysql_get_server_info(connection->handle())).find("MariaDB") == std::string_view::npos)
     throw Failure{Failure::Kind::refused, "the server is no MariaDB"};
   connection->execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-  connection->execute(session_settings(access_, causal_reads_));
+  connection->execute(session_settings(access_, causal_reads));
   probe(connection->session());
   return connection;
 } catch (const soci::soci_error&) {

@@ -1,7 +1,7 @@
 // MariaDB behind the SQL storage, one server or a Galera cluster.
 #pragma once
 
-#include "../soci/server.hpp"
+#include "../soci/places.hpp"
 
 // SOCI includes the client library's headers in their place; it must be the first to do so.
 #include <soci/mysql/soci-mysql.h>
@@ -10,7 +10,7 @@ namespace hanaper::sql {
 
 class MariadbDialect final : public Dialect {
  public:
-  MariadbDialect(Access access, bool causal_reads);
+  MariadbDialect(Access access, bool causal_reads, Host& host);
 
   std::unique_ptr<Connection> connect(bool for_writing) override;
   std::string type(std::string_view name) const override;
@@ -23,13 +23,16 @@ class MariadbDialect final : public Dialect {
   bool has_server() const override { return true; }
   void probe(soci::session& session) const override;
   std::string place() const override { return name_; }
+  void watch() override { places_.watch(); }
+  std::uint64_t times_left() const override { return places_.times_left(); }
 
  private:
-  std::unique_ptr<Connection> connect_to(const Place& place) const;
+  std::unique_ptr<Connection> connect_to(const Place& place, bool causal_reads) const;
 
   const Access access_;
   const bool causal_reads_;
   const std::string name_;
+  Places places_;
 };
 
 // One session and its prepared statements.
@@ -43,6 +46,7 @@ class MariadbConnection final : public Connection {
   void execute(std::string_view sql);
 
   soci::session& session() override { return session_; }
+  int socket() override { return mysql_get_socket(handle_); }
   void begin() override { execute("START TRANSACTION"); }
   void begin_snapshot() override;
   void commit() override { execute("COMMIT"); }

@@ -21,10 +21,10 @@ constexpr SettingKey keys[] = {
 };
 
 class MariadbStorage final : public SqlPlugin {
-  Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host&) override {
+  Result<std::unique_ptr<Dialect>> make_dialect(const Settings& settings, Host& host) override {
     HANAPER_TRY(Access access, read_access(settings, 3306));
     return std::unique_ptr<Dialect>(
-        std::make_unique<MariadbDialect>(std::move(access), settings.boolean("causal_reads")));
+        std::make_unique<MariadbDialect>(std::move(access), settings.boolean("causal_reads"), host));
   }
 };
 

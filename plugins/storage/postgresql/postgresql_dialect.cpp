@@ -85,10 +85,21 @@ std::string session_settings(const Access& access) {
 }  // namespace
 
 PostgresqlDialect::PostgresqlDialect(Access access, Host& host)
-    : access_(std::move(access)), name_(name_of(access_)), watchdog_(host) {}
+    : access_(std::move(access)),
+      name_(name_of(access_)),
+      watchdog_(host),
+      places_(
+          access_.places, host, [this](const Place& place) { return connect_to(place); },
+          [this](Connection& connection) {
+            try {
+              probe(connection.session());
+            } catch (const soci::soci_error&) {
+              throw classify();
+            }
+          }) {}
 
 std::unique_ptr<Connection> PostgresqlDialect::connect(bool) {
-  return connect_in_turn(access_, [this](const Place& place) { return connect_to(place); });
+  return places_.connect([this](const Place& place) { return connect_to(place); });
 }
 
 std::unique_ptr<Connection> PostgresqlDialect::connect_to(const Place& place) const {

@@ -1,8 +1,7 @@
 // PostgreSQL behind the SQL storage.
 #pragma once
 
-#include "../soci/server.hpp"
-#include "../soci/watchdog.hpp"
+#include "../soci/places.hpp"
 
 // SOCI includes libpq's header in its place; it must be the first to do so.
 #include <soci/postgresql/soci-postgresql.h>
@@ -23,6 +22,8 @@ class PostgresqlDialect final : public Dialect {
   bool has_server() const override { return true; }
   void probe(soci::session& session) const override;
   std::string place() const override { return name_; }
+  void watch() override { places_.watch(); }
+  std::uint64_t times_left() const override { return places_.times_left(); }
 
  private:
   std::unique_ptr<Connection> connect_to(const Place& place) const;
@@ -30,6 +31,7 @@ class PostgresqlDialect final : public Dialect {
   const Access access_;
   const std::string name_;
   mutable Watchdog watchdog_;
+  Places places_;
 };
 
 // One session and its prepared statements.
@@ -41,6 +43,7 @@ class PostgresqlConnection final : public Connection {
   void execute(const char* sql);
 
   soci::session& session() override { return session_; }
+  int socket() override { return PQsocket(handle_); }
   std::shared_ptr<void> guard() override { return watchdog_.guard(PQsocket(handle_), limit_); }
   void begin() override { execute("BEGIN"); }
   void begin_snapshot() override;

@@ -95,6 +95,7 @@ Status SqlStorage::commit(Batch& batch) {
 // stands in the way. Throws Failure.
 Result<bool> SqlStorage::try_commit(Attempt& attempt) {
   attempt.phase = Attempt::Phase::connecting;
+  if (writer_ && !writer_->is_best()) writer_.reset();
   if (!writer_) writer_ = dialect_->connect(true);
   attempt.phase = Attempt::Phase::running;
   const auto guard = writer_->guard();

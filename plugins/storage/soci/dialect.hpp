@@ -63,7 +63,19 @@ class Connection {
  public:
   virtual ~Connection() = default;
 
+  // Where it sits: at one of several servers.
+  class Seat {
+   public:
+    virtual ~Seat() = default;
+    virtual bool is_best() const = 0;
+  };
+  void sit(std::unique_ptr<Seat> seat) { seat_ = std::move(seat); }
+  // False: a server that is preferred answers again, and a new connection would go there.
+  bool is_best() const { return !seat_ || seat_->is_best(); }
+
   virtual soci::session& session() = 0;
+  // What others may shut down to end every wait on it; -1: nothing.
+  virtual int socket() { return -1; }
 
   // While the result lives, nothing on this connection waits for ever: then the connection ends.
   virtual std::shared_ptr<void> guard() { return nullptr; }
@@ -86,6 +98,9 @@ class Connection {
   // Runs all in order, and as few round trips as the database allows. False when one that must change one
   // row has not: which, only `run` can tell.
   virtual bool run_all(std::span<const Row* const> rows) = 0;
+
+ private:
+  std::unique_ptr<Seat> seat_;
 };
 
 class Dialect {
@@ -111,6 +126,10 @@ class Dialect {
   // Keeps two processes from migrating at once while the object lives, where that saves trouble; throws
   // Failure.
   virtual std::shared_ptr<void> migration_lock() = 0;
+
+  // Where there are several servers: begins to ask them whether they answer. How often one was left.
+  virtual void watch() {}
+  virtual std::uint64_t times_left() const { return 0; }
 
   // Whether a server has to be asked now and then if it still takes writes. Throws Failure.
   virtual bool has_server() const = 0;

@@ -44,6 +44,7 @@ class Pool {
     if (!idle_.empty()) {
       connection = std::move(idle_.back());
       idle_.pop_back();
+      if (!connection->is_best()) connection.reset();
     }
     lock.unlock();
     try {

@@ -35,20 +35,4 @@ Result<Place> parse_place(std::string_view text, std::uint16_t default_port);
 // From the keys that these dialects share.
 Result<Access> read_access(const Settings& settings, std::uint16_t default_port);
 
-// What `connect_to` gives for the first place that answers; a Failure that says of each why not.
-template <class ConnectTo>
-auto connect_in_turn(const Access& access, ConnectTo&& connect_to) -> decltype(connect_to(access.places[0])) {
-  Failure failure;
-  for (const Place& place : access.places) {
-    try {
-      return connect_to(place);
-    } catch (const Failure& thrown) {
-      failure.kind = thrown.kind;
-      const std::string where = access.places.size() > 1 ? place.text() + ": " : "";
-      failure.what += (failure.what.empty() ? "" : "; ") + where + thrown.what;
-    }
-  }
-  throw failure;
-}
-
 }  // namespace hanaper::sql

@@ -34,6 +34,7 @@ Status SqlStorage::open() {
                         {{"error", error.detail}});
     set_health(error);
   }
+  dialect_->watch();
   if (dialect_->has_server())
     host_.scheduler().every("probe", probe_interval, [this](Call&) {
       probe();

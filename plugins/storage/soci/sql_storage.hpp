@@ -117,6 +117,7 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
   for (int attempt = 1;; ++attempt) {
     Failure failure;
+    const std::uint64_t left = dialect_->times_left();
     try {
       Pool::Loan loan = pool_.borrow();
       try {
@@ -134,7 +135,8 @@ auto SqlStorage::read(Body&& body) -> Result<decltype(run_on(body, std::declval<
     // Where one connection is gone, those that lie idle are too.
     if (failure.kind == Failure::Kind::lost) pool_.clear();
     const bool again = failure.kind == Failure::Kind::lost || failure.kind == Failure::Kind::retry;
-    if (!again || attempt == attempts || std::chrono::steady_clock::now() > soon)
+    const bool another_place = dialect_->times_left() != left;
+    if (!again || attempt == attempts || (std::chrono::steady_clock::now() > soon && !another_place))
       return unavailable(dialect_->place() + ": " + failure.what);
   }
 }
