@@ -87,13 +87,14 @@ Result<Issued> Pipeline::step(const IssueRequest& request, const Fingerprint& cs
       return ask_for_approval(request, std::move(again), call).error();
     }
     case RequestState::issuing:
-      if (now < remembered.moved_at + abandoned_after)
+      if (now < remembered.moved_at + abandoned_after && !spine_.is_over(remembered.run))
         return unavailable("the same request is being answered elsewhere");
       break;
     case RequestState::approved:
       break;
   }
   remembered.state = RequestState::issuing;
+  remembered.run = spine_.run();
   remembered.moved_at = now;
   IssueRequest claimed = request;
   claimed.with_intent.push_back(spine_.requests.write(remembered));

@@ -27,6 +27,9 @@ struct Spine {
   Metrics& metrics;
   std::function<void(const RevocationRow&)> revoked = {};  // hears of changes that are durable
   std::function<Status()> room = {};                       // whether there is any for more; empty: always
+  // This run of the daemon, and whether another is over: who is at work on a request.
+  std::function<std::string()> run = [] { return std::string(); };
+  std::function<bool(std::string_view)> is_over = [](std::string_view) { return false; };
 };
 
 // What the configuration fills in; replaced as a whole by a reload.

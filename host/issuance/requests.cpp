@@ -45,6 +45,7 @@ Result<RememberedRequest> read(const Record& record) {
   HANAPER_TRY(const Bytes digest, from_hex(value.text_at("csr")));
   if (digest.size() != request.csr.size()) return internal("a remembered request is damaged");
   std::ranges::copy(digest, request.csr.begin());
+  request.run = value.text_at("run");
   if (request.state == RequestState::issued) {
     request.certificate.authority = static_cast<AuthorityId>(integer_at(value, "authority"));
     HANAPER_TRY(request.certificate.serial, Serial::from_text(value.text_at("serial")));
@@ -105,6 +106,7 @@ RecordWrite Requests::write(const RememberedRequest& request) const {
                       {"moved_at", milliseconds(request.moved_at)}};
   if (!request.by.empty()) object.emplace_back("by", request.by);
   if (!request.reason.empty()) object.emplace_back("reason", request.reason);
+  if (request.state == RequestState::issuing) object.emplace_back("run", request.run);
   if (request.state == RequestState::issued) {
     object.emplace_back("authority", request.certificate.authority);
     object.emplace_back("serial", request.certificate.serial.hex());

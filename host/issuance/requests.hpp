@@ -27,6 +27,7 @@ struct RememberedRequest {
   std::string by;             // who approved or denied
   std::string reason;         // of a denial
   CertificateId certificate;  // once issued
+  std::string run;            // issuing: of the daemon that is at it
   std::uint64_t version = 0;
 };
 

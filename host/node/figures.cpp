@@ -24,6 +24,8 @@ void Node::add_metrics() {
   metrics.gauge("hanaper_build_info", "Version of the running program.", {{"version", HANAPER_VERSION}})
       .set(1);
   auto& waiting = metrics.gauge("hanaper_workers_waiting", "Requests that wait for a worker.");
+  auto& unheard = metrics.gauge("hanaper_revocations_unheard_seconds",
+                                "For how long this node has not heard of revocations.");
   auto& ready = metrics.gauge("hanaper_ready", "Whether every check for issuing passes.");
   std::map<std::string, Gauge*> buckets;
   for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))
@@ -36,7 +38,8 @@ void Node::add_metrics() {
           .gauge("hanaper_authority_not_after_timestamp_seconds", "When the authority's certificate ends.",
                  {{"authority", name}})
           .set(seconds_of(authority->not_after()));
-  metrics.before_scrape([this, &waiting, &ready, buckets] {
+  metrics.before_scrape([this, &waiting, &unheard, &ready, buckets] {
+    unheard.set(std::chrono::floor<std::chrono::seconds>(changes_.unheard_for()).count());
     waiting.set(static_cast<std::int64_t>(workers_->waiting()));
     ready.set(shared_.readiness.status(Purpose::issue).has_value());
     for (const auto& bucket : shared_.expiries.buckets(shared_.clock.now()))

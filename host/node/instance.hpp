@@ -50,6 +50,14 @@ struct Shared {
   std::unique_ptr<services::DiskReserve> disk;
   Pipelines* pipelines = nullptr;  // the node's, as is:
   StatusAuthorities* authorities = nullptr;
+  const validity::ChangeFeed* changes = nullptr;
+
+  // [any] This run, and whether another is over; once started.
+  std::string run() const { return roles->self().text(); }
+  bool is_over(std::string_view run) const {
+    const services::Holder& self = roles->self();
+    return self.was(run) ? run != self.text() : nodes != nullptr && nodes->is_over(run);
+  }
 };
 
 // One named set of documents of one instance.
@@ -129,6 +137,9 @@ class Instance final : public Host {
   const std::string& public_url() const override { return public_url_; }
   Result<Share> share(std::string_view job) override;
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
+  std::string run() const override { return shared_.run(); }
+  bool is_over(std::string_view run) const override { return shared_.is_over(run); }
+  std::chrono::milliseconds unheard_for() const override { return shared_.changes->unheard_for(); }
 
  private:
   issuance::Pipeline& pipeline(std::string_view name) { return *shared_.pipelines->at(std::string(name)); }

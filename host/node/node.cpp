@@ -14,6 +14,7 @@ namespace hanaper {
 namespace {
 
 // The order in which kinds start; they stop in the opposite one.
+constexpr std::chrono::seconds unheard_is_told{10};
 constexpr std::string_view before_pipelines[] = {"keys",      "authenticator", "policy",
                                                  "validator", "publisher",     "notifier"};
 
@@ -48,6 +49,7 @@ Node::Node(config::Model model, loader::Catalog& catalog, services::Logger& logg
           [this](const std::string& name) { return keys(name); }) {
   shared_.jobs = std::make_unique<services::JobTable>(logger);
   for (const auto& [name, unused] : model_.authorities) status_authorities_.try_emplace(name, name, changes_);
+  shared_.changes = &changes_;
   static_cast<void>(changes_.subscribe([this](const RevocationRow& row) {
     if (row.reason == RevocationReason::key_compromise) block_key(row);
   }));
@@ -103,11 +105,13 @@ std::vector<std::string> Node::configure() {
       std::make_unique<issuance::Requests>(*shared_.storage, *shared_.writer, shared_.clock, outbox_.get());
   for (const auto& [name, config] : model_.pipelines)
     pipelines_.emplace(
-        name, std::make_unique<issuance::Pipeline>(
-                  name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_,
-                                        *requests_, shared_.clock, shared_.logger, shared_.metrics,
-                                        [this](const RevocationRow& row) { changes_.publish(row); },
-                                        [this] { return shared_.disk->room(); }}));
+        name,
+        std::make_unique<issuance::Pipeline>(
+            name, issuance::Spine{shared_.storage->ledger(), *shared_.writer, *signers_, blocked_, *requests_,
+                                  shared_.clock, shared_.logger, shared_.metrics,
+                                  [this](const RevocationRow& row) { changes_.publish(row); },
+                                  [this] { return shared_.disk->room(); }, [this] { return shared_.run(); },
+                                  [this](std::string_view run) { return shared_.is_over(run); }}));
   // Protocols last: they ask for pipelines.
   for (config::InstanceConfig& config : model_.instances)
     if (config.kind == "protocol") configure_one(config);
@@ -324,6 +328,12 @@ void Node::add_checks() {
       return {};
     });
   readiness.add("writer", Purpose::issue, [this] { return shared_.writer->health(); });
+  readiness.add("revocations", Purpose::node, [this]() -> Status {
+    const auto silence = std::chrono::floor<std::chrono::seconds>(changes_.unheard_for());
+    if (silence < unheard_is_told) return {};
+    return unavailable("nothing has been heard of revocations for " + std::to_string(silence.count()) +
+                       " s: OCSP may say good of what others have revoked");
+  });
   readiness.add("disk", Purpose::issue, [this] { return shared_.disk->room(); });
   if (shared_.nodes) {
     readiness.add("clock", Purpose::issue, [this] { return shared_.nodes->yields(); });

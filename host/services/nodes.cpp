@@ -261,6 +261,16 @@ std::vector<Nodes::Peer> Nodes::peers() const {
   return peers;
 }
 
+bool Nodes::is_over(std::string_view holder) const {
+  if (std::ranges::count(holder, ' ') != 2) return false;
+  const Lock lock(mutex_);
+  const auto found = seen_.find(Holder::node_of(holder));
+  if (found == seen_.end()) return false;
+  const Seen& seen = found->second;
+  const bool same_run = Holder{seen.said.name, seen.said.state, seen.said.boot}.text() == holder;
+  return !same_run || !lives(seen);
+}
+
 Status Nodes::yields() const {
   const Lock lock(mutex_);
   return clocks_.in_step;

@@ -78,6 +78,9 @@ class Nodes {
   // [any] All that were there at the last look, by name.
   std::vector<Peer> peers() const;
 
+  // [any] Whether that run, as Holder::text has it, is over or its node late; false for nodes never seen.
+  bool is_over(std::string_view holder) const;
+
   // [any] Why this node must not issue: its clock is far from another's, and nobody keeps it in step.
   Status yields() const;
   // [any] Whether all clocks are near each other.

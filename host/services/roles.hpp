@@ -55,6 +55,8 @@ class Roles {
   // [any] The same from memory; nothing while this node may not act.
   std::optional<Fence> held(std::string_view role) const;
 
+  const Holder& self() const noexcept { return self_; }
+
   // [any] Those that this node may act for now.
   std::vector<std::string> mine() const;
 

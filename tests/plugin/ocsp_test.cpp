@@ -15,7 +15,9 @@ using ocsp::ResponseStatus;
 
 class Ocsp : public ::testing::Test {
  protected:
-  explicit Ocsp(ocsp::Options options = {.lifetime = std::chrono::hours{24}, .cache = 10'000})
+  explicit Ocsp(ocsp::Options options = {.lifetime = std::chrono::hours{24},
+                                         .stale = std::chrono::hours{1},
+                                         .cache = 10'000})
       : service_(options, host_, {&authority_, &other_}) {}
   void SetUp() override { ASSERT_TRUE(service_.start()); }
 
@@ -335,6 +337,33 @@ TEST_F(Ocsp, NeverGuessesWhenTheLedgerIsAway) {
   host_.manual_clock.advance(std::chrono::hours{11});
   EXPECT_EQ(status_of(post(make_request(about(authority_, known.octets()))).body),
             OCSP_RESPONSE_STATUS_TRYLATER);
+}
+
+TEST_F(Ocsp, SaysGoodForAWhileOnlyWithoutHearingOfRevocations) {
+  const Serial good = authority_.add(10), revoked = authority_.add(11);
+  authority_.revoke(revoked, RevocationReason::unspecified);
+  const Bytes about_good = make_request(about(authority_, good.octets())),
+              about_revoked = make_request(about(authority_, revoked.octets()));
+  const std::string kept = post(about_good).body, kept_revoked = post(about_revoked).body;
+  const struct {
+    std::chrono::minutes unheard;
+    bool away, served;
+  } table[] = {{std::chrono::minutes{0}, true, true},
+               {std::chrono::minutes{60}, true, true},
+               {std::chrono::minutes{61}, true, false},
+               {std::chrono::minutes{61}, false, true},  // the ledger itself is asked
+               {std::chrono::minutes{0}, true, true}};
+  for (const auto& row : table) {
+    SCOPED_TRACE(std::to_string(row.unheard.count()) + (row.away ? " min, away" : " min"));
+    host_.fake_unheard_for = row.unheard;
+    authority_.ledger_is_away = row.away;
+    EXPECT_EQ(fast(about_good).has_value(), row.unheard <= std::chrono::hours{1});
+    const std::string body = post(about_good).body;
+    EXPECT_EQ(status_of(body), row.served ? OCSP_RESPONSE_STATUS_SUCCESSFUL : OCSP_RESPONSE_STATUS_TRYLATER);
+    EXPECT_EQ(fast(about_revoked), kept_revoked) << "nobody takes that back unheard";
+    EXPECT_EQ(post(about_revoked).body, kept_revoked);
+  }
+  EXPECT_EQ(status_of(kept), OCSP_RESPONSE_STATUS_SUCCESSFUL);
 }
 
 TEST_F(Ocsp, IsNotAuthorisedForAnAuthorityThatHasExpired) {

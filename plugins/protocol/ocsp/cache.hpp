@@ -21,6 +21,7 @@ struct Answer {
   Time this_update;
   Time refresh_at;  // from then on another is signed
   Time next_update;
+  bool good = false;      // says so of any
   bool unissued = false;  // about a number that is none of a certificate yet: never kept
 };
 using AnswerPointer = std::shared_ptr<const Answer>;  // owned by the cache and by who sends it

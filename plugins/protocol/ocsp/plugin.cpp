@@ -14,6 +14,9 @@ constexpr SettingKey keys[] = {
      "who signs: responders that the host certifies, or the authorities themselves"},
     {"responder_id", SettingType::text, "key", "key|name", "how responses name who signed them"},
     {"lifetime", SettingType::duration, "1d", "1m..14d", "how long a response is valid"},
+    {"stale", SettingType::duration, "1h", "1m..14d",
+     "how long kept responses say good while nothing is heard of revocations: then clients are told to try "
+     "later"},
     {"nonce", SettingType::text, "on", "on|off",
      "repeat nonces, or leave them out so that all may be cached"},
     {"unissued", SettingType::text, "unknown", "unknown|revoked", "the state of numbers never issued"},
@@ -40,6 +43,7 @@ class Ocsp final : public Protocol, public Operable, public StatusService {
     options.delegate = settings.text("signer") == "delegate";
     options.by_name = settings.text("responder_id") == "name";
     options.lifetime = settings.duration("lifetime");
+    options.stale = settings.duration("stale");
     options.nonces = settings.text("nonce") == "on";
     options.unissued_are_revoked = settings.text("unissued") == "revoked";
     options.cache = static_cast<std::size_t>(settings.integer("cache"));

@@ -116,7 +116,7 @@ bool Service::answer_fast(const Request& request, FastReply& reply) {
   if (asked == nullptr) return false;
   const AnswerPointer kept = cache_.find(asked->authority->id(), id->serial, id->whole, Cache::Wait::never);
   const Time now = host_.clock().now();
-  if (!kept || now >= kept->refresh_at || now < kept->this_update) return false;
+  if (!kept || now >= kept->refresh_at || now < kept->this_update || is_stale(*kept)) return false;
   hits_.add();
   thread_local std::string head;
   head.assign(kept->head).append("Cache-Control: ");
@@ -208,15 +208,15 @@ Service::Outcome Service::answer_parsed(const OcspRequest& request, Call& call) 
 Service::Outcome Service::answer_one(StatusAuthority& authority, const CertId& id, Call& call) {
   const Time now = host_.clock().now();
   AnswerPointer kept = cache_.find(authority.id(), id.serial, id.whole, Cache::Wait::shortly);
-  if (kept && now >= kept->this_update && now < kept->refresh_at) {
+  if (kept && now >= kept->this_update && now < kept->refresh_at && !is_stale(*kept)) {
     hits_.add();
     return kept;
   }
   const auto made = sign_and_keep(authority, id, call);
   if (made) return *made;
   host_.log().warning("no OCSP response", {{"authority", authority.name()}, {"error", made.error().detail}});
-  // The last word stands until it expires.
-  if (kept && now >= kept->this_update && now < kept->next_update) return kept;
+  // The last word stands until it expires, but not for ever in a world of which nothing is heard.
+  if (kept && now >= kept->this_update && now < kept->next_update && !is_stale(*kept)) return kept;
   failed_.add();
   return made.error().code == Code::unavailable ? ResponseStatus::try_later : ResponseStatus::internal_error;
 }
@@ -291,6 +291,7 @@ Result<AnswerPointer> Service::sign(StatusAuthority& authority, const OcspReques
   for (const CertId& id : request.ids) {
     HANAPER_TRY(Single single, look_up(authority, id));
     const bool invented = single.kind == Single::Kind::revoked && single.revoked.at == Time{};
+    answer->good = answer->good || single.kind == Single::Kind::good;
     answer->unissued = answer->unissued || invented || single.kind == Single::Kind::unknown;
     // RFC 6960 4.4.8: there whenever the responder would say "revoked" of what was never issued.
     basic.extended_revoke = basic.extended_revoke || invented;

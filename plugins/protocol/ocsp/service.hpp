@@ -11,6 +11,7 @@ namespace hanaper::ocsp {
 
 struct Options {
   std::chrono::milliseconds lifetime{0};  // thisUpdate to nextUpdate
+  std::chrono::milliseconds stale{0};     // how long "good" is said without hearing of revocations
   bool delegate = true;                   // else the authorities sign themselves
   bool by_name = false;
   bool nonces = true;
@@ -73,6 +74,8 @@ class Service {
   Result<std::optional<CrlReference>> crl_of(StatusAuthority& authority, const CertificateRow& row) const;
   Response present(const Request& request, const Outcome& outcome, Time now) const;
   std::optional<KeyType> signer_for(const OcspRequest& request) const;
+  // Whether others may have revoked meanwhile what it calls good.
+  bool is_stale(const Answer& answer) const { return answer.good && host_.unheard_for() > options_.stale; }
 
   const Options options_;
   Host& host_;

@@ -88,6 +88,19 @@ class Host {
   // the ledger.
   virtual void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) = 0;
 
+  // [any] A word of at most 200 characters for this run of the daemon, which no other run has: for documents
+  // that say who is at work on them.
+  virtual std::string run() const = 0;
+
+  // [any] Whether nobody is at work under that word any more: that run has ended, or its node is late. Who is
+  // taken for gone may come back: what both may do at once must be settled by the version of a document.
+  // False for what is not known.
+  virtual bool is_over(std::string_view run) const = 0;
+
+  // [any] For how long this node has not heard of revocations, holds and releases: below a second while it
+  // can read the ledger.
+  virtual std::chrono::milliseconds unheard_for() const = 0;
+
  protected:
   ~Host() = default;
 };

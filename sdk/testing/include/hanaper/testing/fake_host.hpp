@@ -209,6 +209,14 @@ class FakeHost final : public Host {
   }
   Result<Share> share(std::string_view) override { return node_share; }
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call&) override;
+  std::string run() const override { return fake_run; }
+  bool is_over(std::string_view word) const override { return runs_over.contains(std::string(word)); }
+
+  std::chrono::milliseconds unheard_for() const override { return fake_unheard_for.load(); }
+
+  std::atomic<std::chrono::milliseconds> fake_unheard_for{};
+  std::string fake_run = "this run";
+  std::set<std::string> runs_over;  // of others
 
   RecordingLog audited;  // "info event name=value"
   Share node_share;      // of whatever work
