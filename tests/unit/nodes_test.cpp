@@ -82,10 +82,22 @@ TEST_F(NodesOf, APeerIsLateByWhatThisOneHasDone) {
   a.storage.away = true;  // a stall of everybody's commits makes nobody look dead
   for (int i = 0; i < 10; ++i) EXPECT_EQ(a.nodes.tend().error().code, Code::unavailable);
   EXPECT_EQ(a.sees(), "a lives, b lives");
+  const auto over = [&](const char* state, const char* boot, const char* name) {
+    return a.nodes.is_over(Holder{name, state, boot}.text());
+  };
+  EXPECT_FALSE(over("state-b", "2", "b"));
   a.storage.away = false;
   tend({&a});
   EXPECT_EQ(a.sees(), "a lives, b late");
+  EXPECT_TRUE(over("state-b", "2", "b"));
+  EXPECT_FALSE(over("state-c", "2", "c")) << "never seen";
+  EXPECT_FALSE(over("state-a", "1", "a")) << "this one";
   tend({&b, &a});
+  EXPECT_FALSE(over("state-b", "2", "b"));
+  EXPECT_TRUE(over("state-b", "1", "b")) << "an earlier run";
+  EXPECT_TRUE(over("state-d", "2", "b")) << "a name that was taken";
+  for (const char* nonsense : {"", "b", " ", "state-b 2", "state-b 2 "})
+    EXPECT_FALSE(a.nodes.is_over(nonsense));
   EXPECT_EQ(a.sees(), "a lives, b lives");
   EXPECT_EQ(b.sees(), "a lives, b lives");
 }
