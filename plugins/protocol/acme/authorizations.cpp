@@ -164,6 +164,7 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
         } else {
           challenge->status = "processing";
           current.attempts = 0;
+          current.client = client;
           add_event(current.history, now, "client is ready for " + challenge->type);
         }
         // What finds no room waits in storage, for any node.

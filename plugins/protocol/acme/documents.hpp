@@ -69,6 +69,7 @@ struct Authorization {
   std::vector<Challenge> challenges;
   int attempts = 0;          // of the challenge under way
   Time next_attempt;         // of that: not before
+  std::string client;        // who said that it was ready, by address: its turn it is
   std::string attested_key;  // SHA-256 of the key that a device attested, hexadecimal: certificates are for
                              // that key alone
   History history;

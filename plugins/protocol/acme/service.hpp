@@ -182,11 +182,11 @@ class Service {
   // validation.cpp
   Status start_validations();
   Status take_up_validating(bool all, Call& call);
-  Status validate(const ValidationQueue::Validation& turn, Call& call);
+  Status validate(ValidationQueue::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
-  Status attempt(Authorization claimed, Call& call);
-  Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
-               std::string& seen, Call& call);
+  Status attempt(const ValidationQueue::Validation& turn, Authorization claimed, Call& call);
+  Status prove(const ValidationQueue::Validation& turn, const Authorization& authorization,
+               const Challenge& challenge, const Account& account, std::string& seen, Call& call);
 
   // revocation.cpp
   Outcome<Response> revoke(const Request& request, Call& call);
@@ -222,7 +222,7 @@ class Service {
   Trust& trust_;
   Store store_;
   Nonces nonces_;
-  ValidationQueue validation_queue_{{256, 64, 16}};
+  ValidationQueue validation_queue_{{256, 64, 16, 16}};
   Verdicts verdicts_{4};
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;
