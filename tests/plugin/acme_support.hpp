@@ -88,6 +88,20 @@ class TestClient {
       identifiers.emplace_back(json::Object{{"type", "dns"}, {"value", name}});
     return post("/new-order", json::Value(json::Object{{"identifiers", std::move(identifiers)}}));
   }
+  // RFC 8555 7.3.5
+  Answer change_key() {
+    const auto fresh = *crypto::SoftKey::generate({});
+    const json::Value jwk = *jose::jwk_of(fresh->spki());
+    const std::string inner =
+        fakes::make_jws(*fresh, {{"alg", "ES256"}, {"jwk", jwk}, {"url", base + "/key-change"}},
+                        json::Value(json::Object{{"account", kid}, {"oldKey", jwk_}}));
+    Answer changed = post("/key-change", *json::parse(inner));
+    if (changed.response.status != 200) return changed;
+    key_ = fresh;
+    jwk_ = jwk;
+    thumbprint = jose::parse_jwk(jwk_)->thumbprint;
+    return changed;
+  }
   static json::Value csr_for(const std::vector<std::string>& names) {
     const auto key = *crypto::SoftKey::generate({});
     x509::CsrContent content;

@@ -92,6 +92,7 @@ Result<Account> read_account(const Record& record) {
   Account account;
   account.id = record.key;
   account.version = record.version;
+  account.expires = record.expires;
   account.status = document.text_at("status");
   account.spki = bytes_at(document, "spki");
   account.thumbprint = document.text_at("thumbprint");

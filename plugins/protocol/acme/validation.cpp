@@ -187,11 +187,13 @@ Status Service::validate(ValidationQueue::Validation& turn, Call& call) {
 Status Service::attempt(const ValidationQueue::Validation& turn, Authorization claimed, Call& call) {
   const int attempt = claimed.attempts;
   const Challenge challenge = *claimed.under_way();
-  HANAPER_TRY(const Account account, store_.account(claimed.account));
+  const auto account = store_.account(claimed.account);
+  if (!account && account.error().code != Code::not_found) return account.error();
 
   std::string seen;
-  Status proven = account.status == "valid" ? prove(turn, claimed, challenge, account, seen, call)
-                                            : Status(forbidden("the account is " + account.status));
+  Status proven = account && account->status == "valid"
+                      ? prove(turn, claimed, challenge, *account, seen, call)
+                      : Status(forbidden("the account is " + (account ? account->status : "gone")));
   if (!proven && proven.error().code == Code::rate_limited) return proven;
   const bool again = !proven && worth_another(proven.error(), challenge.type) && attempt < most_attempts;
   if (!again) (proven ? validations_ : validations_failed_).add();
@@ -203,7 +205,7 @@ Status Service::attempt(const ValidationQueue::Validation& turn, Authorization c
                     {"name", claimed.identifier.value},
                     {"error", proven ? "" : proven.error().detail}});
   if (!proven && !again)
-    static_cast<void>(options_.limits.take("failures-per-account", account.id, host_.clock().now()));
+    static_cast<void>(options_.limits.take("failures-per-account", claimed.account, host_.clock().now()));
   const auto stored = store_.change(
       claimed,
       [&](Authorization& current) {
