@@ -145,13 +145,19 @@ Result<OutboundAnswer> OutboundClient::get(const OutboundRequest& request, Call&
   }
 }
 
-Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, Deadline deadline) {
+Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, Deadline deadline,
+                                  const MayConnect& may) {
   HANAPER_TRY(const std::vector<Bytes> addresses, allowed_addresses(host, deadline));
   Error last = unavailable(host + ": no address");
+  std::optional<Error> refused;
   for (std::size_t i = 0; i < addresses.size() && i < 8; ++i) {
     const std::string text = x509::ip_text(addresses[i]);
     const std::string where =
         host + " at " + (addresses[i].size() == 16 ? "[" + text + "]" : text) + ":" + std::to_string(port);
+    if (const Status open = may ? may(x509::client_of(text)) : Status(); !open) {
+      refused = open.error();
+      continue;
+    }
     // An address that does not answer leaves time for the next.
     const auto left = deadline - std::chrono::steady_clock::now();
     const Deadline turn = i + 1 < addresses.size() ? std::chrono::steady_clock::now() + left / 2 : deadline;
@@ -163,11 +169,11 @@ Result<Dial> OutboundClient::dial(const std::string& host, std::uint16_t port, D
     connected->until(deadline);
     return connected;
   }
-  return last;
+  return refused.value_or(last);
 }
 
 Result<OutboundAnswer> OutboundClient::get_once(const OutboundRequest& request, Deadline deadline) {
-  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline));
+  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline, request.may_connect));
   const bool named = !x509::ip_octets(request.host);
   if (request.tls) HANAPER_CHECK(connection.start_tls(named ? request.host : "", {}));
   HANAPER_CHECK(connection.send("GET " + request.target + " HTTP/1.1\r\nHost: " + host_field(request) +
@@ -205,7 +211,7 @@ Result<OutboundAnswer> OutboundClient::send(const OutboundMessage& message, Call
 
 Result<HandshakeAnswer> OutboundClient::handshake(const OutboundHandshake& request, Call& call) {
   HANAPER_ON(worker);
-  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline_of(call)));
+  HANAPER_TRY(Dial connection, dial(request.host, request.port, deadline_of(call), request.may_connect));
   HANAPER_CHECK(connection.start_tls(request.server_name, request.protocol));
   std::vector<Bytes> chain = connection.peer_chain();
   return HandshakeAnswer{chain.empty() ? Bytes{} : std::move(chain.front()), connection.peer_protocol(),

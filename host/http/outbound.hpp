@@ -43,8 +43,9 @@ class OutboundClient final : public Outbound {
   Deadline deadline_of(const Call& call) const {
     return std::min(call.deadline, std::chrono::steady_clock::now() + timeout_);
   }
-  // Connects to the first address that answers.
-  Result<Dial> dial(const std::string& host, std::uint16_t port, Deadline deadline);
+  // Connects to the first address that answers, of those that `may` lets through.
+  Result<Dial> dial(const std::string& host, std::uint16_t port, Deadline deadline,
+                    const MayConnect& may = {});
   Result<OutboundAnswer> get_once(const OutboundRequest& request, Deadline deadline);
 
   const std::chrono::milliseconds timeout_;

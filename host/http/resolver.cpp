@@ -121,6 +121,11 @@ Result<std::unique_ptr<Resolver>> Resolver::open(const std::vector<std::string>&
   // What was there a minute ago proves nothing: every question goes out.
   ub_ctx_set_option(context, "cache-max-ttl:", "0");
   ub_ctx_set_option(context, "cache-max-negative-ttl:", "0");
+  // Names that are never answered for keep no other waiting: as many questions at a time as threads may ask,
+  // where the library has 16, and a server that has said nothing about some is not taken for one that is
+  // gone.
+  ub_ctx_set_option(context, "outgoing-range:", "512");
+  ub_ctx_set_option(context, "infra-host-ttl:", "1");
   for (std::string server : servers) {
     // "127.0.0.1:8053" and "[::1]:8053" in unbound's spelling, address@port.
     if (server.starts_with('[')) {

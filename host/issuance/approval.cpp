@@ -80,7 +80,7 @@ Result<Issued> Pipeline::step(const IssueRequest& request, const Fingerprint& cs
                       (remembered.reason.empty() ? "" : ": " + remembered.reason));
     case RequestState::issued: {
       auto issued = issued_before(remembered.certificate, now);
-      const bool over = !issued && issued.error().code == Code::rejected;
+      const bool over = !issued && issued.error().code == Code::forbidden;
       if (!over || !approval || is_named(request)) return issued;
       RememberedRequest again = first_seen(request, csr, name_, now);
       again.version = remembered.version;
@@ -132,7 +132,7 @@ Result<Issued> Pipeline::issued_before(const CertificateId& id, Time now) {
   HANAPER_TRY(CertificateStatus known, status(id));
   if (known.certificate.empty()) return internal("a remembered certificate has no signature");
   if (const Status current = check_current(known.row, now, "the certificate of this request"); !current)
-    return rejected(current.error().detail + ": make another request");
+    return forbidden(current.error().detail + ": make another request");
   return Issued{.authority = id.authority,
                 .serial = id.serial,
                 .certificate = std::move(known.certificate),

@@ -195,7 +195,7 @@ Result<Issued> FakePipeline::issue(const IssueRequest& request, Call&) {
     if (info != to_bytes(csr.info)) return conflict("another request was made under this name before");
     HANAPER_TRY(CertificateStatus known, status(id));
     if (const Status current = check_current(known.row, clock_.now(), "the certificate"); !current)
-      return rejected(current.error().detail);
+      return forbidden(current.error().detail);
     return Issued{.authority = id.authority,
                   .serial = id.serial,
                   .certificate = std::move(known.certificate),

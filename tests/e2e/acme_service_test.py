@@ -42,6 +42,15 @@ terms = "https://pki.example.test/terms/{terms}"
 http_01_port = {challenge}
 limits = ["orders-per-account 3/1h", "orders-per-name 2/1h", "accounts-per-address 50/1h"]
 
+
+[protocol.few]
+plugin = "acme"
+listener = "public"
+path = "/few"
+pipeline = "web"
+http_01_port = {challenge}
+pending_authorizations = 3
+
 [protocol.as-shipped]
 plugin = "acme"
 listener = "public"
@@ -193,6 +202,10 @@ class Service(unittest.TestCase):
         self.assertEqual((row["owner"], row["state"], row["orders_left"]), ("team red", "used", 0))
         self.assertNotIn(key, self.node.out("acme", "eab", "list"))
         self.assertIn("team red", self.node.out("acme", "accounts"))
+        accounts = {row["account"]: row for row in self.node.items("acme", "accounts")}
+        name = lambda client: client.kid.rsplit("/", 1)[1]
+        self.assertIn("expires", accounts[name(self.client)], "it has had no certificate")
+        self.assertNotIn("expires", accounts[name(bound)], "the operator knows it")
         second = self.node.json("acme", "eab", "create", "--instance", "bound", "--owner", "two")
         self.node.out("acme", "eab", "revoke", second["kid"])
         late = self.new_client(path="/bound")
@@ -388,6 +401,25 @@ class Service(unittest.TestCase):
         self.assertGreater(int(limited.headers["Retry-After"]), 60)
         limited = client.order("other.localhost")
         self.assertIn("orders-per-account 3/1h", limited.json["detail"])
+
+    def test_what_is_pending_is_used_again_and_has_a_limit(self):
+        client = self.new_client(path="/few")
+        client.register()
+        first = client.order("one.localhost", "two.localhost")
+        again = client.order("two.localhost", "one.localhost")
+        self.assertEqual(sorted(first.json["authorizations"]), sorted(again.json["authorizations"]))
+        limited = client.order("three.localhost", "four.localhost")
+        self.assertProblem(limited, 429, "rateLimited")
+        self.assertIn("at most 3 pending", limited.json["detail"])
+        self.assertGreater(int(limited.headers["Retry-After"]), 60)
+        self.node.kill()
+        self.node.start()
+        client.connection.close()
+        client.nonce = None
+        self.assertProblem(client.order("three.localhost", "four.localhost"), 429, "rateLimited")
+        self.assertEqual(client.authorize(first, self.responder).json["status"], "ready")
+        self.assertEqual(client.post(again.headers["Location"]).json["status"], "ready")
+        self.assertEqual(client.order("three.localhost", "four.localhost").status, 201)
 
     def test_item_14_limits_are_on_without_being_asked_for(self):
         client = self.new_client(path="/as-shipped")

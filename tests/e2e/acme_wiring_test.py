@@ -15,6 +15,7 @@ import attestation
 from acme_client import Client, Responder
 from acme_service_test import SECOND
 from acme_test import csr_der
+from dns_server import A, DnsServer, address
 from harness import BASE, ROOT, Node, b64, main, only
 
 
@@ -67,6 +68,52 @@ class Crowd(unittest.TestCase):
             self.assertEqual(ready.json["status"], "ready")
             judged = sum("error" in client.challenge(authorization) for client, waiting in crowds for authorization in waiting)
             self.assertLess(judged, 100, "they were not waited for")
+
+
+    def crowded(self, clients, names, lead_astray):
+        """Whether many with such names keep a client waiting: how many of them were judged before it was."""
+        dns = DnsServer()
+        self.addCleanup(dns.close)
+        dns.default = "127.0.0.1"
+        config = BASE.replace('permit = ["127.0.0.0/8"', f'resolvers = ["127.0.0.1:{dns.port}"]\npermit = ["127.0.0.0/8"')
+        with Node(config) as node, contextlib.ExitStack() as stack:
+            node.init().start()
+            responder = Responder(node.challenge)
+            stack.callback(responder.close)
+            stack.enter_context(socket.create_server(("127.0.1.1", node.challenge), backlog=512))
+
+            def client_at(address):
+                client = stack.enter_context(contextlib.closing(Client(node)))
+                client.close()
+                client.connection = http.client.HTTPSConnection("localhost", node.https, timeout=30, context=client.context, source_address=(address, 0))
+                return client
+
+            def crowd(number, client):
+                client.register()
+                asked = [f"n{i}.crowd{number}.test" for i in range(names)]
+                for name in asked:
+                    lead_astray(dns, name)
+                waiting = client.order(*asked).json["authorizations"]
+                for authorization in waiting:
+                    client.post(client.challenge(authorization)["url"], {})
+                return client, waiting
+
+            numbers = range(1, clients + 1)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                crowds = list(pool.map(crowd, numbers, [client_at(f"127.0.2.{number}") for number in numbers]))
+            client = client_at("127.0.0.2")
+            client.register()
+            ready = client.authorize(client.order("honest.test"), responder)
+            self.assertEqual(ready.json["status"], "ready")
+            return sum("error" in client.challenge(authorization) for client, waiting in crowds for authorization in waiting)
+
+    def test_one_server_that_never_answers_keeps_nobody_waiting_however_many_ask_for_it(self):
+        judged = self.crowded(40, 8, lambda dns, name: dns.set(name, A, address("127.0.1.1")))
+        self.assertLess(judged, 100, "they were not waited for")
+
+    def test_names_that_dns_never_answers_for_keep_no_other_name_waiting(self):
+        judged = self.crowded(10, 10, lambda dns, name: dns.silent.add(name))
+        self.assertLess(judged, 50, "they were not waited for")
 
 
 class Approval(unittest.TestCase):

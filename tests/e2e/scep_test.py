@@ -102,7 +102,7 @@ class Client:
     """A device of its own: the envelope by openssl cms, the signed attributes by hand."""
 
     def __init__(self, test, name, password=CHALLENGE):
-        self.test, self.name = test, name
+        self.test, self.name, self.hash = test, name, "sha256"
         self.key = rsa.generate_private_key(65537, 2048)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         request = x509.CertificateSigningRequestBuilder().subject_name(subject)
@@ -122,18 +122,25 @@ class Client:
         openssl("cms", "-encrypt", "-binary", "-in", path, "-outform", "DER", "-out", out, cipher, *(["-stream"] if stream else []), to or self.test.registrar())
         return out.read_bytes()
 
+    def sign_request_with_sha1(self):
+        """As it was, but for the signature."""
+        info, _, _ = elements(elements(self.csr)[0][1])
+        signature = self.key.sign(info[2], padding.PKCS1v15(), hashes.SHA1())
+        algorithm = tlv(0x30, oid("1.2.840.113549.1.1.5") + b"\x05\x00")
+        self.csr = tlv(0x30, info[2] + algorithm + tlv(3, b"\0" + signature))
+
     def message(self, kind, envelope, attributes=()):
         signer = x509.load_pem_x509_certificate(self.signer_path.read_bytes())
         one = lambda name, value: tlv(0x30, oid(name) + tlv(0x31, value))
-        signed = sorted([one("1.2.840.113549.1.9.3", oid("1.2.840.113549.1.7.1")), one("1.2.840.113549.1.9.4", tlv(4, hashlib.sha256(envelope).digest())),
+        signed = sorted([one("1.2.840.113549.1.9.3", oid("1.2.840.113549.1.7.1")), one("1.2.840.113549.1.9.4", tlv(4, hashlib.new(self.hash, envelope).digest())),
                          one(VERISIGN + "7", tlv(0x13, self.transaction.encode())), one(VERISIGN + "2", tlv(0x13, str(kind).encode())),
                          one(VERISIGN + "5", tlv(4, NONCE)), *[one(name, value) for name, value in attributes]])
-        signature = self.key.sign(tlv(0x31, b"".join(signed)), padding.PKCS1v15(), hashes.SHA256())
-        sha256, rsa_encryption = tlv(0x30, oid("2.16.840.1.101.3.4.2.1")), tlv(0x30, oid("1.2.840.113549.1.1.1") + b"\x05\x00")
+        signature = self.key.sign(tlv(0x31, b"".join(signed)), padding.PKCS1v15(), hashes.SHA1() if self.hash == "sha1" else hashes.SHA256())
+        digest, rsa_encryption = tlv(0x30, oid("1.3.14.3.2.26" if self.hash == "sha1" else "2.16.840.1.101.3.4.2.1")), tlv(0x30, oid("1.2.840.113549.1.1.1") + b"\x05\x00")
         name = signer.issuer.public_bytes()
         serial = signer.serial_number.to_bytes(signer.serial_number.bit_length() // 8 + 1, "big")
-        info = tlv(0x30, b"\x02\x01\x01" + tlv(0x30, name + tlv(2, serial)) + sha256 + tlv(0xa0, b"".join(signed)) + rsa_encryption + tlv(4, signature))
-        data = tlv(0x30, b"\x02\x01\x01" + tlv(0x31, sha256) + tlv(0x30, oid("1.2.840.113549.1.7.1") + tlv(0xa0, tlv(4, envelope))) +
+        info = tlv(0x30, b"\x02\x01\x01" + tlv(0x30, name + tlv(2, serial)) + digest + tlv(0xa0, b"".join(signed)) + rsa_encryption + tlv(4, signature))
+        data = tlv(0x30, b"\x02\x01\x01" + tlv(0x31, digest) + tlv(0x30, oid("1.2.840.113549.1.7.1") + tlv(0xa0, tlv(4, envelope))) +
                    tlv(0xa0, signer.public_bytes(serialization.Encoding.DER)) + tlv(0x31, info))
         return tlv(0x30, oid("1.2.840.113549.1.7.2") + tlv(0xa0, data))
 
@@ -378,7 +385,12 @@ class Messages(Scep):
         self.node.start()
         self.assertEqual(ask(client, 20)[2], first)
         self.assertEqual(ask(client, 19)[2], first)
-        self.assertEqual(ask(denied, 20)[:2], ("2", "2"))
+        for kind in (20, 19, 19, 20):
+            status, fail, text = ask(denied, kind)
+            self.assertEqual((status, fail), ("2", "2"))
+            self.assertIn("was denied", text)
+        self.assertEqual([row for row in self.node.items("requests", "list") if "no.example.test" in row["subject"]], [], "nobody has to deny it again")
+        self.assertEqual(ask(Client(self, "no.example.test"), 19)[0], "3", "another request of it is another")
         self.assertEqual(self.ledger(), before + 1)
 
     def test_getcert_and_getcrl(self):
@@ -503,6 +515,26 @@ class Messages(Scep):
         client = Client(self, "legacy.example.test")
         self.assertEqual(client.ask(cipher="-des-ede3-cbc")[:2], ("2", "0"))
         self.assertEqual(client.ask(cipher="-des-ede3-cbc", path="/approved")[0], "3")
+
+    def test_a_device_that_knows_sha_1_alone_is_answered_by_its_cipher(self):
+        client, before = Client(self, "ios12.example.test"), self.ledger()
+        client.sign_request_with_sha1()
+        self.assertEqual(client.ask()[:2], ("2", "1"), "a request that is signed with SHA-1")
+        client.hash = "sha1"
+        self.assertEqual(client.ask()[:2], ("2", "0"), "a message that is")
+        old = dict(cipher="-des-ede3-cbc", path="/approved")
+        self.assertEqual(client.ask(**old)[0], "3")
+        waiting, = (row["request"] for row in self.node.items("requests", "list") if "ios12" in row["subject"])
+        self.node.out("requests", "approve", waiting)
+        for _ in range(2):
+            status, _, certificates = client.ask(**old)
+            self.assertEqual((status, len(certificates)), ("0", 1))
+            self.verify(certificates[0])
+            answer = self.file("answer").read_bytes()
+            self.assertIn(oid("1.2.840.113549.3.7"), self.file("answer.envelope").read_bytes(), "DES-EDE3-CBC")
+            self.assertIn(oid("2.16.840.1.101.3.4.2.1"), answer, "who answers signs nothing with SHA-1")
+            self.assertNotIn(oid("1.3.14.3.2.26"), answer)
+        self.assertEqual(self.ledger(), before + 1)
 
 
 class Authorities(unittest.TestCase):

@@ -183,7 +183,7 @@ ValidationQueue::Validation turn(const std::string& account, int number) {
 }
 
 TEST(ValidationQueue, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
-  ValidationQueue queue({5, 2, 2});
+  ValidationQueue queue({5, 2, 2, 9});
   for (int i = 0; i < 9; ++i) queue.add(turn("a", i));
   queue.add(turn("b", 0));
   queue.add(turn("c", 0));
@@ -201,7 +201,7 @@ TEST(ValidationQueue, AreTakenByAccountsOneAfterAnotherAFewAtOnceEach) {
 }
 
 TEST(ValidationQueue, AreTakenByClientsHoweverManyAccountsEachMakes) {
-  ValidationQueue queue({8, 3, 2});
+  ValidationQueue queue({8, 3, 2, 9});
   const auto add = [&](const std::string& account, int number, const char* client) {
     ValidationQueue::Validation one = turn(account, number);
     one.client = client;
@@ -224,7 +224,7 @@ TEST(ValidationQueue, AreTakenByClientsHoweverManyAccountsEachMakes) {
 }
 
 TEST(ValidationQueue, AreNotTakenTwiceByOneNorByMoreThanFit) {
-  ValidationQueue queue({2, 9, 9});
+  ValidationQueue queue({2, 9, 9, 9});
   for (int i = 0; i < 2; ++i) queue.add(turn("a", 0));
   const auto first = queue.next();
   EXPECT_FALSE(queue.next());
@@ -238,7 +238,7 @@ TEST(ValidationQueue, AreNotTakenTwiceByOneNorByMoreThanFit) {
 }
 
 TEST(ValidationQueue, HoldABoundedNumberOfAnAccount) {
-  ValidationQueue queue({1, 1, 1});
+  ValidationQueue queue({1, 1, 1, 1});
   for (int i = 0; i < 1000; ++i) queue.add(turn("a", i));
   EXPECT_FALSE(queue.has_room("a"));
   EXPECT_TRUE(queue.has_room("b"));

@@ -49,7 +49,7 @@ class TestClient {
     const HeaderView headers[] = {{"content-type", "application/jose+json"}};
     request.headers = headers;
     request.body = as_bytes(content);
-    request.address = "192.0.2.1";
+    request.address = address;
     Call call = fakes::test_call();
     Answer answer{service_.handle(request, call), {}};
     if (auto parsed = json::parse(answer.response.body)) answer.body = *std::move(parsed);
@@ -88,6 +88,20 @@ class TestClient {
       identifiers.emplace_back(json::Object{{"type", "dns"}, {"value", name}});
     return post("/new-order", json::Value(json::Object{{"identifiers", std::move(identifiers)}}));
   }
+  // RFC 8555 7.3.5
+  Answer change_key() {
+    const auto fresh = *crypto::SoftKey::generate({});
+    const json::Value jwk = *jose::jwk_of(fresh->spki());
+    const std::string inner =
+        fakes::make_jws(*fresh, {{"alg", "ES256"}, {"jwk", jwk}, {"url", base + "/key-change"}},
+                        json::Value(json::Object{{"account", kid}, {"oldKey", jwk_}}));
+    Answer changed = post("/key-change", *json::parse(inner));
+    if (changed.response.status != 200) return changed;
+    key_ = fresh;
+    jwk_ = jwk;
+    thumbprint = jose::parse_jwk(jwk_)->thumbprint;
+    return changed;
+  }
   static json::Value csr_for(const std::vector<std::string>& names) {
     const auto key = *crypto::SoftKey::generate({});
     x509::CsrContent content;
@@ -98,6 +112,7 @@ class TestClient {
   const std::string base = "https://pki.example.test/plugin";
   std::string thumbprint;
   std::string kid;
+  std::string address = "192.0.2.1";
 
  private:
   Service& service_;
@@ -114,5 +129,78 @@ inline Options test_options() {
   options.authorization_lifetime = std::chrono::hours{2};
   return options;
 }
+
+// A service, and a client whose names are always proven.
+class AcmeIssuance : public testing::Test {
+ protected:
+  void open(Options options = test_options()) {
+    service_.emplace(std::move(options), host_, "web");
+    ASSERT_TRUE(service_->start());
+    client_.emplace(*service_);
+    host_.fake_outbound.answer = [this](const OutboundRequest& request) -> Result<OutboundAnswer> {
+      const std::string token = request.target.substr(request.target.rfind('/') + 1);
+      return OutboundAnswer{200, token + "." + client_->thumbprint, "192.0.2.7"};
+    };
+  }
+  void run(const char* recurring) {
+    Call call = fakes::test_call();
+    const Status done = host_.fake_scheduler.recurring.at(recurring)(call);
+    ASSERT_TRUE(done) << done.error().detail;
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  void prove(const std::string& authorization) {
+    const auto shown = client_->post_url(authorization);
+    client_->post_url(shown.body.find("challenges")->array()->front().text_at("url"),
+                      json::Value(json::Object{}));
+    ASSERT_TRUE(host_.fake_scheduler.run_waiting());
+  }
+  // The order, with every name proven.
+  TestClient::Answer ready(const TestClient::Answer& order) {
+    EXPECT_EQ(order.response.status, 201) << order.response.body;
+    if (order.response.status != 201) return order;
+    for (const json::Value& each : *order.body.find("authorizations")->array()) prove(*each.text());
+    auto now = client_->post_url(order.header("Location"));
+    EXPECT_EQ(now.status(), "ready") << now.response.body;
+    return now;
+  }
+  TestClient::Answer ready(const std::vector<std::string>& names) { return ready(client_->order(names)); }
+  std::string authorization_of(const TestClient::Answer& order) {
+    return *order.body.find("authorizations")->array()->front().text();
+  }
+  TestClient::Answer finalize(const TestClient::Answer& order, const std::vector<std::string>& names) {
+    return client_->post_url(order.body.text_at("finalize"), TestClient::csr_for(names));
+  }
+  TestClient::Answer look(const TestClient::Answer& order) {
+    return client_->post_url(order.header("Location"));
+  }
+  void put(std::string_view collection, RecordWrite write) {
+    Call call = fakes::test_call();
+    ASSERT_TRUE(host_.commit({host_.collection(collection).bind(std::move(write))}, call));
+  }
+
+  using Given =
+      std::vector<std::pair<std::string, std::variant<std::string, std::vector<std::string>, std::int64_t>>>;
+  Result<json::Value> operate(std::string_view words, const Given& given = {}) {
+    Call call = fakes::test_call();
+    Arguments arguments = fakes::arguments_for(operations(), words);
+    for (const auto& [name, value] : given)
+      std::visit([&](const auto& of) { arguments.set(name, of); }, value);
+    return service_->operate(words, arguments, call);
+  }
+  // The order as it is stored.
+  Order stored(const TestClient::Answer& order) {
+    const std::string url = order.header("Location");
+    return *read_order(*host_.collection("order").get(url.substr(url.rfind('/') + 1)));
+  }
+
+  // RFC 9773 4.1
+  std::string renewal_name(const TestClient::Answer& order) {
+    return "AAAA." + base64::encode_url(stored(order).certificate->serial.octets());
+  }
+
+  fakes::FakeHost host_;
+  std::optional<Service> service_;
+  std::optional<TestClient> client_;
+};
 
 }  // namespace hanaper::acme

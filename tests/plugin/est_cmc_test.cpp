@@ -1,185 +1,10 @@
-// Full CMC (RFC 7030 4.3): PKI Requests made by hand, and what is said of each of their parts.
-#include "est_support.hpp"
+// Full CMC (RFC 7030 4.3): what is said of each part of PKI Requests.
+#include "est_cmc_support.hpp"
 
 #include "../unit/temporary_folder.hpp"
 
 namespace hanaper::est::test {
 namespace {
-
-constexpr const char* cmc_request = "application/pkcs7-mime; smime-type=CMC-request";
-constexpr const char* transaction_control = "1.3.6.1.5.5.7.7.5";
-constexpr const char* nonce_control = "1.3.6.1.5.5.7.7.6";
-constexpr const char* return_control = "1.3.6.1.5.5.7.7.4";
-constexpr const char* identification_control = "1.3.6.1.5.5.7.7.2";
-constexpr const char* proof_control = "1.3.6.1.5.5.7.7.34";
-constexpr const char* query_control = "1.3.6.1.5.5.7.7.21";
-constexpr const char* pki_data = "1.3.6.1.5.5.7.12.2";
-constexpr const char* secret = "a secret of sixteen octets";
-
-const std::shared_ptr<crypto::SoftKey>& rsa_key() {
-  static const auto key = *crypto::SoftKey::generate({KeyType::rsa, 2048});
-  return key;
-}
-
-Bytes tlv(std::uint8_t tag, const std::vector<Bytes>& parts) {
-  Bytes content;
-  for (const Bytes& part : parts) content.insert(content.end(), part.begin(), part.end());
-  der::Writer writer(content.size() + 8);
-  writer.primitive(tag, content);
-  return writer.bytes();
-}
-Bytes text_value(std::uint8_t tag, std::string_view value) { return tlv(tag, {to_bytes(as_bytes(value))}); }
-Bytes oid_value(const std::string& text) { return tlv(der::object_identifier, {*der::oid_from_text(text)}); }
-Bytes number(std::uint64_t value) {
-  der::Writer writer(16);
-  writer.integer(value);
-  return writer.bytes();
-}
-Bytes control(std::uint64_t id, const std::string& type, const Bytes& value) {
-  return tlv(der::sequence, {number(id), oid_value(type), tlv(der::set, {value})});
-}
-Bytes tcr(std::uint64_t id, const Bytes& csr) { return tlv(der::context(0), {number(id), csr}); }
-
-struct Data {
-  std::vector<Bytes> controls, requests;
-
-  Bytes request_sequence() const { return tlv(der::sequence, requests); }
-  Bytes encode() const {
-    return tlv(der::sequence, {tlv(der::sequence, controls), request_sequence(), tlv(der::sequence, {}),
-                               tlv(der::sequence, {})});
-  }
-  // RFC 5272 6.2.1, by other means than the service's.
-  Data& prove(std::uint64_t id, std::string_view with, std::string_view name, const char* hash,
-              const char* mac = "1.2.840.113549.2.9") {
-    const Fingerprint key = crypto::sha256({as_bytes(with), as_bytes(name)});
-    const Fingerprint witness = crypto::hmac_sha256(key, request_sequence());
-    const auto algorithm = [](const char* type) { return tlv(der::sequence, {oid_value(type)}); };
-    controls.push_back(control(
-        id, proof_control,
-        tlv(der::sequence, {algorithm(hash), algorithm(mac), tlv(der::octet_string, {to_bytes(witness)})})));
-    return *this;
-  }
-};
-constexpr const char* sha256_oid = "2.16.840.1.101.3.4.2.1";
-
-struct StatusInfo {
-  int status = -1;
-  std::vector<std::uint64_t> of;
-  std::string text;
-  int fail = -1;
-  Bytes token;
-  Bytes whole;
-};
-
-struct Answered {
-  int http = 0;
-  std::string type, body;
-  std::map<std::string, Bytes> controls;  // the value's content, of those that are no status
-  std::vector<StatusInfo> statuses;
-  std::vector<Bytes> certificates;
-
-  const StatusInfo& only() const {
-    EXPECT_EQ(statuses.size(), 1U);
-    return statuses.front();
-  }
-};
-
-StatusInfo parse_status(ByteView value) {
-  StatusInfo info;
-  info.whole = to_bytes(value);
-  auto reader = *der::open(value, der::sequence);
-  info.status = static_cast<int>(*reader.read_unsigned());
-  auto list = *reader.enter(der::sequence);
-  while (!list.at_end()) info.of.push_back(*list.read_unsigned());
-  if (const auto text = *reader.maybe(der::utf8_string)) info.text = as_text(text->content);
-  if (reader.peek() == der::integer) info.fail = static_cast<int>(*reader.read_unsigned());
-  if (reader.peek() == der::sequence) {
-    auto pending = *reader.enter(der::sequence);
-    info.token = to_bytes(*pending.read_octets());
-    EXPECT_EQ(pending.next()->tag, der::generalized_time);
-  }
-  EXPECT_TRUE(reader.finish());
-  return info;
-}
-
-class FullCmcFixture : public EstFixture {
- protected:
-  FullCmcFixture() { open_cmc(); }
-
-  void open_cmc(bool secrets = false, ChannelBinding binding = ChannelBinding::if_present) {
-    Options options;
-    options.channel_binding = binding;
-    options.full_cmc.emplace();
-    if (secrets) options.full_cmc->emplace("router-7", Secret(secret));
-    open(std::move(options));
-  }
-  // A certificate of ours for the RSA key.
-  const Bytes& certificate() {
-    if (!certificate_.empty()) return certificate_;
-    x509::CsrContent content;
-    content.subject = subject("router-7");
-    content.names = names("router-7.example.test");
-    const Bytes csr = *x509::build_csr(*rsa_key(), content);
-    Call call = fakes::test_call();
-    IssueRequest order;
-    order.csr = csr;
-    return certificate_ = host_.fake_pipeline.issue(order, call)->certificate;
-  }
-
-  Bytes sign(const Bytes& data, const char* type = pki_data) {
-    const Bytes content_type = *der::oid_from_text(type);
-    cms::SignedContent content;
-    content.content_type = content_type;
-    content.content = ByteView(data);
-    content.signer = certificate();
-    content.certificates = {certificate()};
-    return *cms::sign(content, [](SignatureScheme scheme, ByteView attributes) {
-      return rsa_key()->sign(scheme, attributes);
-    });
-  }
-
-  Answered ask(const Bytes& message, std::string authorization = "Basic good") {
-    Sent sent = post("/fullcmc", message);
-    sent.content_type = cmc_request;
-    sent.authorization = std::move(authorization);
-    const Response response = send(sent);
-    Answered answered{response.status, header(response, "content-type"), response.body, {}, {}, {}};
-    if (!answered.type.starts_with("application/pkcs7-mime")) return answered;
-    EXPECT_EQ(answered.type, "application/pkcs7-mime; smime-type=CMC-response");
-    std::string body = response.body;
-    std::erase(body, '\n');
-    read(*base64::decode(body), answered);
-    return answered;
-  }
-  Answered ask(const Data& data) { return ask(sign(data.encode())); }
-
-  void read(const Bytes& der, Answered& answered) {
-    Call call = fakes::test_call();
-    const auto registrar = *host_.fake_pipeline.registrar(call);
-    const auto view = *cms::parse_signed(der);
-    EXPECT_EQ(der::oid_to_text(view.content_type), "1.3.6.1.5.5.7.12.3") << "RFC 5272 4.2.1";
-    EXPECT_TRUE(cms::verify(view, view.signers.front(), registrar->spki()));
-    for (ByteView one : view.certificates)
-      if (!equal(one, registrar->certificate())) answered.certificates.push_back(to_bytes(one));
-    auto response = *der::open(*view.content, der::sequence);
-    auto controls = *response.enter(der::sequence);
-    for (std::uint64_t id = 1; !controls.at_end(); ++id) {
-      auto one = *controls.enter(der::sequence);
-      EXPECT_EQ(*one.read_unsigned(), id);
-      const std::string type = der::oid_to_text(*one.read_oid());
-      auto values = *one.enter(der::set);
-      const auto value = *values.next();
-      if (type == "1.3.6.1.5.5.7.7.25")
-        answered.statuses.push_back(parse_status(value.whole));
-      else
-        answered.controls[type] = to_bytes(value.content);
-    }
-  }
-
-  Bytes certificate_;
-};
-
-Bytes csr_of(std::string name) { return csr_for(subject(name), names(name + ".example.test")); }
 
 TEST_F(FullCmcFixture, SeveralRequestsGiveSeveralCertificates) {
   Data data;
@@ -309,7 +134,67 @@ TEST_F(FullCmcFixture, WhatWaitsIsAskedAboutByItsToken) {
   ASSERT_EQ(done.certificates.size(), 1U);
   EXPECT_TRUE(equal(x509::parse_certificate(done.certificates[0])->spki, client_key()->spki()));
   host_.fake_pipeline.fail_with = rejected("denied");
-  EXPECT_EQ(ask(query(token)).only().fail, 2);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(ask(query(token)).only().fail, 2);
+    const Answered anew = ask(data);
+    EXPECT_EQ(anew.http, 400);
+    EXPECT_EQ(anew.only().fail, 2);
+    EXPECT_EQ(anew.only().text, "denied");
+  }
+}
+
+// A certificate speaks for its owner where its profile is issued, as it does by simplereenroll.
+TEST_F(FullCmcFixture, SignersOfAnotherProfileSpeakForNobody) {
+  struct Row {
+    const char* name;
+    bool secrets;  // for which the certificate stands
+    bool proven;   // by a secret
+    bool by_tls;   // the sender is known by that certificate alone
+    std::vector<std::string> known;
+    int fail;             // -1: none
+    const char* profile;  // of what is issued
+  };
+  const Row rows[] = {
+      {"of a profile of here", true, false, false, {"default", "guest"}, -1, "guest"},
+      {"of a profile of elsewhere", true, false, false, {"default"}, 7, ""},
+      {"of elsewhere beside a secret", true, true, false, {"default"}, -1, "default"},
+      {"of elsewhere where the sender's word counts", false, false, false, {"default"}, -1, "default"},
+      {"of here as sender and signer", false, false, true, {"default", "guest"}, -1, "guest"},
+      {"of elsewhere as sender and signer", false, false, true, {"default"}, 7, ""},
+      {"of elsewhere as sender beside a secret", true, true, true, {"default"}, 7, ""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    open_cmc(row.secrets);
+    host_.fake_pipeline.known_profiles = {"default", "guest"};
+    certificate_.clear();
+    const Bytes signer = certificate("guest");
+    host_.fake_pipeline.known_profiles = row.known;
+    const auto accounts = host_.fake_pipeline.identify_sender;
+    if (row.by_tls)
+      host_.fake_pipeline.identify_sender = [](const Request&) -> Result<Identity> {
+        return Identity{"mtls:ab", {}, true};
+      };
+    Data data;
+    data.requests = {tcr(10, csr_of("router-7"))};
+    if (row.proven) {
+      data.controls.push_back(control(20, identification_control, text_value(der::utf8_string, "router-7")));
+      data.prove(21, secret, "router-7", sha256_oid);
+    }
+    const std::size_t before = issued();
+    const Answered answered = ask(sign(data.encode()), "Basic good",
+                                  row.by_tls ? std::vector<Bytes>{signer} : std::vector<Bytes>{});
+    host_.fake_pipeline.identify_sender = accounts;
+    EXPECT_EQ(answered.http, row.fail < 0 ? 200 : 400) << answered.only().text;
+    EXPECT_EQ(answered.only().fail, row.fail);
+    EXPECT_EQ(issued(), before + (row.fail < 0 ? 1 : 0));
+    if (row.fail >= 0) {
+      EXPECT_NE(answered.only().text.find("guest"), std::string::npos) << answered.only().text;
+      continue;
+    }
+    ASSERT_EQ(answered.certificates.size(), 1U);
+    EXPECT_EQ(host_.fake_pipeline.identify(answered.certificates.front())->row.profile, row.profile);
+  }
 }
 
 TEST_F(FullCmcFixture, RequestsAreLinkedToTheirConnectionLikeOthers) {

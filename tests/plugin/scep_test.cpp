@@ -1,6 +1,8 @@
 // SCEP: what it grants, answers and tells.
 #include "scep_support.hpp"
 
+#include <set>
+
 namespace hanaper::scep::test {
 namespace {
 
@@ -50,60 +52,6 @@ TEST_F(Scep, PassingTroubleIsHttps) {
   const Answered answered = ask({});
   EXPECT_EQ(answered.http, 500);
   EXPECT_EQ(answered.text.find("secret"), std::string::npos);
-}
-
-TEST(ScepChallenges, AreForTheAttributesOfASubjectInWhateverOrder) {
-  const auto key = *crypto::SoftKey::generate({KeyType::ec_p256, 0});
-  const Challenge challenge{.profile = "", .subject = *x509::parse_name_text("CN=router-7,OU=Lab,O=Example")};
-  const struct {
-    const char* subject;
-    bool good;
-  } table[] = {
-      {"CN=router-7,OU=Lab,O=Example", true},
-      {"O=Example,OU=Lab,CN=router-7", true},
-      {"OU=Lab+CN=router-7,O=Example", true},
-      {"CN=router-7,OU=Lab", false},
-      {"CN=router-7,OU=Lab,O=Other", false},
-      {"CN=router-7,OU=Example,O=Lab", false},
-      {"CN=router-7,CN=router-8,OU=Lab,O=Example", false},
-  };
-  for (const auto& row : table) {
-    const Bytes der = *x509::build_csr(*key, {*x509::parse_name_text(row.subject), {}, {}, {}});
-    const auto csr = x509::parse_csr(der);
-    ASSERT_TRUE(csr.has_value());
-    EXPECT_EQ(challenge.check(*csr).has_value(), row.good) << row.subject;
-  }
-}
-
-TEST_F(Scep, ChallengesAreGoodOnceForOneSubjectAndUntilTheyExpire) {
-  open();
-  Call call = fakes::test_call();
-  const auto make = [&](x509::Name subject, std::vector<Identifier> names = {}) {
-    return service_->make_challenge({.profile = "", .subject = std::move(subject), .names = std::move(names)},
-                                    std::chrono::hours{1}, call);
-  };
-  const auto asked = [](std::string_view password, std::string name, std::string transaction) {
-    Asked one;
-    one.content = csr_for(*client_key(), std::string(password), std::move(name));
-    one.transaction = std::move(transaction);
-    return one;
-  };
-  auto made = make({});
-  ASSERT_TRUE(made);
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "a")).status, "0");
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "b")).fail, "2") << "used";
-  const Identifier name{Identifier::Kind::dns, "router-8.example.test"};
-  made = make({{"2.5.4.3", "router-8"}}, {name});
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-9", "c")).fail, "2") << "for another";
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-8", "d")).status, "0");
-  made = make({{"2.5.4.3", "router-8"}});
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-8", "n")).text,
-            "the challengePassword is for other names");
-  EXPECT_FALSE(make({}, {name})) << "names without a subject";
-  made = make({});
-  host_.manual_clock.advance(std::chrono::hours{1} + std::chrono::milliseconds{1});
-  EXPECT_EQ(ask(asked(made->text.reveal(), "router-7", "e")).fail, "2") << "expired";
-  EXPECT_FALSE(service_->make_challenge({.profile = "other", .subject = {}}, std::chrono::hours{1}, call));
 }
 
 TEST_F(Scep, RenewalKeepsTheProfile) {
@@ -239,6 +187,35 @@ TEST_F(Scep, TransactionsOpenAnewForAGoodChallengeOnceWhatWasIssuedIsOver) {
   EXPECT_EQ(ask(once).certificates.front(), mine);
   revoke(mine);
   EXPECT_EQ(ask(once).fail, "2");
+}
+
+// Devices ask again by themselves; whoever has denied them would be asked for ever.
+TEST_F(Scep, WhatWasDeniedIsRefusedHoweverItIsAskedAgain) {
+  std::set<std::string> asked_as;
+  const Status waits = pending("somebody has to approve it", std::chrono::seconds{60});
+  Status said = waits;
+  host_.fake_pipeline.before_issuing = [&](const IssueRequest& request) {
+    asked_as.insert(request.once);
+    return said;
+  };
+  EXPECT_EQ(ask({}).status, "3");
+  said = rejected("request 1 was denied: nobody knows it");
+  Asked poll;
+  poll.type = "20";
+  for (int again = 0; again < 3; ++again)
+    for (const Asked& asked : {Asked{}, poll}) {
+      const Answered answered = ask(asked);
+      EXPECT_EQ(answered.fail, "2");
+      EXPECT_EQ(answered.text, "request 1 was denied: nobody knows it");
+    }
+  EXPECT_EQ(asked_as.size(), 1U) << "nobody has to decide again";
+  said = waits;
+  Asked other;
+  Call call = fakes::test_call();
+  const auto made = service_->make_challenge({.profile = "", .subject = {}}, std::chrono::hours{1}, call);
+  other.content = csr_for(*client_key(), std::string(made->text.reveal()));
+  EXPECT_EQ(ask(other).status, "3") << "with another challenge";
+  EXPECT_EQ(asked_as.size(), 2U);
 }
 
 TEST_F(Scep, SignersThatAreOverNeedAChallengeOrAGrace) {
@@ -421,73 +398,6 @@ TEST_F(Scep, RefusalsAreAudited) {
     EXPECT_NE(line.find(part), std::string::npos) << line;
   ask({});
   EXPECT_EQ(host_.audited.lines().size(), 1U) << "what is granted is audited by who signs";
-}
-
-TEST_F(Scep, WebhooksAreAskedAboutChallengesThatNobodyKnows) {
-  std::vector<std::string> bodies;
-  std::string authorization;
-  OutboundAnswer said{200, R"({"allow":true})", ""};
-  host_.fake_outbound.answer_send = [&](const OutboundMessage& message) -> Result<OutboundAnswer> {
-    bodies.push_back(message.body);
-    authorization = message.authorization ? message.authorization->reveal() : "";
-    EXPECT_EQ(message.url, "https://inventory.example.test/scep");
-    EXPECT_EQ(message.content_type, "application/json");
-    return said;
-  };
-  Options options;
-  options.webhook = Webhook::Place{"https://inventory.example.test/scep", Secret("Bearer t0ken"), ""};
-  open(std::move(options));
-  const auto asked = [](const char* transaction, const char* challenge = "from the inventory") {
-    Asked one;
-    one.content = csr_for(*client_key(), challenge);
-    one.transaction = transaction;
-    return one;
-  };
-  EXPECT_EQ(ask(asked("known", "correct horse")).status, "0");
-  EXPECT_TRUE(bodies.empty()) << "the challenge is known here";
-  const Answered first = ask(asked("w"));
-  EXPECT_EQ(first.status, "0");
-  ASSERT_EQ(bodies.size(), 1U);
-  EXPECT_EQ(authorization, "Bearer t0ken");
-  const auto told = json::parse(bodies.front());
-  ASSERT_TRUE(told);
-  EXPECT_EQ(told->text_at("transaction"), "w");
-  EXPECT_EQ(told->text_at("challenge"), "from the inventory");
-  EXPECT_EQ(told->text_at("subject"), "CN=router-7");
-  EXPECT_EQ(told->text_at("key"), "rsa-2048");
-  EXPECT_EQ(told->text_at("csr"), base64::encode(csr_for(*client_key(), "from the inventory")));
-  EXPECT_EQ(told->find("names")->array()->at(0).text()->c_str(), std::string("router-7.example.test"));
-
-  // Whoever asks again under the same name is remembered.
-  said = {200, R"({"allow":false})", ""};
-  EXPECT_EQ(ask(asked("w")).status, "0");
-  EXPECT_EQ(bodies.size(), 1U);
-
-  const OutboundAnswer refusals[] = {{200, R"({"allow":false,"reason":"not ours"})", ""},
-                                     {200, R"({"allow":"true"})", ""},
-                                     {200, R"({"allow":1})", ""},
-                                     {200, R"({"allow":null})", ""},
-                                     {200, R"({"Allow":true})", ""},
-                                     {200, R"({"allow":true)", ""},
-                                     {200, R"([true])", ""},
-                                     {200, "true", ""},
-                                     {200, "", ""},
-                                     {201, R"({"allow":true})", ""},
-                                     {204, "", ""},
-                                     {302, R"({"allow":true})", ""},
-                                     {403, R"({"allow":true})", ""}};
-  std::size_t number = 0;
-  for (const OutboundAnswer& refusal : refusals) {
-    said = refusal;
-    const std::string name = "no " + std::to_string(number++);
-    expect({{"2.4", refusal.body, asked(name.c_str()), "2"}});
-  }
-  EXPECT_NE(host_.audited.lines().front().find("refused: not ours"), std::string::npos);
-  // Nobody answers: the client comes again.
-  said = {502, R"({"allow":true})", ""};
-  EXPECT_EQ(ask(asked("later")).http, 503);
-  host_.fake_outbound.answer_send = {};
-  EXPECT_EQ(ask(asked("later")).http, 503);
 }
 
 }  // namespace

@@ -94,10 +94,13 @@ TEST_F(Approval, TellsWhyItWasDenied) {
   static_cast<void>(ask(csr_));
   const std::string id = only_pending();
   ASSERT_TRUE(decide(id, false, "not on the list"));
-  const auto issued = ask(csr_);
-  ASSERT_FALSE(issued);
-  EXPECT_EQ(issued.error().code, Code::rejected);
-  EXPECT_EQ(issued.error().detail, "request " + id + " was denied: not on the list");
+  for (int again = 0; again < 3; ++again) {
+    const auto issued = ask(csr_);
+    ASSERT_FALSE(issued);
+    EXPECT_EQ(issued.error().code, Code::rejected);
+    EXPECT_EQ(issued.error().detail, "request " + id + " was denied: not on the list");
+  }
+  EXPECT_EQ(only_pending(), "") << "nobody has to decide it again";
   EXPECT_EQ(decide(id, true).error().detail, "request " + id + " is denied already");
   EXPECT_TRUE(ledger().empty());
 }

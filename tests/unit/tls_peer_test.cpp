@@ -127,6 +127,27 @@ TEST(TlsPeers, SeeWhatAHandshakeOffers) {
   EXPECT_EQ(seen[1].protocols, std::vector<std::string>{"h2"});
 }
 
+TEST(TlsPeers, AreNotConnectedWhereWhoeverAsksSaysNo) {
+  const TlsPeer peer(
+      {.answer = [](std::string_view) { return fakes::http_answer(302, "", "Location: /again\r\n"); }});
+  std::vector<std::string> targets;
+  const MayConnect first_alone = [&](const std::string& target) -> Status {
+    targets.push_back(target);
+    if (targets.size() == 1) return {};
+    return Error{Code::rate_limited, "not now"};
+  };
+  Call call = fakes::test_call();
+  OutboundRequest request{.host = "127.0.0.1", .port = peer.port(), .redirects = 5, .tls = true};
+  request.may_connect = first_alone;
+  EXPECT_EQ(client()->get(request, call).error().code, Code::rate_limited) << "where it is redirected";
+  request.host = "::1";
+  EXPECT_EQ(client()->get(request, call).error().code, Code::rate_limited);
+  EXPECT_EQ(client()->handshake({"127.0.0.1", peer.port(), "", "", first_alone}, call).error().code,
+            Code::rate_limited);
+  EXPECT_EQ(targets, (std::vector<std::string>{"127.0.0.1", "127.0.0.1", "::/64", "127.0.0.1"}));
+  EXPECT_EQ(peer.handshakes().size(), 1u);
+}
+
 TEST(TlsPeers, MayBreakOff) {
   const TlsPeer peer({.breaks_off = true});
   Call call = fakes::test_call();

@@ -66,6 +66,16 @@ std::optional<Problem> Service::check_terms(const Account& account) const {
   return problem;
 }
 
+std::optional<Problem> Service::outlast(const Account& account, Time made_expires, Call& call) {
+  const Time now = host_.clock().now();
+  if (!account.expires || *account.expires > std::max<Time>(made_expires, now + options_.unused_accounts / 2))
+    return std::nullopt;
+  const Time until = std::max<Time>(made_expires + std::chrono::hours{1}, now + options_.unused_accounts);
+  if (const Status kept = store_.keep_account(account.id, until, call); !kept)
+    return problem_of(kept.error(), call);
+  return std::nullopt;
+}
+
 Outcome<Response> Service::present_account(const Account& account, int status) const {
   auto jwk = jose::jwk_of(account.spki);
   if (!jwk) return Problem{500, "serverInternal", "the account's key cannot be read"};
@@ -105,22 +115,23 @@ Outcome<Response> Service::new_account(const Request& request, Call& call) {
   account.thumbprint = jwk.thumbprint;
   account.created = host_.clock().now();
   ACME_TRY(const std::optional<ExternalKey> binding, bind_account(signed_request, payload, account, call));
+  // Whom the operator knows may take his time.
+  if (!binding) account.expires = account.created + options_.unused_accounts;
   if (Status allowed =
           options_.limits.take("accounts-per-address", x509::client_of(request.address), account.created);
       !allowed)
     return problem_of(allowed.error(), call);
-  RecordWrite owner;
-  owner.key = account.thumbprint;
-  owner.data = account.id;
-  std::vector<RecordWrite> writes{store_.write(account), store_.keys.bind(std::move(owner))};
+  std::vector<RecordWrite> writes{store_.write(account), store_.write_key(account)};
   if (binding) writes.push_back(store_.write(*binding));
   const Status stored = store_.commit(std::move(writes), call);
   if (!stored && stored.error().code == Code::conflict) {
     // The same key, a moment earlier: there is one account for it. Or the same binding.
     ACME_TRY(const std::optional<Account> first, account_of_key(jwk.thumbprint, call));
     if (first) return present_account(*first, 200);
-    return Problem{503, "serverInternal", "the external account is being bound elsewhere; try again",
-                   std::chrono::seconds{1}};
+    return Problem{503, "serverInternal",
+                   binding ? "the external account is being bound elsewhere; try again"
+                           : "the key's former account is being forgotten; try again",
+                   std::chrono::seconds{binding ? 1 : 60}};
   }
   if (!stored) return problem_of(stored.error(), call);
   host_.log().info("account created", {{"account", account.id}, {"address", std::string(request.address)}});

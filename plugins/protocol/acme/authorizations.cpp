@@ -10,6 +10,13 @@
 
 namespace hanaper::acme {
 
+std::vector<std::string> Service::methods_for(const Identifier& identifier, bool below) const {
+  std::vector<std::string> methods;
+  for (const std::string& type : options_.challenges)
+    if (method_fits(type, identifier.kind, below)) methods.push_back(type);
+  return methods;
+}
+
 Outcome<Authorization> Service::make_authorization(const Identifier& identifier, bool subdomains,
                                                    const std::string& account) const {
   const Time now = host_.clock().now();
@@ -20,9 +27,8 @@ Outcome<Authorization> Service::make_authorization(const Identifier& identifier,
   made.wildcard = is_wildcard(identifier);
   made.subdomains = subdomains;
   made.expires = now + options_.order_lifetime;
-  for (const std::string& type : options_.challenges)
-    if (method_fits(type, made.identifier.kind, made.wildcard || subdomains))
-      made.challenges.push_back({type, crypto::random_name(24), "pending", {}, {}});
+  for (const std::string& type : methods_for(made.identifier, made.wildcard || subdomains))
+    made.challenges.push_back({type, crypto::random_name(24), "pending", {}, {}});
   if (made.challenges.empty())
     return Problem{.status = 403,
                    .type = "rejectedIdentifier",
@@ -31,7 +37,32 @@ Outcome<Authorization> Service::make_authorization(const Identifier& identifier,
   return made;
 }
 
-// A valid authorization of the account that stands for the name already.
+// Nothing has come of it yet, and it is as one that would be made now.
+bool Service::is_untouched(const Authorization& one) const {
+  // A device attests each key anew.
+  if (one.status != "pending" || one.under_way() != nullptr || names_device(one.identifier.kind))
+    return false;
+  return std::ranges::equal(one.challenges, methods_for(one.identifier, one.wildcard || one.subdomains), {},
+                            &Challenge::type);
+}
+
+std::optional<Problem> Service::check_pending(const std::string& account, std::size_t more, Call& call) {
+  const std::size_t most = options_.pending_authorizations;
+  const auto pending = store_.pending_of(account, most);
+  if (!pending) return problem_of(pending.error(), call);
+  if (pending->count + more <= most) return std::nullopt;
+  Problem problem{429, "rateLimited",
+                  "an account has at most " + std::to_string(most) +
+                      " pending authorizations; meet those that there are, or deactivate them"};
+  // The client can make room at any time; without it, time does.
+  const auto first_end = pending->first_end.value_or(Time::max()) - host_.clock().now();
+  problem.retry_after = std::clamp<std::chrono::seconds>(std::chrono::ceil<std::chrono::seconds>(first_end),
+                                                         std::chrono::seconds{1}, std::chrono::hours{1});
+  return problem;
+}
+
+// An authorization of the account that stands for the name already: a valid one, or one that nobody has begun
+// with.
 Outcome<std::optional<Authorization>> Service::reusable(const Identifier& identifier,
                                                         const std::string& account,
                                                         const std::string& ancestor, Call& call) {
@@ -42,9 +73,13 @@ Outcome<std::optional<Authorization>> Service::reusable(const Identifier& identi
   // One that would end in the middle of the order is of no use.
   const Time soon = host_.clock().now() +
                     std::min<std::chrono::milliseconds>(std::chrono::hours{1}, options_.order_lifetime / 2);
-  // A device attests each key anew.
   for (const Authorization& one : *known)
     if (one.status == "valid" && one.attested_key.empty() && one.covers(identifier) && one.expires > soon)
+      return std::optional<Authorization>(one);
+  const Time half = host_.clock().now() + options_.order_lifetime / 2;
+  for (const Authorization& one : *known)
+    if (is_untouched(one) && one.subdomains == !ancestor.empty() && one.covers(identifier) &&
+        one.expires > half)
       return std::optional<Authorization>(one);
   return std::optional<Authorization>{};
 }
@@ -74,7 +109,9 @@ Outcome<Response> Service::new_authorization(const Request& request, Call& call)
   if (free) free = options_.limits.take("orders-per-account", account.id, now);
   if (free) free = options_.limits.take("names-per-account", account.id, now);
   if (!free) return problem_of(free.error(), call);
+  if (auto problem = check_pending(account.id, 1, call)) return *std::move(problem);
   ACME_TRY(const Authorization made, make_authorization(wanted.identifier, subdomains, account.id));
+  if (auto problem = outlast(account, made.expires, call)) return *std::move(problem);
   if (Status stored = store_.commit({store_.write(made)}, call); !stored)
     return problem_of(stored.error(), call);
   Response response{201, {{"Content-Type", "application/json"}}, json::write(authorization_object(made))};
@@ -164,6 +201,7 @@ Outcome<Authorization> Service::begin(const Authorization& one, std::string_view
         } else {
           challenge->status = "processing";
           current.attempts = 0;
+          current.client = client;
           add_event(current.history, now, "client is ready for " + challenge->type);
         }
         // What finds no room waits in storage, for any node.

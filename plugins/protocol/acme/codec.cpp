@@ -92,6 +92,7 @@ Result<Account> read_account(const Record& record) {
   Account account;
   account.id = record.key;
   account.version = record.version;
+  account.expires = record.expires;
   account.status = document.text_at("status");
   account.spki = bytes_at(document, "spki");
   account.thumbprint = document.text_at("thumbprint");
@@ -122,6 +123,7 @@ std::string write_document(const Authorization& authorization) {
                         {"attempts", authorization.attempts},
                         {"next_attempt", number(authorization.next_attempt)},
                         {"history", history_json(authorization.history)}};
+  if (!authorization.client.empty()) document.emplace_back("client", authorization.client);
   if (!authorization.attested_key.empty()) document.emplace_back("attested_key", authorization.attested_key);
   return json::write(json::Value(std::move(document)));
 }
@@ -143,6 +145,7 @@ Result<Authorization> read_authorization(const Record& record) {
                                         value_at(item, "error")});
   authorization.attempts = static_cast<int>(integer_at(document, "attempts"));
   authorization.next_attempt = needed_time(document, "next_attempt");
+  authorization.client = document.text_at("client");
   authorization.attested_key = document.text_at("attested_key");
   authorization.history = read_history(document);
   if (authorization.challenges.empty()) return damaged("authorization without challenges");

@@ -9,7 +9,8 @@
 namespace hanaper::acme {
 namespace {
 
-constexpr auto grace = std::chrono::days{30};  // how long what is dead can still be looked at
+constexpr auto grace = std::chrono::days{30};        // how long what is dead can still be looked at
+constexpr auto grace_unused = std::chrono::days{1};  // the same, where nobody has begun with it
 constexpr std::size_t history_limit = 60;
 constexpr std::size_t event_limit = 400;
 
@@ -40,6 +41,11 @@ Challenge* Authorization::find(std::string_view type) {
 }
 
 Challenge* Authorization::under_way() {
+  const auto found = std::ranges::find(challenges, "processing", &Challenge::status);
+  return found == challenges.end() ? nullptr : &*found;
+}
+
+const Challenge* Authorization::under_way() const {
   const auto found = std::ranges::find(challenges, "processing", &Challenge::status);
   return found == challenges.end() ? nullptr : &*found;
 }
@@ -110,18 +116,25 @@ std::string certificate_name(const CertificateId& id) {
 }
 
 RecordWrite record_of(const Account& account) {
-  return record(account.id, account.version, {}, write_document(account));
+  return record(account.id, account.version, account.expires, write_document(account));
+}
+
+RecordWrite key_record_of(const Account& account, std::uint64_t version) {
+  return record(account.thumbprint, version, account.expires, account.id);
 }
 
 RecordWrite record_of(const Authorization& authorization) {
-  RecordWrite write = record(authorization.id, authorization.version, authorization.expires + grace,
+  const bool is_pending = authorization.status == "pending";
+  const bool open = is_pending && authorization.under_way() != nullptr;
+  RecordWrite write = record(authorization.id, authorization.version,
+                             authorization.expires + (is_pending && !open ? grace_unused : grace),
                              write_document(authorization));
-  const bool usable = authorization.status == "valid" || authorization.status == "pending";
-  if (usable) write.indexes.push_back({"name", index_of(authorization.account, authorization.identifier)});
+  if (is_pending || authorization.status == "valid")
+    write.indexes.push_back({"name", index_of(authorization.account, authorization.identifier)});
   // What a restart, or another node, must go on with.
-  const bool open = std::ranges::find(authorization.challenges, "processing", &Challenge::status) !=
-                    authorization.challenges.end();
-  if (open && authorization.status == "pending") write.indexes.push_back({"open", "validating"});
+  if (open) write.indexes.push_back({"open", "validating"});
+  // How many an account has.
+  if (is_pending) write.indexes.push_back({"pending", authorization.account});
   return write;
 }
 

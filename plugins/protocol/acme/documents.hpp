@@ -41,8 +41,9 @@ struct Account {
   std::vector<std::string> contact;
   std::string terms_agreed;  // URL of those it has agreed to; "-" where there were none; empty: never
   Time created;
-  std::string external_key;  // whose binding it was made with (RFC 8555 7.3.4); empty: none
-  json::Value binding;       // as the client sent it
+  std::optional<Time> expires;  // when it is forgotten, unless it is used; none: it stays
+  std::string external_key;     // whose binding it was made with (RFC 8555 7.3.4); empty: none
+  json::Value binding;          // as the client sent it
 
   std::string requester() const { return "acme:account/" + id; }
 };
@@ -69,6 +70,7 @@ struct Authorization {
   std::vector<Challenge> challenges;
   int attempts = 0;          // of the challenge under way
   Time next_attempt;         // of that: not before
+  std::string client;        // who said that it was ready, by address: its turn it is
   std::string attested_key;  // SHA-256 of the key that a device attested, hexadecimal: certificates are for
                              // that key alone
   History history;
@@ -78,6 +80,7 @@ struct Authorization {
   Challenge* find(std::string_view type);
   // The challenge being validated, or null.
   Challenge* under_way();
+  const Challenge* under_way() const;
   void settle(Time now);
 };
 
@@ -158,6 +161,8 @@ std::string write_document(const ExternalKey& key);
 
 // The record that stores it, to be bound to its collection.
 RecordWrite record_of(const Account& account);
+// The record that finds it by its key; `version`: of the one before.
+RecordWrite key_record_of(const Account& account, std::uint64_t version = 0);
 RecordWrite record_of(const Authorization& authorization);
 RecordWrite record_of(const Order& order);
 RecordWrite record_of(const ExternalKey& key);

@@ -48,6 +48,10 @@ Outcome<Response> Service::finalize(const Request& request, std::string_view id,
     return Problem{400, "badCSR", "csr: " + (csr ? std::string("is missing") : csr.error().detail)};
   if (auto problem = check_csr_key(*csr, call)) return *std::move(problem);
   order.csr = *csr;
+  // Before there is a certificate: it shall have its account.
+  if (signed_request.account->expires)
+    if (const Status kept = store_.keep_account(signed_request.account->id, {}, call); !kept)
+      return problem_of(kept.error(), call);
   const auto issued = issue(order, *signed_request.account, call);
   if (issued) return present_order(order, 200);
   // A request that is refused leaves the order ready for a better one.

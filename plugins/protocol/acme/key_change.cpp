@@ -57,14 +57,10 @@ Outcome<Response> Service::key_change(const Request& request, Call& call) {
   release.key = account.thumbprint;
   release.expected = old_record->version;
   release.erase = true;
-  RecordWrite owner;
-  owner.key = thumbprint;
-  owner.data = account.id;
   account.spki = inner.jwk->spki;
   account.thumbprint = thumbprint;
   const Status stored = store_.commit(
-      {store_.write(account), store_.keys.bind(std::move(release)), store_.keys.bind(std::move(owner))},
-      call);
+      {store_.write(account), store_.keys.bind(std::move(release)), store_.write_key(account)}, call);
   if (!stored && stored.error().code == Code::conflict) {
     if (const auto taken = store_.keys.get(thumbprint)) return conflict(taken->data);
     return malformed_problem("the account was changed at the same moment; try again", 409);

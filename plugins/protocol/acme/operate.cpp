@@ -83,6 +83,7 @@ constexpr Column account_columns[] = {
     {"created", ColumnType::time},
     {"owner", ColumnType::text, true, {}, "of the external key"},
     {"contact", ColumnType::texts},
+    {"expires", ColumnType::time, false, {}, "absent: it stays"},
     {"kid", ColumnType::text, false, {}, "of the external key"},
     {"thumbprint", ColumnType::text, false, {}, "of its key (RFC 7638)"},
 };
@@ -243,6 +244,7 @@ Result<json::Value> Service::list_accounts() {
                      {"contact", texts(account.contact)},
                      {"created", time_text(account.created)},
                      {"thumbprint", account.thumbprint}};
+    if (account.expires) row.emplace_back("expires", time_text(*account.expires));
     if (!account.external_key.empty()) {
       row.emplace_back("kid", account.external_key);
       if (const auto key = store_.external_key(account.external_key)) row.emplace_back("owner", key->owner);

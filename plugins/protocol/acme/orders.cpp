@@ -85,6 +85,8 @@ Outcome<std::vector<RecordWrite>> Service::authorize(const std::vector<Wanted>& 
     order.authorizations.push_back(found->id);
     of.push_back(*std::move(found));
   }
+  if (!made.empty())
+    if (auto problem = check_pending(order.account, made.size(), call)) return *std::move(problem);
   return writes;
 }
 
@@ -119,6 +121,7 @@ Outcome<Response> Service::new_order(const Request& request, Call& call) {
   ACME_TRY(std::vector<RecordWrite> new_ones, authorize(wanted, order, authorizations, call));
   std::ranges::move(new_ones, std::back_inserter(writes));
   writes.push_back(store_.write(order));
+  if (auto problem = outlast(account, order.expires, call)) return *std::move(problem);
   const Status stored = store_.commit(std::move(writes), call);
   if (!stored && stored.error().code == Code::conflict) {
     if (!order.replaces.empty())

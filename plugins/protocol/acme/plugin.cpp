@@ -34,6 +34,10 @@ constexpr SettingKey keys[] = {
     {"order_lifetime", SettingType::duration, "7d", "1m..90d", "how long an order may take"},
     {"authorization_lifetime", SettingType::duration, "30d", "1m..90d",
      "how long a valid authorization is good for"},
+    {"pending_authorizations", SettingType::integer, "300", "1..100000",
+     "how many authorizations of one account may be pending at a time"},
+    {"unused_accounts", SettingType::duration, "30d", "1d..3650d",
+     "how long an account is kept that has had no certificate, after its last order"},
     {"star_min_lifetime", SettingType::duration, "", "1m..30d",
      "shortest life of certificates that renew themselves (RFC 8739); without, there are none"},
     {"alternate_chains", SettingType::texts, "[]", nullptr,
@@ -55,6 +59,8 @@ class Acme final : public Protocol, public Operable {
     options.shared_nonces = settings.text("nonces") == "shared";
     options.order_lifetime = settings.duration("order_lifetime");
     options.authorization_lifetime = settings.duration("authorization_lifetime");
+    options.pending_authorizations = static_cast<std::size_t>(settings.integer("pending_authorizations"));
+    options.unused_accounts = settings.duration("unused_accounts");
     if (settings.has("star_min_lifetime")) options.star_min_lifetime = settings.duration("star_min_lifetime");
     auto limits = Limits::parse(settings.texts("limits"));
     if (!limits) return settings.error("limits", limits.error().detail);

@@ -27,8 +27,10 @@ struct Options {
   bool shared_nonces = false;
   std::chrono::milliseconds order_lifetime{};
   std::chrono::milliseconds authorization_lifetime{};
-  std::chrono::milliseconds star_min_lifetime{};  // RFC 8739; zero: not offered
-  std::vector<std::vector<Bytes>> alternates;     // chains for the same issuing key, DER, issuer first
+  std::size_t pending_authorizations = 300;                           // of one account at a time
+  std::chrono::milliseconds unused_accounts = std::chrono::days{30};  // how long they are kept
+  std::chrono::milliseconds star_min_lifetime{};                      // RFC 8739; zero: not offered
+  std::vector<std::vector<Bytes>> alternates;  // chains for the same issuing key, DER, issuer first
   Limits limits;
   std::chrono::milliseconds verdict_wait{200};  // for which a client is kept waiting for its validation
   x509::TrustAnchors device_roots;              // whom devices' attestations must come from
@@ -106,6 +108,8 @@ class Service {
   Outcome<std::vector<std::string>> read_contact(const json::Value& payload) const;
   void agree_to_terms(const json::Value& payload, Account& account) const;
   std::optional<Problem> check_terms(const Account& account) const;
+  // Has the account outlast what was made for it.
+  std::optional<Problem> outlast(const Account& account, Time made_expires, Call& call);
   Outcome<Response> present_account(const Account& account, int status) const;
 
   // external.cpp
@@ -137,6 +141,9 @@ class Service {
                                             const std::string& account) const;
   Outcome<std::optional<Authorization>> reusable(const Identifier& identifier, const std::string& account,
                                                  const std::string& ancestor, Call& call);
+  std::optional<Problem> check_pending(const std::string& account, std::size_t more, Call& call);
+  bool is_untouched(const Authorization& one) const;
+  std::vector<std::string> methods_for(const Identifier& identifier, bool below) const;
   Outcome<Authorization> load_authorization(std::string_view id, const Account& account, Call& call);
   Outcome<Authorization> begin(const Authorization& one, std::string_view type, const std::string& client,
                                Call& call);
@@ -182,11 +189,11 @@ class Service {
   // validation.cpp
   Status start_validations();
   Status take_up_validating(bool all, Call& call);
-  Status validate(const ValidationQueue::Validation& turn, Call& call);
+  Status validate(ValidationQueue::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
-  Status attempt(Authorization claimed, Call& call);
-  Status prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
-               std::string& seen, Call& call);
+  Status attempt(const ValidationQueue::Validation& turn, Authorization claimed, Call& call);
+  Status prove(const ValidationQueue::Validation& turn, const Authorization& authorization,
+               const Challenge& challenge, const Account& account, std::string& seen, Call& call);
 
   // revocation.cpp
   Outcome<Response> revoke(const Request& request, Call& call);
@@ -222,7 +229,7 @@ class Service {
   Trust& trust_;
   Store store_;
   Nonces nonces_;
-  ValidationQueue validation_queue_{{256, 64, 16}};
+  ValidationQueue validation_queue_{{256, 64, 16, 16}};
   Verdicts verdicts_{4};
   std::atomic<std::shared_ptr<const DirectoryPage>> directory_;  // shared with those who are sending it
   Counter& bad_nonces_;

@@ -5,6 +5,7 @@ namespace {
 
 constexpr int patience = 20;                  // how often somebody may come between
 constexpr std::uint32_t same_name_page = 50;  // authorizations of one name
+constexpr std::uint32_t pending_page = 500;
 
 Result<Record> read(Collection& collection, std::string_view id) {
   // Names come from URLs: what cannot be a key is not looked up.
@@ -70,6 +71,38 @@ Result<std::vector<Authorization>> Store::authorizations_for(std::string_view ac
     if (one.account == account && one.identifier == identifier) list.push_back(std::move(one));
   }
   return list;
+}
+
+Result<Store::Pending> Store::pending_of(std::string_view account, std::size_t enough) {
+  Pending pending;
+  for (std::string after;;) {
+    HANAPER_TRY(const std::vector<Record> records,
+                authorizations.find("pending", account, after, pending_page));
+    for (const Record& record : records) {
+      HANAPER_TRY(Authorization one, read_authorization(record));
+      one.settle(host_.clock().now());
+      if (one.status != "pending") continue;
+      pending.first_end = std::min(pending.first_end.value_or(one.expires), one.expires);
+      if (++pending.count == enough) return pending;
+    }
+    if (records.size() < pending_page) return pending;
+    after = records.back().key;
+  }
+}
+
+// Both its documents, or neither.
+Status Store::keep_account(const std::string& id, std::optional<Time> until, Call& call) {
+  for (int attempt = 0; attempt < patience; ++attempt) {
+    HANAPER_TRY(Account one, account(id));
+    if (!one.expires || (until && *one.expires >= *until)) return {};
+    const auto key = keys.get(one.thumbprint);
+    if (!key && key.error().code == Code::not_found) continue;  // it is being changed
+    if (!key) return key.error();
+    one.expires = until;
+    Status stored = commit({write(one), write_key(one, key->version)}, call);
+    if (stored || stored.error().code != Code::conflict) return stored;
+  }
+  return unavailable("the account is changed by many at once");
 }
 
 Result<Authorization> Store::change(Authorization one, const std::function<bool(Authorization&)>& change,

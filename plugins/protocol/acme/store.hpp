@@ -31,7 +31,18 @@ class Store {
   Result<std::vector<Authorization>> authorizations_for(std::string_view account,
                                                         const Identifier& identifier);
 
+  // How many authorizations of the account are pending, counted up to `enough`, and when the first of them
+  // ends.
+  struct Pending {
+    std::size_t count = 0;
+    std::optional<Time> first_end = {};
+  };
+  Result<Pending> pending_of(std::string_view account, std::size_t enough);
+
   RecordWrite write(const Account& account) const { return accounts.bind(record_of(account)); }
+  RecordWrite write_key(const Account& account, std::uint64_t version = 0) const {
+    return keys.bind(key_record_of(account, version));
+  }
   RecordWrite write(const Authorization& one) const { return authorizations.bind(record_of(one)); }
   RecordWrite write(const Order& order) const { return orders.bind(record_of(order)); }
   RecordWrite write(const ExternalKey& key) const { return external_keys.bind(record_of(key)); }
@@ -43,6 +54,8 @@ class Store {
   // whether there is anything to write. The document as it is then.
   Result<Authorization> change(Authorization read, const std::function<bool(Authorization&)>& change,
                                Call& call);
+  // Keeps an account that would expire until then, or without `until` for good.
+  Status keep_account(const std::string& account, std::optional<Time> until, Call& call);
   Result<Order> change_order(std::string_view order, const std::function<bool(Order&)>& change, Call& call);
 
  private:

@@ -49,8 +49,13 @@ json::Value with_earlier(const Problem& problem, const json::Value& before) {
 struct Running {
   ValidationQueue& queue;
   Verdicts& verdicts;
-  const ValidationQueue::Validation& validation;
+  ValidationQueue::Validation validation;
+  bool is_early = false;  // there was no place where it has to ask
   ~Running() {
+    if (is_early) {
+      queue.put_back(std::move(validation));
+      return;
+    }
     queue.done(validation);
     verdicts.tell(validation.authorization);
   }
@@ -114,7 +119,7 @@ Status Service::take_up_validating(bool all, Call& call) {
       if (all || one->next_attempt <= host_.clock().now())
         validation_queue_.add({.account = one->account,
                                .authorization = one->id,
-                               .client = {},
+                               .client = one->client,
                                .claimed = {},
                                .abandoned = all});
     }
@@ -130,8 +135,10 @@ Status Service::start_validations() {
     Status begun = host_.scheduler().soon("validate", [this, turn = *turn](Call& call) {
       Status validated;
       {
-        const Running place{validation_queue_, verdicts_, turn};
-        validated = validate(turn, call);
+        Running place{validation_queue_, verdicts_, turn};
+        validated = validate(place.validation, call);
+        place.is_early = !validated && validated.error().code == Code::rate_limited;
+        if (place.is_early) validated = {};
       }
       const Status more = start_validations();
       return validated ? more : validated;
@@ -149,7 +156,8 @@ void Service::claim_attempt(Authorization& authorization) const {
   authorization.next_attempt = host_.clock().now() + attempt_time;
 }
 
-Status Service::validate(const ValidationQueue::Validation& turn, Call& call) {
+// rate_limited: the attempt that is claimed now, as `turn` says, is still to be made.
+Status Service::validate(ValidationQueue::Validation& turn, Call& call) {
   auto known = store_.authorization(turn.authorization);
   if (!known) return known.error().code == Code::not_found ? Status() : known.error();
   bool ours = false;
@@ -171,17 +179,22 @@ Status Service::validate(const ValidationQueue::Validation& turn, Call& call) {
       },
       call);
   if (!claimed) return claimed.error().code == Code::not_found ? Status() : claimed.error();
-  return ours ? attempt(*claimed, call) : Status();
+  if (!ours) return {};
+  turn.claimed = claimed->next_attempt;
+  return attempt(turn, *claimed, call);
 }
 
-Status Service::attempt(Authorization claimed, Call& call) {
+Status Service::attempt(const ValidationQueue::Validation& turn, Authorization claimed, Call& call) {
   const int attempt = claimed.attempts;
   const Challenge challenge = *claimed.under_way();
-  HANAPER_TRY(const Account account, store_.account(claimed.account));
+  const auto account = store_.account(claimed.account);
+  if (!account && account.error().code != Code::not_found) return account.error();
 
   std::string seen;
-  Status proven = account.status == "valid" ? prove(claimed, challenge, account, seen, call)
-                                            : Status(forbidden("the account is " + account.status));
+  Status proven = account && account->status == "valid"
+                      ? prove(turn, claimed, challenge, *account, seen, call)
+                      : Status(forbidden("the account is " + (account ? account->status : "gone")));
+  if (!proven && proven.error().code == Code::rate_limited) return proven;
   const bool again = !proven && worth_another(proven.error(), challenge.type) && attempt < most_attempts;
   if (!again) (proven ? validations_ : validations_failed_).add();
   host_.log().info(proven  ? "challenge met"
@@ -192,7 +205,7 @@ Status Service::attempt(Authorization claimed, Call& call) {
                     {"name", claimed.identifier.value},
                     {"error", proven ? "" : proven.error().detail}});
   if (!proven && !again)
-    static_cast<void>(options_.limits.take("failures-per-account", account.id, host_.clock().now()));
+    static_cast<void>(options_.limits.take("failures-per-account", claimed.account, host_.clock().now()));
   const auto stored = store_.change(
       claimed,
       [&](Authorization& current) {
@@ -225,11 +238,15 @@ Status Service::attempt(Authorization claimed, Call& call) {
 }
 
 // `seen` is what answered, for explanations.
-Status Service::prove(const Authorization& authorization, const Challenge& challenge, const Account& account,
-                      std::string& seen, Call& call) {
+Status Service::prove(const ValidationQueue::Validation& turn, const Authorization& authorization,
+                      const Challenge& challenge, const Account& account, std::string& seen, Call& call) {
   const Identifier& identifier = authorization.identifier;
   const std::string key_authorization = challenge.token + "." + account.thumbprint;
   const std::string account_url = url("/account/" + account.id);
+  const auto may_connect = [&](const std::string& target) -> Status {
+    if (validation_queue_.enter(turn, target)) return {};
+    return Error{Code::rate_limited, target + " is asked by as many as may ask it at once"};
+  };
   if (challenge.type == "http-01") {
     OutboundRequest request;
     request.host = identifier.value;
@@ -237,6 +254,7 @@ Status Service::prove(const Authorization& authorization, const Challenge& chall
     request.target = "/.well-known/acme-challenge/" + challenge.token;
     request.body_limit = ByteCount{4096};
     request.redirects = 10;
+    request.may_connect = may_connect;
     HANAPER_TRY(const OutboundAnswer answer, host_.outbound().get(request, call));
     seen = answer.address;
     if (answer.status != 200) return malformed(seen + " answered " + std::to_string(answer.status));
@@ -246,7 +264,7 @@ Status Service::prove(const Authorization& authorization, const Challenge& chall
   }
   if (challenge.type == "tls-alpn-01") {
     OutboundHandshake request{identifier.value, options_.tls_alpn_01_port, tls_server_name(identifier),
-                              "acme-tls/1"};
+                              "acme-tls/1", may_connect};
     HANAPER_TRY(const HandshakeAnswer answer, host_.outbound().handshake(request, call));
     seen = answer.address;
     Status judged = judge_tls_alpn_01(identifier, answer.certificate, answer.protocol, key_authorization);

@@ -1,5 +1,7 @@
 #include "validation_queue.hpp"
 
+#include <algorithm>
+
 namespace hanaper::acme {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr std::size_t most_waiting = 200;  // of one account: two orders of a hu
 bool ValidationQueue::has_room(const std::string& account) const {
   const Lock lock(mutex_);
   const auto found = accounts_.find(account);
-  return found == accounts_.end() || found->second.waiting.size() < most_waiting;
+  return found == accounts_.end() || found->second.waiting.size() + found->second.parked < most_waiting;
 }
 
 bool ValidationQueue::has(const std::string& authorization) const {
@@ -28,7 +30,7 @@ void ValidationQueue::add(Validation validation) {
     account.client = validation.client.empty() ? name : validation.client;
     ++clients_[account.client].accounts;
   }
-  if (account.waiting.size() >= most_waiting) return;
+  if (account.waiting.size() + account.parked >= most_waiting) return;
   known_.insert(validation.authorization);
   account.waiting.push_back(std::move(validation));
   line_up(name, account);
@@ -69,19 +71,91 @@ std::optional<ValidationQueue::Validation> ValidationQueue::next() {
   return validation;
 }
 
+bool ValidationQueue::enter(const Validation& validation, const std::string& target) {
+  const Lock lock(mutex_);
+  const std::string& who = validation.authorization;
+  // Whoever was called here does not pass that on.
+  if (const auto visit = visits_.find(who);
+      visit != visits_.end() && visit->second.target == target && visit->second.place == Place::called)
+    visits_.erase(visit);
+  leave(who);
+  const auto there = targets_.try_emplace(target).first;
+  const bool free = there->second.running < bounds_.at_one_target;
+  if (free) ++there->second.running;
+  visits_[who] = {target, free ? Place::taken : Place::refused};
+  return free;
+}
+
+// The place goes to whoever waits for it; so does the call of somebody who made nothing of it.
+void ValidationQueue::leave(const std::string& authorization) {
+  const auto visit = visits_.extract(authorization);
+  if (!visit || visit.mapped().place == Place::refused) return;
+  const auto target = targets_.find(visit.mapped().target);
+  if (target == targets_.end()) return;
+  if (visit.mapped().place == Place::taken) --target->second.running;
+  call_next(target->first, target->second);
+  if (target->second.running == 0 && target->second.parked.empty()) targets_.erase(target);
+}
+
+void ValidationQueue::call(Validation validation, const std::string& target) {
+  const auto account = accounts_.find(validation.account);
+  visits_[validation.authorization] = {target, Place::called};
+  account->second.waiting.push_front(std::move(validation));
+  line_up(account->first, account->second);
+}
+
+// One of the account whose client has least under way, and among those of the one that has waited longest.
+void ValidationQueue::call_next(const std::string& name, Target& target) {
+  if (target.parked.empty() || target.running >= bounds_.at_one_target) return;
+  const auto chosen =
+      std::ranges::min_element(target.parked, {}, [&](const Parked& one) HANAPER_REQUIRES(mutex_) {
+        return clients_.at(accounts_.at(one.account).client).running;
+      });
+  Parked account = std::move(*chosen);
+  target.parked.erase(chosen);
+  Validation next = std::move(account.waiting.front());
+  account.waiting.pop_front();
+  --accounts_.at(account.account).parked;
+  if (!account.waiting.empty()) target.parked.push_back(std::move(account));
+  call(std::move(next), name);
+}
+
+void ValidationQueue::end_turn(const std::string& name) {
+  Account& account = accounts_.at(name);
+  Client& client = clients_.at(account.client);
+  --running_;
+  --account.running;
+  --client.running;
+  line_up(name, account);
+  line_up(account.client, client);
+}
+
 void ValidationQueue::done(const Validation& validation) {
   const Lock lock(mutex_);
   known_.erase(validation.authorization);
-  --running_;
+  leave(validation.authorization);
+  end_turn(validation.account);
   const auto account = accounts_.find(validation.account);
+  if (account->second.running != 0 || account->second.parked != 0 || !account->second.waiting.empty()) return;
   const auto client = clients_.find(account->second.client);
-  --account->second.running;
-  --client->second.running;
-  line_up(account->first, account->second);
-  line_up(client->first, client->second);
-  if (account->second.running != 0 || !account->second.waiting.empty()) return;
   accounts_.erase(account);
   if (--client->second.accounts == 0) clients_.erase(client);
+}
+
+void ValidationQueue::put_back(Validation validation) {
+  const Lock lock(mutex_);
+  const std::string account = validation.account, whither = visits_[validation.authorization].target;
+  leave(validation.authorization);
+  Target& target = targets_[whither];
+  if (target.running < bounds_.at_one_target) {
+    call(std::move(validation), whither);  // there is a place by now
+  } else {
+    ++accounts_.at(account).parked;
+    const auto known = std::ranges::find(target.parked, account, &Parked::account);
+    Parked& parked = known != target.parked.end() ? *known : target.parked.emplace_back(Parked{account, {}});
+    parked.waiting.push_back(std::move(validation));
+  }
+  end_turn(account);
 }
 
 }  // namespace hanaper::acme

@@ -66,6 +66,10 @@ Challenges::Made Challenges::make(const Challenge& wanted, std::chrono::millisec
   return {Secret(text), std::move(id), records_.bind(std::move(write)), expires};
 }
 
+bool Challenges::same(std::string_view shown, std::string_view known) {
+  return crypto::equal_constant_time(crypto::sha256(as_bytes(shown)), crypto::sha256(as_bytes(known)));
+}
+
 Result<Challenge> Challenges::find(std::string_view text) const {
   HANAPER_TRY(const Record record, records_.get(key_of(text)));
   return read(record);

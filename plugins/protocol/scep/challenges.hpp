@@ -43,7 +43,11 @@ class Challenges {
   // [worker] The write that ends the one of that id; not_found.
   Result<RecordWrite> withdraw(std::string_view id) const;
 
-  // [worker] not_found when there is none of that text: never made, expired, or used.
+  // Whether the texts are the same, in the same time whatever is shown.
+  static bool same(std::string_view shown, std::string_view known);
+
+  // [worker] not_found when there is none of that text: never made, expired, or used. It is found by its
+  // digest, so that time tells nothing of what is known.
   Result<Challenge> find(std::string_view text) const;
 
   // The write that uses it up; conflict at commit when somebody else has.

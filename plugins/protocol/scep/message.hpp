@@ -30,7 +30,7 @@ struct Failure {
   FailInfo info = FailInfo::bad_request;
   std::string text;
   std::string cause = {};  // what the log may say and the answer not
-  bool rejected = false;   // by the pipeline, or what it had given is over
+  bool over = false;       // forbidden by the pipeline: what it had given may be over
 };
 
 // What a client can be answered under, read before anything is believed.

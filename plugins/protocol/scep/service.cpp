@@ -51,7 +51,7 @@ Failure bad_request_of(const Error& error) {
                                                                          : FailInfo::bad_request,
           error.detail,
           {},
-          error.code == Code::rejected};
+          error.code == Code::forbidden};
 }
 
 // What a request says, however often it is signed.
@@ -225,7 +225,8 @@ Service::Outcome<Bytes> Service::answer(const Opened& opened, Call& call) {
 }
 
 // The same transaction gives the same certificate, while it is good. Who may ask anew opens another under the
-// same name: with another request, or once what came of this one is over.
+// same name: with another request, or once what came of this one is over. What was denied stays denied, or
+// clients that come again by themselves would have it decided again and again.
 Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
   const auto request = read_request(opened);
   if (const auto* failure = std::get_if<Failure>(&request)) return *failure;
@@ -236,7 +237,7 @@ Service::Outcome<Bytes> Service::enrol(const Opened& opened, Call& call) {
   if (*before && digest_of((*before)->csr) == digest_of(csr.der)) {
     auto answered = issue(opened, **before, call);
     const auto* failure = std::get_if<Failure>(&answered);
-    if (failure == nullptr || !failure->rejected || csr.challenge_password.empty()) return answered;
+    if (failure == nullptr || !failure->over || csr.challenge_password.empty()) return answered;
     over = *failure;
   }
   auto grant = authorise(opened, csr, call);
@@ -263,7 +264,7 @@ Service::Outcome<Bytes> Service::issue_anew(const Opened& opened, Grant grant,
   }
   auto answered = issue(opened, grant, call);
   const auto* failure = std::get_if<Failure>(&answered);
-  if (again || failure == nullptr || !failure->rejected || !grant.by_challenge) return answered;
+  if (again || failure == nullptr || !failure->over || !grant.by_challenge) return answered;
   // The challenge is good, so that what was issued may be over; where it is the request that is refused, it
   // is refused once more.
   grant.keep = true;
@@ -320,9 +321,7 @@ Service::Outcome<Service::Grant> Service::authorise_challenge(const Opened& open
   if (shown.empty()) return failed("the request has no challengePassword");
   Grant grant{.requester = "scep:challenge", .profile = "", .csr = to_bytes(csr.der), .writes = {}};
   grant.by_challenge = true;
-  if (options_.challenge &&
-      crypto::equal_constant_time(as_bytes(shown), as_bytes(options_.challenge->reveal())))
-    return grant;
+  if (options_.challenge && Challenges::same(shown, options_.challenge->reveal())) return grant;
   auto challenge = challenges_.find(shown);
   if (!challenge && challenge.error().code != Code::not_found) return std::move(challenge).error();
   if (!challenge && webhook_) return authorise_elsewhere(opened, csr, call);

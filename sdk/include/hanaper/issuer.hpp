@@ -94,8 +94,8 @@ class Issuer {
 
   // [worker] A certificate, durable when this returns. bad_csr, bad_key, rejected, forbidden, rate_limited,
   // unsupported; conflict when a record written with it has moved, or `once` names another request; pending
-  // where the pipeline wants approval, until somebody approves, and rejected when that is denied;
-  // unavailable.
+  // where the pipeline wants approval, until somebody approves, and rejected when that is denied; forbidden
+  // when what was issued under `once` has expired or was revoked; unavailable.
   virtual Result<Issued> issue(const IssueRequest& request, Call& call) = 0;
 
   // [worker] Revokes it, durably when this returns. not_found when no authority of this pipeline issued it;

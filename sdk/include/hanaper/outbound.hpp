@@ -5,7 +5,14 @@
 #include <hanaper/protocol.hpp>
 #include <hanaper/values.hpp>
 
+#include <functional>
+
 namespace hanaper {
+
+// [worker] Asked with each address before it is connected, those of redirects too: an IPv4 address, or the
+// /64 of an IPv6 address. What it refuses is not connected; the call ends with its error where no other
+// address of that name answers.
+using MayConnect = std::function<Status(const std::string& target)>;
 
 // A GET from a server that nobody has to trust: its certificate, if any, is not judged.
 struct OutboundRequest {
@@ -13,8 +20,9 @@ struct OutboundRequest {
   std::uint16_t port = 80;
   std::string target = "/";
   ByteCount body_limit{64 * 1024};
-  int redirects = 0;  // how many to follow; only to ports 80 and 443 and the port of the request
-  bool tls = false;   // with whatever certificate the peer has
+  int redirects = 0;            // how many to follow; only to ports 80 and 443 and the port of the request
+  bool tls = false;             // with whatever certificate the peer has
+  MayConnect may_connect = {};  // empty: to whatever `[outbound]` allows
 };
 
 // What a server has answered.
@@ -50,6 +58,7 @@ struct OutboundHandshake {
   std::uint16_t port = 443;
   std::string server_name;  // SNI (RFC 6066 3)
   std::string protocol;     // the only one offered in ALPN (RFC 7301)
+  MayConnect may_connect = {};
 };
 
 struct HandshakeAnswer {
