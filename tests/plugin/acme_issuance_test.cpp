@@ -41,6 +41,41 @@ INSTANTIATE_TEST_SUITE_P(Ended, AcmeAuthorizationThat,
                                          Ending{"HasExpired", hours{3}, false}),
                          [](const auto& test) { return test.param.name; });
 
+// What a node was at is taken up once its run is over, or its time; what waits for an approval has nobody at
+// it.
+TEST_F(AcmeIssuance, TakesUpWhatARunThatIsOverWasAt) {
+  open();
+  client_->enrol();
+  const struct {
+    const char* name;
+    bool over;
+    std::chrono::seconds after;
+    const char* status;
+  } table[] = {{"its run goes on", false, std::chrono::seconds{5}, "processing"},
+               {"its run is over", true, std::chrono::seconds{5}, "valid"},
+               {"its time is over", false, std::chrono::seconds{61}, "valid"}};
+  int number = 0;
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    const std::string name = "n" + std::to_string(++number) + ".example.test";
+    const auto order = ready({name});
+    host_.fake_run = "of " + name;
+    // It was claimed, and then there was an end.
+    host_.fake_pipeline.before_issuing = [&](const IssueRequest& request) -> Status {
+      Call call = fakes::test_call();
+      EXPECT_TRUE(host_.commit(request.with_intent, call));
+      throw std::runtime_error("kill -9");
+    };
+    EXPECT_THROW(finalize(order, {name}), std::runtime_error);
+    host_.fake_pipeline.before_issuing = nullptr;
+    if (row.over) host_.runs_over.insert(host_.fake_run);
+    host_.fake_run = "another run";
+    host_.manual_clock.advance(row.after);
+    run("issue");
+    EXPECT_EQ(look(order).status(), row.status);
+  }
+}
+
 TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
   open();
   client_->enrol();
@@ -56,6 +91,7 @@ TEST_F(AcmeIssuance, GoesOnPastDocumentsThatCannotBeRead) {
     put(collection, damaged);
   }
   host_.fake_scheduler.waiting.clear();  // the node has ended; another goes on
+  host_.runs_over = {std::exchange(host_.fake_run, "another run")};
   service_.emplace(test_options(), host_, "web");
   ASSERT_TRUE(service_->start());
   run("validate");

@@ -123,6 +123,7 @@ std::string write_document(const Authorization& authorization) {
                         {"attempts", authorization.attempts},
                         {"next_attempt", number(authorization.next_attempt)},
                         {"history", history_json(authorization.history)}};
+  if (!authorization.run.empty()) document.emplace_back("run", authorization.run);
   if (!authorization.client.empty()) document.emplace_back("client", authorization.client);
   if (!authorization.attested_key.empty()) document.emplace_back("attested_key", authorization.attested_key);
   return json::write(json::Value(std::move(document)));
@@ -145,6 +146,7 @@ Result<Authorization> read_authorization(const Record& record) {
                                         value_at(item, "error")});
   authorization.attempts = static_cast<int>(integer_at(document, "attempts"));
   authorization.next_attempt = needed_time(document, "next_attempt");
+  authorization.run = document.text_at("run");
   authorization.client = document.text_at("client");
   authorization.attested_key = document.text_at("attested_key");
   authorization.history = read_history(document);
@@ -201,6 +203,7 @@ std::string write_document(const Order& order) {
     document.emplace_back("certificate", json::Object{{"authority", order.certificate->authority},
                                                       {"serial", order.certificate->serial.hex()}});
   if (order.renew) document.emplace_back("renew", renewal_json(*order.renew));
+  if (!order.run.empty()) document.emplace_back("run", order.run);
   if (order.awaits_approval) document.emplace_back("awaits_approval", true);
   return json::write(json::Value(std::move(document)));
 }
@@ -225,6 +228,7 @@ Result<Order> read_order(const Record& record) {
   order.replaces = document.text_at("replaces");
   order.csr = bytes_at(document, "csr");
   order.claimed_until = needed_time(document, "claimed_until");
+  order.run = document.text_at("run");
   order.keep_until = time_at(document, "keep_until");
   order.awaits_approval = flag_at(document, "awaits_approval");
   order.history = read_history(document);

@@ -70,6 +70,7 @@ struct Authorization {
   std::vector<Challenge> challenges;
   int attempts = 0;          // of the challenge under way
   Time next_attempt;         // of that: not before
+  std::string run;           // of the daemon that has claimed it until then
   std::string client;        // who said that it was ready, by address: its turn it is
   std::string attested_key;  // SHA-256 of the key that a device attested, hexadecimal: certificates are for
                              // that key alone
@@ -113,6 +114,7 @@ struct Order {
   std::string replaces;              // RFC 9773 5, as the client sent it
   Bytes csr;                         // while it is being issued, and as long as it is renewed
   Time claimed_until;                // processing: whoever finds it later takes over
+  std::string run;                   // of the daemon that has claimed it, or anybody once that is over
   bool awaits_approval = false;      // processing: an operator has to decide
   std::optional<Time> keep_until;    // how long the document itself is kept
   std::optional<AutoRenewal> renew;  //

@@ -87,6 +87,7 @@ Result<Issued> Service::issue(Order& order, const Account& account, Call& call) 
   Order claimed = order;
   claimed.status = "processing";
   claimed.claimed_until = now + claim_time;
+  claimed.run = host_.run();
   claimed.awaits_approval = false;
   add_event(claimed.history, now, "finalization began, call " + call.id);
   IssueRequest request;
@@ -148,7 +149,8 @@ Result<Issued> Service::issue(Order& order, const Account& account, Call& call) 
 // Goes on with a claimed order that nobody works at any more.
 Status Service::finish(const std::string& id, Call& call) {
   HANAPER_TRY(Order order, store_.order(id));
-  if (order.status != "processing" || order.claimed_until > host_.clock().now()) return {};
+  const bool abandoned = !order.awaits_approval && host_.is_over(order.run);
+  if (order.status != "processing" || (order.claimed_until > host_.clock().now() && !abandoned)) return {};
   const auto account = store_.account(order.account);
   if (!account && account.error().code != Code::not_found) return account.error();
   const bool wanted = account && account->status == "valid" && order.expires > host_.clock().now();
@@ -164,6 +166,7 @@ Status Service::finish(const std::string& id, Call& call) {
         if (current.status != "processing") return false;
         const Time now = host_.clock().now();
         current.claimed_until = now + (waits ? approval_look : retry_time);
+        current.run = host_.run();
         if (waits) return true;
         add_event(current.history, now, "finalization failed: " + issued.error().detail);
         if (!again) {

@@ -188,7 +188,7 @@ class Service {
 
   // validation.cpp
   Status start_validations();
-  Status take_up_validating(bool all, Call& call);
+  Status take_up_validating(Call& call);
   Status validate(ValidationQueue::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;
   Status attempt(const ValidationQueue::Validation& turn, Authorization claimed, Call& call);

@@ -89,23 +89,22 @@ Status Service::start() {
   }
   write_directory();
   Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-  HANAPER_CHECK(take_up_validating(true, call));
+  HANAPER_CHECK(take_up_validating(call));
   host_.scheduler().every("validate", std::chrono::seconds{1},
-                          [this](Call& job) { return take_up_validating(false, job); });
+                          [this](Call& job) { return take_up_validating(job); });
   host_.scheduler().every("directory", std::chrono::seconds{1}, [this](Call&) {
     write_directory();
     return Status();
   });
-  host_.scheduler().every("issue", std::chrono::seconds{5},
+  host_.scheduler().every("issue", std::chrono::seconds{2},
                           [this](Call& job) { return take_up_issuing(job); });
   if (options_.star_min_lifetime.count() > 0)
     host_.scheduler().every("renew", std::chrono::seconds{5}, [this](Call& job) { return renew_due(job); });
   return {};
 }
 
-// What is due, on whatever node it was begun. At start all of it: whoever had it may be the process before
-// this.
-Status Service::take_up_validating(bool all, Call& call) {
+// What is due, on whatever node it was begun, and what a run that is over was at.
+Status Service::take_up_validating(Call& call) {
   for (std::string after; call.remaining().count() > 0;) {
     HANAPER_TRY(const std::vector<Record> records,
                 store_.authorizations.find("open", "validating", after, validating_page));
@@ -116,12 +115,13 @@ Status Service::take_up_validating(bool all, Call& call) {
                           {{"authorization", record.key}, {"error", one.error().detail}});
         continue;  // it keeps no other from its turn
       }
-      if (all || one->next_attempt <= host_.clock().now())
+      const bool abandoned = host_.is_over(one->run);
+      if (abandoned || one->next_attempt <= host_.clock().now())
         validation_queue_.add({.account = one->account,
                                .authorization = one->id,
                                .client = one->client,
                                .claimed = {},
-                               .abandoned = all});
+                               .abandoned = abandoned});
     }
     if (records.size() < validating_page) break;
     after = records.back().key;
@@ -154,6 +154,7 @@ Status Service::start_validations() {
 void Service::claim_attempt(Authorization& authorization) const {
   ++authorization.attempts;
   authorization.next_attempt = host_.clock().now() + attempt_time;
+  authorization.run = host_.run();
 }
 
 // rate_limited: the attempt that is claimed now, as `turn` says, is still to be made.
