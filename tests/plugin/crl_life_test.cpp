@@ -121,6 +121,47 @@ TEST_F(CrlLife, GoesToTheOtherNodes) {
   EXPECT_EQ(theirs->current()->row().number, 3u);
 }
 
+// In parts, each a document, and never the whole in memory.
+TEST_F(CrlLife, GoesToTheOtherNodesHoweverLargeItIs) {
+  options_.part_size = 500;
+  for (std::uint64_t i = 0; i < 100; ++i)
+    authority_.revoke(authority_.add(i + 1'000'000), Reason::superseded);
+  list_ = make_list(false);
+  tend(*list_);
+  ASSERT_GT(list_->current()->row().size, 5 * options_.part_size);
+  authority_.node = "another";
+  const auto theirs = make_theirs();
+  tend(*theirs);
+  ASSERT_TRUE(theirs->current());
+  EXPECT_EQ(theirs->current()->row().hash, list_->current()->row().hash);
+  EXPECT_EQ(*theirs->current()->der(), *list_->current()->der());
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/theirs.crl.fetched"));
+  // A part that is another's is noticed, and what was served stays.
+  const std::uint64_t number = number_of(*theirs);
+  authority_.node = "test";
+  host_.manual_clock.advance(std::chrono::seconds{2});
+  authority_.revoke(authority_.add(10), Reason::superseded);
+  list_->touch();
+  tend(*list_);
+  host_.manual_clock.advance(std::chrono::seconds{2});
+  tend(*list_);
+  ASSERT_GT(number_of(*list_), number);
+  authority_.node = "another";
+  Collection& parts = host_.collection("lists");
+  const auto found = parts.find("", "", "", 2);
+  ASSERT_TRUE(found && found->size() == 2);
+  RecordWrite other;
+  other.key = found->back().key;
+  other.expected = found->back().version;
+  other.data = found->front().data;
+  Call call = fakes::test_call();
+  ASSERT_TRUE(host_.commit({parts.bind(std::move(other))}, call));
+  host_.manual_clock.advance(std::chrono::seconds{2});
+  tend(*theirs);
+  EXPECT_EQ(number_of(*theirs), number);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/theirs.crl.fetched"));
+}
+
 // RFC 5280 5.2.3: numbers tell "when a particular CRL supersedes another CRL".
 TEST_F(CrlLife, IsNotNumberedAfterOneThatHasMoreOnIt) {
   make(*list_);

@@ -1,5 +1,7 @@
 #include "list.hpp"
 
+#include "crl_writer.hpp"
+
 #include <hanaper/toolkit/base64.hpp>
 #include <hanaper/toolkit/crypto.hpp>
 #include <hanaper/toolkit/files.hpp>
@@ -15,10 +17,6 @@ constexpr auto settle = std::chrono::seconds{1};
 constexpr auto after_failure = std::chrono::seconds{5};
 constexpr auto after_conflict = std::chrono::seconds{1};
 constexpr auto between_looks = std::chrono::seconds{1};
-// CRLs are given to other nodes as documents of that many octets; larger ones than the limit are not: that is
-// what shards are for.
-constexpr std::size_t part_size = 700'000;
-constexpr std::size_t share_limit = 8 * 1024 * 1024;
 // What a revocation's time and its commit may lie apart.
 constexpr auto commit_slack = std::chrono::minutes{5};
 
@@ -126,32 +124,35 @@ Status List::adopt() {
 
 // Best effort: a node that cannot read it makes a CRL of its own once it may.
 void List::share(const Published& published, Call& call) {
-  if (published.row().size > share_limit) return;
-  const auto der = published.der();
-  for (std::size_t part = 0; der && part * part_size < der->size(); ++part) {
-    const ByteView rest = ByteView(*der).subspan(part * part_size);
+  std::size_t part = 0;
+  const Status shared = published.each_part(options_.part_size, [&](ByteView octets) {
     RecordWrite write;
-    write.key = part_key(part);
+    write.key = part_key(part++);
     if (const auto stored = parts_.get(write.key)) write.expected = stored->version;
-    write.data = base64::encode(rest.first(std::min(part_size, rest.size())));
-    if (Status written = host_.commit({parts_.bind(std::move(write))}, call); !written)
-      host_.log().warning("a CRL could not be given to other nodes",
-                          {{"authority", issuer_.name()}, {"error", written.error().detail}});
-  }
+    write.data = base64::encode(octets);
+    return host_.commit({parts_.bind(std::move(write))}, call);
+  });
+  if (!shared)
+    host_.log().warning("a CRL could not be given to other nodes",
+                        {{"authority", issuer_.name()}, {"error", shared.error().detail}});
 }
 
 Status List::fetch(const CrlRow& row) {
-  std::string whole;
-  for (std::size_t part = 0; whole.size() < row.size; ++part) {
+  HANAPER_TRY(CrlWriter file, CrlWriter::create(place_.path + ".fetched"));
+  crypto::Hasher hasher(crypto::Hash::sha256);
+  for (std::size_t part = 0; file.size() < row.size; ++part) {
     HANAPER_TRY(const Record record, parts_.get(part_key(part)));
     HANAPER_TRY(const Bytes octets, base64::decode(record.data));
     if (octets.empty()) break;
-    whole += as_text(octets);
+    const std::uint64_t rest = row.size - file.size();
+    HANAPER_CHECK(file.append(
+        ByteView(octets).first(static_cast<std::size_t>(std::min<std::uint64_t>(rest, octets.size()))),
+        &hasher));
   }
-  whole.resize(std::min<std::size_t>(whole.size(), row.size));
-  if (!row.hash || crypto::sha256(as_bytes(whole)) != *row.hash)
+  // Where it is replaced meanwhile, the next look finds the whole of it.
+  if (!row.hash || !equal(hasher.finish(), *row.hash))
     return not_found("the newest CRL is not to be had from another node");
-  return files::replace(place_.path, whole, 0644);
+  return file.publish(place_.path);
 }
 
 std::vector<std::string> List::distribution_points() const {

@@ -17,6 +17,7 @@ struct Options {
   std::chrono::milliseconds delta{0};    // a delta at the latest; 0: no deltas
   bool on_revoke = true;
   bool keep_expired = false;
+  std::size_t part_size = 700'000;  // octets of one of the documents by which other nodes get a CRL
 };
 
 // As people and addresses name it: "3", or "ca" for that of authorities' certificates.

@@ -133,6 +133,16 @@ Result<Bytes> Published::der() const {
   return whole;
 }
 
+Status Published::each_part(std::size_t size, const std::function<Status(ByteView)>& take) const {
+  Status taken;
+  const bool whole = each_piece(*file_, row_.size, size, [&](ByteView piece) {
+    taken = take(piece);
+    return taken.has_value();
+  });
+  if (!whole && taken) return unavailable(path_ + ": has got shorter");
+  return taken;
+}
+
 // Its extensions are behind its entries, however many there are, and have nothing but the signature behind
 // them.
 bool Published::names(std::string_view distribution_point) const {

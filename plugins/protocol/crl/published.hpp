@@ -4,6 +4,7 @@
 #include <hanaper/host.hpp>
 #include <hanaper/toolkit/mutex.hpp>
 
+#include <functional>
 #include <memory>
 
 namespace hanaper::crl {
@@ -21,6 +22,8 @@ class Published {
 
   // [worker] All of it. unavailable when the file cannot be read any more.
   Result<Bytes> der() const;
+  // [worker] The same, given to `take` in parts of that size, in order, until one fails.
+  Status each_part(std::size_t size, const std::function<Status(ByteView)>& take) const;
   // [worker] Whether it says that it is the CRL of that place (RFC 5280 5.2.5), maybe of others as well.
   bool names(std::string_view distribution_point) const;
 
