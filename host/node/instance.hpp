@@ -139,6 +139,7 @@ class Instance final : public Host {
   void audit(std::string_view event, std::initializer_list<LogField> fields, Call& call) override;
   std::string run() const override { return shared_.run(); }
   bool is_over(std::string_view run) const override { return shared_.is_over(run); }
+  bool is_alone() const override { return shared_.nodes == nullptr || shared_.nodes->peers().size() < 2; }
   std::chrono::milliseconds unheard_for() const override { return shared_.changes->unheard_for(); }
 
  private:

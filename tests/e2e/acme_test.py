@@ -10,6 +10,7 @@ import unittest
 
 from acme_client import AccountKey, Client, Responder
 from harness import BASE, STORAGE, Node, b64, main, make_csr, openssl
+from validity import until
 
 
 def csr_der(node, names, name="csr", key_type="ec"):
@@ -406,13 +407,14 @@ class Restart(unittest.TestCase):
 @unittest.skipIf(STORAGE == "sqlite", "setup: one node at a time writes to a SQLite file")
 class TwoNodes(unittest.TestCase):
     # Both are one service to the world, as behind a load balancer.
-    config = BASE.replace('[listener.public]\n', '[listener.public]\nurl = "https://pki.example.test"\n') + 'nonces = "shared"\n'
+    config = BASE.replace('[listener.public]\n', '[listener.public]\nurl = "https://pki.example.test"\n')
 
     def test_an_order_under_validation_at_kill_9_is_finished_by_the_other_node(self):
         with Node(self.config).init().start() as first:
             second = first.second(self.config)
             self.addCleanup(second.kill)
             second.start()
+            self.assertTrue(until(lambda: "nonces are shared from now on" in first.log_text()))
             client = Client(first)
             client.register()
             order = client.order("taken.localhost")

@@ -87,6 +87,29 @@ TEST(Nonces, AreSharedByAllWhoHaveTheKeyUntilTheyAreOld) {
   EXPECT_NE(one.issue(now), one.issue(now));
 }
 
+TEST(Nonces, AreSharedOnceThereAreSeveralNodes) {
+  fakes::FakeHost host;
+  Service service(test_options(), host, "web");
+  ASSERT_TRUE(service.start());
+  const auto tick = [&] {
+    Call call = fakes::test_call();
+    EXPECT_TRUE(host.fake_scheduler.recurring.at("nonces")(call));
+  };
+  TestClient client(service);
+  client.enrol();
+  tick();
+  EXPECT_FALSE(host.collection("shared").get("nonce-key")) << "alone";
+  const std::string old = client.sign("/new-order", json::Value(json::Object{}));
+  host.fake_is_alone = false;
+  tick();
+  EXPECT_EQ(client.ask(Method::post, "/new-order", old).type(), "badNonce");
+  EXPECT_EQ(client.order({"a.example.test"}).status(), "pending");
+  tick();
+  host.fake_is_alone = true;  // the other is forgotten: what is out stays good
+  tick();
+  EXPECT_EQ(client.order({"b.example.test"}).status(), "pending");
+}
+
 // Item 11: two nodes of one storage, each with its own process.
 TEST(Nonces, OfOneNodeAreGoodOnceOnTheOther) {
   fakes::FakeHost host;

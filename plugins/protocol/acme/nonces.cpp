@@ -26,40 +26,42 @@ Nonces::Nonces(std::size_t runs) : runs_in_part_(std::max<std::size_t>(runs / pa
   crypto::random(key_);
 }
 
-std::string Nonces::sealed(ByteView content) const {
+std::string Nonces::sealed(ByteView content, bool shared) const {
   Bytes octets = to_bytes(content);
-  const Fingerprint mac = crypto::hmac_sha256(key_, content);
+  const Fingerprint mac = crypto::hmac_sha256(shared ? shared_key_ : key_, content);
   octets.insert(octets.end(), mac.begin(), mac.begin() + mac_size);
   return base64::encode_url(octets);
 }
 
-bool Nonces::authentic(ByteView octets) const {
-  const std::size_t content = 8 + (shared_ ? random_size : number_size);
+bool Nonces::authentic(ByteView octets, bool shared) const {
+  const std::size_t content = 8 + (shared ? random_size : number_size);
   if (octets.size() != content + mac_size) return false;
-  const Fingerprint mac = crypto::hmac_sha256(key_, octets.first(content));
+  const Fingerprint mac = crypto::hmac_sha256(shared ? shared_key_ : key_, octets.first(content));
   return crypto::equal_constant_time(ByteView(mac).first(mac_size), octets.subspan(content));
 }
 
 std::string Nonces::issue(Time now) {
+  const bool shared = shared_;
   std::array<std::uint8_t, 8 + random_size> octets;
-  const std::span<std::uint8_t> content(octets.data(), 8 + (shared_ ? random_size : number_size));
+  const std::span<std::uint8_t> content(octets.data(), 8 + (shared ? random_size : number_size));
   put(content.data(), static_cast<std::uint64_t>(now.time_since_epoch().count()));
-  if (shared_)
+  if (shared)
     crypto::random(content.subspan(8));
   else
     put(content.data() + 8, next_.fetch_add(1, std::memory_order_relaxed));
-  return sealed(content);
+  return sealed(content, shared);
 }
 
 Nonces::Verdict Nonces::check(std::string_view nonce, Time now) const {
+  const bool shared = shared_;
   const auto octets = base64::decode_url(nonce);
   if (!octets) return Verdict::not_a_nonce;
-  if (!authentic(*octets)) return Verdict::bad;
+  if (!authentic(*octets, shared)) return Verdict::bad;
   const Time made{std::chrono::milliseconds{static_cast<std::int64_t>(number_of(*octets))}};
   // The clocks of two nodes are never quite the same, and one may be set back.
   const bool fresh = made > now - lifetime && made < now + std::chrono::minutes{5};
   if (!fresh) return Verdict::bad;
-  if (shared_) return Verdict::good;
+  if (shared) return Verdict::good;
   const std::uint64_t number = number_of(ByteView(*octets).subspan(8));
   const Part& part = part_of(number / run_size);
   const Lock lock(part.mutex);

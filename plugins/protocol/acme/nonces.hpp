@@ -29,9 +29,10 @@ class Nonces {
   // 256.
   explicit Nonces(std::size_t runs = 1 << 19);
 
-  // [main] From here on nonces are shared by all who have that key.
+  // [any] From here on nonces are shared by all who have that key: those that were given out before are bad.
+  // Called once.
   void share(const Fingerprint& key) {
-    key_ = key;
+    shared_key_ = key;
     shared_ = true;
   }
   bool shared() const noexcept { return shared_; }
@@ -58,14 +59,15 @@ class Nonces {
     std::map<std::uint64_t, Run> runs HANAPER_GUARDED_BY(mutex);  // by their place in the order of numbers
     std::uint64_t given_up HANAPER_GUARDED_BY(mutex) = 0;         // runs before this one
   };
-  bool authentic(ByteView octets) const;
-  std::string sealed(ByteView content) const;
+  bool authentic(ByteView octets, bool shared) const;
+  std::string sealed(ByteView content, bool shared) const;
   Part& part_of(std::uint64_t run) const { return (*parts_)[run % parts_->size()]; }
 
   const std::unique_ptr<std::array<Part, 16>> parts_ = std::make_unique<std::array<Part, 16>>();
   const std::size_t runs_in_part_;  // the constructor reads parts_ for it: keep that order
-  Fingerprint key_;                 // constant after start, as is shared_
-  bool shared_ = false;
+  Fingerprint key_;                 // of this process
+  Fingerprint shared_key_{};        // constant once shared_ is set
+  std::atomic<bool> shared_{false};
   std::atomic<std::uint64_t> next_{0};
 };
 

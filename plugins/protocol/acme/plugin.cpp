@@ -25,8 +25,9 @@ constexpr SettingKey keys[] = {
     {"caa_identities", SettingType::texts, "[]", nullptr, "domains by which CAA records name this service"},
     {"external_account", SettingType::text, "optional", "optional|required",
      "whether accounts must be bound to a key of hanaper acme eab create"},
-    {"nonces", SettingType::text, "local", "local|shared",
-     "who redeems a nonce: the process that made it, or every node of the same storage"},
+    {"nonces", SettingType::text, "auto", "auto|local|shared",
+     "who redeems a nonce: the process that made it, or every node of the same storage; auto: shared once "
+     "there are several"},
     {"limits", SettingType::texts,
      "[\"accounts-per-address 50/1h\", \"orders-per-account 300/1h\", \"names-per-account 3000/1h\", "
      "\"failures-per-account 200/1h\"]",
@@ -56,7 +57,8 @@ class Acme final : public Protocol, public Operable {
     options.website = settings.text_or("website", {});
     HANAPER_CHECK(read_identities(settings, options));
     options.external_account_required = settings.text("external_account") == "required";
-    options.shared_nonces = settings.text("nonces") == "shared";
+    const std::string nonces = settings.text("nonces");
+    if (nonces != "auto") options.shared_nonces = nonces == "shared";
     options.order_lifetime = settings.duration("order_lifetime");
     options.authorization_lifetime = settings.duration("authorization_lifetime");
     options.pending_authorizations = static_cast<std::size_t>(settings.integer("pending_authorizations"));

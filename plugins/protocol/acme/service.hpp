@@ -24,7 +24,7 @@ struct Options {
   std::string website;
   std::vector<std::string> caa_identities;
   bool external_account_required = false;
-  bool shared_nonces = false;
+  std::optional<bool> shared_nonces;  // nothing: once there are several nodes
   std::chrono::milliseconds order_lifetime{};
   std::chrono::milliseconds authorization_lifetime{};
   std::size_t pending_authorizations = 300;                           // of one account at a time
@@ -188,6 +188,8 @@ class Service {
 
   // validation.cpp
   Status start_validations();
+  Status share_nonces(Call& call);
+  Status share_nonces_with_others(Call& call);
   Status take_up_validating(Call& call);
   Status validate(ValidationQueue::Validation& turn, Call& call);
   void claim_attempt(Authorization& authorization) const;

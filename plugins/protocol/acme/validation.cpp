@@ -70,25 +70,38 @@ bool worth_another(const Error& error, std::string_view method) {
 
 }  // namespace
 
+// The first node makes the key, all others find it.
+Status Service::share_nonces(Call& call) {
+  RecordWrite made;
+  made.key = "nonce-key";
+  Fingerprint fresh;
+  crypto::random(fresh);
+  made.data = to_hex(fresh);
+  const Status stored = store_.commit({store_.shared.bind(made)}, call);
+  if (!stored && stored.error().code != Code::conflict) return stored.error();
+  HANAPER_TRY(const Record record, store_.shared.get("nonce-key"));
+  HANAPER_TRY(const Bytes key, from_hex(record.data));
+  Fingerprint shared_key{};
+  std::copy_n(key.begin(), std::min(key.size(), shared_key.size()), shared_key.begin());
+  nonces_.share(shared_key);
+  return {};
+}
+
+// A client that has a nonce of before tries again (RFC 8555 6.5).
+Status Service::share_nonces_with_others(Call& call) {
+  if (nonces_.shared() || host_.is_alone()) return {};
+  HANAPER_CHECK(share_nonces(call));
+  host_.log().info("nonces are shared from now on: there are several nodes", {});
+  return {};
+}
+
 Status Service::start() {
-  if (options_.shared_nonces) {
-    Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
-    RecordWrite made;
-    made.key = "nonce-key";
-    Fingerprint fresh;
-    crypto::random(fresh);
-    made.data = to_hex(fresh);
-    // The first node makes it, all others find it.
-    const Status stored = store_.commit({store_.shared.bind(made)}, call);
-    if (!stored && stored.error().code != Code::conflict) return stored.error();
-    HANAPER_TRY(const Record record, store_.shared.get("nonce-key"));
-    HANAPER_TRY(const Bytes key, from_hex(record.data));
-    Fingerprint shared_key{};
-    std::copy_n(key.begin(), std::min(key.size(), shared_key.size()), shared_key.begin());
-    nonces_.share(shared_key);
-  }
-  write_directory();
   Call call{"start", std::chrono::steady_clock::now() + std::chrono::seconds{30}};
+  if (options_.shared_nonces.value_or(false)) HANAPER_CHECK(share_nonces(call));
+  if (!options_.shared_nonces)
+    host_.scheduler().every("nonces", std::chrono::seconds{1},
+                            [this](Call& job) { return share_nonces_with_others(job); });
+  write_directory();
   HANAPER_CHECK(take_up_validating(call));
   host_.scheduler().every("validate", std::chrono::seconds{1},
                           [this](Call& job) { return take_up_validating(job); });

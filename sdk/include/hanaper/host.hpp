@@ -97,6 +97,10 @@ class Host {
   // False for what is not known.
   virtual bool is_over(std::string_view run) const = 0;
 
+  // [any] Whether no other node is known, living or gone, that works on the same storage. Begins as true, and
+  // changes when the first look at it tells otherwise, or another comes.
+  virtual bool is_alone() const = 0;
+
   // [any] For how long this node has not heard of revocations, holds and releases: below a second while it
   // can read the ledger.
   virtual std::chrono::milliseconds unheard_for() const = 0;

@@ -212,6 +212,8 @@ class FakeHost final : public Host {
   std::string run() const override { return fake_run; }
   bool is_over(std::string_view word) const override { return runs_over.contains(std::string(word)); }
 
+  bool is_alone() const override { return fake_is_alone; }
+  bool fake_is_alone = true;
   std::chrono::milliseconds unheard_for() const override { return fake_unheard_for.load(); }
 
   std::atomic<std::chrono::milliseconds> fake_unheard_for{};
