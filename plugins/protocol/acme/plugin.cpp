@@ -57,7 +57,7 @@ class Acme final : public Protocol, public Operable {
     options.website = settings.text_or("website", {});
     HANAPER_CHECK(read_identities(settings, options));
     options.external_account_required = settings.text("external_account") == "required";
-    const std::string nonces = settings.text("nonces");
+    const std::string& nonces = settings.text("nonces");
     if (nonces != "auto") options.shared_nonces = nonces == "shared";
     options.order_lifetime = settings.duration("order_lifetime");
     options.authorization_lifetime = settings.duration("authorization_lifetime");
