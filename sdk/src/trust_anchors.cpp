@@ -89,7 +89,9 @@ Result<TrustAnchors> TrustAnchors::make(std::span<const Bytes> anchors, std::spa
 
 Status TrustAnchors::check(std::span<const ByteView> chain, Time now) const {
   if (store_ == nullptr || chain.empty()) return rejected("nobody is trusted");
-  HANAPER_CHECK(check_chain_cost(chain));
+  if (const Status cost = check_chain_cost(chain); !cost)
+    return cost.error().code == Code::malformed ? malformed("a certificate cannot be read")
+                                                : rejected(cost.error().detail);
   const X509Ptr leaf = certificate_of(chain.front());
   const CertificatesPtr others(sk_X509_new_null());
   const ContextPtr context(X509_STORE_CTX_new());
