@@ -26,6 +26,25 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
   return number;
 }
 
+// From `first` to `serial`; nothing for one before it, or further behind it than a lane can get.
+std::optional<std::uint64_t> offset(const Serial& first, const Serial& serial) {
+  if (serial < first) return std::nullopt;
+  std::array<std::uint8_t, Serial::max_size> rest{}, start{};
+  std::ranges::copy(serial.octets(), rest.end() - static_cast<std::ptrdiff_t>(serial.octets().size()));
+  std::ranges::copy(first.octets(), start.end() - static_cast<std::ptrdiff_t>(first.octets().size()));
+  std::uint64_t count = 0;
+  int borrow = 0;
+  for (std::size_t i = rest.size(); i-- > 0;) {
+    const int digit = rest[i] - start[i] - borrow;
+    borrow = digit < 0 ? 1 : 0;
+    const auto octet = static_cast<std::uint64_t>(digit & 0xff);
+    const std::size_t place = rest.size() - 1 - i;
+    if (place >= sizeof count && octet != 0) return std::nullopt;
+    if (place < sizeof count) count |= octet << (8 * place);
+  }
+  return count;
+}
+
 RecordWrite lane_write(const std::string& lane, std::uint64_t version, std::uint64_t head) {
   return {std::string(lanes), lane, version, false, {}, {}, std::to_string(head)};
 }
@@ -63,10 +82,11 @@ Result<Serial> RandomSerials::draw(Deadline) {
   return Serial::from_magnitude(octets);
 }
 
-RangeSerials::RangeSerials(config::SerialConfig config, std::string lane, std::string mark_file,
+RangeSerials::RangeSerials(config::SerialConfig config, const std::string& authority, std::string mark_file,
                            Records& records, services::Writer& writer, Log& log)
     : config_(std::move(config)),
-      lane_(std::move(lane)),
+      begins_(authority + ":"),
+      lane_(begins_ + config_.start.hex()),
       mark_file_(std::move(mark_file)),
       records_(records),
       writer_(writer),
@@ -145,37 +165,39 @@ Result<RangeSerials::Run> RangeSerials::take(Deadline deadline) {
     const Run run{lane.head, lane.head + config_.size};
     if (run.end < run.next) return used_up();
     HANAPER_CHECK(at(run.end - 1));
+    HANAPER_CHECK(check_lanes(run.end));
     const Status taken = move(lane, run.end, deadline);
     if (!taken && taken.error().code == Code::conflict) continue;
     if (!taken) return taken.error();
+    HANAPER_CHECK(check_lanes(run.end));  // two that begin at once both see it now, if not before
     return run;
   }
   return fought_over();
 }
 
-std::optional<std::uint64_t> RangeSerials::offset_of(const Serial& serial) const {
-  if (serial < config_.start) return std::nullopt;
-  std::array<std::uint8_t, Serial::max_size> rest{}, start{};
-  std::ranges::copy(serial.octets(), rest.end() - static_cast<std::ptrdiff_t>(serial.octets().size()));
-  const ByteView first = config_.start.octets();
-  std::ranges::copy(first, start.end() - static_cast<std::ptrdiff_t>(first.size()));
-  std::uint64_t offset = 0;
-  int borrow = 0;
-  for (std::size_t i = rest.size(); i-- > 0;) {
-    const int digit = rest[i] - start[i] - borrow;
-    borrow = digit < 0 ? 1 : 0;
-    const auto octet = static_cast<std::uint64_t>(digit & 0xff);
-    const std::size_t place = rest.size() - 1 - i;
-    if (place >= sizeof offset && octet != 0) return std::nullopt;
-    if (place < sizeof offset) offset |= octet << (8 * place);
+Status RangeSerials::check_lanes(std::uint64_t end) const {
+  constexpr std::uint32_t page = 1000;
+  for (std::string after = begins_;;) {
+    HANAPER_TRY(const std::vector<Record> found, records_.find(lanes, "", "", after, page));
+    for (const Record& other : found) {
+      if (!other.key.starts_with(begins_)) return {};
+      const auto start = Serial::from_text(std::string_view(other.key).substr(begins_.size()));
+      const auto head = number_in(other.data);
+      if (other.key == lane_ || !start || !head) continue;
+      const auto ahead = offset(config_.start, *start), behind = offset(*start, config_.start);
+      if ((ahead && *ahead < end) || (behind && *behind < *head))
+        return unavailable("the serial numbers of lane " + lane_ + " are those of lane " + other.key +
+                           ", too; configure another range.start");
+    }
+    if (found.size() < page) return {};
+    after = found.back().key;
   }
-  return offset;
 }
 
 Status RangeSerials::pass(std::span<const Serial> taken, Deadline deadline) {
   std::vector<std::uint64_t> offsets;
   for (const Serial& serial : taken)
-    if (const auto offset = offset_of(serial)) offsets.push_back(*offset);
+    if (const auto ahead = offset(config_.start, serial)) offsets.push_back(*ahead);
   std::ranges::sort(offsets);
   const Lock lock(mutex_);
   for (Run* run : {&current_, &following_})

@@ -61,8 +61,8 @@ class RandomSerials final : public SerialSource {
 // even if the database lost it: gaps are fine, reuse is not.
 class RangeSerials final : public SerialSource {
  public:
-  RangeSerials(config::SerialConfig config, std::string lane, std::string mark_file, Records& records,
-               services::Writer& writer, Log& log);
+  RangeSerials(config::SerialConfig config, const std::string& authority, std::string mark_file,
+               Records& records, services::Writer& writer, Log& log);
   Result<Serial> draw(Deadline deadline) override;
   Status pass(std::span<const Serial> taken, Deadline deadline) override;
   State state() const override;
@@ -81,17 +81,18 @@ class RangeSerials final : public SerialSource {
   Result<Lane> read_lane() const;
   // conflict when the lane has moved meanwhile.
   Status move(const Lane& lane, std::uint64_t head, Deadline deadline);
+  // unavailable when numbers up to `end` are another lane's as well.
+  Status check_lanes(std::uint64_t end) const;
   Result<std::uint64_t> read_mark() const;
   Status write_mark(std::uint64_t value) const;
   // unavailable when that is beyond what a serial number can be.
   Result<Serial> at(std::uint64_t offset) const;
-  // Nothing for one before the lane's start, or further behind it than a lane can get.
-  std::optional<std::uint64_t> offset_of(const Serial& serial) const;
   Error used_up() const;
   Error fought_over() const;
 
   const config::SerialConfig config_;
-  const std::string lane_;  // "issuing:01"; who shares it shares its ranges
+  const std::string begins_;  // "issuing:", as all lanes of the authority
+  const std::string lane_;    // "issuing:01"; who shares it shares its ranges
   const std::string mark_file_;
   Records& records_;
   services::Writer& writer_;

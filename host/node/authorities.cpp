@@ -114,9 +114,9 @@ Status Authorities::create_registrar_key(const config::AuthorityConfig& config) 
 std::shared_ptr<issuance::SerialSource> Authorities::serials(const config::AuthorityConfig& config) const {
   if (!config.serial.range) return std::make_shared<issuance::RandomSerials>(shared_.clock);
   // Nodes that start at the same number share a lane and take turns in it; others must not overlap.
-  const std::string lane = config.name + ":" + config.serial.start.hex();
+  const std::string start = config.serial.start.hex();
   return std::make_shared<issuance::RangeSerials>(
-      config.serial, lane, shared_.state_folder + "/serial-" + config.name + ".mark",
+      config.serial, config.name, shared_.state_folder + "/serial-" + config.name + "-" + start + ".mark",
       shared_.storage->records(), *shared_.writer, shared_.logger);
 }
 

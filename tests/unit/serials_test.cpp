@@ -44,8 +44,8 @@ TEST(RandomSerialNumbers, StayPositiveWhenTheirTimeBeginsAgain) {
 class RangeSerialNumbers : public WriterFixture {
  protected:
   RangeSerials node(const std::string& name, const std::string& begin = "1000", std::uint64_t size = 16) {
-    return RangeSerials({true, *Serial::from_text(begin), size}, "issuing:" + begin, folder_ / name,
-                        storage_.memory, writer_, log_);
+    return RangeSerials({true, *Serial::from_text(begin), size}, "issuing", folder_ / name, storage_.memory,
+                        writer_, log_);
   }
   static std::string next(RangeSerials& serials) {
     const auto serial = serials.draw(soon());
@@ -76,6 +76,28 @@ TEST_F(RangeSerialNumbers, OfTwoNodesNeverMeet) {
     if (i % 3 != 0) continue;
     EXPECT_TRUE(seen.insert(next(b)).second);
   }
+}
+
+TEST_F(RangeSerialNumbers, OfOverlappingLanesAreGivenOutByOneOfThem) {
+  start();
+  RangeSerials a = node("a", "5000"), b = node("b", "5020"), c = node("c", "5008"), d = node("d", "4ff8"),
+               far = node("far", "500000"),
+               other_authority = RangeSerials({true, *Serial::from_text("5000"), 16}, "issuing-2",
+                                              folder_ / "e", storage_.memory, writer_, log_);
+  const auto refused = [](const char* lane, const char* other) {
+    return std::string("the serial numbers of lane issuing:") + lane + " are those of lane issuing:" + other +
+           ", too; configure another range.start";
+  };
+  EXPECT_EQ(next(a), "5000");
+  EXPECT_EQ(next(b), "5020");
+  EXPECT_EQ(next(c), refused("5008", "5000")) << "begins inside of what is taken";
+  EXPECT_EQ(next(d), refused("4ff8", "5000")) << "would reach it";
+  EXPECT_EQ(next(far), "500000");
+  EXPECT_EQ(next(other_authority), "5000");
+  // Up to where the next lane begins, and no further.
+  for (int i = 1; i < 32; ++i) EXPECT_EQ(next(a).size(), 4u) << i;
+  EXPECT_EQ(next(a), refused("5000", "5020"));
+  EXPECT_EQ(next(b), "5021");
 }
 
 TEST_F(RangeSerialNumbers, OfManyThreadsNeverMeet) {
