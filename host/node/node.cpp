@@ -361,6 +361,7 @@ void Node::watch_plugins() {
 
 void Node::tell_fitness() {
   if (!track_files_->are_any()) return;
+  track_files_->beat();
   const bool issue = shared_.readiness.status(Purpose::issue).has_value();
   const bool status = shared_.readiness.status(Purpose::status).has_value();
   // Asked last: what was seen of a node that is one already is not to count.
