@@ -130,7 +130,7 @@ class Machine:
         return self.run("systemctl", verb, unit, environment=environment)
 
     def signal(self, unit, number):
-        self.service("kill", unit, LAB_SIGNAL=number)
+        self.run("systemctl", "kill", "-s", number, unit)
 
     def sql(self, statement, database="mysql"):
         return self.run("mariadb", "--connect-timeout=2", "-N", "-B", database, "-e", statement, seconds=20)

