@@ -2,9 +2,9 @@
 # Installs what the tests need, builds, runs them, prints a summary.
 #
 #   --unit         the first green test on a fresh machine within three minutes, then the other unit tests: no servers, no clients
-#   --quick        the inner loop: no static checks, no sanitizers, no fuzzing, no benches, no quickstart
+#   --quick        the inner loop: no failing sites, no static checks, no sanitizers, no fuzzing, no benches, no quickstart
 #   --long         also what takes too long for every change: exports HANAPER_LONG=1, which tests ask for
-#   --only NAME    run one part: build, test, static, asan, coverage, tsan, fuzz, bench, quickstart
+#   --only NAME    run one part: build, test, ha, static, asan, coverage, tsan, fuzz, bench, quickstart
 #   --require LIST names with commas between: where one of them is missing, a skip is a failure
 #
 # Ends with 0 when nothing failed. What was skipped is listed with the name of what is missing, and counted.
@@ -89,6 +89,12 @@ coverage() {
   tests/coverage.py build/asan
 }
 
+ha() {
+  local status=0
+  tests/ha/run.sh ${long:+--long} || status=$?
+  [ $status -eq 77 ] || return $status
+}
+
 # Last, because they say nothing about right and wrong: where time is short, they give way.
 benches() {
   local left=$((4500 - SECONDS)) status=0
@@ -128,6 +134,7 @@ part build build release || { printf '\n%s\n' "${summary[@]}"; exit 1; }
 # Three at a time: clients wait for daemons and daemons for clients.
 if [ -n "$long" ]; then part test run_tests release -j3; else part test run_tests release -j3 -LE '^long$'; fi
 if [ -z "$quick" ]; then
+  part ha ha
   part static tests/static/run.sh
   part asan sanitized asan sanitized
   part coverage coverage

@@ -42,6 +42,17 @@ constexpr LocalOption check_options[] = {
 constexpr LocalOption new_plugin_options[] = {
     {"--folder", "DIR", "where it goes; default KIND-NAME", false, true},
 };
+constexpr LocalOption ha_options[] = {
+    {"--out", "DIR", "where they go; must not exist", false, true},
+    {"--a", "ADDRESS", "of the machine at the first site"},
+    {"--b", "ADDRESS", "of the machine at the second site"},
+    {"--c", "ADDRESS", "of the arbiter"},
+    {"--issue", "ADDRESS", "floating address of ACME, EST and SCEP"},
+    {"--status", "ADDRESS", "floating address of CRLs and OCSP"},
+    {"--back", "ADDRESS", "floating address of health and metrics"},
+    {"--interface", "NAME", "that has the addresses; default eth0"},
+    {"--domain", "NAME", "where issue, status and back are names of the floating addresses"},
+};
 constexpr LocalOption issue_options[] = {
     {"--name", "NAME", "DNS name, IP address, mail address or URI, when a key is made here", true},
     {"--key-type", "TYPE", "of that key; default ec-p256", false, false, key_spec_choices},
@@ -117,6 +128,8 @@ constexpr Local before[] = {
     {"sample", "[KIND.NAME]", "print the commented sample of a table", {}, 0, 1, run_sample},
     {"new-plugin", "KIND NAME", "make a folder with the source of a new plugin, which builds and has a test",
      new_plugin_options, 2, 2, run_new_plugin},
+    {"ha templates", "", "write the files of two sites and an arbiter, with addresses that follow",
+     ha_options, 0, 0, run_ha_templates},
 };
 constexpr Local behind[] = {
     {"health",

@@ -96,6 +96,7 @@ int run_plan(Session& session);
 int run_plugins(Session& session);
 int run_sample(Session& session);
 int run_new_plugin(Session& session);
+int run_ha_templates(Session& session);
 int run_issue(Session& session);
 int run_revoke(Session& session);
 int run_show(Session& session);

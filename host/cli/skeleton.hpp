@@ -1,5 +1,7 @@
-// The texts of a new plugin: the files of host/cli/skeleton, compiled in.
+// Texts that are compiled in: those of a new plugin (host/cli/skeleton) and those of two sites (config/ha).
 #pragma once
+
+#include "../operations/command_line.hpp"
 
 #include <hanaper/result.hpp>
 
@@ -14,6 +16,8 @@ struct Template {
   std::string_view text;
 };
 std::span<const Template> templates();
+// Likewise of config/ha, e.g. "site/etc/nftables.conf".
+std::span<const Template> ha_templates();
 
 struct NewFile {
   std::string name;
@@ -22,5 +26,9 @@ struct NewFile {
 
 // The files of a plugin's folder. malformed for a kind that does not exist or a name that no plugin can have.
 Result<std::vector<NewFile>> skeleton(std::string_view kind, std::string_view name);
+
+// The files of two sites and an arbiter, for the addresses of the line. malformed when one is missing, is
+// none, or is there twice.
+Result<std::vector<NewFile>> ha_files(const operations::CommandLine& line);
 
 }  // namespace hanaper::cli

@@ -361,6 +361,7 @@ void Node::watch_plugins() {
 
 void Node::tell_fitness() {
   if (!track_files_->are_any()) return;
+  track_files_->beat();
   const bool issue = shared_.readiness.status(Purpose::issue).has_value();
   const bool status = shared_.readiness.status(Purpose::status).has_value();
   // Asked last: what was seen of a node that is one already is not to count.
@@ -371,7 +372,8 @@ void Node::tell_fitness() {
 // way of it ends there.
 void Node::be_a_lame_duck() {
   constexpr auto asks_within = std::chrono::seconds{10};
-  constexpr auto address_goes_within = std::chrono::milliseconds{500};
+  // That of the status goes when the other node has heard three times that this one is worse, every 0.2 s.
+  constexpr auto address_goes_within = std::chrono::milliseconds{1'500};
   bool followed = std::chrono::steady_clock::now() - shared_.readiness.last_asked() < asks_within;
   if (shared_.nodes)
     for (const services::Nodes::Peer& peer : shared_.nodes->peers())

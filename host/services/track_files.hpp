@@ -1,7 +1,7 @@
 // Files that keepalived follows (its track_file): how fit this node is for an address.
 //
-// A program that dies or is killed cannot say so any more. So a child of this one waits until its parent is
-// gone, and then writes that into the files.
+// A program that dies, is killed or hangs cannot say so any more. So a child of this one waits until its
+// parent is gone, or silent for too long, and then writes that into the files.
 #pragma once
 
 #include <hanaper/services.hpp>
@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <atomic>
 
 namespace hanaper::services {
 
@@ -29,8 +30,10 @@ class TrackFiles {
 
   // Writes that the node is unfit, and starts the child. unavailable when a file cannot be written.
   Status start();
-  // Writes what has changed, and starts the child again that somebody has ended. A file that cannot be
-  // written is told of once.
+  // That this process runs: ten times a second, from start on.
+  void beat();
+  // Writes what has changed, or what the child has written over, and starts the child again that somebody has
+  // ended. A file that cannot be written is told of once.
   void set(bool issue, bool status);
   // Writes that the node is unfit, and ends the child.
   void stop();
@@ -44,7 +47,8 @@ class TrackFiles {
   std::array<std::optional<bool>, 2> written_;
   bool complained_ = false;
   pid_t child_ = -1;
-  int pipe_ = -1;  // that the child reads; closed with this process
+  int pipe_ = -1;                      // that the child reads; closed with this process
+  std::atomic<bool>* hung_ = nullptr;  // shared with the child, which has written that this process does
 };
 
 }  // namespace hanaper::services

@@ -53,6 +53,16 @@ class Tracked(unittest.TestCase):
         stopping.join()
         self.assertEqual(self.weights(), ("-254", "-60"))
 
+    def test_files_say_that_it_hangs_and_that_it_runs_again(self):
+        self.become("0", "0")
+        self.node.signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        self.become("-254", "-60")
+        self.assertGreater(time.monotonic() - begun, 1)
+        self.node.signal(signal.SIGCONT)
+        self.become("0", "0")
+        self.assertIn("this process did not run for some seconds", self.node.log_text())
+
     def test_the_watching_child_is_no_weak_point(self):
         self.become("0", "0")
         (child,) = children(self.node.process.pid)

@@ -52,6 +52,9 @@ done <<'LIST'
 -rw-r--r-- /usr/share/man/man8/hanaperd.8
 -rw-r--r-- /usr/share/bash-completion/completions/hanaper
 -rw-r--r-- /usr/share/hanaper/embedded.toml
+-rw-r--r-- /usr/share/hanaper/ha/README.md
+-rw-r--r-- /usr/share/hanaper/ha/site/etc/keepalived/keepalived.conf
+-rw-r--r-- /usr/share/hanaper/ha/arbiter/etc/default/garb
 -rw-r--r-- /usr/share/hanaper/hanaper.spdx.json
 -rw-r--r-- /usr/share/doc/hanaper/copyright
 -rw-r--r-- /usr/share/doc/hanaper/README.md
