@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$source" || exit 1
 
 # Without build folders, and without templates, which are for a form.
-pages=$(find . -name '*.md' -not -path './build/*' -not -path './.git*' | sed 's,^\./,,' | sort)
+pages=$(find . -name '*.md' -not -path './build/*' -not -path './config/ha/*' -not -path './.git*' | sed 's,^\./,,' | sort)
 links() { grep -oE '\]\([^)#: ]+[)#]' "$1" | sed 's,](,,; s,[)#]$,,'; }
 check "there are pages" test "$(wc -l <<< "$pages")" -gt 20
 links README.md | sort -u > "$work/index"
