@@ -59,7 +59,7 @@ std::unique_ptr<Connection> Places::connect(const Open& connect) {
       failure.kind = thrown.kind;
       const std::string where = places_.size() > 1 ? places_[place].text() + ": " : "";
       failure.what += (failure.what.empty() ? "" : "; ") + where + thrown.what;
-      leave(place, thrown.what);
+      leave(place, thrown.what, Connections::stay);
     }
   }
   throw failure;
@@ -72,14 +72,16 @@ void Places::keep_asking(std::size_t place, const std::stop_token& stop) {
   });
   std::unique_ptr<Connection> connection;
   for (;;) {
+    Connections others = Connections::stay;
     try {
       if (!connection) connection = open_(places_[place]);
+      others = Connections::are_cut;
       const auto guard = watchdog_.guard(connection->socket(), answers_within);
       ask_(*connection);
       answered(place);
     } catch (const Failure& failure) {
       connection.reset();
-      leave(place, failure.what);
+      leave(place, failure.what, others);
     }
     Lock lock(mutex_);
     if (ended_.wait_for(lock, asked_every, [&] { return stop.stop_requested(); })) return;
@@ -103,17 +105,19 @@ void Places::let_in(std::size_t place) {
   host_.log().info("a database answers again", {{"place", places_[place].text()}});
 }
 
-// Nothing that was sent there is answered any more, and nobody waits for it.
-void Places::leave(std::size_t place, const std::string& why) {
+// Where a server stands still nothing that was sent there is answered any more, and nobody waits for it. One
+// that has no room for another connection serves those that it has until they are back.
+void Places::leave(std::size_t place, const std::string& why, Connections connections) {
   if (places_.size() < 2) return;
   const Lock lock(mutex_);
   State& state = states_[place];
   state.answered = 0;
+  if (connections == Connections::are_cut)
+    for (const Entry* entry : entries_)
+      if (entry->place == place) entry->cut();
   if (!std::exchange(state.answers, false)) return;
   ++left_;
   choose();
-  for (const Entry* entry : entries_)
-    if (entry->place == place) entry->cut();
   host_.log().warning("a database does not answer, or takes no writes; others are asked",
                       {{"place", places_[place].text()}, {"error", why}});
 }

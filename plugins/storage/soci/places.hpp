@@ -58,7 +58,8 @@ class Places {
   void keep_asking(std::size_t place, const std::stop_token& stop);
   void answered(std::size_t place);
   void let_in(std::size_t place);
-  void leave(std::size_t place, const std::string& why);
+  enum class Connections { stay, are_cut };
+  void leave(std::size_t place, const std::string& why, Connections connections);
   void choose() HANAPER_REQUIRES(mutex_);
 
   const std::vector<Place> places_;
