@@ -25,9 +25,9 @@ constexpr hanaper::Time now{std::chrono::seconds{2'000'000'000}};
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hanaper;
-  static const x509::TrustAnchors trust = fuzz::must(
-      x509::TrustAnchors::make(std::vector{fuzz::must(from_hex(root))}, {}, x509::TrustAnchors::Purpose::any,
-                               x509::TrustAnchors::Strength::current));
+  static const std::vector<Bytes> roots(1, fuzz::must(from_hex(root)));
+  static const x509::TrustAnchors trust = fuzz::must(x509::TrustAnchors::make(
+      roots, {}, x509::TrustAnchors::Purpose::any, x509::TrustAnchors::Strength::current));
   const ByteView input(data, size);
   const acme::Attestation attestation{
       input, {Identifier::Kind::permanent_identifier, "SN/1.2.3"}, "token", "token.thumbprint"};
