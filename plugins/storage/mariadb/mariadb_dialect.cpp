@@ -49,15 +49,7 @@ MariadbDialect::MariadbDialect(Access access, bool causal_reads, Host& host)
     : access_(std::move(access)),
       causal_reads_(causal_reads),
       name_(name_of(access_)),
-      places_(
-          access_.places, host, [this](const Place& place) { return connect_to(place, false); },
-          [this](Connection& connection) {
-            try {
-              probe(connection.session());
-            } catch (const soci::soci_error&) {
-              throw classify();
-            }
-          }) {}
+      places_(access_.places, host, *this, [this](const Place& place) { return connect_to(place, false); }) {}
 
 std::unique_ptr<Connection> MariadbDialect::connect(bool) {
   // Not thread-safe the first time, unless asked for by name.

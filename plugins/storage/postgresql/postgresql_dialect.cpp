@@ -88,15 +88,7 @@ PostgresqlDialect::PostgresqlDialect(Access access, Host& host)
     : access_(std::move(access)),
       name_(name_of(access_)),
       watchdog_(host),
-      places_(
-          access_.places, host, [this](const Place& place) { return connect_to(place); },
-          [this](Connection& connection) {
-            try {
-              probe(connection.session());
-            } catch (const soci::soci_error&) {
-              throw classify();
-            }
-          }) {}
+      places_(access_.places, host, *this, [this](const Place& place) { return connect_to(place); }) {}
 
 std::unique_ptr<Connection> PostgresqlDialect::connect(bool) {
   return places_.connect([this](const Place& place) { return connect_to(place); });

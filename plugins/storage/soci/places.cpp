@@ -24,11 +24,11 @@ void Places::Entry::cut() const {
   if (socket >= 0) ::shutdown(socket, SHUT_RDWR);
 }
 
-Places::Places(std::vector<Place> places, Host& host, Open open, Ask ask)
+Places::Places(std::vector<Place> places, Host& host, const Dialect& dialect, Open open)
     : places_(std::move(places)),
       host_(host),
+      dialect_(dialect),
       open_(std::move(open)),
-      ask_(std::move(ask)),
       watchdog_(host),
       states_(places_.size()) {}
 
@@ -65,6 +65,14 @@ std::unique_ptr<Connection> Places::connect(const Open& connect) {
   throw failure;
 }
 
+void Places::ask(Connection& connection) const {
+  try {
+    dialect_.probe(connection.session());
+  } catch (const soci::soci_error&) {
+    throw dialect_.classify();
+  }
+}
+
 void Places::keep_asking(std::size_t place, const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] {
     const Lock lock(mutex_);
@@ -77,7 +85,7 @@ void Places::keep_asking(std::size_t place, const std::stop_token& stop) {
       if (!connection) connection = open_(places_[place]);
       others = Connections::are_cut;
       const auto guard = watchdog_.guard(connection->socket(), answers_within);
-      ask_(*connection);
+      ask(*connection);
       answered(place);
     } catch (const Failure& failure) {
       connection.reset();

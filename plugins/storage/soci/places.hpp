@@ -19,11 +19,10 @@ class Places {
   static constexpr std::chrono::milliseconds asked_every{250}, answers_within{1000};
   static constexpr int answers_until_back = 20;
 
-  // `open` connects to a place and `ask` asks whether it takes writes; they throw Failure, and are called on
-  // threads of the host, which end before this.
+  // `open` connects to a place; it throws Failure, and is called on threads of the host, which end before
+  // this. So is `dialect`, which owns this, to probe.
   using Open = std::function<std::unique_ptr<Connection>(const Place&)>;
-  using Ask = std::function<void(Connection&)>;
-  Places(std::vector<Place> places, Host& host, Open open, Ask ask);
+  Places(std::vector<Place> places, Host& host, const Dialect& dialect, Open open);
 
   // Starts to ask, where there are several.
   void watch();
@@ -55,6 +54,7 @@ class Places {
   };
 
   std::vector<std::size_t> order() const;
+  void ask(Connection& connection) const;
   void keep_asking(std::size_t place, const std::stop_token& stop);
   void answered(std::size_t place);
   void let_in(std::size_t place);
@@ -64,8 +64,8 @@ class Places {
 
   const std::vector<Place> places_;
   Host& host_;
+  const Dialect& dialect_;
   const Open open_;
-  const Ask ask_;
   Watchdog watchdog_;
 
   mutable Mutex mutex_;
