@@ -99,8 +99,7 @@ Status add_recipient(CMS_ContentInfo* cms, const Recipient& recipient) {
     return bad_key("the key for encryption is not one of AES");
   }
   HANAPER_CHECK(x509::check_chain_cost({&recipient.certificate, 1}));
-  const unsigned char* octets = recipient.certificate.data();
-  const X509Ptr certificate(d2i_X509(nullptr, &octets, static_cast<long>(recipient.certificate.size())));
+  const X509Ptr certificate = crypto::read_certificate(recipient.certificate);
   const unsigned flags = recipient.by_key_identifier ? CMS_USE_KEYID : 0U;
   CMS_RecipientInfo* info =
       certificate ? CMS_add1_recipient_cert(cms, certificate.get(), flags | CMS_KEY_PARAM) : nullptr;

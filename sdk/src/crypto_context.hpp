@@ -26,6 +26,12 @@ using MdPtr = Owned<EVP_MD, EVP_MD_free>;
 using MdContextPtr = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 using X509Ptr = Owned<X509, X509_free>;
 
+// Null for what cannot be read.
+inline X509Ptr read_certificate(ByteView der) {
+  const unsigned char* at = der.data();
+  return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+}
+
 inline void free_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 using CertificatesPtr = Owned<STACK_OF(X509), free_certificates>;
 

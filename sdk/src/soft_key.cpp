@@ -253,11 +253,7 @@ Result<Secret> SoftKey::to_pem() const {
 Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>& above, const Secret& pin,
                                  const std::string& friendly_name) const {
   constexpr int rounds = 100'000;
-  const auto read = [](ByteView der) {
-    const unsigned char* at = der.data();
-    return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  };
-  const auto own = read(certificate);
+  const auto own = read_certificate(certificate);
   const CertificatesPtr others(sk_X509_new_null());
   if (!own || !others) return malformed("the certificate cannot be read");
   if (X509_check_private_key(own.get(), pkey_.get()) != 1) {
@@ -265,7 +261,7 @@ Result<Bytes> SoftKey::to_pkcs12(ByteView certificate, const std::vector<Bytes>&
     return bad_key("the certificate is another key's");
   }
   for (const Bytes& der : above)
-    if (auto one = read(der)) sk_X509_push(others.get(), one.release());
+    if (auto one = read_certificate(der)) sk_X509_push(others.get(), one.release());
   Secret text(std::string(pin.reveal()));  // ends with a zero
   const Owned<PKCS12, PKCS12_free> made(PKCS12_create(text.reveal().data(), friendly_name.c_str(),
                                                       pkey_.get(), own.get(), others.get(), NID_aes_256_cbc,

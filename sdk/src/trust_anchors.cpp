@@ -18,11 +18,6 @@ using ContextPtr = Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 constexpr int max_depth = 8;
 constexpr int bits_112 = 2;  // what OpenSSL calls its level
 
-X509Ptr certificate_of(ByteView der) {
-  const unsigned char* octets = der.data();
-  return X509Ptr(d2i_X509(nullptr, &octets, static_cast<long>(der.size())));
-}
-
 CrlPtr crl_of(ByteView der) {
   const unsigned char* octets = der.data();
   return CrlPtr(d2i_X509_CRL(nullptr, &octets, static_cast<long>(der.size())));
@@ -72,7 +67,7 @@ Result<TrustAnchors> TrustAnchors::make(std::span<const Bytes> anchors, std::spa
   X509_STORE* store = made.store_.get();
   if (store == nullptr) return internal("no memory for a trust store");
   for (std::size_t i = 0; i < anchors.size(); ++i) {
-    const X509Ptr anchor = certificate_of(anchors[i]);
+    const X509Ptr anchor = crypto::read_certificate(anchors[i]);
     if (!anchor || X509_STORE_add_cert(store, anchor.get()) != 1) return cannot_be_read("CERTIFICATE", i);
   }
   for (std::size_t i = 0; i < crls.size(); ++i) {
@@ -92,13 +87,13 @@ Status TrustAnchors::check(std::span<const ByteView> chain, Time now) const {
   if (const Status cost = check_chain_cost(chain); !cost)
     return cost.error().code == Code::malformed ? malformed("a certificate cannot be read")
                                                 : rejected(cost.error().detail);
-  const X509Ptr leaf = certificate_of(chain.front());
+  const X509Ptr leaf = crypto::read_certificate(chain.front());
   const CertificatesPtr others(sk_X509_new_null());
   const ContextPtr context(X509_STORE_CTX_new());
   if (!others || !context) return internal("no memory to check a chain");
   if (!leaf) return cannot_be_read("certificate", 0);
   for (std::size_t i = 1; i < chain.size(); ++i) {
-    X509Ptr other = certificate_of(chain[i]);
+    X509Ptr other = crypto::read_certificate(chain[i]);
     if (!other) return cannot_be_read("certificate", i);
     if (sk_X509_push(others.get(), other.get()) > 0) static_cast<void>(other.release());
   }
