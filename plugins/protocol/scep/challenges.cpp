@@ -22,15 +22,10 @@ std::string key_of(std::string_view text) { return to_hex(crypto::sha256(as_byte
 
 // In whatever order: devices have one, RFC 4514 writes the other.
 bool same_attributes(x509::Name a, x509::Name b) {
-  const auto before = [](const NameAttribute& one, const NameAttribute& other) {
-    return std::tie(one.oid, one.value) < std::tie(other.oid, other.value);
-  };
-  const auto same = [](const NameAttribute& one, const NameAttribute& other) {
-    return one.oid == other.oid && one.value == other.value;
-  };
-  std::ranges::sort(a, before);
-  std::ranges::sort(b, before);
-  return std::ranges::equal(a, b, same);
+  const auto content = [](const NameAttribute& one) { return std::tie(one.oid, one.value); };
+  std::ranges::sort(a, {}, content);
+  std::ranges::sort(b, {}, content);
+  return std::ranges::equal(a, b, {}, content, content);
 }
 
 }  // namespace
