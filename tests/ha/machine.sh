@@ -6,7 +6,7 @@ set -eu
 name=$1 folder=$2
 hostname "$name"
 rm -rf "$folder/run"  # as at every boot
-mkdir -p "$folder"/{etc,etc.work,lib,lib.work,run/lab,run/work,state,mysql,log}
+mkdir -p "$folder"/{etc,etc.work,lib,lib.work,run/lab,run/home,state,mysql,log}
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc,workdir=$folder/etc.work" /etc
 mount -t overlay overlay -o "lowerdir=/var/lib,upperdir=$folder/lib,workdir=$folder/lib.work" /var/lib
 mkdir -p /var/lib/hanaper /var/lib/mysql

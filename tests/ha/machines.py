@@ -117,7 +117,7 @@ class Machine:
     close = switch_off
 
     def enter(self):
-        return ["nsenter", "--mount", "--net", "--pid", "--uts", "-t", str(self.pid), "--wdns=/run/work"]
+        return ["nsenter", "--mount", "--net", "--pid", "--uts", "-t", str(self.pid), "--wdns=/run/home"]
 
     def run(self, *words, **options):
         environment = {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", **options.pop("environment", {})}

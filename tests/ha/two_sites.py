@@ -74,7 +74,7 @@ class Pair:
             if commands.startswith("# carried: "):
                 first, _, commands = commands.partition("\n")
                 source, file = first.removeprefix("# carried: ").split(":")
-                (self.machines[machine].folder / "run/work" / file).write_bytes((self.machines[source].folder / "run/work" / file).read_bytes())
+                (self.machines[machine].folder / "run/home" / file).write_bytes((self.machines[source].folder / "run/home" / file).read_bytes())
             self.machines[machine].run("bash", "-euo", "pipefail", "-c", commands, seconds=200)
 
     def set_up(self):
@@ -90,7 +90,7 @@ class Pair:
         for name in "abc":
             machine = self.machines[name] = Machine(name, self.folder, self.switch)
             machine.switch_on()
-            run("cp", "-r", self.folder / "sites", machine.folder / "run/work/sites")
+            run("cp", "-r", self.folder / "sites", machine.folder / "run/home/sites")
             if name != "c":  # as Debian's package leaves it
                 machine.run("mariadb-install-db", "--user=mysql", "--skip-test-db")
         self.client = Place("client")
