@@ -157,8 +157,7 @@ int run_backup(Session& session) {
 namespace {
 
 std::string counted(const json::Value& of, std::string_view member, const std::string& one) {
-  const json::Value* value = of.find(member);
-  const std::int64_t count = value && value->integer() ? *value->integer() : 0;
+  const std::int64_t count = of.integer_at(member);
   return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
 }
 

@@ -22,11 +22,6 @@ Result<RequestState> parse_state(std::string_view text) {
   return internal("a remembered request has no state that is known");
 }
 
-std::int64_t integer_at(const json::Value& value, std::string_view name) {
-  const json::Value* found = value.find(name);
-  return found && found->integer() ? *found->integer() : 0;
-}
-
 Result<RememberedRequest> read(const Record& record) {
   HANAPER_TRY(const json::Value value, json::parse(record.data));
   RememberedRequest request;
@@ -40,14 +35,14 @@ Result<RememberedRequest> read(const Record& record) {
   request.purposes = value.text_at("purposes");
   request.by = value.text_at("by");
   request.reason = value.text_at("reason");
-  request.asked_at = Time{std::chrono::milliseconds{integer_at(value, "asked_at")}};
-  request.moved_at = Time{std::chrono::milliseconds{integer_at(value, "moved_at")}};
+  request.asked_at = Time{std::chrono::milliseconds{value.integer_at("asked_at")}};
+  request.moved_at = Time{std::chrono::milliseconds{value.integer_at("moved_at")}};
   HANAPER_TRY(const Bytes digest, from_hex(value.text_at("csr")));
   if (digest.size() != request.csr.size()) return internal("a remembered request is damaged");
   std::ranges::copy(digest, request.csr.begin());
   request.run = value.text_at("run");
   if (request.state == RequestState::issued) {
-    request.certificate.authority = static_cast<AuthorityId>(integer_at(value, "authority"));
+    request.certificate.authority = static_cast<AuthorityId>(value.integer_at("authority"));
     HANAPER_TRY(request.certificate.serial, Serial::from_text(value.text_at("serial")));
   }
   return request;

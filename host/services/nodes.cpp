@@ -24,21 +24,6 @@ constexpr std::chrono::milliseconds half_a_beat{500};
 
 constexpr std::chrono::milliseconds commit_takes{5000};
 
-std::vector<std::string> texts_at(const json::Value& value, std::string_view key) {
-  std::vector<std::string> texts;
-  const json::Value* found = value.find(key);
-  if (found == nullptr || found->array() == nullptr) return texts;
-  for (const json::Value& one : *found->array())
-    if (const std::string* text = one.text()) texts.push_back(*text);
-  return texts;
-}
-
-std::int64_t integer_at(const json::Value& value, std::string_view key) {
-  const json::Value* found = value.find(key);
-  const std::int64_t* number = found != nullptr ? found->integer() : nullptr;
-  return number != nullptr ? *number : 0;
-}
-
 std::string seconds_text(std::chrono::milliseconds apart) {
   return std::to_string(std::chrono::round<std::chrono::seconds>(std::chrono::abs(apart)).count()) + " s";
 }
@@ -64,12 +49,12 @@ Result<NodeSaid> NodeSaid::read(std::string_view text) {
   said.state = value.text_at("state");
   said.boot = value.text_at("boot");
   said.version = value.text_at("version");
-  said.urls = texts_at(value, "urls");
-  said.roles = texts_at(value, "roles");
-  said.clock = Time{std::chrono::milliseconds{integer_at(value, "clock")}};
+  said.urls = value.texts_at("urls");
+  said.roles = value.texts_at("roles");
+  said.clock = Time{std::chrono::milliseconds{value.integer_at("clock")}};
   const json::Value* in_step = value.find("in_step");
   said.in_step = in_step != nullptr && in_step->boolean() != nullptr && *in_step->boolean();
-  said.beat = static_cast<std::uint64_t>(integer_at(value, "beat"));
+  said.beat = static_cast<std::uint64_t>(value.integer_at("beat"));
   if (said.name.empty() || said.state.empty()) return malformed("says neither name nor state folder");
   return said;
 }

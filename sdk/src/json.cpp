@@ -129,6 +129,21 @@ std::string_view Value::text_at(std::string_view name) const noexcept {
   return found ? std::string_view(*found) : std::string_view{};
 }
 
+std::int64_t Value::integer_at(std::string_view name) const noexcept {
+  const Value* value = find(name);
+  const std::int64_t* found = value ? value->integer() : nullptr;
+  return found ? *found : 0;
+}
+
+std::vector<std::string> Value::texts_at(std::string_view name) const {
+  std::vector<std::string> texts;
+  const Value* value = find(name);
+  if (value == nullptr || value->array() == nullptr) return texts;
+  for (const Value& item : *value->array())
+    if (const std::string* text = item.text()) texts.push_back(*text);
+  return texts;
+}
+
 Result<Value> parse(std::string_view text, Limits limits) {
   if (text.size() > limits.octets)
     return malformed("json: more than " + std::to_string(limits.octets) + " octets");

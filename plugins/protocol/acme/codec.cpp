@@ -18,10 +18,6 @@ Error damaged(std::string_view what) {
 json::Value number(Time time) { return time.time_since_epoch().count(); }
 json::Value number(const std::optional<Time>& time) { return time ? number(*time) : json::Value(nullptr); }
 
-std::int64_t integer_at(const json::Value& object, std::string_view name, std::int64_t fallback = 0) {
-  const json::Value* value = object.find(name);
-  return value && value->integer() ? *value->integer() : fallback;
-}
 std::optional<Time> time_at(const json::Value& object, std::string_view name) {
   const json::Value* value = object.find(name);
   if (value == nullptr || value->integer() == nullptr) return std::nullopt;
@@ -41,12 +37,6 @@ const json::Array& array_at(const json::Value& object, std::string_view name) {
 }
 Bytes bytes_at(const json::Value& object, std::string_view name) {
   return base64::decode_url(object.text_at(name)).value_or({});
-}
-std::vector<std::string> texts_at(const json::Value& object, std::string_view name) {
-  std::vector<std::string> list;
-  for (const json::Value& item : array_at(object, name))
-    if (item.text()) list.push_back(*item.text());
-  return list;
 }
 
 json::Value history_json(const History& history) {
@@ -96,7 +86,7 @@ Result<Account> read_account(const Record& record) {
   account.status = document.text_at("status");
   account.spki = bytes_at(document, "spki");
   account.thumbprint = document.text_at("thumbprint");
-  account.contact = texts_at(document, "contact");
+  account.contact = document.texts_at("contact");
   account.terms_agreed = document.text_at("terms_agreed");
   account.created = needed_time(document, "created");
   account.external_key = document.text_at("external_key");
@@ -144,7 +134,7 @@ Result<Authorization> read_authorization(const Record& record) {
     authorization.challenges.push_back({std::string(item.text_at("type")), std::string(item.text_at("token")),
                                         std::string(item.text_at("status")), time_at(item, "validated"),
                                         value_at(item, "error")});
-  authorization.attempts = static_cast<int>(integer_at(document, "attempts"));
+  authorization.attempts = static_cast<int>(document.integer_at("attempts"));
   authorization.next_attempt = needed_time(document, "next_attempt");
   authorization.run = document.text_at("run");
   authorization.client = document.text_at("client");
@@ -173,8 +163,8 @@ Result<Order::AutoRenewal> read_renewal(const json::Value& value) {
   }
   return Order::AutoRenewal{needed_time(value, "start"),
                             needed_time(value, "end"),
-                            std::chrono::seconds{integer_at(value, "lifetime")},
-                            std::chrono::seconds{integer_at(value, "adjust")},
+                            std::chrono::seconds{value.integer_at("lifetime")},
+                            std::chrono::seconds{value.integer_at("adjust")},
                             flag_at(value, "certificate_get"),
                             needed_time(value, "next"),
                             std::move(proofs)};
@@ -223,7 +213,7 @@ Result<Order> read_order(const Record& record) {
     HANAPER_TRY(Identifier identifier, read_identifier(item));
     order.identifiers.push_back(std::move(identifier));
   }
-  order.authorizations = texts_at(document, "authorizations");
+  order.authorizations = document.texts_at("authorizations");
   order.error = value_at(document, "error");
   order.replaces = document.text_at("replaces");
   order.csr = bytes_at(document, "csr");
@@ -236,8 +226,7 @@ Result<Order> read_order(const Record& record) {
     return damaged("order without identifiers");
   if (const json::Value* certificate = document.find("certificate")) {
     HANAPER_TRY(const Serial serial, Serial::from_text(certificate->text_at("serial")));
-    order.certificate =
-        CertificateId{static_cast<AuthorityId>(integer_at(*certificate, "authority")), serial};
+    order.certificate = CertificateId{static_cast<AuthorityId>(certificate->integer_at("authority")), serial};
   }
   if (const json::Value* renew = document.find("renew")) {
     HANAPER_TRY(order.renew, read_renewal(*renew));
@@ -265,10 +254,10 @@ Result<ExternalKey> read_external_key(const Record& record) {
   key.version = record.version;
   key.owner = document.text_at("owner");
   key.secret = bytes_at(document, "secret");
-  key.profiles = texts_at(document, "profiles");
-  key.names = texts_at(document, "names");
-  key.accounts_left = integer_at(document, "accounts_left");
-  if (document.find("orders_left")) key.orders_left = integer_at(document, "orders_left");
+  key.profiles = document.texts_at("profiles");
+  key.names = document.texts_at("names");
+  key.accounts_left = document.integer_at("accounts_left");
+  if (document.find("orders_left")) key.orders_left = document.integer_at("orders_left");
   key.expires = time_at(document, "expires");
   key.created = needed_time(document, "created");
   key.revoked = flag_at(document, "revoked");

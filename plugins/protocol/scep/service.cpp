@@ -353,13 +353,12 @@ Result<std::optional<Service::Grant>> Service::remembered(const Opened& opened) 
   if (!record) return record.error();
   HANAPER_TRY(const json::Value value, json::parse(record->data));
   HANAPER_TRY(Bytes csr, base64::decode(value.text_at("csr")));
-  const json::Value* generation = value.find("generation");
   return std::optional(Grant{.requester = std::string(value.text_at("requester")),
                              .profile = std::string(value.text_at("profile")),
                              .csr = std::move(csr),
                              .writes = {},
                              .version = record->version,
-                             .generation = generation && generation->integer() ? *generation->integer() : 0,
+                             .generation = value.integer_at("generation"),
                              .remembered = true});
 }
 

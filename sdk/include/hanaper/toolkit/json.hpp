@@ -50,6 +50,10 @@ class Value {
   const Value* optional(std::string_view name) const noexcept;
   // The text under that name; empty when absent or no text.
   std::string_view text_at(std::string_view name) const noexcept;
+  // The integer under that name; 0 when absent or no integer.
+  std::int64_t integer_at(std::string_view name) const noexcept;
+  // The texts of the array under that name; none when absent or no array. What is no text is left out.
+  std::vector<std::string> texts_at(std::string_view name) const;
 
   bool operator==(const Value&) const = default;
 
